@@ -1,0 +1,92 @@
+"""What every test stands on: a real database file, a clock that is moved by hand, and no way out."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import wsq
+from wsq.clock import ManualClock
+from wsq.ids import seeded
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+"""A Monday, far from any change of clocks."""
+
+
+@pytest.fixture(autouse=True)
+def nobody_calls_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection that would leave this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if self.family != socket.AF_UNIX and not _is_here(address):
+            raise AssertionError(f"A test tried to reach {address}; nothing may leave this machine.")
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def settings_of_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the developer's own settings, credentials and data out of every test."""
+    for name in (
+        "WSQ_DATABASE", "WSQ_STORES", "WSQ_MODEL", "WSQ_MAX_CONCURRENCY", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL",
+    ):  # fmt: skip
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WSQ_TIMEZONE", "UTC")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands at Monday noon until it is moved."""
+    return ManualClock(NOON)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """Where the test's workspace is kept."""
+    return tmp_path / "team.duckdb"
+
+
+@pytest.fixture
+def open_workspace(database: Path, clock: ManualClock) -> Iterator[Callable[..., wsq.Workspace]]:
+    """Opens the test's workspace, with a provider or ids of one's own; closed at the end."""
+    opened: list[wsq.Workspace] = []
+
+    def opening(**given: object) -> wsq.Workspace:
+        ws = wsq.open(database, **{"clock": clock, "actor": "ada", "ids": seeded(len(opened)), **given})  # type: ignore[arg-type]
+        opened.append(ws)
+        return ws
+
+    yield opening
+    for ws in opened:
+        ws.close()
+
+
+@pytest.fixture
+def ws(open_workspace: Callable[..., wsq.Workspace]) -> wsq.Workspace:
+    """A workspace on a real file, with the offline provider."""
+    return open_workspace()
+
+
+@pytest.fixture
+def acme(ws: wsq.Workspace) -> wsq.Store:
+    """A store in it."""
+    return ws.store("acme")
+
+
+def _is_here(address: object) -> bool:
+    host = address[0] if isinstance(address, tuple) else None
+    if host in ("localhost", ""):
+        return True
+    try:
+        return ipaddress.ip_address(str(host)).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,59 @@
+"""wsq: a task board whose recurring tasks an agent carries out on schedule, with every step on record.
+
+Importing it loads neither Panel nor the Anthropic SDK.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wsq.errors import (
+    AlreadyRunning,
+    Conflict,
+    InvalidInput,
+    LeaseLost,
+    MissingCredentials,
+    NewerWorkspace,
+    NotAWorkspace,
+    NotFound,
+    NotRunnable,
+    SettingError,
+    UnreadableLog,
+    WorkspaceBusy,
+    WorkspaceError,
+    WorkspaceUnwritable,
+    WsqError,
+)
+from wsq.version import VERSION as __version__  # noqa: N811 - the name that tools look for
+
+if TYPE_CHECKING:
+    from wsq.api import Store, Workspace, open  # noqa: A004
+    from wsq.projections import Contact, Document, Execution, Project, RecurringTask, Task
+    from wsq.runner.report import ProcessReport
+
+__all__ = [
+    "AlreadyRunning", "Conflict", "Contact", "Document", "Execution", "InvalidInput", "LeaseLost",
+    "MissingCredentials", "NewerWorkspace", "NotAWorkspace", "NotFound", "NotRunnable", "ProcessReport",
+    "Project", "RecurringTask", "SettingError", "Store", "Task", "UnreadableLog", "Workspace",
+    "WorkspaceBusy", "WorkspaceError", "WorkspaceUnwritable", "WsqError", "__version__", "open",
+]  # fmt: skip
+
+_ROOMS = {
+    **dict.fromkeys(("Store", "Workspace", "open"), "wsq.api"),
+    **dict.fromkeys(("Contact", "Document", "Execution", "Project", "RecurringTask", "Task"), "wsq.projections"),
+    "ProcessReport": "wsq.runner.report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a room when something in it is first asked for."""
+    room = _ROOMS.get(name)
+    if room is None:
+        raise AttributeError(f"module 'wsq' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(room), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ROOMS])

@@ -1,0 +1,55 @@
+"""How facts are written into the log and read from it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from wsq.errors import UnreadableLog
+from wsq.events import boards, recurring, stores
+from wsq.events.base import Fact
+
+
+def _kinds() -> Iterator[type[Fact]]:
+    for room in (stores, boards, recurring):
+        for kind in vars(room).values():
+            if isinstance(kind, type) and issubclass(kind, Fact) and kind is not Fact:
+                yield kind
+
+
+FACTS: dict[tuple[str, int], type[Fact]] = {(k.stored_name, k.stored_version): k for k in _kinds()}
+"""Every kind of fact by its stored name and version."""
+
+UPCASTS: dict[tuple[str, int], Callable[[Any], Fact]] = {}
+"""For a retired version, the pure function that turns it into the one that follows it."""
+
+_decoders = {at: msgspec.json.Decoder(kind) for at, kind in FACTS.items()}
+_encoder = msgspec.json.Encoder()
+
+
+def known_names() -> tuple[tuple[str, int], ...]:
+    """The stored names and versions that this wsq can read, sorted."""
+    return tuple(sorted(FACTS))
+
+
+def encode(fact: Fact) -> str:
+    """The fact's fields as JSON; instants with their offset, absent fields left out."""
+    return _encoder.encode(fact).decode()
+
+
+def decode(name: str, version: int, args: str) -> Fact:
+    """The fact that was stored so; `UnreadableLog` when its kind or its fields are not known."""
+    decoder = _decoders.get((name, version))
+    if decoder is None:
+        raise UnreadableLog(
+            f"The log holds an event {name!r} of version {version}, which this wsq does not know; "
+            "a newer wsq may have written it."
+        )
+    try:
+        fact: Fact = decoder.decode(args)
+    except msgspec.MsgspecError as error:
+        raise UnreadableLog(f"The log's event {name!r} cannot be read: {error}.") from error
+    upcast = UPCASTS.get((name, version))
+    return upcast(fact) if upcast else fact

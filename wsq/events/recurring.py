@@ -1,0 +1,236 @@
+"""What happens to recurring tasks and their executions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from msgspec import UNSET, Struct, UnsetType
+
+from wsq.events.base import Fact
+
+
+class RecurringTaskCreated(Fact, frozen=True, kw_only=True):
+    """A recurring task was made; its grid of slots is anchored."""
+
+    stored_name: ClassVar[str] = "recurring_task.create"
+    recurring_task_id: str
+    name: str
+    description: str
+    prompt: str
+    interval_value: int
+    interval_unit: str
+    starting: str | None
+    anchor: datetime
+    timezone: str
+    project_id: str | None
+    assignees: tuple[str, ...]
+    model: str | None
+    missed: str
+    budget_per_day: float | None
+    time_limit: float
+    skip_unchanged: bool
+    enabled: bool
+    next_execution_at: datetime | None
+
+
+class RecurringTaskUpdated(Fact, frozen=True, kw_only=True):
+    """A recurring task was edited; a new interval, start or zone brings a new anchor and next slot."""
+
+    stored_name: ClassVar[str] = "recurring_task.update"
+    recurring_task_id: str
+    name: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    prompt: str | UnsetType = UNSET
+    interval_value: int | UnsetType = UNSET
+    interval_unit: str | UnsetType = UNSET
+    starting: str | UnsetType | None = UNSET
+    anchor: datetime | UnsetType = UNSET
+    timezone: str | UnsetType = UNSET
+    project_id: str | UnsetType | None = UNSET
+    assignees: tuple[str, ...] | UnsetType = UNSET
+    model: str | UnsetType | None = UNSET
+    missed: str | UnsetType = UNSET
+    budget_per_day: float | UnsetType | None = UNSET
+    time_limit: float | UnsetType = UNSET
+    skip_unchanged: bool | UnsetType = UNSET
+    next_execution_at: datetime | UnsetType | None = UNSET
+
+
+class RecurringTaskEnabled(Fact, frozen=True, kw_only=True):
+    """A recurring task was switched on and goes on with the next point of its grid."""
+
+    stored_name: ClassVar[str] = "recurring_task.enable"
+    recurring_task_id: str
+    next_execution_at: datetime
+
+
+class RecurringTaskDisabled(Fact, frozen=True, kw_only=True):
+    """A recurring task was switched off, by a person or for a reason."""
+
+    stored_name: ClassVar[str] = "recurring_task.disable"
+    recurring_task_id: str
+    reason: str | None = None
+
+
+class RecurringTaskDeleted(Fact, frozen=True, kw_only=True):
+    """A recurring task was removed; its executions stay."""
+
+    stored_name: ClassVar[str] = "recurring_task.delete"
+    recurring_task_id: str
+
+
+class ExecutionRequested(Fact, frozen=True, kw_only=True):
+    """Someone asked for a recurring task to be carried out now."""
+
+    stored_name: ClassVar[str] = "recurring_task.execute"
+    recurring_task_id: str
+    execution_id: str
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What an execution may use; reaching one of them fails it with that limit's name.
+
+    ``time`` is in seconds of working time. ``tokens`` counts input and output together.
+    """
+
+    turns: int = 12
+    calls: int = 30
+    changes: int = 20
+    tokens: int = 400_000
+    time: float = 300.0
+
+
+class ExecutionStarted(Fact, frozen=True, kw_only=True):
+    """An execution began, with everything frozen that its conversation depends on.
+
+    ``scheduled_for`` is the newest slot that it settles, ``first_slot`` the oldest, ``slots`` their
+    number; a manual one settles none. The hashes name bodies.
+    """
+
+    stored_name: ClassVar[str] = "task_execution.start"
+    execution_id: str
+    recurring_task_id: str
+    trigger: str
+    scheduled_for: datetime | None
+    first_slot: datetime | None
+    slots: int
+    next_execution_at: datetime | None
+    project_id: str | None
+    provider: str
+    provider_kind: str
+    model: str | None
+    system: str
+    tools: str
+    first_message: str
+    limits: Limits
+
+
+class ModelAnswered(Fact, frozen=True, kw_only=True):
+    """The model gave an answer; its message is a body."""
+
+    stored_name: ClassVar[str] = "task_execution.answer"
+    execution_id: str
+    epoch: int
+    step: int
+    body: str
+    stop_reason: str
+    request_id: str | None
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    cost_usd: float | None
+
+
+class ToolCalled(Fact, frozen=True, kw_only=True):
+    """A tool was carried out, its effect and this in one transaction; its result is a body."""
+
+    stored_name: ClassVar[str] = "task_execution.call"
+    execution_id: str
+    epoch: int
+    step: int
+    tool: str
+    tool_use_id: str
+    body: str
+    is_error: bool
+    changes: int
+    verdict: str | None = None
+    summary: str | None = None
+
+
+class AttemptFailed(Fact, frozen=True, kw_only=True):
+    """A call of the model failed and is tried again after a wait in seconds."""
+
+    stored_name: ClassVar[str] = "task_execution.retry"
+    execution_id: str
+    epoch: int
+    step: int
+    attempt: int
+    error: str
+    wait: float
+
+
+class ExecutionResumed(Fact, frozen=True, kw_only=True):
+    """An execution whose lease had passed was taken over; ``epoch`` is the new holder's.
+
+    ``idle`` is for how many seconds nobody had held its lease: they do not count as working time.
+    """
+
+    stored_name: ClassVar[str] = "task_execution.resume"
+    execution_id: str
+    epoch: int
+    idle: float
+
+
+class ExecutionCompleted(Fact, frozen=True, kw_only=True):
+    """An execution came to its end; the verdict is the agent's own."""
+
+    stored_name: ClassVar[str] = "task_execution.complete"
+    execution_id: str
+    recurring_task_id: str
+    epoch: int
+    verdict: str | None
+    output: str
+
+
+class ExecutionFailed(Fact, frozen=True, kw_only=True):
+    """An execution ended without having come to its end; ``reason`` is a stable word."""
+
+    stored_name: ClassVar[str] = "task_execution.fail"
+    execution_id: str
+    recurring_task_id: str
+    epoch: int
+    reason: str
+    error: str
+    output: str
+
+
+class ExecutionCancelled(Fact, frozen=True, kw_only=True):
+    """A person, or the deletion of its task, ended an execution."""
+
+    stored_name: ClassVar[str] = "task_execution.cancel"
+    execution_id: str
+    recurring_task_id: str
+
+
+class ExecutionSkipped(Fact, frozen=True, kw_only=True):
+    """Slots passed without being carried out, for a reason that is on record."""
+
+    stored_name: ClassVar[str] = "task_execution.skip"
+    execution_id: str
+    recurring_task_id: str
+    scheduled_for: datetime
+    first_slot: datetime
+    slots: int
+    next_execution_at: datetime | None
+    project_id: str | None
+    reason: str
+
+
+class ConversationPruned(Fact, frozen=True, kw_only=True):
+    """The bodies of an old execution's conversation were given up."""
+
+    stored_name: ClassVar[str] = "task_execution.prune"
+    execution_id: str
+    steps: int

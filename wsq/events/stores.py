@@ -1,0 +1,48 @@
+"""What happens to a workspace and its stores."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from msgspec import UNSET, UnsetType
+
+from wsq.events.base import Fact
+
+
+class WorkspaceMarkedAsDemo(Fact, frozen=True, kw_only=True):
+    """A workspace was made as an example, to be served by the offline provider alone."""
+
+    stored_name: ClassVar[str] = "workspace.demo"
+
+
+class ModelFirstUsed(Fact, frozen=True, kw_only=True):
+    """A language model was used in the workspace for the first time."""
+
+    stored_name: ClassVar[str] = "workspace.use_model"
+    provider: str
+
+
+class StoreCreated(Fact, frozen=True, kw_only=True):
+    """A store was made."""
+
+    stored_name: ClassVar[str] = "store.create"
+    name: str
+    timezone: str
+    model: str | None = None
+    budget_per_day: float | None = None
+
+
+class StoreUpdated(Fact, frozen=True, kw_only=True):
+    """A store's settings were changed."""
+
+    stored_name: ClassVar[str] = "store.update"
+    name: str | UnsetType = UNSET
+    timezone: str | UnsetType = UNSET
+    model: str | UnsetType | None = UNSET
+    budget_per_day: float | UnsetType | None = UNSET
+
+
+class StoreArchived(Fact, frozen=True, kw_only=True):
+    """A store was put away; nothing in it runs any more."""
+
+    stored_name: ClassVar[str] = "store.archive"

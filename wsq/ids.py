@@ -1,0 +1,30 @@
+"""Where ids come from: opaque strings of at most 36 characters, unique in a workspace."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32 in lower case: no letter that is mistaken for a digit."""
+
+LENGTH = 20
+"""100 random bits: among 10¹² ids the chance of any two being alike is below 10⁻⁶."""
+
+Ids = Callable[[], str]
+
+
+def random_id() -> str:
+    """A new id from the operating system's randomness."""
+    return _spell(secrets.randbits(5 * LENGTH))
+
+
+def seeded(seed: int) -> Ids:
+    """A source whose ids repeat for the same seed, so that a world can be replayed."""
+    source = random.Random(seed)  # noqa: S311 - repeatable is what is asked for here
+    return lambda: _spell(source.getrandbits(5 * LENGTH))
+
+
+def _spell(number: int) -> str:
+    return "".join(ALPHABET[(number >> (5 * place)) & 31] for place in range(LENGTH))

@@ -1,0 +1,278 @@
+"""The rows that the log folds into: frozen values, as commands and questions return them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from wsq.projections.display import as_card
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A value with named fields; two are equal when all their fields are."""
+
+    def _repr_html_(self) -> str:
+        return as_card(type(self).__name__, self.as_dict())
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields by name, in the order in which they are documented."""
+        return {name: getattr(self, name) for name in self.__struct_fields__}
+
+
+class WorkspaceRow(Row, frozen=True, kw_only=True):
+    """What is known of the workspace as a whole; there is one, with the id ``*``."""
+
+    id: str
+    demo: bool = False
+    model_provider: str | None = None
+
+
+class StoreRow(Row, frozen=True, kw_only=True):
+    """A store: one team's board."""
+
+    id: str
+    name: str
+    timezone: str
+    model: str | None
+    budget_per_day: float | None
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None = None
+    version: int = 1
+
+
+class Project(Row, frozen=True, kw_only=True):
+    """A project: what tasks, documents and contacts belong together for."""
+
+    id: str
+    store_id: str
+    name: str
+    description: str
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None = None
+    version: int = 1
+
+
+class Contact(Row, frozen=True, kw_only=True):
+    """A person. `email` as it was given; `email_folded` is what must be unique in a store."""
+
+    id: str
+    store_id: str
+    name: str
+    email: str | None
+    email_folded: str | None
+    notes: str
+    project_ids: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+
+
+class Document(Row, frozen=True, kw_only=True):
+    """A text with a title, in any number of projects."""
+
+    id: str
+    store_id: str
+    title: str
+    content: str
+    project_ids: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+    created_by_execution_id: str | None = None
+    archived_at: datetime | None = None
+    version: int = 1
+
+
+class Task(Row, frozen=True, kw_only=True):
+    """A card on the board. Order in a lane is by `rank`; `position` is counted from it when asked.
+
+    `position` is the 0-based place among the tasks of the store's lane that are not archived, -1 for
+    an archived one.
+    """
+
+    id: str
+    store_id: str
+    project_id: str | None
+    title: str
+    description: str
+    status: str
+    rank: str
+    position: int = -1
+    assignees: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None = None
+    created_by_execution_id: str | None = None
+    version: int = 1
+
+
+class RecurringTask(Row, frozen=True, kw_only=True):
+    """A prompt and the schedule on which an agent carries it out.
+
+    `interval_hours` is the interval in hours. `starting` is a wall time (``09:00``) or an instant in
+    ISO 8601. `anchor` is the point from which the grid of slots is counted. `next_execution_at` is the
+    oldest slot that is not settled yet, None while disabled. `version` counts what people changed.
+    """
+
+    id: str
+    store_id: str
+    name: str
+    description: str
+    prompt: str
+    interval_value: int
+    interval_unit: str
+    interval_hours: float
+    starting: str | None
+    anchor: datetime
+    timezone: str
+    project_id: str | None
+    assignees: tuple[str, ...]
+    model: str | None
+    missed: str
+    budget_per_day: float | None
+    time_limit: timedelta
+    skip_unchanged: bool
+    enabled: bool
+    disabled_reason: str | None = None
+    failures_in_row: int = 0
+    next_execution_at: datetime | None
+    last_executed_at: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+
+
+class Execution(Row, frozen=True, kw_only=True):
+    """One carrying-out of a recurring task, or the record of why there was none.
+
+    `scheduled_for` is the newest slot that it settles, `first_slot` the oldest, `slots` how many; None,
+    None and 0 when manual. `duration` is from start to end. `reason` is a stable word, `error` the full
+    sentence. `idle` is how long nobody held its lease: no working time. Tokens are counts, `cost_usd`
+    is in US dollars and None when the model has no known price.
+    """
+
+    id: str
+    store_id: str
+    recurring_task_id: str
+    project_id: str | None
+    status: str
+    trigger: str
+    scheduled_for: datetime | None
+    first_slot: datetime | None
+    slots: int
+    started_at: datetime
+    completed_at: datetime | None = None
+    duration: timedelta | None = None
+    attempts: int = 1
+    takeovers: int = 0
+    verdict: str | None = None
+    reason: str | None = None
+    output: str = ""
+    error: str | None = None
+    created_task_ids: tuple[str, ...] = ()
+    model: str | None = None
+    provider: str | None = None
+    provider_kind: str | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cost_usd: float | None = None
+    epoch: int = 1
+    steps: int = 0
+    turns: int = 0
+    calls: int = 0
+    changes: int = 0
+    idle: timedelta = timedelta()
+    system: str | None = None
+    tools: str | None = None
+    first_message: str | None = None
+    limits: str | None = None
+    pruned_at: datetime | None = None
+
+
+class Step(Row, frozen=True, kw_only=True):
+    """One durable step of an execution: an answer of the model, a tool's call, or a failed attempt.
+
+    `kind` is ``answer``, ``call`` or ``retry``; `body` names what was said or returned.
+    """
+
+    execution_id: str
+    step: int
+    store_id: str
+    kind: str
+    at_instant: datetime
+    body: str | None = None
+    stop_reason: str | None = None
+    request_id: str | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    tool: str | None = None
+    tool_use_id: str | None = None
+    is_error: bool = False
+    error: str | None = None
+    wait: float | None = None
+
+
+class Claim(Row, frozen=True, kw_only=True):
+    """A settlement's claim to its newest slot; there can be one."""
+
+    task_id: str
+    scheduled_time: datetime
+    store_id: str
+    processed_at: datetime
+
+
+class Running(Row, frozen=True, kw_only=True):
+    """That a recurring task is being carried out; there can be one execution of it at a time."""
+
+    recurring_task_id: str
+    execution_id: str
+    store_id: str
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """Where rows of one kind stand: `key` is unique, `counted` fields are not stored.
+
+    An `exclusive` table's rows are inserted without a look, so that the key's constraint decides
+    between two who want the same; `unique` holds further constraints.
+    """
+
+    name: str
+    row: type[Row]
+    key: tuple[str, ...]
+    counted: tuple[str, ...] = ()
+    unique: tuple[tuple[str, ...], ...] = ()
+    exclusive: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The stored fields, in order."""
+        return tuple(f for f in self.row.__struct_fields__ if f not in self.counted)
+
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        Table(name="workspace", row=WorkspaceRow, key=("id",)),
+        Table(name="stores", row=StoreRow, key=("id",)),
+        Table(name="projects", row=Project, key=("id",)),
+        Table(name="contacts", row=Contact, key=("id",), unique=(("store_id", "email_folded"),)),
+        Table(name="documents", row=Document, key=("id",)),
+        Table(name="tasks", row=Task, key=("id",), counted=("position",)),
+        Table(name="recurring_tasks", row=RecurringTask, key=("id",)),
+        Table(name="task_executions", row=Execution, key=("id",)),
+        Table(name="execution_steps", row=Step, key=("execution_id", "step"), exclusive=True),
+        Table(
+            name="processed_task_executions",
+            row=Claim,
+            key=("task_id", "scheduled_time", "store_id"),
+            exclusive=True,
+        ),
+        Table(name="running_executions", row=Running, key=("recurring_task_id",)),
+    )
+}
+"""Every projection by its name."""

@@ -1,0 +1,35 @@
+"""What the user calls things, and how something that is not there is spoken of."""
+
+from __future__ import annotations
+
+from wsq.errors import NotFound
+from wsq.rules import values
+
+WORDS = {
+    "projects": "project",
+    "contacts": "contact",
+    "documents": "document",
+    "tasks": "task",
+    "recurring_tasks": "recurring task",
+    "task_executions": "execution",
+}
+"""What the user calls a row of each table."""
+
+TITLES = {
+    "projects": ("name", "created_at"),
+    "contacts": ("name", "created_at"),
+    "documents": ("title", "created_at"),
+    "tasks": ("title", "created_at"),
+    "recurring_tasks": ("name", "created_at"),
+    "task_executions": ("status", "started_at"),
+}
+"""The column that a row is known by, and the one that tells how new it is."""
+
+
+def not_found(table: str, store_id: str, row_id: str, there: dict[str, str]) -> NotFound:
+    """That `row_id` is not among what is there (titles by id), naming the nearest."""
+    by_title = {title: other for other, title in there.items()}
+    nearest = values.nearest(str(row_id), [*there, *by_title])
+    near = by_title.get(nearest, nearest) if nearest else None
+    hint = f"; the nearest is {near!r} ({there[near]})" if near else ""
+    return NotFound(f"There is no {WORDS[table]} {row_id!r} in store {store_id!r}{hint}.")

@@ -1,0 +1,286 @@
+"""Which slots a schedule has: a pure function of anchor, interval and zone.
+
+Slots lie on a grid that is counted from the anchor and begins with it. An interval of minutes or hours
+is elapsed time. One of days keeps the wall-clock time of day that the anchor shows in the zone. For it
+there is one rule, and all that is special about clocks being changed follows from it: *a slot is the
+first instant at which the zone's wall clock shows the nominal time or a later one.* So a time that
+occurs twice means its first occurrence; one that is left out means the first instant after the gap
+(02:30 becomes 03:00); where whole days were left out (Apia, 30 December 2011), a nominal time on such a
+day can fall on the same instant as the next, and the two are one slot.
+
+A wall time that does not exist on the day of its next occurrence is not shown by that day's slot, and
+an anchor there would forget it. `parse_starting` then anchors one or more intervals earlier, on a day
+that has the time; `first_slot` is right in both cases.
+
+All instants that are returned are in UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+
+import msgspec
+
+from wsq.clock import aware
+from wsq.rules.values import refusal, zone
+
+Unit = Literal["minutes", "hours", "days"]
+
+LONGEST = timedelta(days=3650)
+"""The longest interval: it keeps every slot within what a datetime can hold."""
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+"""Grids may start between these two."""
+
+_UNITS: dict[str, Unit] = {
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "minutes"),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "hours"),
+    **dict.fromkeys(("d", "day", "days"), "days"),
+}
+_LENGTHS: dict[str, timedelta] = {
+    "minutes": timedelta(minutes=1),
+    "hours": timedelta(hours=1),
+    "days": timedelta(days=1),
+}
+_INTERVAL = re.compile(r"([0-9]{1,9}) *([a-z]+)", re.IGNORECASE)
+_WALL_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+_EVERY = "whole minutes, hours or days such as '4 hours', from 1 minute to 3650 days"
+_STARTING = "a wall time such as '09:00', or an instant with its offset such as '2026-03-01T09:00:00+01:00'"
+_YEAR = timedelta(days=365)
+_NEARLY_A_DAY = timedelta(hours=20)  # a summer time that ended may hide some of it
+
+
+class Schedule(msgspec.Struct, frozen=True):
+    """A grid of slots: every `value` `unit` from `anchor`, an instant; days by the clock of `timezone`."""
+
+    anchor: datetime
+    value: int
+    unit: Unit
+    timezone: str
+
+
+class Slots(msgspec.Struct, frozen=True):
+    """`count` slots in a row from `first` to `newest`, both inclusive; `next` is the one after them."""
+
+    first: datetime
+    newest: datetime
+    count: int
+    next: datetime
+
+
+def parse_every(every: object) -> tuple[int, Unit]:
+    """The interval as (value, unit), from ``"4 hours"``, ``"1 day"``, ``"30m"`` or a timedelta.
+
+    A timedelta is elapsed time: hours when it is whole hours, else minutes, never days.
+
+    Raises:
+        InvalidInput: not whole minutes, less than one minute, or more than 3650 days.
+    """
+    if isinstance(every, timedelta):
+        unit: Unit = "minutes" if every % _LENGTHS["hours"] else "hours"
+        value, rest = divmod(every, _LENGTHS[unit])
+        if rest:
+            raise refusal("every", str(every), _EVERY)
+    else:
+        value, unit = _spelled_interval(every)
+    if not 1 <= value <= LONGEST // _LENGTHS[unit]:
+        raise refusal("every", str(every), _EVERY)
+    return value, unit
+
+
+def parse_starting(
+    starting: object, timezone: str, now: datetime, *, every: tuple[int, str] = (1, "days")
+) -> tuple[str | None, datetime]:
+    """What to store as a task's `starting`, and the anchor of its grid.
+
+    A wall time is anchored at its next occurrence in the zone, at or after `now`; an instant at itself;
+    None at `now`, to the second. `every` is the interval: it is needed when the wall time does not exist
+    on the day of its next occurrence, since the anchor then lies before `now` (see this file's head).
+
+    Raises:
+        InvalidInput: neither a wall time nor an instant with an offset between 1970 and 2199.
+    """
+    if starting is None:
+        return None, _utc(now).replace(microsecond=0)
+    if isinstance(starting, str) and (match := _WALL_TIME.fullmatch(starting.strip())):
+        wall = time(int(match[1]), int(match[2]))
+        return f"{wall:%H:%M}", _wall_time_anchor(wall, timezone, _utc(now), every)
+    instant = _instant(starting)
+    return instant.isoformat(), _utc(instant)
+
+
+def first_slot(schedule: Schedule, starting: str | None, now: datetime) -> datetime:
+    """The slot with which a new grid begins.
+
+    With `starting` it is the first one at or after `now`, without it the one an interval after the anchor.
+    """
+    return slot_after(schedule, schedule.anchor) if starting is None else slot_at_or_after(schedule, now)
+
+
+def slot_after(schedule: Schedule, instant: datetime) -> datetime:
+    """The first slot strictly after `instant`."""
+    return _slot(schedule, _first_index(schedule, instant, inclusive=False))
+
+
+def slot_at_or_after(schedule: Schedule, instant: datetime) -> datetime:
+    """The first slot at `instant` or after it."""
+    return _slot(schedule, _first_index(schedule, instant, inclusive=True))
+
+
+def due_slots(schedule: Schedule, since: datetime, until: datetime) -> Slots | None:
+    """The slots from `since` to `until`, both inclusive; None when there is none.
+
+    Takes the same time for a minute and for ten years. Asking in two adjacent steps counts the same
+    slots as asking once.
+    """
+    first = _first_index(schedule, since, inclusive=True)
+    beyond = _first_index(schedule, until, inclusive=False)
+    if first >= beyond:
+        return None
+    return Slots(
+        first=_slot(schedule, first),
+        newest=_slot(schedule, beyond - 1),
+        count=beyond - first - _coinciding(schedule, first, beyond - 1),
+        next=_slot(schedule, beyond),
+    )
+
+
+def upcoming(schedule: Schedule, after: datetime, count: int) -> tuple[datetime, ...]:
+    """The next `count` slots strictly after `after`, in order."""
+    slots: list[datetime] = []
+    while len(slots) < count:
+        after = slot_after(schedule, after)
+        slots.append(after)
+    return tuple(slots)
+
+
+def _spelled_interval(every: object) -> tuple[int, Unit]:
+    match = _INTERVAL.fullmatch(every.strip()) if isinstance(every, str) else None
+    unit = _UNITS.get(match[2].lower()) if match else None
+    if match is None or unit is None:
+        raise refusal("every", every, _EVERY)
+    return int(match[1]), unit
+
+
+def _instant(starting: object) -> datetime:
+    """An instant with its offset as it was given, a plain datetime, or a refusal."""
+    spelled = starting.isoformat() if isinstance(starting, datetime) else starting
+    try:
+        instant = datetime.fromisoformat(spelled.strip()) if isinstance(spelled, str) else None
+    except ValueError as problem:
+        raise refusal("starting", spelled, _STARTING) from problem
+    if instant is None or instant.utcoffset() is None:
+        raise refusal("starting", spelled, _STARTING)
+    if not EARLIEST <= instant < LATEST:
+        raise refusal("starting", spelled, "an instant from 1970 to 2199")
+    return instant
+
+
+def _wall_time_anchor(wall: time, timezone: str, now: datetime, every: tuple[int, str]) -> datetime:
+    """The next occurrence of `wall`, or an earlier slot of the same grid that does show it."""
+    day = _local(now, timezone).date() - timedelta(days=2)  # none of its slots can be at or after `now`
+    while (occurrence := _resolve(datetime.combine(day, wall), timezone)) < now:
+        day += timedelta(days=1)
+    value, unit = every
+    if unit != "days":
+        return occurrence
+    return _resolve(datetime.combine(_day_with(wall, day, value, timezone), wall), timezone)
+
+
+def _day_with(wall: time, day: date, value: int, timezone: str) -> date:
+    """`day`, or as many times `value` days before it as it takes for the zone's clock to show `wall`."""
+    nominal = datetime.combine(day, wall)
+    while _local(_resolve(nominal, timezone), timezone) != nominal:
+        nominal -= timedelta(days=value)
+    return nominal.date()
+
+
+def _first_index(schedule: Schedule, instant: datetime, *, inclusive: bool) -> int:
+    """Where on the grid the first slot after `instant` is, or at it when that is `inclusive`."""
+    instant = _utc(instant)
+    anchor = _utc(schedule.anchor)
+    if instant < anchor:
+        return 0
+    step = schedule.value * _LENGTHS[schedule.unit]
+    if schedule.unit != "days":
+        elapsed = instant - anchor
+        return -(-elapsed // step) if inclusive else elapsed // step + 1
+    # A nominal time that the clock shows at `instant` has its slot there or before, so this index is not
+    # too high; it is too low by no more than the clock was ever put back, which is a day.
+    index = max(0, (_local(instant, schedule.timezone) - _nominal(schedule, 0)) // step)
+    while (slot := _slot(schedule, index)) < instant or (slot == instant and not inclusive):
+        index += 1
+    return index
+
+
+def _slot(schedule: Schedule, index: int) -> datetime:
+    if index == 0:
+        return _utc(schedule.anchor)  # also where it is the second of two equal wall times
+    if schedule.unit != "days":
+        return _utc(schedule.anchor) + index * schedule.value * _LENGTHS[schedule.unit]
+    return _resolve(_nominal(schedule, index), schedule.timezone)
+
+
+def _nominal(schedule: Schedule, index: int) -> datetime:
+    """The wall time that the slot at `index` of a grid of days is meant for, without a zone."""
+    return _local(schedule.anchor, schedule.timezone) + timedelta(days=index * schedule.value)
+
+
+def _coinciding(schedule: Schedule, first: int, last: int) -> int:
+    """How many of the slots `first` to `last` fall on the same instant as the one before them.
+
+    It happens only where a zone leaves out a whole day. Years in which its clock gained less than that
+    are passed over in one step; no zone ever left a day out and gave it back within a year.
+    """
+    if schedule.unit != "days":
+        return 0
+    found, stride = 0, max(1, _YEAR.days // schedule.value)
+    for start in range(first, last, stride):
+        end = min(start + stride, last)
+        gained = _offset(schedule, end) - _offset(schedule, start)
+        if gained > _NEARLY_A_DAY:
+            slots = [_slot(schedule, index) for index in range(start, end + 1)]
+            found += len(slots) - len(set(slots))
+    return found
+
+
+def _offset(schedule: Schedule, index: int) -> timedelta:
+    instant = _slot(schedule, index)
+    return _local(instant, schedule.timezone) - instant.replace(tzinfo=None)
+
+
+def _utc(instant: datetime) -> datetime:
+    """`instant` in UTC: two of the same zone would be compared and subtracted by their wall clocks."""
+    return aware(instant).astimezone(UTC)
+
+
+def _local(instant: datetime, timezone: str) -> datetime:
+    """What the wall clock shows at `instant`, without a zone."""
+    return instant.astimezone(zone(timezone)).replace(tzinfo=None, fold=0)
+
+
+def _resolve(nominal: datetime, timezone: str) -> datetime:
+    """The first instant at which the wall clock shows `nominal` or a later time."""
+    rules = zone(timezone)
+    instant = nominal.replace(tzinfo=rules, fold=0).astimezone(UTC)
+    if _local(instant, timezone) == nominal:
+        return instant
+    # Left out: by PEP 495 the two readings of such a time lie on either side of the gap.
+    return _end_of_gap(nominal.replace(tzinfo=rules, fold=1).astimezone(UTC), instant, timezone)
+
+
+def _end_of_gap(inside: datetime, beyond: datetime, timezone: str) -> datetime:
+    """The first instant, to the second, after `inside` at which the offset is that of `beyond`."""
+    rules = zone(timezone)
+    low, high = int(inside.timestamp()), int(beyond.timestamp())
+    after = beyond.astimezone(rules).utcoffset()
+    while high - low > 1:
+        middle = (low + high) // 2
+        if datetime.fromtimestamp(middle, rules).utcoffset() == after:
+            high = middle
+        else:
+            low = middle
+    return datetime.fromtimestamp(high, UTC)

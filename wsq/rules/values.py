@@ -1,0 +1,249 @@
+"""What is accepted from people, scripts and models: each function returns the cleaned value or refuses.
+
+A refusal is an `InvalidInput` whose one sentence names the field, the value (shortened) and what was
+expected. Lengths are counted in characters. Text may hold any Unicode but U+0000, which PostgreSQL
+cannot store, and lone surrogates, which UTF-8 cannot.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+import reprlib
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import cache
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from wsq.errors import InvalidInput
+
+LONGEST_NAME = 200
+LONGEST_TEXT = 20_000
+LONGEST_CONTENT = 1_000_000
+MOST_ASSIGNEES = 50
+MOST_LISTED = 2**31 - 1
+STATUSES = ("todo", "doing", "in_review", "done")
+"""The lanes of the board, in their order."""
+MISSED = ("skip", "run_once")
+"""What can be done with slots that nobody was there for."""
+SHORTEST_TIME_LIMIT = timedelta(seconds=1)
+LONGEST_TIME_LIMIT = timedelta(hours=1)
+
+_STORE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_AMOUNT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *([a-z]+)", re.IGNORECASE)
+_SECONDS = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), 60),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 3600),
+}
+_OF_ONE_MACHINE = ("localtime", "posixrules", "Factory")
+_OTHER_CLOCKS = ("posix/", "right/")  # the same zones again, the latter counting leap seconds
+_PUBLIC = ".example.com"
+_LONGEST_SHOWN = 60
+_COMPARED = 1_000
+
+
+def refusal(what: str, value: object, expected: str) -> InvalidInput:
+    """The error that says in one sentence that `what` is `value` where something else was expected."""
+    return InvalidInput(f"{what} is {shown(value)}, expected {expected}.")
+
+
+def shown(value: object) -> str:
+    """`value` as a message shows it: quoted, on one line, at most some sixty characters of it."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= _LONGEST_SHOWN else value[: _LONGEST_SHOWN - 1] + "…")
+    return reprlib.repr(value)
+
+
+def store_id(value: object, what: str = "store") -> str:
+    """The id of a store: 1–64 characters of ``A-Z a-z 0-9 _ -``."""
+    if not isinstance(value, str) or not _STORE_ID.fullmatch(value):
+        raise refusal(what, value, "1 to 64 characters of A-Z a-z 0-9 _ -")
+    return value
+
+
+def name(value: object, what: str = "name") -> str:
+    """A name: trimmed, with something to see in it, at most 200 characters."""
+    trimmed = text(value, what, most=LONGEST_CONTENT).strip()
+    if not any(character.isprintable() and not character.isspace() for character in trimmed):
+        raise refusal(what, value, "a name that is not blank")
+    return _no_longer_than(LONGEST_NAME, trimmed, what)
+
+
+def text(value: object, what: str, most: int = LONGEST_TEXT) -> str:
+    """A text of at most `most` characters, kept to the letter; it may be empty."""
+    if not isinstance(value, str):
+        raise refusal(what, value, "a text")
+    unstorable = _UNSTORABLE.search(value)
+    if unstorable:
+        place = f"U+{ord(unstorable[0]):04X}, which stands at character {unstorable.start() + 1:,}"
+        raise refusal(what, value, f"text without {place}")
+    return _no_longer_than(most, value, what)
+
+
+def content(value: object, what: str = "content") -> str:
+    """A document's text: at most 1,000,000 characters, kept to the letter."""
+    return text(value, what, most=LONGEST_CONTENT)
+
+
+def email(value: object, what: str = "email") -> tuple[str, str]:
+    """An address as it was given, trimmed, and folded: two that fold alike reach the same person.
+
+    Whether the domain exists is not looked up, and hosts of a private network are accepted. Folding
+    ignores case and the ways in which Unicode and IDNA can write the same characters.
+    """
+    given = text(value, what).strip()
+    from unicodedata import normalize
+
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        # The suffix, taken off again, lets localhost, .local and the like pass, which the package refuses.
+        valid = validate_email(f"{given}{_PUBLIC}", check_deliverability=False)
+    except EmailNotValidError as problem:
+        raise refusal(what, given, "an address such as ada@example.com") from problem
+    local = normalize("NFC", valid.local_part.casefold())
+    return given, f"{local}@{valid.ascii_domain.lower().removesuffix(_PUBLIC)}"
+
+
+def status(value: object, what: str = "status") -> str:
+    """The lane of a task."""
+    return _one_of(STATUSES, value, what)
+
+
+def missed(value: object, what: str = "missed") -> str:
+    """What is done with slots that nobody was there for."""
+    return _one_of(MISSED, value, what)
+
+
+def timezone(value: object, what: str = "timezone") -> str:
+    """The name of an IANA time zone, which means the same on every machine."""
+    if not isinstance(value, str) or value in _OF_ONE_MACHINE or value.startswith(_OTHER_CLOCKS):
+        raise refusal(what, value, "the name of an IANA time zone such as Europe/Berlin")
+    zone(value, what)
+    return value
+
+
+@cache
+def zone(name: str, what: str = "timezone") -> ZoneInfo:
+    """The rules of a time zone; `InvalidInput` when they are not known here."""
+    try:
+        return ZoneInfo(name)
+    except (LookupError, ValueError, OSError) as problem:
+        near = nearest(name, _known_zones()) or "Europe/Berlin"
+        raise refusal(what, name, f"the name of an IANA time zone such as {near}") from problem
+
+
+def assignees(value: object, what: str = "assignees") -> tuple[str, ...]:
+    """At most 50 different names, in the order given."""
+    if not isinstance(value, list | tuple):
+        raise refusal(what, value, "a list of names")
+    names = tuple(dict.fromkeys(name(each, f"a name in {what}") for each in value))
+    if len(names) > MOST_ASSIGNEES:
+        raise refusal(what, names, f"at most {MOST_ASSIGNEES} names instead of {len(names):,}")
+    return names
+
+
+def budget(value: object, what: str = "budget_per_day") -> float | None:
+    """US dollars a day, zero or more; None for no limit."""
+    if value is None:
+        return None
+    dollars = _number(value)
+    if dollars is None or dollars < 0:
+        raise refusal(what, value, "US dollars a day, zero or more")
+    return abs(dollars)  # there is a -0.0
+
+
+def time_limit(value: object, what: str = "time_limit") -> timedelta:
+    """Between a second and an hour: ``"5 minutes"``, ``"90 seconds"``, a timedelta, or seconds."""
+    limit = value if isinstance(value, timedelta) else _elapsed(value)
+    if limit is None or not SHORTEST_TIME_LIMIT <= limit <= LONGEST_TIME_LIMIT:
+        raise refusal(what, value, "1 second to 1 hour, such as '5 minutes'")
+    return limit
+
+
+def model(value: object, what: str = "model") -> str | None:
+    """The id of a model; None for the one that the store or the settings name."""
+    return None if value is None else name(value, what)
+
+
+def position(value: object, what: str = "position") -> int:
+    """A 0-based place in a lane."""
+    return count(value, what)
+
+
+def limit(value: object, what: str = "limit") -> int:
+    """How many rows are asked for at most."""
+    return count(value, what)
+
+
+def count(value: object, what: str, least: int = 0, most: int = MOST_LISTED) -> int:
+    """A whole number from `least` to `most`, both inclusive."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # what is no integer is refused below
+    except TypeError:
+        number = least - 1
+    if isinstance(value, bool) or not least <= number <= most:
+        expected = f"at most {most}" if number > most else f"a whole number, {least} or more"
+        raise refusal(what, value, expected)
+    return number
+
+
+def flag(value: object, what: str) -> bool:
+    """True or False, and nothing that merely counts as one."""
+    if not isinstance(value, bool):
+        raise refusal(what, value, "True or False")
+    return value
+
+
+def nearest(value: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that `value` was probably meant to be, None when none is like it."""
+    from difflib import get_close_matches
+
+    by_folded = {candidate.casefold(): candidate for candidate in islice(candidates, _COMPARED)}
+    found = get_close_matches(value[:LONGEST_NAME].casefold(), by_folded, n=1, cutoff=0.5)
+    return by_folded[found[0]] if found else None
+
+
+def _no_longer_than(most: int, value: str, what: str) -> str:
+    if len(value) > most:
+        raise refusal(what, value, f"at most {most:,} characters instead of {len(value):,}")
+    return value
+
+
+def _one_of(words: tuple[str, ...], value: object, what: str) -> str:
+    if not isinstance(value, str) or value not in words:
+        raise refusal(what, value, " or ".join((", ".join(words[:-1]), words[-1])))
+    return value
+
+
+def _number(value: object) -> float | None:
+    """`value` as a finite number, None when it is none; a text is none."""
+    if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _elapsed(value: object) -> timedelta | None:
+    """Seconds, or a text such as "5 minutes", as a timedelta; None when it is neither or beyond use."""
+    seconds = _number(value)
+    if isinstance(value, str):
+        match = _AMOUNT.fullmatch(value.strip())
+        unit = _SECONDS.get(match[2].lower()) if match else None
+        seconds = float(match[1]) * unit if match and unit else None
+    if seconds is None or not 0 <= seconds <= 2 * LONGEST_TIME_LIMIT.total_seconds():
+        return None
+    return timedelta(seconds=seconds)
+
+
+def _known_zones() -> list[str]:
+    from importlib.resources import files
+
+    return files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()

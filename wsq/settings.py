@@ -1,0 +1,404 @@
+"""What wsq is told from outside: the only file that reads the environment and ``wsq.toml``.
+
+A value comes from the first place that has it: an argument (a command-line flag), the environment,
+``wsq.toml`` (the one in the working directory, else the one in the user's configuration folder), the
+default. An empty environment variable counts as absent. So cron, shell, notebook and dashboard see the
+same, and none of it needs HOME, USER or LANG, which cron may not set.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from wsq.errors import SettingError
+
+FILE_NAME = "wsq.toml"
+DEFAULT_MODEL = "claude-sonnet-5-5"
+DEFAULT_CONCURRENCY = 16
+MOST_CONCURRENCY = 1_000
+
+VARIABLES = {
+    "database": "WSQ_DATABASE",
+    "stores": "WSQ_STORES",
+    "timezone": "WSQ_TIMEZONE",
+    "api_key": "ANTHROPIC_API_KEY",
+    "base_url": "ANTHROPIC_BASE_URL",
+    "model": "WSQ_MODEL",
+    "max_concurrency": "WSQ_MAX_CONCURRENCY",
+}
+"""The environment variable of each setting; the setting's own name is its key in ``wsq.toml``."""
+
+_STORE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_POSTGRESQL = ("postgresql", "postgres")
+_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/\s]*(?=@)|(?<=password=)[^&\s'\"]*")
+_LONGEST_SHOWN = 200
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every process of one user goes by.
+
+    `database` is an absolute path or a PostgreSQL URL; the path's folder may be missing still. `stores`
+    are the ids that are served, None for all. Either of `api_key` and `base_url` selects the Anthropic
+    provider; with neither it is the offline one. Showing a value of this class never shows the key, nor
+    a password in a URL.
+    """
+
+    database: str
+    stores: tuple[str, ...] | None
+    timezone: str
+    api_key: str | None
+    base_url: str | None
+    model: str
+    max_concurrency: int
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:  # the one that msgspec provides shows everything
+        shown = {name: getattr(self, name) for name in self.__struct_fields__}
+        if self.api_key is not None:
+            shown["api_key"] = "(not shown)"
+        for name in ("database", "base_url"):
+            shown[name] = shown[name] and without_password(shown[name])
+        return list(shown.items())
+
+
+class _Given(NamedTuple):
+    """A value as it was found: its setting, where that was, and what a relative path starts from."""
+
+    setting: str
+    value: Any
+    place: str
+    folder: Path | None
+
+    def refusal(self, expected: str) -> SettingError:
+        shown = "(not shown)" if self.setting == "api_key" else without_password(repr(self.value))
+        if len(shown) > _LONGEST_SHOWN:
+            shown = shown[:_LONGEST_SHOWN] + "…"
+        return SettingError(f"{self.place} is {shown}, expected {expected}.")
+
+
+def load(
+    *,
+    database: str | os.PathLike[str] | None = None,
+    stores: str | Sequence[str] | None = None,
+    timezone: str | None = None,
+    model: str | None = None,
+    max_concurrency: int | str | None = None,
+    environ: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+) -> Settings:
+    """The settings that hold here and now; arguments go before everything else.
+
+    `environ` replaces the variables that wsq names, and `cwd` the working directory; the user's own
+    folders are the operating system's to say. Nothing is written.
+
+    Raises:
+        SettingError: a value cannot be understood, or ``wsq.toml`` cannot be read.
+    """
+    arguments = {
+        "database": database,
+        "stores": stores,
+        "timezone": timezone,
+        "model": model,
+        "max_concurrency": max_concurrency,
+    }
+    folder = _working_folder(cwd)
+    given = _from_file(folder)
+    given |= _from_environment(os.environ if environ is None else environ, folder)
+    given |= {
+        setting: _Given(setting, value, setting, folder) for setting, value in arguments.items() if value is not None
+    }
+    _refuse_to_send_the_key_elsewhere(given, folder)
+    return _settled(given)
+
+
+def write_toml(
+    path: str | os.PathLike[str],
+    *,
+    database: str | os.PathLike[str] | None = None,
+    stores: str | Sequence[str] | None = None,
+    timezone: str | None = None,
+    api_key: str | None = None,
+    base_url: str | None = None,
+    model: str | None = None,
+    max_concurrency: int | str | None = None,
+) -> Path:
+    """Write a ``wsq.toml`` that nobody but its owner can read, and return its absolute path.
+
+    `path` is the file. A relative `database` is kept so when the file is in the working directory, from
+    which it is meant, and made absolute otherwise.
+
+    Raises:
+        SettingError: there is such a file already, a value would not be understood, or writing failed.
+    """
+    target = Path(path).expanduser().absolute()
+    values = {
+        "database": _portable(database, target.parent),
+        "stores": stores,
+        "timezone": timezone,
+        "api_key": api_key,
+        "base_url": base_url,
+        "model": model,
+        "max_concurrency": max_concurrency,
+    }
+    given = {name: _Given(name, value, name, target.parent) for name, value in values.items() if value is not None}
+    for setting, each in given.items():
+        _UNDERSTOOD[setting](each)
+    lines = [f"{setting} = {_toml(each.value)}\n" for setting, each in given.items()]
+    _write_anew(target, "# Settings of wsq; the environment and command-line flags go before them.\n" + "".join(lines))
+    return target
+
+
+def config_file() -> Path | None:
+    """Where the user's own ``wsq.toml`` is or would be; None for a user without a home folder."""
+    from platformdirs import user_config_path
+
+    folder = _users_own(user_config_path)
+    return folder / FILE_NAME if folder else None
+
+
+def default_actor() -> str:
+    """The operating system's user, by whom the events of this process are caused."""
+    import getpass
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # neither the environment nor the system's list has a name
+        user = ""
+    user = user.encode("utf-8", "replace").decode().replace("\0", "").strip()
+    return user or f"uid {os.getuid()}"
+
+
+def machine_timezone() -> str:
+    """The IANA name of this machine's time zone, ``UTC`` when it has none that is known."""
+    import warnings
+
+    from tzlocal import get_localzone_name
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            name = get_localzone_name()
+    except Exception:  # noqa: BLE001 - whatever is odd about a machine's zone, work can be done in UTC
+        return "UTC"
+    return name if isinstance(name, str) and _is_zone(name) else "UTC"
+
+
+def without_password(text: str) -> str:
+    """A URL, or a sentence with one in it, that may be shown."""
+    return _PASSWORD.sub(lambda found: f"{found[1]}:***" if found[1] is not None else "***", text)
+
+
+# Where values come from
+
+
+def _working_folder(cwd: str | os.PathLike[str] | None) -> Path | None:
+    """The working directory; None when it has been removed under the process."""
+    try:
+        return Path(cwd or ".").absolute()
+    except FileNotFoundError:
+        return None
+
+
+def _from_environment(environ: Mapping[str, str], folder: Path | None) -> dict[str, _Given]:
+    return {
+        setting: _Given(setting, value, variable, folder)
+        for setting, variable in VARIABLES.items()
+        if (value := environ.get(variable, "").strip())
+    }
+
+
+def _from_file(folder: Path | None) -> dict[str, _Given]:
+    """What the first ``wsq.toml`` says: the working directory's, else the user's."""
+    here = _read_toml(folder / FILE_NAME) if folder else None
+    if here is not None:
+        return here
+    users = config_file()
+    return (_read_toml(users) if users else None) or {}
+
+
+def _read_toml(path: Path) -> dict[str, _Given] | None:
+    """What a file says, by setting; None when there is no such file."""
+    try:
+        with path.open("rb") as file:
+            import tomllib
+
+            found = tomllib.load(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as problem:
+        raise SettingError(f"{path} cannot be read: {problem.strerror or problem}.") from problem
+    except ValueError as problem:  # no TOML, or no UTF-8
+        raise SettingError(f"{path} cannot be understood, expected TOML: {problem}.") from problem
+    for key in found.keys() - VARIABLES.keys():  # without its value, which may be a misspelt key's secret
+        raise SettingError(f"{path} has the key {key!r}, expected only {', '.join(VARIABLES)}.")
+    return {key: _Given(key, value, f"{path}: {key}", path.parent) for key, value in found.items()}
+
+
+def _refuse_to_send_the_key_elsewhere(given: Mapping[str, _Given], folder: Path | None) -> None:
+    """A file that came with a folder must not direct a key that it does not hold to a place it names."""
+    key, url = given.get("api_key"), given.get("base_url")
+    if key and url and folder and key.place == VARIABLES["api_key"] and url.place.startswith(f"{folder / FILE_NAME}:"):
+        raise url.refusal(f"it in {VARIABLES['base_url']}, since the key comes from {key.place}")
+
+
+# What values mean
+
+
+def _settled(given: Mapping[str, _Given]) -> Settings:
+    understood = {setting: _UNDERSTOOD[setting](each) for setting, each in given.items()}
+    return Settings(
+        database=understood.get("database") or _default_database(),
+        stores=understood.get("stores"),
+        timezone=understood.get("timezone") or machine_timezone(),
+        api_key=understood.get("api_key"),
+        base_url=understood.get("base_url"),
+        model=understood.get("model", DEFAULT_MODEL),
+        max_concurrency=understood.get("max_concurrency", DEFAULT_CONCURRENCY),
+    )
+
+
+def _database(given: _Given) -> str:
+    expected = "a path to a DuckDB file, or postgresql://…"
+    value = os.fspath(given.value) if isinstance(given.value, os.PathLike) else given.value
+    if not isinstance(value, str) or not value.strip() or "\0" in value or value.startswith(":memory:"):
+        raise given.refusal(expected)
+    scheme = _SCHEME.match(value)
+    if scheme:
+        if scheme[1].lower() not in _POSTGRESQL:
+            raise given.refusal(expected)
+        return value
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError as problem:
+        raise given.refusal("a path, and the home folder that it names is not known") from problem
+    if not path.is_absolute() and given.folder is None:
+        raise given.refusal("an absolute path, since the working directory is gone")
+    return str((given.folder or path) / path)
+
+
+def _stores(given: _Given) -> tuple[str, ...]:
+    expected = "store ids separated by commas, each 1 to 64 characters of A-Z a-z 0-9 _ -"
+    value = given.value
+    named = value.split(",") if isinstance(value, str) else value
+    if not isinstance(named, list | tuple) or not all(isinstance(each, str) for each in named):
+        raise given.refusal(expected)
+    ids = tuple(dict.fromkeys(each.strip() for each in named if each.strip()))
+    if not ids or not all(_STORE_ID.fullmatch(each) for each in ids):
+        raise given.refusal(expected)
+    return ids
+
+
+def _timezone(given: _Given) -> str:
+    if not isinstance(given.value, str) or not _is_zone(given.value):
+        raise given.refusal("the name of an IANA time zone such as Europe/Berlin")
+    return given.value
+
+
+def _api_key(given: _Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not re.fullmatch(r"[!-~]+", value):
+        raise given.refusal("a key of visible ASCII characters")
+    return value
+
+
+def _base_url(given: _Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not re.fullmatch(r"https?://[^/\s?#]+[^\s]*", value, re.IGNORECASE):
+        raise given.refusal("a URL such as https://api.anthropic.com")
+    return value
+
+
+def _model(given: _Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not re.fullmatch(r"[!-~]{1,200}", value):
+        raise given.refusal(f"the id of a model such as {DEFAULT_MODEL}")
+    return value
+
+
+def _max_concurrency(given: _Given) -> int:
+    value = given.value
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value.strip()):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_CONCURRENCY:
+        raise given.refusal(f"a whole number from 1 to {MOST_CONCURRENCY}")
+    return value
+
+
+_UNDERSTOOD: dict[str, Callable[[_Given], Any]] = {
+    "database": _database,
+    "stores": _stores,
+    "timezone": _timezone,
+    "api_key": _api_key,
+    "base_url": _base_url,
+    "model": _model,
+    "max_concurrency": _max_concurrency,
+}
+
+
+def _is_zone(name: str) -> bool:
+    """Whether `name` is a zone of the IANA database; `localtime` and the like are the machine's own."""
+    from zoneinfo import ZoneInfo
+
+    if name in {"localtime", "posixrules", "Factory"} or name.startswith(("posix/", "right/")):
+        return False
+    try:
+        ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        return False
+    return True
+
+
+def _users_own(folder: Callable[..., Path]) -> Path | None:
+    """One of the user's folders; None without a home, for which platformdirs raises or leaves a tilde."""
+    try:
+        path = folder("wsq", appauthor=False)
+    except RuntimeError:
+        return None
+    return path if path.is_absolute() else None
+
+
+def _default_database() -> str:
+    from platformdirs import user_data_path
+
+    folder = _users_own(user_data_path)
+    if folder is None:
+        raise SettingError("WSQ_DATABASE is not set, expected a path, since this user has no home folder.")
+    return str(folder / "wsq.duckdb")
+
+
+# Writing
+
+
+def _portable(database: str | os.PathLike[str] | None, folder: Path) -> str | None:
+    """The database as a file in `folder` must name it to mean what it means in the working directory."""
+    if database is None:
+        return None
+    text = os.fspath(database)
+    is_path = text.strip() and not _SCHEME.match(text) and not text.startswith(("~", ":"))
+    return str(Path(text).absolute()) if is_path and folder != Path.cwd() else text
+
+
+def _toml(value: Any) -> str:
+    """A value as TOML writes it; a string in JSON is one in TOML but for DEL."""
+    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
+
+
+def _write_anew(target: Path, text: str) -> None:
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if target.exists():
+            raise SettingError(f"{target} is there already, and is not overwritten.")
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as problem:
+        raise SettingError(f"{target} cannot be written: {problem.strerror or problem}.") from problem

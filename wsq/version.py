@@ -1,0 +1,3 @@
+"""The version of this wsq."""
+
+VERSION = "0.1.0"
