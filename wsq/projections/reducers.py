@@ -241,6 +241,7 @@ def _recurring_created(_row: None, fact: r.RecurringTaskCreated, event: Recorded
         interval_hours=fact.interval_value * _HOURS[fact.interval_unit],
         created_at=event.recorded_at,
         updated_at=event.recorded_at,
+        seq=event.seq,
     )
 
 
@@ -313,6 +314,7 @@ def _execution_started(_row: None, fact: r.ExecutionStarted, event: Recorded) ->
         tools=fact.tools,
         first_message=fact.first_message,
         limits=msgspec.json.encode(fact.limits).decode(),
+        seq=event.seq,
     )
 
 
@@ -346,6 +348,7 @@ def _execution_skipped(_row: None, fact: r.ExecutionSkipped, event: Recorded) ->
         duration=timedelta(),
         attempts=0,
         reason=fact.reason,
+        seq=event.seq,
     )
 
 

@@ -114,7 +114,8 @@ class RecurringTask(Row, frozen=True, kw_only=True):
 
     `interval_hours` is the interval in hours. `starting` is a wall time (``09:00``) or an instant in
     ISO 8601. `anchor` is the point from which the grid of slots is counted. `next_execution_at` is the
-    oldest slot that is not settled yet, None while disabled. `version` counts what people changed.
+    oldest slot that is not settled yet, None while disabled. `version` counts what people changed. `seq`
+    is the event with which it began: of two that were made at one instant it tells the newer.
     """
 
     id: str
@@ -143,6 +144,7 @@ class RecurringTask(Row, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     version: int = 1
+    seq: int = 0
 
 
 class Execution(Row, frozen=True, kw_only=True):
@@ -151,7 +153,8 @@ class Execution(Row, frozen=True, kw_only=True):
     `scheduled_for` is the newest slot that it settles, `first_slot` the oldest, `slots` how many; None,
     None and 0 when manual. `duration` is from start to end. `reason` is a stable word, `error` the full
     sentence. `idle` is how long nobody held its lease: no working time. Tokens are counts, `cost_usd`
-    is in US dollars and None when the model has no known price.
+    is in US dollars and None when the model has no known price. `seq` is the event with which it began:
+    of two that started at one instant it tells the newer.
     """
 
     id: str
@@ -192,6 +195,7 @@ class Execution(Row, frozen=True, kw_only=True):
     first_message: str | None = None
     limits: str | None = None
     pruned_at: datetime | None = None
+    seq: int = 0
 
 
 class Step(Row, frozen=True, kw_only=True):
@@ -247,11 +251,12 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     counted: tuple[str, ...] = ()
     unique: tuple[tuple[str, ...], ...] = ()
     exclusive: bool = False
+    columns: tuple[str, ...] = ()
+    """The stored fields, in order; they follow from the row."""
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The stored fields, in order."""
-        return tuple(f for f in self.row.__struct_fields__ if f not in self.counted)
+    def __post_init__(self) -> None:
+        stored = tuple(field for field in self.row.__struct_fields__ if field not in self.counted)
+        msgspec.structs.force_setattr(self, "columns", stored)
 
 
 TABLES: dict[str, Table] = {
