@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import itertools
 import threading
@@ -29,7 +28,7 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait in real time."""
-        await asyncio.sleep(seconds)
+        await _sleep(seconds)
 
 
 class ShiftedClock:
@@ -80,23 +79,32 @@ class ManualClock:
 
     async def sleep(self, seconds: float) -> None:
         """Return when the clock has come to `seconds` from now, moving it there if nobody else does."""
-        mine = (self._now + timedelta(seconds=max(0.0, seconds)), next(self._order))
-        heapq.heappush(self._sleepers, mine)
+        with self._lock:
+            mine = (self._now + timedelta(seconds=max(0.0, seconds)), next(self._order))
+            heapq.heappush(self._sleepers, mine)
         try:
             while self._now < mine[0]:
-                await asyncio.sleep(0.001)
+                await _sleep(0.001)
                 with self._lock:
                     if self._sleepers[0] == mine:
                         self._now = max(self._now, mine[0])
         finally:
-            self._sleepers.remove(mine)
-            heapq.heapify(self._sleepers)
+            with self._lock:
+                self._sleepers.remove(mine)
+                heapq.heapify(self._sleepers)
 
 
 async def sleep(clock: Clock, seconds: float) -> None:
     """Wait by `clock` where it can sleep, else in real time."""
-    waiting = getattr(clock, "sleep", None) or asyncio.sleep
+    waiting = getattr(clock, "sleep", None) or _sleep
     await waiting(seconds)
+
+
+async def _sleep(seconds: float) -> None:
+    """Wait in real time; loaded when first waited, since a pass with nothing to do never waits."""
+    import asyncio
+
+    await asyncio.sleep(seconds)
 
 
 def aware(instant: datetime) -> datetime:

@@ -26,6 +26,11 @@ TITLES = {
 """The column that a row is known by, and the one that tells how new it is."""
 
 
+def can_be_an_id(value: object) -> bool:
+    """Whether a database can be asked for `value`: what is no text, or holds a lone surrogate, is no id."""
+    return isinstance(value, str) and value.isprintable()
+
+
 def not_found(table: str, store_id: str, row_id: str, there: dict[str, str]) -> NotFound:
     """That `row_id` is not among what is there (titles by id), naming the nearest."""
     by_title = {title: other for other, title in there.items()}

@@ -1,0 +1,277 @@
+"""Other processes at the same workspace: what they do, and how a test starts them.
+
+They are forked from a process that has imported wsq and done nothing else, so that one starts in 10 ms.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from wsq.store import lease
+from wsq.store.embedded import EmbeddedEngine
+from wsq.store.engine import Cursor
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["tests.store.crew"])
+
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+MS_RDONLY, MS_REMOUNT, MS_REC, MS_PRIVATE = 1, 32, 16384, 1 << 18
+
+
+class Counters:
+    """A schema of two small tables, in any version."""
+
+    def __init__(self, version: int = 1) -> None:
+        self.version = version
+
+    def create(self, cursor: Cursor) -> None:
+        cursor.query("CREATE TABLE counters (id VARCHAR PRIMARY KEY, n BIGINT NOT NULL)")
+        cursor.query("CREATE TABLE marks (worker VARCHAR, number BIGINT, note VARCHAR, PRIMARY KEY (worker, number))")
+        cursor.query("INSERT INTO counters VALUES ('c', 0)")
+
+    def upgrade(self, cursor: Cursor, version: int) -> None:
+        for passed in range(version, self.version):
+            cursor.query(f"ALTER TABLE counters ADD COLUMN since_{passed + 1} BIGINT DEFAULT 7")
+
+
+class SlowToCreate(Counters):
+    """Takes long to be made, so that others come in between."""
+
+    def create(self, cursor: Cursor) -> None:
+        super().create(cursor)
+        time.sleep(0.3)
+
+
+def start(work: Callable[..., None], *arguments: Any) -> BaseProcess:
+    """Have another process do `work`."""
+    process = _context.Process(target=work, args=arguments, daemon=True)
+    process.start()
+    return process
+
+
+def finish(*processes: BaseProcess, within: float = 60) -> None:
+    """Wait until all have ended well."""
+    for process in processes:
+        process.join(within)
+        assert process.exitcode == 0, f"{process} ended with {process.exitcode}"
+        process.close()
+
+
+def kill(process: BaseProcess) -> None:
+    """End it as the power would."""
+    process.kill()
+    process.join()
+    process.close()
+
+
+def wait_for(path: Path, seconds: float = 20) -> None:
+    """Return when there is something at `path`."""
+    end = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < end, f"{path} did not come"
+        time.sleep(0.002)
+
+
+def increment(engine: EmbeddedEngine) -> None:
+    """Read, think and write, as a command does."""
+    with engine.write() as cursor:
+        [(n,)] = cursor.query("SELECT n FROM counters WHERE id = 'c'")
+        cursor.query("UPDATE counters SET n = $1 WHERE id = 'c'", (n + 1,))
+
+
+def counted(engine: EmbeddedEngine) -> int:
+    """How far the counter has come."""
+    with engine.read() as cursor:
+        return int(cursor.query("SELECT n FROM counters WHERE id = 'c'")[0][0])
+
+
+# What the others do
+
+
+def count(path: Path, times: int) -> None:
+    """Increment the counter."""
+    engine = EmbeddedEngine(path, Counters())
+    for _ in range(times):
+        increment(engine)
+    engine.close()
+
+
+def open_slowly(path: Path, flag: Path) -> None:
+    """Open a workspace whose making takes long."""
+    flag.touch()
+    EmbeddedEngine(path, SlowToCreate()).close()
+
+
+def write_on(path: Path, seconds: float, report: Path) -> None:
+    """Write for a while; report how often and the longest wait for one write."""
+    engine = EmbeddedEngine(path, Counters())
+    longest, writes, end = 0.0, 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        began = time.monotonic()
+        increment(engine)
+        longest, writes = max(longest, time.monotonic() - began), writes + 1
+    report.write_text(f"{writes} {longest}")
+    engine.close()
+
+
+def mark_and_tell(path: Path, worker: str, first: int, told: Path) -> None:
+    """Write one mark after the other, and tell of each when it is committed, until killed."""
+    lease.LONG_LOG = 600  # so that checkpoints are killed as well
+    engine = EmbeddedEngine(path, Counters())
+    file = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for number in range(first, first + 10_000):
+        with engine.write() as cursor:
+            cursor.query("INSERT INTO marks VALUES ($1, $2, repeat('x', 50))", (worker, number))
+        os.write(file, f"{number}\n".encode())
+
+
+def hold(path: Path, seconds: float, flag: Path) -> None:
+    """Stay inside a read for longer than one should."""
+    engine = EmbeddedEngine(path, Counters())
+    with engine.read():
+        flag.touch()
+        time.sleep(seconds)
+    engine.close()
+
+
+def die_in_a_write(path: Path, flag: Path) -> None:
+    """Change something, and wait to be killed before the commit."""
+    engine = EmbeddedEngine(path, Counters())
+    with engine.write() as cursor:
+        cursor.query("UPDATE counters SET n = 999")
+        engine._lease.tally.before_commit()
+        flag.touch()
+        time.sleep(60)
+
+
+def hold_with_another_program(path: Path, flag: Path) -> None:
+    """Open the file as DuckDB's own tools do."""
+    connection = duckdb.connect(str(path))
+    flag.touch()
+    time.sleep(60)
+    connection.close()
+
+
+def be_interrupted(path: Path, flag: Path, report: Path) -> None:
+    """Read and write in the main thread, and take every interrupt for what it is, until the flag has gone."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    engine = EmbeddedEngine(path, Counters(), patience=20)
+    interrupts = 0
+    flag.touch()
+    while True:
+        try:
+            while flag.exists():
+                increment(engine)
+                counted(engine)
+            break
+        except KeyboardInterrupt:
+            interrupts += 1
+    increment(engine)
+    report.write_text(str(interrupts))
+    engine.close()
+
+
+def wait_and_be_interrupted(path: Path, flag: Path, report: Path) -> None:
+    """Wait for the workspace until an interrupt comes; then stay, with nothing held."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    flag.touch()
+    try:
+        EmbeddedEngine(path, Counters(), patience=60)
+    except KeyboardInterrupt:
+        report.touch()
+    time.sleep(60)
+
+
+def take_a_snapshot_and_wait(path: Path, flag: Path) -> None:
+    """Hold a private copy until killed."""
+    with EmbeddedEngine(path, Counters()).snapshot():
+        flag.touch()
+        time.sleep(60)
+
+
+# File systems of their own
+
+
+def on_a_file_system_of_its_own(scenario: Callable[[Path], None], directory: Path, size: str = "3m") -> None:
+    """Run a scenario in a process that has a tmpfs of `size` at `directory`; it goes with the process."""
+    outcome, sent = _context.Pipe(duplex=False)
+    process = _context.Process(target=_mount_and_run, args=(scenario, directory, size, sent), daemon=True)
+    process.start()
+    sent.close()
+    with suppress(EOFError):
+        trouble = outcome.recv()
+        process.join()
+        assert not trouble, trouble
+        return
+    raise AssertionError(f"the scenario ended with {process.exitcode}")
+
+
+def remount_read_only(directory: Path) -> None:
+    """From now on, nothing on the file system at `directory` can be written."""
+    _mount(b"none", directory, None, MS_REMOUNT | MS_RDONLY, None)
+
+
+def remount_writable(directory: Path) -> None:
+    """It can be written again."""
+    _mount(b"none", directory, None, MS_REMOUNT, None)
+
+
+def fill_the_disk(directory: Path) -> None:
+    """Leave no byte free on the file system at `directory`."""
+    file = os.open(directory / "filler", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for size in (1 << 16, 1 << 12, 1 << 8, 1):
+        with suppress(OSError):
+            while os.write(file, b"x" * size) == size:
+                pass
+    os.close(file)
+
+
+def free_the_disk(directory: Path) -> None:
+    """Give the room back."""
+    (directory / "filler").unlink()
+
+
+def _mount_and_run(scenario: Callable[[Path], None], directory: Path, size: str, outcome: Any) -> None:
+    try:
+        _own_namespace()
+        _mount(b"tmpfs", directory, b"tmpfs", 0, f"size={size}".encode())
+        scenario(directory)
+        outcome.send("")
+    except BaseException:
+        outcome.send(traceback.format_exc())
+
+
+def _own_namespace() -> None:
+    user, group = os.geteuid(), os.getegid()
+    if user == 0:
+        _call(_libc.unshare(CLONE_NEWNS))
+    else:
+        _call(_libc.unshare(CLONE_NEWNS | CLONE_NEWUSER))
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+        Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+    _mount(b"none", Path("/"), None, MS_REC | MS_PRIVATE, None)
+
+
+def _mount(source: bytes, target: Path, kind: bytes | None, flags: int, options: bytes | None) -> None:
+    _call(_libc.mount(source, os.fsencode(target), kind, ctypes.c_ulong(flags), options))
+
+
+def _call(result: int) -> None:
+    if result:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+_libc = ctypes.CDLL(None, use_errno=True)

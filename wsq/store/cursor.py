@@ -1,0 +1,83 @@
+"""A cursor of the port on a DuckDB connection."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from wsq.errors import WorkspaceError
+from wsq.store.engine import Parameters
+from wsq.store.faults import explained
+
+_ZONED = "TIMESTAMP WITH TIME ZONE"
+
+
+class DuckCursor:
+    """Asks one statement after the other, and remembers if one of them failed."""
+
+    undisturbed = False
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, place: str, *, undisturbed: bool = False) -> None:
+        self._connection: duckdb.DuckDBPyConnection | None = connection
+        self._place = place
+        self._failure: BaseException | None = None
+        self.undisturbed = undisturbed
+
+    def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+        """All rows of one statement; instants come as UTC.
+
+        Raises:
+            Conflict: a unique constraint stands against it.
+            WorkspaceError: the database cannot do it, or the block that the cursor belongs to has ended.
+        """
+        connection = self._connection
+        if connection is None:
+            raise WorkspaceError(f"A question was asked of {self._place} after its read or write had ended.")
+        try:
+            connection.execute(sql, list(parameters) if parameters else None)
+            rows = connection.fetchall()
+            return in_utc(rows, [str(column[1]) for column in connection.description or ()])
+        except BaseException as error:
+            self._failure = error
+            told = explained(error, self._place)
+            if told is error:
+                raise
+            raise told from error
+
+    def be_whole(self) -> None:
+        """Refuse when a statement has failed: DuckDB would "commit" then, and have written nothing."""
+        if self._failure is not None:
+            raise WorkspaceError(
+                f"Nothing was written to {self._place}: a statement of the transaction had failed before."
+            ) from self._failure
+
+    def end(self) -> None:
+        """Answer no more."""
+        self._connection = None
+
+
+def in_utc(rows: list[tuple[Any, ...]], types: list[str]) -> list[tuple[Any, ...]]:
+    """The rows with their instants in `datetime.UTC`; DuckDB gives them a zone of pytz's."""
+    zoned = [place for place, kind in enumerate(types) if _ZONED in kind]
+    if not zoned:
+        return rows
+    return [_with_utc(row, zoned) for row in rows]
+
+
+def _with_utc(row: tuple[Any, ...], zoned: list[int]) -> tuple[Any, ...]:
+    values = list(row)
+    for place in zoned:
+        values[place] = _utc(values[place])
+    return tuple(values)
+
+
+def _utc(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is not None else value
+    if isinstance(value, list):
+        return [_utc(item) for item in value]
+    if isinstance(value, dict):
+        return {_utc(key): _utc(item) for key, item in value.items()}
+    return value

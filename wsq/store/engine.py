@@ -1,0 +1,84 @@
+"""The port: what a database must do for wsq, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+Parameters = Sequence[Any]
+
+
+class Cursor(Protocol):
+    """One conversation with the database, inside a read or a transaction."""
+
+    def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+        """All rows of one statement; parameters are ``$1``, ``$2``, …; instants come as UTC."""
+        ...
+
+
+class WritingCursor(Cursor, Protocol):
+    """A cursor inside a transaction."""
+
+    @property
+    def undisturbed(self) -> bool:
+        """Whether nobody else has written since this process last committed through this engine."""
+        ...
+
+
+class Schema(Protocol):
+    """What stands in the database, by version."""
+
+    version: int
+
+    def create(self, cursor: Cursor) -> None:
+        """Make all of it in an empty database."""
+        ...
+
+    def upgrade(self, cursor: Cursor, version: int) -> None:
+        """Bring what stands at an older `version` to this one."""
+        ...
+
+
+class Engine(Protocol):
+    """A place where a workspace is kept, usable by many processes and threads at once."""
+
+    place: str
+    """What the user calls it: a path or a URL without its password."""
+
+    def read(self) -> AbstractContextManager[Cursor]:
+        """A consistent view for one short question; writes are refused."""
+        ...
+
+    def write(self) -> AbstractContextManager[WritingCursor]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[Path]:
+        """A private copy of the database file as it is now, for what takes long; gone afterwards."""
+        ...
+
+    def backup(self, target: Path) -> None:
+        """A copy that can be opened as a workspace; refuses to overwrite."""
+        ...
+
+    def changes(self) -> int:
+        """A number that has risen when anybody has written; asking costs next to nothing."""
+        ...
+
+    def note_pass(self, note: bytes) -> None:
+        """Leave a heartbeat beside the log; the newest some twenty are kept."""
+        ...
+
+    def passes(self) -> list[bytes]:
+        """The heartbeats that are kept, oldest first."""
+        ...
+
+    def study(self) -> AbstractContextManager[Cursor]:
+        """Like `read`, on a private copy: for questions that take longer than a lease may be held."""
+        ...
+
+    def close(self) -> None:
+        """Give everything back; using the engine afterwards raises `WorkspaceError`."""
+        ...

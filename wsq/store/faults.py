@@ -1,0 +1,120 @@
+"""What DuckDB and the operating system complain of, as sentences that a user can act on."""
+
+from __future__ import annotations
+
+import errno
+import re
+
+import duckdb
+
+from wsq.errors import (
+    Conflict,
+    NewerWorkspace,
+    NotAWorkspace,
+    WorkspaceBusy,
+    WorkspaceError,
+    WorkspaceUnwritable,
+)
+
+_FULL = ("No space left on device", "Disk quota exceeded")
+_FORBIDDEN = ("Read-only file system", "Permission denied", "Operation not permitted")
+_DAMAGED = (
+    "not a valid DuckDB database file",
+    "orrupt",
+    "Could not read enough bytes",
+    "Failure while replaying WAL",
+    "WAL checkpoint iteration",
+    "Serialization Error",
+    "Is a directory",
+)
+_TAKEN = ("unique constraint", "primary key")
+_HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
+
+
+class Interrupted(KeyboardInterrupt):
+    """A KeyboardInterrupt that came while DuckDB worked, which reports it as a RuntimeError."""
+
+
+def explained(error: BaseException, place: str) -> BaseException:
+    """What to raise instead of `error`, met at the workspace `place`; `error` itself if it says enough."""
+    if isinstance(error, OSError):
+        return _of_the_system(error, place)
+    if isinstance(error, duckdb.Error):
+        return _of_duckdb(error, place)
+    if isinstance(error, RuntimeError) and "Query interrupted" in str(error):
+        return Interrupted()
+    return error
+
+
+def full(place: str) -> WorkspaceUnwritable:
+    """There is no room."""
+    return WorkspaceUnwritable(
+        f"{place} cannot be written to: there is no room left on its disk; what was saved before is safe."
+    )
+
+
+def forbidden(place: str, reason: str) -> WorkspaceUnwritable:
+    """It may not be written to, for a reason that the system gave."""
+    return WorkspaceUnwritable(
+        f"{place} cannot be written to ({reason.lower()}): wsq needs to write the file and its folder."
+    )
+
+
+def damaged(place: str, reason: str) -> NotAWorkspace:
+    """It is there and cannot be read."""
+    return NotAWorkspace(f"{place} is damaged or no wsq workspace, and was left as it is: {reason}.")
+
+
+def _of_the_system(error: OSError, place: str) -> BaseException:
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return full(place)
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return forbidden(place, reason)
+    return WorkspaceUnwritable(f"{place} cannot be used: {reason.lower()}{_where(error)}.")
+
+
+def _where(error: OSError) -> str:
+    return f" ({error.filename})" if error.filename else ""
+
+
+def _of_duckdb(error: Exception, place: str) -> BaseException:
+    text = str(error)
+    if any(sign in text for sign in _FULL):
+        return full(place)
+    for sign in _FORBIDDEN:
+        if sign in text:
+            return forbidden(place, sign)
+    if "Could not set lock on file" in text:
+        return _held(text, place)
+    if "already attached" in text:
+        return WorkspaceBusy(
+            f"{place} is open in this very process outside of wsq, through DuckDB itself or since before a fork: "
+            "close it there."
+        )
+    if any(sign in text.lower() for sign in _TAKEN):
+        return Conflict(f"Something like this is there already: {_first_line(text)}.")
+    if "read-only mode" in text:
+        return WorkspaceError(f"{place} is only being read here; what changes it belongs into a write.")
+    if "version number" in text:
+        return NewerWorkspace(f"{place} was written by another version of DuckDB than {duckdb.__version__}.")
+    if any(sign in text for sign in _DAMAGED):
+        return damaged(place, _first_line(text))
+    if isinstance(error, duckdb.FatalException | duckdb.IOException | duckdb.OutOfMemoryException) or _lost(text):
+        return WorkspaceError(f"{place} could not be used just now: {_first_line(text)}.")
+    return error
+
+
+def _lost(text: str) -> bool:
+    return "has been invalidated" in text
+
+
+def _held(text: str, place: str) -> WorkspaceBusy:
+    found = _HOLDER.search(text)
+    who = f"process {found['pid']} ({found['program']})" if found else "another program"
+    return WorkspaceBusy(f"{place} is open in {who}, which keeps everybody else out: close it there.")
+
+
+def _first_line(text: str) -> str:
+    line = text.splitlines()[0] if text else "no reason given"
+    return re.sub(r"^[\w ]*(Error|Exception): ", "", line).rstrip(" .")

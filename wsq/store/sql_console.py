@@ -1,0 +1,117 @@
+"""Questions in SQL from people: they can read this workspace, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import duckdb
+
+from wsq.errors import InvalidInput, WsqError
+from wsq.store import instance
+from wsq.store.faults import explained
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    import pandas as pd
+
+_EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?(\([^)]*\)\s*)?", re.IGNORECASE)
+
+_TASKS_WITH_POSITION = f"""
+    CREATE TEMP VIEW tasks AS
+    SELECT *, CASE WHEN archived_at IS NOT NULL THEN -1 ELSE row_number() OVER (
+        PARTITION BY store_id, status, archived_at IS NULL ORDER BY rank, id) - 1 END AS position
+    FROM {instance.ALIAS}.main.tasks"""  # noqa: S608 - nothing of a user's stands in it
+
+
+class _Copies(Protocol):
+    def snapshot(self) -> AbstractContextManager[Path]: ...
+
+
+class SqlConsole:
+    """Answers one statement at a time, each on an instance of its own over a snapshot.
+
+    A read-only transaction would not do: ``commit`` leaves it, and ``COPY``, ``read_csv`` and ``ATTACH``
+    work inside it. So the snapshot is attached read-only, the instance may reach no file besides it,
+    and its configuration is locked.
+    """
+
+    def __init__(self, engine: _Copies) -> None:
+        self._engine = engine
+
+    def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """The rows of one SELECT (or WITH, FROM, VALUES, SHOW, DESCRIBE, SUMMARIZE, EXPLAIN).
+
+        `tasks` has a column `position` here: the 0-based place among the tasks of the same store and
+        status that are not archived, and -1 for those that are.
+
+        Raises:
+            InvalidInput: it is not a single statement that reads, or it cannot be answered.
+        """
+        refuse_what_does_not_read(sql)
+        with self._engine.snapshot() as snapshot:
+            connection = instance.connect(2, spill=snapshot.parent / "spill")
+            try:
+                _confine(connection, snapshot)
+                return _answer(connection, sql, parameters)
+            finally:
+                connection.close()
+
+
+def refuse_what_does_not_read(sql: str) -> None:
+    """Let one statement pass that reads.
+
+    Raises:
+        InvalidInput: it is another one, or several, or none.
+    """
+    try:
+        statements = duckdb.extract_statements(sql)
+    except Exception as error:
+        raise InvalidInput(f"The query cannot be understood: {_in_one_line(error)}.") from error
+    if len(statements) != 1:
+        raise InvalidInput(f"One statement is expected here, and {len(statements) or 'none'} came.")
+    kind = statements[0].type
+    if kind == duckdb.StatementType.EXPLAIN:
+        explaining = _EXPLAIN.match(sql)
+        if explaining is not None:
+            refuse_what_does_not_read(sql[explaining.end() :])
+            return
+    if kind != duckdb.StatementType.SELECT:
+        raise InvalidInput(f"Only statements that read are answered here, and this is {kind.name.replace('_', ' ')}.")
+
+
+def _confine(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
+    connection.execute(f"ATTACH {instance.quoted(snapshot)} AS {instance.ALIAS} (TYPE duckdb, READ_ONLY)")
+    connection.execute(f"USE {instance.ALIAS}")
+    has_tasks = connection.execute(
+        "SELECT 1 FROM duckdb_tables() WHERE database_name = $1 AND table_name = 'tasks'", [instance.ALIAS]
+    ).fetchall()
+    if has_tasks:
+        connection.execute(_TASKS_WITH_POSITION)
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    connection.execute("BEGIN TRANSACTION READ ONLY")
+
+
+def _answer(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None
+) -> pd.DataFrame:
+    given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters or ())
+    try:
+        connection.execute(sql, given or None)
+        return connection.df()
+    except (duckdb.Error, RuntimeError, ValueError, TypeError) as error:
+        told = explained(error, "the query")
+        if not isinstance(told, Exception):
+            raise told from error
+        raise InvalidInput(f"The query cannot be answered: {_in_one_line(error)}.") from error
+
+
+def _in_one_line(error: Exception) -> str:
+    if isinstance(error, WsqError):
+        return str(error)
+    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return re.sub(r"^[\w ]*(Error|Exception): ", "", line).rstrip(" .")

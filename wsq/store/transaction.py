@@ -1,0 +1,378 @@
+"""One transaction: facts are recorded, folded into rows with the reducers, and written as sets."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from wsq.errors import Conflict
+from wsq.events import Fact, Recorded, encode
+from wsq.ids import Ids
+from wsq.projections import TABLES, Row, Table, keys, reduce
+from wsq.store.engine import Cursor, Parameters
+from wsq.store.folding import World
+from wsq.store.schema import create_statement, sql_types
+
+Key = tuple[Any, ...]
+
+ROWS_AT_ONCE = 20_000
+
+LOG_TYPES = {
+    "store_id": "VARCHAR",
+    "seq": "BIGINT",
+    "event_id": "VARCHAR",
+    "name": "VARCHAR",
+    "version": "INTEGER",
+    "args": "VARCHAR",
+    "actor": "VARCHAR",
+    "cause": "VARCHAR",
+    "recorded_at": "TIMESTAMPTZ",
+}
+
+_TYPES = {table.name: sql_types(table) for table in TABLES.values()}
+_LISTS = {name: frozenset(c for c, kind in columns.items() if kind.endswith("[]")) for name, columns in _TYPES.items()}
+
+
+_GIVE_UP = """DELETE FROM bodies WHERE hash IN (SELECT unnest($1::VARCHAR[])) AND hash NOT IN (
+    SELECT body FROM execution_steps WHERE body IS NOT NULL
+    UNION ALL SELECT system FROM task_executions WHERE system IS NOT NULL
+    UNION ALL SELECT tools FROM task_executions WHERE tools IS NOT NULL
+    UNION ALL SELECT first_message FROM task_executions WHERE first_message IS NOT NULL)"""
+
+
+class Memory:
+    """Rows and heads as the last transaction of this process left them.
+
+    They spare the next one a look, as long as nobody else has written in between.
+    """
+
+    MOST = 20_000
+    """Rows that are remembered from one transaction to the next."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[Key, Row | None]] = {name: {} for name in TABLES}
+        self.heads: dict[str, int] = {}
+        self.bodies: set[str] = set()
+
+    def trim(self) -> None:
+        """Forget what is too much; documents are long and are never kept."""
+        self.rows["documents"].clear()
+        if sum(map(len, self.rows.values())) > self.MOST:
+            self.rows = {name: {} for name in TABLES}
+        if len(self.bodies) > self.MOST:
+            self.bodies.clear()
+
+
+class Transaction:
+    """What commands see of the database while they decide.
+
+    `now`, `actor` and `cause` are those of the decision that is being taken; they stand on the events
+    that it records. `timezone` is what a new store gets. Rows read here are as they will be when
+    everything recorded so far is written.
+    """
+
+    def __init__(self, cursor: Cursor, ids: Ids, timezone: str, memory: Memory) -> None:
+        self.now: datetime
+        self.actor: str
+        self.cause: str | None = None
+        self._ids = ids
+        self._fresh: set[str] = set()
+        self.timezone = timezone
+        self._cursor = cursor
+        self._memory = memory
+        self._heads = memory.heads
+        self._raised: set[str] = set()
+        self._events: list[Recorded] = []
+        self._seen: dict[str, dict[Key, Row | None]] = {name: {} for name in TABLES}
+        self._stored = memory.rows
+        self._gone: dict[str, set[Key]] = {name: set() for name in TABLES}
+        self._bodies: dict[str, bytes] = {}
+        self._after: dict[str, list[str]] = {}
+        self.recorded = 0
+        """How many events this transaction has recorded so far."""
+
+    def new_id(self) -> str:
+        """An id that nothing has yet."""
+        new = self._ids()
+        self._fresh.add(new)
+        return new
+
+    # Looking
+
+    def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+        """Ask in SQL; what was recorded in this transaction is seen."""
+        self.flush()
+        return self._cursor.query(sql, parameters)
+
+    def row(self, table: str, *key: Any) -> Row | None:
+        """The row by its key, None when there is none."""
+        seen, stored = self._seen[table], self._stored[table]
+        if key in seen:
+            return seen[key]
+        if key not in stored:
+            if key[0] in self._fresh:
+                return None
+            self.fetch(table, [key])
+        return stored[key]
+
+    def fetch(self, table: str, wanted: Iterable[Key]) -> None:
+        """Read many rows of a table at once, so that `row` need not ask for each."""
+        stored = self._stored[table]
+        missing = [key for key in wanted if key not in stored]
+        if not missing:
+            return
+        spec = TABLES[table]
+        columns = ", ".join(spec.columns)
+        if len(missing) == 1:
+            where = " AND ".join(f"{column} = ${n}" for n, column in enumerate(spec.key, 1))
+            found = self._cursor.query(f"SELECT {columns} FROM {table} WHERE {where}", missing[0])  # noqa: S608
+        else:
+            found = self._cursor.query(
+                f"SELECT {columns} FROM {table} WHERE {_matches(spec)}",  # noqa: S608
+                [list(values) for values in zip(*missing, strict=True)],
+            )
+        stored.update(dict.fromkeys(missing))
+        for values in found:
+            row = to_row(spec, values)
+            key = tuple(getattr(row, part) for part in spec.key)
+            stored[key] = row
+
+    # Recording
+
+    def record(self, store_id: str, fact: Fact) -> Recorded:
+        """Append `fact` to the store's log and fold it into the rows that it touches."""
+        event = Recorded(
+            store_id=store_id,
+            seq=self._next_seq(store_id),
+            event_id=self.new_id(),
+            actor=self.actor,
+            cause=self.cause,
+            recorded_at=self.now,
+            fact=fact,
+        )
+        self._events.append(event)
+        self.recorded += 1
+        for table, key in keys(event):
+            if TABLES[table].exclusive:
+                self._claim(table, key, reduce(table, None, event))
+            else:
+                self._seen[table][key] = reduce(table, self.row(table, *key), event)
+        return event
+
+    def head(self, store_id: str) -> int:
+        """The seq of the store's newest event, 0 when it has none."""
+        if store_id not in self._heads:
+            found = self._cursor.query("SELECT seq FROM heads WHERE store_id = $1", [store_id])
+            self._heads[store_id] = found[0][0] if found else 0
+        return self._heads[store_id]
+
+    def keep(self, body: bytes) -> str:
+        """Lay a body beside the log, compressed; returns the hash by which events name it."""
+        name = hashlib.blake2b(body, digest_size=16).hexdigest()
+        self._bodies.setdefault(name, body)
+        return name
+
+    def after(self, statement: str, item: str) -> None:
+        """Have an operational `statement` run when facts are written, once for all items given to it.
+
+        Its one parameter is the list of them.
+        """
+        self._after.setdefault(statement, []).append(item)
+
+    def give_up(self, names: Iterable[str]) -> None:
+        """Delete those of the bodies that nothing refers to any more."""
+        wanted = sorted(set(names))
+        self._memory.bodies.difference_update(wanted)
+        self.query(_GIVE_UP, [wanted])
+
+    def _next_seq(self, store_id: str) -> int:
+        if self.head(store_id) == 0 and store_id not in self._raised:
+            self._cursor.query("INSERT INTO heads VALUES ($1, 0)", [store_id])
+        self._raised.add(store_id)
+        self._heads[store_id] += 1
+        return self._heads[store_id]
+
+    def _claim(self, table: str, key: Key, row: Row | None) -> None:
+        waiting = self._seen[table]
+        if row is None:
+            if waiting.pop(key, None) is None:
+                self._gone[table].add(key)
+        elif key in waiting:
+            raise Conflict(f"{table} has a row for {', '.join(map(str, key))} already.")
+        else:
+            waiting[key] = row
+
+    def rebuild(self, world_of: Callable[[Cursor], World]) -> int:
+        """Replace every projection by what the log folds into; returns the number of events."""
+        self.flush()
+        write_world(self._cursor, world_of(self._cursor))
+        for rows in self._stored.values():
+            rows.clear()
+        return int(self._cursor.query("SELECT count(*) FROM events")[0][0])
+
+    # Writing
+
+    def flush(self) -> None:
+        """Write what was recorded since the last time, as one statement for each kind of change."""
+        if self._events:
+            self._write_events()
+        for name, table in TABLES.items():
+            if table.exclusive:
+                self._write_claims(table)
+            elif self._seen[name]:
+                self._write_rows(table)
+        if self._bodies:
+            self._write_bodies()
+        for statement, items in self._after.items():
+            self._cursor.query(statement, [items])
+        self._after.clear()
+
+    def _write_events(self) -> None:
+        rows = [
+            (e.store_id, e.seq, e.event_id, e.fact.stored_name, e.fact.stored_version, encode(e.fact),
+             e.actor, e.cause, e.recorded_at)
+            for e in self._events
+        ]  # fmt: skip
+        insert(self._cursor, "events", LOG_TYPES, rows)
+        self._events.clear()
+        stores = sorted(self._raised)
+        if len(stores) == 1:
+            self._cursor.query("UPDATE heads SET seq = $2 WHERE store_id = $1", [stores[0], self._heads[stores[0]]])
+        else:
+            self._cursor.query(
+                "UPDATE heads SET seq = v.seq FROM (SELECT unnest($1::VARCHAR[]) AS id, unnest($2::BIGINT[]) AS seq) v"
+                " WHERE heads.store_id = v.id",
+                [stores, [self._heads[s] for s in stores]],
+            )
+        self._raised.clear()
+
+    def _write_claims(self, table: Table) -> None:
+        gone, waiting = self._gone[table.name], self._seen[table.name]
+        if gone:
+            self._delete(table, list(gone))
+            gone.clear()
+        if waiting:
+            insert(
+                self._cursor,
+                table.name,
+                _TYPES[table.name],
+                [_values(row, table.columns) for row in waiting.values() if row],
+            )
+            waiting.clear()
+
+    def _write_rows(self, table: Table) -> None:
+        seen, stored = self._seen[table.name], self._stored[table.name]
+        new: list[Row] = []
+        gone: list[Key] = []
+        changed: dict[tuple[str, ...], list[Row]] = {}
+        for key, row in seen.items():
+            before = stored.get(key)
+            if row is before:
+                continue
+            if row is None:
+                gone.append(key)
+            elif before is None:
+                new.append(row)
+            elif columns := tuple(c for c in table.columns if getattr(row, c) != getattr(before, c)):
+                changed.setdefault(columns, []).append(row)
+            stored[key] = row
+        seen.clear()
+        if gone:
+            self._delete(table, gone)
+        if new:
+            insert(self._cursor, table.name, _TYPES[table.name], [_values(row, table.columns) for row in new])
+        for columns, rows in changed.items():
+            self._update(table, columns, rows)
+
+    def _write_bodies(self) -> None:
+        known = self._memory.bodies
+        names = [name for name in self._bodies if name not in known]
+        if names:
+            found = self._cursor.query("SELECT hash FROM bodies WHERE hash IN (SELECT unnest($1::VARCHAR[]))", [names])
+            known.update(name for (name,) in found)
+        rows = [(name, zlib.compress(body, 6)) for name, body in self._bodies.items() if name not in known]
+        if rows:
+            insert(self._cursor, "bodies", {"hash": "VARCHAR", "body": "BLOB"}, rows)
+        known.update(self._bodies)
+        self._bodies.clear()
+
+    def _update(self, table: Table, columns: tuple[str, ...], rows: list[Row]) -> None:
+        kinds, given = _TYPES[table.name], (*table.key, *columns)
+        if len(rows) == 1:
+            sets = ", ".join(f"{c} = ${n}" for n, c in enumerate(columns, len(table.key) + 1))
+            where = " AND ".join(f"{c} = ${n}" for n, c in enumerate(table.key, 1))
+            self._cursor.query(
+                f"UPDATE {table.name} SET {sets} WHERE {where}",  # noqa: S608
+                _values(rows[0], given),
+            )
+            return
+        sets = ", ".join(f"{c} = v.{c}" for c in columns)
+        where = " AND ".join(f"{table.name}.{c} = v.{c}" for c in table.key)
+        self._cursor.query(
+            f"UPDATE {table.name} SET {sets} FROM (SELECT {_unnested(kinds, given)}) v WHERE {where}",  # noqa: S608
+            _columns(_values(row, given) for row in rows),
+        )
+
+    def _delete(self, table: Table, gone: list[Key]) -> None:
+        self._cursor.query(
+            f"DELETE FROM {table.name} WHERE {_matches(table)}",  # noqa: S608
+            [list(values) for values in zip(*gone, strict=True)],
+        )
+
+
+def write_world(cursor: Cursor, world: World) -> None:
+    """Put `world` in the place of whatever stands in the projections."""
+    for name, table in TABLES.items():
+        cursor.query(f"DROP TABLE {name}")
+        cursor.query(create_statement(table))
+        rows = list(world[name].values())
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            insert(cursor, name, _TYPES[name], [_values(r, table.columns) for r in rows[start : start + ROWS_AT_ONCE]])
+
+
+def insert(cursor: Cursor, table: str, kinds: dict[str, str], rows: Sequence[Sequence[Any]]) -> None:
+    """Insert rows in one statement."""
+    columns = ", ".join(kinds)
+    if len(rows) == 1:
+        marks = ", ".join(f"${n}" for n in range(1, len(kinds) + 1))
+        cursor.query(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows[0])  # noqa: S608
+        return
+    source = _unnested(kinds, kinds)
+    cursor.query(f"INSERT INTO {table} ({columns}) SELECT {source}", _columns(rows))
+
+
+def to_row(table: Table, values: Sequence[Any]) -> Row:
+    """A stored row as its value."""
+    lists = _LISTS[table.name]
+    fields = dict(zip(table.columns, values, strict=True))
+    for column in lists:
+        fields[column] = tuple(fields[column])
+    return table.row(**fields)
+
+
+def _values(row: Row, columns: Iterable[str]) -> list[Any]:
+    return [list(v) if type(v := getattr(row, column)) is tuple else v for column in columns]
+
+
+def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _unnested(kinds: dict[str, str], columns: Iterable[str]) -> str:
+    return ", ".join(_unnest(n, c, kinds[c]) for n, c in enumerate(columns, 1))
+
+
+def _unnest(n: int, column: str, kind: str) -> str:
+    return f"unnest(${n}::{kind}[]) AS {column}"
+
+
+def _matches(table: Table) -> str:
+    """A condition on the key's columns; each parameter is the list of one column's values."""
+    kinds = _TYPES[table.name]
+    if len(table.key) == 1:
+        (column,) = table.key
+        return f"{column} IN (SELECT unnest($1::{kinds[column]}[]))"
+    return f"({', '.join(table.key)}) IN (SELECT {_unnested(kinds, table.key)})"
