@@ -1,0 +1,245 @@
+"""Commands on recurring tasks, and what they do to slots that have come due already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from msgspec import UNSET, structs
+
+from wsq.commands.common import at_version, cleaned, cleared, differing, existing, existing_store
+from wsq.errors import InvalidInput
+from wsq.events import recurring as e
+from wsq.projections import Project, RecurringTask, Running
+from wsq.rules import schedule, values
+from wsq.store.transaction import Transaction
+
+END_LEASE = "DELETE FROM leases WHERE execution_id IN (SELECT unnest($1::VARCHAR[]))"
+
+
+def recurring_task(tx: Transaction, store_id: str, task_id: str) -> RecurringTask:
+    """The store's recurring task by its id."""
+    return existing(tx, RecurringTask, "recurring_tasks", store_id, task_id)
+
+
+def schedule_of(task: RecurringTask) -> schedule.Schedule:
+    """The rule by which the task's slots are found."""
+    return schedule.Schedule(
+        anchor=task.anchor,
+        value=task.interval_value,
+        unit=cast(schedule.Unit, task.interval_unit),
+        timezone=task.timezone,
+    )
+
+
+def create_recurring_task(
+    tx: Transaction,
+    store_id: str,
+    name: str,
+    prompt: str,
+    *,
+    every: str | timedelta,
+    starting: str | datetime | None = None,
+    timezone: str | None = None,
+    description: str = "",
+    project_id: str | None = None,
+    assignees: Iterable[str] = (),
+    model: str | None = None,
+    missed: str = "skip",
+    budget_per_day: float | None = None,
+    time_limit: str | timedelta = "5 minutes",
+    skip_unchanged: bool = False,
+    enabled: bool = True,
+) -> RecurringTask:
+    """Make a recurring task; its first slot is the start's next occurrence, or one interval from now."""
+    name, prompt = values.name(name), _prompt(prompt)
+    value, unit = schedule.parse_every(every)
+    zone = values.timezone(timezone) if timezone is not None else None
+    enabled = values.flag(enabled, "enabled")
+    given = {
+        "description": values.text(description, "description"),
+        "assignees": values.assignees(assignees),
+        "model": values.model(model),
+        "missed": values.missed(missed),
+        "budget_per_day": values.budget(budget_per_day),
+        "time_limit": values.time_limit(time_limit).total_seconds(),
+    }
+    store = existing_store(tx, store_id)
+    zone = zone or store.timezone
+    if project_id is not None:
+        _open_project(tx, store_id, project_id)
+    text, anchor = schedule.parse_starting(starting, zone, tx.now, every=(value, unit))
+    grid = schedule.Schedule(anchor=anchor, value=value, unit=unit, timezone=zone)
+    task_id = tx.new_id()
+    tx.record(
+        store_id,
+        e.RecurringTaskCreated(
+            recurring_task_id=task_id,
+            name=name,
+            prompt=prompt,
+            interval_value=value,
+            interval_unit=unit,
+            starting=text,
+            anchor=anchor,
+            timezone=zone,
+            project_id=project_id,
+            skip_unchanged=values.flag(skip_unchanged, "skip_unchanged"),
+            enabled=enabled,
+            next_execution_at=schedule.first_slot(grid, text, tx.now) if enabled else None,
+            **given,  # type: ignore[arg-type]
+        ),
+    )
+    return recurring_task(tx, store_id, task_id)
+
+
+def update_recurring_task(
+    tx: Transaction,
+    store_id: str,
+    task_id: str,
+    *,
+    name: Any = UNSET,
+    prompt: Any = UNSET,
+    description: Any = UNSET,
+    every: Any = UNSET,
+    starting: Any = UNSET,
+    timezone: Any = UNSET,
+    project_id: Any = UNSET,
+    assignees: Any = UNSET,
+    model: Any = UNSET,
+    missed: Any = UNSET,
+    budget_per_day: Any = UNSET,
+    time_limit: Any = UNSET,
+    skip_unchanged: Any = UNSET,
+    expected_version: int | None = None,
+) -> RecurringTask:
+    """Change what is given; a new interval, start or zone moves the grid and settles what was due."""
+    row = recurring_task(tx, store_id, task_id)
+    at_version(row, expected_version)
+    if project_id is not UNSET and project_id is not None:
+        _open_project(tx, store_id, project_id)
+    changes = differing(
+        row,
+        {
+            "name": cleaned(name, values.name),
+            "prompt": cleaned(prompt, _prompt),
+            "description": cleared(description, "", values.text, "description"),
+            "project_id": project_id,
+            "assignees": cleared(assignees, (), values.assignees),
+            "model": cleaned(model, values.model),
+            "missed": cleaned(missed, values.missed),
+            "budget_per_day": cleaned(budget_per_day, values.budget),
+            "time_limit": cleaned(time_limit, values.time_limit),
+            "skip_unchanged": cleaned(skip_unchanged, values.flag, "skip_unchanged"),
+        },
+    )
+    if "time_limit" in changes:
+        changes["time_limit"] = changes["time_limit"].total_seconds()
+    changes |= _moved_grid(tx, row, every, starting, timezone)
+    if changes:
+        if "next_execution_at" in changes:
+            settle_as_skipped(tx, row, "rescheduled", nxt=changes["next_execution_at"])
+        tx.record(store_id, e.RecurringTaskUpdated(recurring_task_id=task_id, **changes))
+    return recurring_task(tx, store_id, task_id)
+
+
+def enable_recurring_task(tx: Transaction, store_id: str, task_id: str) -> RecurringTask:
+    """Switch a task on: it goes on with the next point of its grid. Enabling twice changes nothing."""
+    row = recurring_task(tx, store_id, task_id)
+    if not row.enabled:
+        if row.project_id is not None:
+            _open_project(tx, store_id, row.project_id)
+        nxt = schedule.slot_after(schedule_of(row), tx.now)
+        tx.record(store_id, e.RecurringTaskEnabled(recurring_task_id=task_id, next_execution_at=nxt))
+    return recurring_task(tx, store_id, task_id)
+
+
+def disable_recurring_task(tx: Transaction, store_id: str, task_id: str, *, reason: str | None = None) -> RecurringTask:
+    """Switch a task off; a running execution ends normally. Disabling twice changes nothing."""
+    row = recurring_task(tx, store_id, task_id)
+    if row.enabled:
+        why = values.text(reason, "reason").strip() or None if reason is not None else None
+        settle_as_skipped(tx, row, "disabled", nxt=None)
+        tx.record(store_id, e.RecurringTaskDisabled(recurring_task_id=task_id, reason=why))
+    return recurring_task(tx, store_id, task_id)
+
+
+def delete_recurring_task(tx: Transaction, store_id: str, task_id: str) -> RecurringTask:
+    """Remove a task, cancelling its running execution; its executions stay. Returns the last row."""
+    row = recurring_task(tx, store_id, task_id)
+    running = tx.row("running_executions", task_id)
+    if isinstance(running, Running):
+        cancel(tx, store_id, running.execution_id, task_id)
+    settle_as_skipped(tx, row, "deleted", nxt=None)
+    last = recurring_task(tx, store_id, task_id)
+    tx.record(store_id, e.RecurringTaskDeleted(recurring_task_id=task_id))
+    return last
+
+
+def cancel(tx: Transaction, store_id: str, execution_id: str, task_id: str) -> None:
+    """End a running execution at once; what its worker writes later is refused."""
+    tx.record(store_id, e.ExecutionCancelled(execution_id=execution_id, recurring_task_id=task_id))
+    tx.after(END_LEASE, execution_id)
+
+
+def settle_as_skipped(tx: Transaction, row: RecurringTask, reason: str, *, nxt: datetime | None) -> None:
+    """Settle every slot that is due by now as one skipped execution; nothing when none is."""
+    if row.next_execution_at is None:
+        return
+    slots = schedule.due_slots(schedule_of(row), row.next_execution_at, tx.now)
+    if slots is not None:
+        record_skip(tx, row, slots, reason, nxt=nxt)
+
+
+def record_skip(
+    tx: Transaction, row: RecurringTask, slots: schedule.Slots, reason: str, *, nxt: datetime | None
+) -> str:
+    """One skipped execution for `slots`; returns its id."""
+    execution_id = tx.new_id()
+    tx.record(
+        row.store_id,
+        e.ExecutionSkipped(
+            execution_id=execution_id,
+            recurring_task_id=row.id,
+            scheduled_for=slots.newest,
+            first_slot=slots.first,
+            slots=slots.count,
+            next_execution_at=nxt,
+            project_id=row.project_id,
+            reason=reason,
+        ),
+    )
+    return execution_id
+
+
+def _moved_grid(tx: Transaction, row: RecurringTask, every: Any, starting: Any, timezone: Any) -> dict[str, Any]:
+    """What changes when the interval, the start or the zone is another; empty when none is."""
+    value, unit = (row.interval_value, row.interval_unit) if every is UNSET else schedule.parse_every(every)
+    zone = row.timezone if timezone is UNSET else values.timezone(timezone)
+    wish = row.starting if starting is UNSET else starting
+    text, anchor = schedule.parse_starting(wish, zone, tx.now, every=(value, unit))
+    changes = differing(row, {"interval_value": value, "interval_unit": unit, "timezone": zone, "starting": text})
+    if not changes:
+        return {}
+    if text is None and set(changes) == {"timezone"}:
+        anchor = row.anchor
+    if anchor != row.anchor:
+        changes["anchor"] = anchor
+    if row.enabled:
+        grid = structs.replace(schedule_of(row), anchor=anchor, value=value, unit=unit, timezone=zone)
+        changes["next_execution_at"] = schedule.slot_after(grid, tx.now)
+    return changes
+
+
+def _prompt(value: str) -> str:
+    prompt = values.text(value, "prompt")
+    if not prompt.strip():
+        raise InvalidInput("The prompt is blank; say what is to be done.")
+    return prompt
+
+
+def _open_project(tx: Transaction, store_id: str, project_id: str) -> Project:
+    found = existing(tx, Project, "projects", store_id, project_id)
+    if found.archived_at is not None:
+        raise InvalidInput(f"Project {found.name!r} is archived; nothing recurring can be done for it.")
+    return found

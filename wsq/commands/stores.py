@@ -1,0 +1,113 @@
+"""Commands on the workspace and its stores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import UNSET
+
+from wsq.commands.common import at_version, cleaned, differing
+from wsq.errors import InvalidInput, NotFound
+from wsq.events.stores import (
+    ModelFirstUsed,
+    StoreArchived,
+    StoreCreated,
+    StoreUpdated,
+    WorkspaceMarkedAsDemo,
+)
+from wsq.projections import StoreRow, WorkspaceRow
+from wsq.rules import values
+from wsq.store.transaction import Transaction
+
+WORKSPACE = "*"
+"""The store id under which what belongs to no store is logged; no store can have it."""
+
+KINDS_WITHOUT_MODEL = frozenset({"offline", "scripted"})
+"""Providers behind which no language model stands."""
+
+
+def create_store(
+    tx: Transaction,
+    store_id: str,
+    *,
+    name: str | None = None,
+    timezone: str | None = None,
+    model: str | None = None,
+    budget_per_day: float | None = None,
+) -> StoreRow:
+    """Make a store; `InvalidInput` when there is one by that id."""
+    store_id = values.store_id(store_id)
+    if tx.row("stores", store_id) is not None:
+        raise InvalidInput(f"There is a store {store_id!r} already.")
+    tx.record(
+        store_id,
+        StoreCreated(
+            name=values.name(name if name is not None else store_id),
+            timezone=values.timezone(timezone or tx.timezone),
+            model=values.model(model),
+            budget_per_day=values.budget(budget_per_day),
+        ),
+    )
+    return store(tx, store_id)
+
+
+def update_store(
+    tx: Transaction,
+    store_id: str,
+    *,
+    name: Any = UNSET,
+    timezone: Any = UNSET,
+    model: Any = UNSET,
+    budget_per_day: Any = UNSET,
+    expected_version: int | None = None,
+) -> StoreRow:
+    """Change what is given; a budget or model of None clears it."""
+    row = store(tx, store_id)
+    at_version(row, expected_version)
+    changes = differing(
+        row,
+        {
+            "name": cleaned(name, values.name),
+            "timezone": cleaned(timezone, values.timezone),
+            "model": cleaned(model, values.model),
+            "budget_per_day": cleaned(budget_per_day, values.budget),
+        },
+    )
+    if changes:
+        tx.record(store_id, StoreUpdated(**changes))
+    return store(tx, store_id)
+
+
+def archive_store(tx: Transaction, store_id: str) -> StoreRow:
+    """Put a store away; doing it twice changes nothing."""
+    if store(tx, store_id).archived_at is None:
+        tx.record(store_id, StoreArchived())
+    return store(tx, store_id)
+
+
+def store(tx: Transaction, store_id: str) -> StoreRow:
+    """The store as it is in this transaction; `NotFound` names the nearest."""
+    row = tx.row("stores", store_id)
+    if not isinstance(row, StoreRow):
+        nearest = values.nearest(store_id, [name for (name,) in tx.query("SELECT id FROM stores")])
+        hint = f"; the nearest is {nearest!r}" if nearest else ""
+        raise NotFound(f"There is no store {store_id!r}{hint}.")
+    return row
+
+
+def workspace(tx: Transaction) -> WorkspaceRow:
+    """What is known of the workspace as a whole."""
+    row = tx.row("workspace", WORKSPACE)
+    return row if isinstance(row, WorkspaceRow) else WorkspaceRow(id=WORKSPACE)
+
+
+def mark_as_demo(tx: Transaction) -> None:
+    """Make the workspace an example, served by the offline provider alone."""
+    if not workspace(tx).demo:
+        tx.record(WORKSPACE, WorkspaceMarkedAsDemo())
+
+
+def note_model(tx: Transaction, provider: str, kind: str) -> None:
+    """Remember that a language model has been used here, the first time that it is."""
+    if kind not in KINDS_WITHOUT_MODEL and workspace(tx).model_provider is None:
+        tx.record(WORKSPACE, ModelFirstUsed(provider=provider))

@@ -1,0 +1,163 @@
+"""Commands on the cards of the board."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import UNSET, structs
+
+from wsq.commands.boards import project
+from wsq.commands.common import at_version, cleaned, cleared, differing, existing, existing_store
+from wsq.events import boards as e
+from wsq.projections import Task
+from wsq.rules import ranks, values
+from wsq.store.transaction import Transaction
+
+
+def task(tx: Transaction, store_id: str, task_id: str) -> Task:
+    """The store's task by its id, with its place in its lane."""
+    row = existing(tx, Task, "tasks", store_id, task_id)
+    if row.archived_at is not None:
+        return row
+    ((before,),) = tx.query(
+        "SELECT count(*) FROM tasks"
+        " WHERE store_id = $1 AND status = $2 AND archived_at IS NULL AND (rank, id) < ($3, $4)",
+        [store_id, row.status, row.rank, row.id],
+    )
+    return structs.replace(row, position=before)
+
+
+def create_task(
+    tx: Transaction,
+    store_id: str,
+    title: str,
+    *,
+    description: str = "",
+    project_id: str | None = None,
+    status: str = "todo",
+    assignees: Iterable[str] = (),
+    execution_id: str | None = None,
+) -> Task:
+    """Put a task at the end of a lane."""
+    title, description = values.name(title, "title"), values.text(description, "description")
+    status, assigned = values.status(status), values.assignees(assignees)
+    existing_store(tx, store_id)
+    if project_id is not None:
+        project(tx, store_id, project_id)
+    task_id = tx.new_id()
+    tx.record(
+        store_id,
+        e.TaskCreated(
+            task_id=task_id,
+            title=title,
+            description=description,
+            status=status,
+            rank=ranks.last(_last_rank(tx, store_id, status)),
+            assignees=assigned,
+            project_id=project_id,
+            execution_id=execution_id,
+        ),
+    )
+    return task(tx, store_id, task_id)
+
+
+def update_task(
+    tx: Transaction,
+    store_id: str,
+    task_id: str,
+    *,
+    title: Any = UNSET,
+    description: Any = UNSET,
+    assignees: Any = UNSET,
+    project_id: Any = UNSET,
+    expected_version: int | None = None,
+) -> Task:
+    """Change what is given; a project of None takes the task out of its project."""
+    row = existing(tx, Task, "tasks", store_id, task_id)
+    at_version(row, expected_version)
+    if project_id is not UNSET and project_id is not None:
+        project(tx, store_id, project_id)
+    changes = differing(
+        row,
+        {
+            "title": cleaned(title, values.name, "title"),
+            "description": cleared(description, "", values.text, "description"),
+            "assignees": cleared(assignees, (), values.assignees),
+            "project_id": project_id,
+        },
+    )
+    if changes:
+        tx.record(store_id, e.TaskUpdated(task_id=task_id, **changes))
+    return task(tx, store_id, task_id)
+
+
+def move_task(
+    tx: Transaction,
+    store_id: str,
+    task_id: str,
+    *,
+    status: str | None = None,
+    position: int | None = None,
+    project_id: Any = UNSET,
+    expected_version: int | None = None,
+) -> Task:
+    """Move a task to another lane, place (0-based; left out: the end of a new lane) or project."""
+    row = task(tx, store_id, task_id)
+    at_version(row, expected_version)
+    if project_id is not UNSET and project_id is not None:
+        project(tx, store_id, project_id)
+    lane = values.status(status) if status is not None else row.status
+    place = values.position(position) if position is not None else None
+    rank: Any = UNSET
+    if place is not None or lane != row.status:
+        rank = _rank_at(tx, row, lane, place)
+    changes = differing(row, {"status": lane, "rank": rank, "project_id": project_id})
+    if changes:
+        tx.record(store_id, e.TaskMoved(task_id=task_id, **changes))
+    return task(tx, store_id, task_id)
+
+
+def archive_task(tx: Transaction, store_id: str, task_id: str) -> Task:
+    """Take a task off the board; it can be put back."""
+    if existing(tx, Task, "tasks", store_id, task_id).archived_at is None:
+        tx.record(store_id, e.TaskArchived(task_id=task_id))
+    return task(tx, store_id, task_id)
+
+
+def unarchive_task(tx: Transaction, store_id: str, task_id: str) -> Task:
+    """Put a task back at the end of its lane."""
+    row = existing(tx, Task, "tasks", store_id, task_id)
+    if row.archived_at is not None:
+        rank = ranks.last(_last_rank(tx, store_id, row.status))
+        tx.record(store_id, e.TaskUnarchived(task_id=task_id, rank=rank))
+    return task(tx, store_id, task_id)
+
+
+def _last_rank(tx: Transaction, store_id: str, status: str, *, but: str | None = None) -> str | None:
+    ((rank,),) = tx.query(
+        "SELECT max(rank) FROM tasks"
+        " WHERE store_id = $1 AND status = $2 AND archived_at IS NULL AND id IS DISTINCT FROM $3",
+        [store_id, status, but],
+    )
+    return rank if rank is None else str(rank)
+
+
+def _rank_at(tx: Transaction, row: Task, lane: str, place: int | None) -> str:
+    """A rank for the task at `place` among the others of `lane`; its own when it stands there already."""
+    if place is None:
+        return ranks.last(_last_rank(tx, row.store_id, lane, but=row.id))
+    if lane == row.status and place == row.position:
+        return row.rank
+    skip = max(place - 1, 0)
+    found = tx.query(
+        "SELECT rank FROM tasks WHERE store_id = $1 AND status = $2 AND archived_at IS NULL AND id <> $3"
+        " ORDER BY rank, id LIMIT $4 OFFSET $5",
+        [row.store_id, lane, row.id, 1 if place == 0 else 2, skip],
+    )
+    around = [str(rank) for (rank,) in found]
+    if place == 0:
+        return ranks.between(None, around[0] if around else None)
+    if not around:
+        return ranks.last(_last_rank(tx, row.store_id, lane, but=row.id))
+    return ranks.between(around[0], around[1] if len(around) > 1 else None)

@@ -1,0 +1,1 @@
+"""The way up: questions to the projections. Each is a function of a cursor; none changes anything."""

@@ -1,0 +1,190 @@
+"""What stands on a store's board."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from msgspec import structs
+
+from wsq.errors import NotFound
+from wsq.projections import (
+    TABLES,
+    Contact,
+    Document,
+    Project,
+    RecurringTask,
+    Row,
+    StoreRow,
+    Task,
+    WorkspaceRow,
+)
+from wsq.rules import naming, values
+from wsq.store.engine import Cursor
+from wsq.store.transaction import to_row
+
+R = TypeVar("R", bound=Row)
+
+LANES = ("todo", "doing", "in_review", "done")
+"""The statuses of tasks in the order of the board's lanes."""
+
+_POSITION = """CASE WHEN archived_at IS NULL THEN (row_number() OVER (
+    PARTITION BY store_id, status, archived_at IS NULL ORDER BY rank, id) - 1) ELSE -1 END"""
+_LANE = "CASE status " + " ".join(f"WHEN '{s}' THEN {n}" for n, s in enumerate(LANES)) + " END"
+
+
+def select(cursor: Cursor, table: str, kind: type[R], rest: str, parameters: list[Any]) -> list[R]:
+    """The table's rows that `rest` (where, order, limit) leaves, as values."""
+    spec = TABLES[table]
+    found = cursor.query(f"SELECT {', '.join(spec.columns)} FROM {table} {rest}", parameters)  # noqa: S608
+    rows = [to_row(spec, row) for row in found]
+    return [row for row in rows if isinstance(row, kind)]
+
+
+def workspace(cursor: Cursor) -> WorkspaceRow:
+    """What is known of the workspace as a whole."""
+    found = select(cursor, "workspace", WorkspaceRow, "", [])
+    return found[0] if found else WorkspaceRow(id="*")
+
+
+def stores(cursor: Cursor, *, include_archived: bool = False) -> list[StoreRow]:
+    """The workspace's stores by name."""
+    return select(cursor, "stores", StoreRow, f"{_alive(include_archived, 'WHERE')} ORDER BY name, id", [])
+
+
+def store(cursor: Cursor, store_id: str) -> StoreRow:
+    """The store by its id; `NotFound` names the nearest."""
+    found = select(cursor, "stores", StoreRow, "WHERE id = $1", [store_id])
+    if found:
+        return found[0]
+    nearest = values.nearest(store_id, [name for (name,) in cursor.query("SELECT id FROM stores")])
+    hint = f"; the nearest is {nearest!r}" if nearest else ""
+    raise NotFound(f"There is no store {store_id!r}{hint}.")
+
+
+def projects(cursor: Cursor, store_id: str, *, include_archived: bool = False) -> list[Project]:
+    """The store's projects by name."""
+    rest = f"WHERE store_id = $1 {_alive(include_archived)} ORDER BY name, id"
+    return select(cursor, "projects", Project, rest, [store_id])
+
+
+def contacts(cursor: Cursor, store_id: str, project_id: str | None = None) -> list[Contact]:
+    """The store's contacts by name, of a project or of all."""
+    _known_project(cursor, store_id, project_id)
+    rest = "WHERE store_id = $1 AND ($2::VARCHAR IS NULL OR $2 = ANY(project_ids)) ORDER BY name, id"
+    return select(cursor, "contacts", Contact, rest, [store_id, project_id])
+
+
+def documents(
+    cursor: Cursor, store_id: str, project_id: str | None = None, *, include_archived: bool = False
+) -> list[Document]:
+    """The store's documents by title, of a project or of all."""
+    _known_project(cursor, store_id, project_id)
+    alive = _alive(include_archived)
+    rest = f"WHERE store_id = $1 AND ($2::VARCHAR IS NULL OR $2 = ANY(project_ids)) {alive} ORDER BY title, id"
+    return select(cursor, "documents", Document, rest, [store_id, project_id])
+
+
+def tasks(
+    cursor: Cursor,
+    store_id: str,
+    project_id: str | None = None,
+    status: str | None = None,
+    *,
+    include_archived: bool = False,
+) -> list[Task]:
+    """The store's tasks by lane and place; places are counted in the store's whole lane."""
+    _known_project(cursor, store_id, project_id)
+    spec = TABLES["tasks"]
+    columns = ", ".join(spec.columns)
+    found = cursor.query(
+        f"""SELECT {columns}, position FROM (
+            SELECT {columns}, {_POSITION} AS position FROM tasks WHERE store_id = $1 {_alive(include_archived)}
+        ) AS placed
+        WHERE ($2::VARCHAR IS NULL OR project_id = $2) AND ($3::VARCHAR IS NULL OR status = $3)
+        ORDER BY {_LANE}, archived_at IS NOT NULL, rank, id""",  # noqa: S608
+        [store_id, project_id, status],
+    )
+    return [_placed(row) for row in found]
+
+
+def task(cursor: Cursor, store_id: str, task_id: str) -> Task:
+    """The store's task by its id, archived or not."""
+    row = one(cursor, "tasks", Task, store_id, task_id)
+    if row.archived_at is not None:
+        return row
+    ((before,),) = cursor.query(
+        "SELECT count(*) FROM tasks"
+        " WHERE store_id = $1 AND status = $2 AND archived_at IS NULL AND (rank, id) < ($3, $4)",
+        [store_id, row.status, row.rank, row.id],
+    )
+    return _with_position(row, before)
+
+
+def recurring_tasks(cursor: Cursor, store_id: str, project_id: str | None = None) -> list[RecurringTask]:
+    """The store's recurring tasks, newest first."""
+    _known_project(cursor, store_id, project_id)
+    rest = """WHERE store_id = $1 AND ($2::VARCHAR IS NULL OR project_id = $2)
+        ORDER BY created_at DESC, seq DESC"""
+    return select(cursor, "recurring_tasks", RecurringTask, rest, [store_id, project_id])
+
+
+def one(cursor: Cursor, table: str, kind: type[R], store_id: str, row_id: str) -> R:
+    """The store's row by its id; `NotFound` names the nearest."""
+    found: list[R] = []
+    if naming.can_be_an_id(row_id):
+        found = select(cursor, table, kind, "WHERE id = $1 AND store_id = $2", [row_id, store_id])
+    if not found:
+        raise missing(cursor, table, store_id, row_id)
+    return found[0]
+
+
+def missing(cursor: Cursor, table: str, store_id: str, row_id: str) -> NotFound:
+    """That there is no such row, with the nearest that there is."""
+    store(cursor, store_id)
+    title, order = naming.TITLES[table]
+    there = dict(
+        cursor.query(
+            f"SELECT id, {title} FROM {table} WHERE store_id = $1 ORDER BY {order} DESC LIMIT 500",  # noqa: S608
+            [store_id],
+        )
+    )
+    return naming.not_found(table, store_id, row_id, there)
+
+
+def _known_project(cursor: Cursor, store_id: str, project_id: str | None) -> None:
+    if project_id is not None:
+        one(cursor, "projects", Project, store_id, project_id)
+
+
+def _alive(include_archived: bool, word: str = "AND") -> str:  # noqa: FBT001 - a private word of SQL
+    return "" if include_archived else f"{word} archived_at IS NULL"
+
+
+def _placed(values_: tuple[Any, ...]) -> Task:
+    row = to_row(TABLES["tasks"], values_[:-1])
+    assert isinstance(row, Task)
+    return _with_position(row, values_[-1])
+
+
+def _with_position(row: Task, position: int) -> Task:
+    return structs.replace(row, position=position)
+
+
+def project(cursor: Cursor, store_id: str, project_id: str) -> Project:
+    """The store's project by its id."""
+    return one(cursor, "projects", Project, store_id, project_id)
+
+
+def contact(cursor: Cursor, store_id: str, contact_id: str) -> Contact:
+    """The store's contact by its id."""
+    return one(cursor, "contacts", Contact, store_id, contact_id)
+
+
+def document(cursor: Cursor, store_id: str, document_id: str) -> Document:
+    """The store's document by its id."""
+    return one(cursor, "documents", Document, store_id, document_id)
+
+
+def recurring_task(cursor: Cursor, store_id: str, recurring_task_id: str) -> RecurringTask:
+    """The store's recurring task by its id."""
+    return one(cursor, "recurring_tasks", RecurringTask, store_id, recurring_task_id)

@@ -1,0 +1,205 @@
+"""What was carried out, what is due, and what lies abandoned."""
+
+from __future__ import annotations
+
+import zlib
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from wsq.events import encode
+from wsq.events.recurring import RecurringTaskDeleted
+from wsq.projections import Execution, Step
+from wsq.queries.boards import missing, one, select
+from wsq.rules import naming
+from wsq.store.engine import Cursor
+
+PAGE = 20
+"""Executions that a question returns unless told otherwise."""
+
+
+def executions(
+    cursor: Cursor,
+    store_id: str,
+    recurring_task_id: str | None = None,
+    *,
+    limit: int = PAGE,
+    before: str | None = None,
+) -> list[Execution]:
+    """The store's executions, newest first; `before` an execution's id goes on from there."""
+    if recurring_task_id is not None:
+        _known_task(cursor, store_id, recurring_task_id)
+    given: list[Any] = [store_id, recurring_task_id, limit]
+    older = ""
+    if before is not None:
+        mark = one(cursor, "task_executions", Execution, store_id, before)
+        older, given = "AND (started_at, seq) < ($4, $5)", [*given, mark.started_at, mark.seq]
+    rest = f"""WHERE store_id = $1 AND ($2::VARCHAR IS NULL OR recurring_task_id = $2) {older}
+        ORDER BY started_at DESC, seq DESC LIMIT $3"""
+    return select(cursor, "task_executions", Execution, rest, given)
+
+
+def recent(cursor: Cursor, store_id: str, per_task: int) -> dict[str, list[Execution]]:
+    """The newest executions of each of the store's tasks, newest first, by the task's id."""
+    rest = """WHERE store_id = $1 QUALIFY row_number() OVER (
+        PARTITION BY recurring_task_id ORDER BY started_at DESC, seq DESC) <= $2
+        ORDER BY started_at DESC, seq DESC"""
+    by_task: dict[str, list[Execution]] = {}
+    for row in select(cursor, "task_executions", Execution, rest, [store_id, per_task]):
+        by_task.setdefault(row.recurring_task_id, []).append(row)
+    return by_task
+
+
+def latest(cursor: Cursor, store_id: str, recurring_task_id: str) -> Execution | None:
+    """The task's newest execution, None when it has none."""
+    found = executions(cursor, store_id, recurring_task_id, limit=1)
+    return found[0] if found else None
+
+
+def _known_task(cursor: Cursor, store_id: str, recurring_task_id: str) -> None:
+    """Raise `NotFound` unless there is, or was, such a recurring task: a deleted one's executions stay."""
+    seen = naming.can_be_an_id(recurring_task_id) and cursor.query(
+        """SELECT 1 WHERE EXISTS (SELECT 1 FROM recurring_tasks WHERE store_id = $1 AND id = $2)
+        OR EXISTS (SELECT 1 FROM task_executions WHERE store_id = $1 AND recurring_task_id = $2)
+        OR EXISTS (SELECT 1 FROM events WHERE store_id = $1 AND name = 'recurring_task.delete' AND args = $3)""",
+        [store_id, recurring_task_id, encode(RecurringTaskDeleted(recurring_task_id=recurring_task_id))],
+    )
+    if not seen:
+        raise missing(cursor, "recurring_tasks", store_id, recurring_task_id)
+
+
+def steps(cursor: Cursor, execution_id: str) -> list[Step]:
+    """The execution's durable steps in order; none once its conversation was pruned."""
+    return select(cursor, "execution_steps", Step, "WHERE execution_id = $1 ORDER BY step", [execution_id])
+
+
+def bodies(cursor: Cursor, hashes: list[str]) -> dict[str, bytes]:
+    """The bodies by hash; those that were pruned are left out."""
+    found = cursor.query(
+        "SELECT hash, body FROM bodies WHERE hash IN (SELECT unnest($1::VARCHAR[]))", [sorted(set(hashes))]
+    )
+    return {name: zlib.decompress(bytes(body)) for name, body in found}
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a transcript: who spoke (`user`, `model`, `tool`, `failure`), when, and what.
+
+    `content` is the message's blocks as the provider's protocol has them, a tool's result as JSON, or a
+    failed attempt's error. `tool` and `is_error` belong to a tool's line.
+    """
+
+    step: int
+    role: str
+    at: datetime
+    content: Any
+    tool: str | None = None
+    tool_use_id: str | None = None
+    is_error: bool = False
+
+
+def transcript(cursor: Cursor, store_id: str, execution_id: str) -> list[Line]:
+    """The conversation of an execution from its first message; empty once it was pruned."""
+    row = one(cursor, "task_executions", Execution, store_id, execution_id)
+    said = steps(cursor, execution_id)
+    texts = bodies(cursor, [h for h in (row.first_message, *(step.body for step in said)) if h])
+    lines = []
+    if row.first_message in texts:
+        content = msgspec.json.decode(texts[row.first_message])
+        lines.append(Line(step=0, role="user", at=row.started_at, content=content))
+    roles = {"answer": "model", "call": "tool", "retry": "failure"}
+    for step in said:
+        content = msgspec.json.decode(texts[step.body]) if step.body in texts else step.error
+        lines.append(
+            Line(
+                step=step.step,
+                role=roles[step.kind],
+                at=step.at_instant,
+                content=content,
+                tool=step.tool,
+                tool_use_id=step.tool_use_id,
+                is_error=step.is_error or step.kind == "retry",
+            )
+        )
+    return lines
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """A recurring task with an unsettled slot at or before the instant that was asked for."""
+
+    store_id: str
+    recurring_task_id: str
+    name: str
+    next_execution_at: datetime
+
+
+def due(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = None) -> list[Due]:
+    """Every task with a slot due at or before `now`, over all stores or these, oldest slot first."""
+    found = cursor.query(
+        """SELECT r.store_id, r.id, r.name, r.next_execution_at FROM recurring_tasks r
+        WHERE r.next_execution_at <= $1 AND ($2::VARCHAR[] IS NULL OR r.store_id = ANY($2::VARCHAR[]))
+        AND r.store_id NOT IN (SELECT id FROM stores WHERE archived_at IS NOT NULL)
+        ORDER BY r.next_execution_at, r.id""",
+        [now, None if stores is None else list(stores)],
+    )
+    return [Due(store_id=s, recurring_task_id=i, name=n, next_execution_at=at) for s, i, n, at in found]
+
+
+class Abandoned(msgspec.Struct, frozen=True, kw_only=True):
+    """An execution whose lease has passed."""
+
+    store_id: str
+    execution_id: str
+
+
+def abandoned(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = None) -> list[Abandoned]:
+    """Executions whose lease has passed at `now`, the longest ago first."""
+    found = cursor.query(
+        """SELECT store_id, execution_id FROM leases
+        WHERE expires_at <= $1 AND ($2::VARCHAR[] IS NULL OR store_id = ANY($2::VARCHAR[]))
+        ORDER BY expires_at, execution_id""",
+        [now, None if stores is None else list(stores)],
+    )
+    return [Abandoned(store_id=s, execution_id=i) for s, i in found]
+
+
+def held_by(cursor: Cursor, holder: str) -> set[str]:
+    """The executions that `holder` has a lease on, passed or not."""
+    return {i for (i,) in cursor.query("SELECT execution_id FROM leases WHERE holder = $1", [holder])}
+
+
+def unknown_stores(cursor: Cursor, stores: tuple[str, ...]) -> list[str]:
+    """Those of `stores` that there are not."""
+    known = {i for (i,) in cursor.query("SELECT id FROM stores")}
+    return [store for store in stores if store not in known]
+
+
+def execution(cursor: Cursor, store_id: str, execution_id: str) -> Execution:
+    """The store's execution by its id."""
+    return one(cursor, "task_executions", Execution, store_id, execution_id)
+
+
+def prunable(cursor: Cursor, older_than: datetime, keep: int = PAGE, limit: int = 200) -> dict[str, list[str]]:
+    """Executions, by store, whose conversation may be given up.
+
+    Those begun before `older_than` and not among the newest `keep` of their task; at most `limit`, the
+    oldest first.
+    """
+    any_old = cursor.query(
+        "SELECT 1 FROM task_executions WHERE first_message IS NOT NULL AND started_at < $1 LIMIT 1", [older_than]
+    )
+    if not any_old:
+        return {}
+    found = cursor.query(
+        """SELECT store_id, id FROM (
+            SELECT store_id, id, status, started_at, row_number() OVER (
+                PARTITION BY recurring_task_id ORDER BY started_at DESC, seq DESC) AS place
+            FROM task_executions WHERE first_message IS NOT NULL
+        ) AS placed WHERE place > $2 AND started_at < $1 AND status <> 'running'
+        ORDER BY started_at, id LIMIT $3""",
+        [older_than, keep, limit],
+    )
+    by_store: dict[str, list[str]] = {}
+    for store_id, execution_id in found:
+        by_store.setdefault(store_id, []).append(execution_id)
+    return by_store
