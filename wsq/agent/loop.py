@@ -1,0 +1,432 @@
+"""The agent's loop: ask, record, carry out, record, until there is an end.
+
+The state is a fold of the execution's steps and there is no other truth, so a loop that begins in the
+middle goes on with the next step: no answer that is on record is asked for again, no tool that is on
+record is carried out again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from wsq.agent import tools
+from wsq.agent.providers.base import (
+    Block,
+    Message,
+    Progress,
+    Provider,
+    ProviderError,
+    Request,
+    Turn,
+    calls_of,
+    text_of,
+)
+from wsq.clock import Clock, sleep
+from wsq.commands import executions as commands
+from wsq.errors import LeaseLost, WsqError
+from wsq.events.recurring import Limits
+from wsq.projections import Execution, RecurringTask
+from wsq.queries import executions as queries
+from wsq.store.engine import Cursor
+from wsq.store.transaction import Transaction
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+ATTEMPTS = 3
+"""Calls of the model over a whole execution: the first, and at most two that follow a failure."""
+
+SAME_CALLS = 4
+"""As many identical calls in a row mean that the model is stuck."""
+
+LONGEST_WAIT = 60.0
+"""Seconds that the back-off between two attempts grows to at the most."""
+
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class Desk(Protocol):
+    """Where the loop writes and reads, without waiting for the database itself."""
+
+    clock: Clock
+
+    def submit(
+        self, decide: Callable[[Transaction], T], *, actor: str | None = None, cause: str | None = None
+    ) -> Future[T]:
+        """Have a decision committed."""
+        ...
+
+    def ask(self, question: Callable[[Cursor], T]) -> T:
+        """Answer a short question; blocks."""
+        ...
+
+
+class Conversation(msgspec.Struct, kw_only=True):
+    """What has been said so far, and which calls of the last answer are still to be carried out."""
+
+    system: str
+    tools: list[dict[str, Any]]
+    messages: list[Message]
+    pending: list[Block]
+    last_calls: list[tuple[str, bytes]]
+    last_stop: str | None = None
+
+    def heard(self, content: list[Block], stop_reason: str) -> None:
+        """Note an answer of the model."""
+        self.messages.append({"role": "assistant", "content": content})
+        self.pending = calls_of(content)
+        self.last_stop = stop_reason
+
+    def answered(self, call: Block, result: bytes, *, is_error: bool) -> None:
+        """Note a call's result; all results of one answer stand in one message."""
+        block: Block = {"type": "tool_result", "tool_use_id": call["id"], "content": result.decode()}
+        if is_error:
+            block["is_error"] = True
+        if self.messages[-1]["role"] == "assistant":
+            self.messages.append({"role": "user", "content": []})
+        self.messages[-1]["content"].append(block)
+        self.pending = self.pending[1:]
+        self.last_calls = [*self.last_calls, (call["name"], _canonical(call["input"]))][-SAME_CALLS:]
+
+    def is_stuck(self) -> bool:
+        """Whether the last calls were all the same."""
+        return len(self.last_calls) == SAME_CALLS and len(set(self.last_calls)) == 1
+
+
+class _Ended(Exception):
+    """The execution has its terminal event; `row` is what it came to."""
+
+    def __init__(self, row: Execution) -> None:
+        super().__init__(row.status)
+        self.row = row
+
+
+async def carry_out(
+    desk: Desk,
+    row: Execution,
+    task: RecurringTask | None,
+    provider: Provider,
+    progress: Progress,
+    ready: commands.Preparation | None = None,
+) -> Execution:
+    """Carry an execution on to its end and return it as it then is.
+
+    `ready` is what it was started with; without it the conversation is read from the record. Raises
+    `LeaseLost` when another worker has it, `asyncio.CancelledError` when this one is to stop.
+    """
+    carrier = _Carrier(desk, row, task, provider, progress)
+    try:
+        await carrier.begin(ready)
+        while True:
+            await carrier.step()
+    except _Ended as end:
+        return end.row
+    except (WsqError, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        logger.exception("An execution ended in an error of wsq itself.", extra={"action": "loop_failed"})
+        return await carrier.failed("abandoned", f"wsq met an error of its own: {error!r}")
+
+
+class _Carrier:
+    """One execution being carried out by this process."""
+
+    def __init__(
+        self, desk: Desk, row: Execution, task: RecurringTask | None, provider: Provider, progress: Progress
+    ) -> None:
+        self.desk = desk
+        self.row = row
+        self.provider = provider
+        self.progress = progress
+        self.scope = tools.Scope(
+            store_id=row.store_id,
+            project_id=row.project_id,
+            execution_id=row.id,
+            assignees=task.assignees if task else (),
+        )
+        self.limits = msgspec.json.decode(row.limits or "{}", type=Limits)
+        self.talk: Conversation
+
+    async def begin(self, ready: commands.Preparation | None) -> None:
+        """Take the conversation up where the record leaves it."""
+        if (self.row.provider, self.row.provider_kind) != (self.provider.name, self.provider.kind):
+            raise _Ended(
+                await self.failed(
+                    "provider_changed",
+                    f"It was begun with {self.row.provider}, which this worker does not have.",
+                )
+            )
+        if ready is not None:
+            self.talk = _opening(ready.system, ready.tools, ready.first_message)
+        else:
+            self.talk = await asyncio.to_thread(self.desk.ask, lambda cursor: recall(cursor, self.row))
+
+    async def step(self) -> None:
+        """Carry out the next pending call, end, or ask for the next answer."""
+        if self.talk.is_stuck() and self.row.verdict is None:
+            words = f"It called {self.talk.last_calls[-1][0]} {SAME_CALLS} times in a row with the same arguments."
+            raise _Ended(await self.failed("stuck", words))
+        if self.talk.pending:
+            await self._call(self.talk.pending[0])
+        elif self.row.verdict is not None:
+            raise _Ended(await self._write(lambda tx, row: commands.complete(tx, row, row.verdict, row.output)))
+        else:
+            await self._within_limits()
+            await self._ask()
+
+    # Asking
+
+    async def _ask(self) -> None:
+        turn = await self._answer()
+        message = _message(turn.content)
+        content = msgspec.json.decode(message)
+        ending = self._ending(turn.stop_reason, content)
+
+        def decide(tx: Transaction, row: Execution) -> Execution:
+            usage = msgspec.structs.asdict(turn.usage)
+            commands.record_answer(
+                tx,
+                row,
+                message=message,
+                stop_reason=turn.stop_reason,
+                request_id=turn.request_id,
+                cost_usd=turn.cost_usd,
+                **usage,
+            )
+            now = commands.held(tx, row.id, row.epoch)
+            return ending(tx, now) if ending else now
+
+        self.row = await self._write(decide)
+        if ending:
+            raise _Ended(self.row)
+        self.talk.heard(content, turn.stop_reason)
+
+    def _ending(self, stop_reason: str, content: list[Block]) -> Callable[[Transaction, Execution], Execution] | None:
+        """What this answer ends the execution with, None when it goes on."""
+        words = _storable(text_of(content))
+        if self._seconds_left() < 0:  # a provider that waits by another clock than the machine's was not cut off
+            return lambda tx, row: commands.fail(tx, row, "timed_out", self._too_long(), words)
+        match stop_reason:
+            case "tool_use" if calls_of(content):
+                return None
+            case "pause_turn":
+                return None
+            case "max_tokens" | "model_context_window_exceeded":
+                return lambda tx, row: commands.fail(
+                    tx, row, "truncated", f"The answer was cut off ({stop_reason}).", words
+                )
+            case "refusal":
+                return lambda tx, row: commands.fail(
+                    tx, row, "refused", "The model declined to do what was asked.", words
+                )
+            case _ if words.strip():
+                return lambda tx, row: commands.complete(tx, row, None, words)
+            case _:
+                return lambda tx, row: commands.fail(tx, row, "empty_answer", "The model's answer was empty.")
+
+    async def _answer(self) -> Turn:
+        """The model's answer, tried again after failures that may pass; every failure is on record."""
+        from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
+
+        backoff = wait_exponential_jitter(initial=1, max=LONGEST_WAIT, jitter=1)
+
+        def wait(state: Any) -> float:
+            asked = getattr(state.outcome.exception(), "retry_after", None)
+            return max(asked or 0.0, backoff(state))
+
+        async def note(state: Any) -> None:
+            error, seconds = state.outcome.exception(), state.upcoming_sleep
+            self.row = await self._write(
+                lambda tx, row: commands.record_failed_attempt(tx, row, error=_sentence(error), wait=seconds)
+            )
+
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(lambda error: isinstance(error, ProviderError) and error.retryable),
+            stop=lambda state: (
+                self.row.attempts >= ATTEMPTS or (wait(state) if state.outcome else 0) >= self._seconds_left()
+            ),
+            wait=wait,
+            before_sleep=note,
+            sleep=lambda seconds: sleep(self.desk.clock, seconds),
+            reraise=True,
+        )
+        try:
+            turn: Turn = await retrying(self._one_attempt)
+            return turn
+        except TimeoutError:
+            raise _Ended(await self._timed_out()) from None
+        except (WsqError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            raise _Ended(await self.failed("provider", f"{self.provider.name}: {_sentence(error)}")) from error
+
+    async def _one_attempt(self) -> Turn:
+        request = Request(
+            execution_id=self.row.id,
+            model=self.row.model,
+            system=self.talk.system,
+            tools=self.talk.tools,
+            messages=self.talk.messages,
+            turn=self.row.turns,
+            seconds=self._seconds_left(),
+        )
+        try:
+            async with asyncio.timeout(max(request.seconds, 0.001)) as limit:
+                return await self.provider.turn(request, self.progress)
+        except TimeoutError as error:
+            if limit.expired():
+                raise
+            raise ProviderError(f"timed out: {error}", retryable=True) from error
+
+    # Calling
+
+    async def _call(self, call: Block) -> None:
+        """Carry out one call and put it on record, in one transaction."""
+        if self.row.calls >= self.limits.calls:
+            words = f"It made {self.limits.calls} calls of tools and wanted more."
+            raise _Ended(await self.failed("call_limit", words))
+        if self.row.changes >= self.limits.changes and not _only_looks(call["name"]):
+            words = f"It made {self.limits.changes} changes and wanted more."
+            raise _Ended(await self.failed("change_limit", words))
+        last = len(self.talk.pending) == 1
+        outcome: tools.Outcome
+
+        def decide(tx: Transaction, row: Execution) -> tuple[Execution, tools.Outcome]:
+            before = tx.recorded
+            outcome = tools.carry_out(tx, self.scope, call["name"], call["input"])
+            commands.record_call(
+                tx,
+                row,
+                tool=call["name"],
+                tool_use_id=call["id"],
+                result=outcome.result,
+                is_error=outcome.is_error,
+                changes=tx.recorded - before,
+                verdict=outcome.verdict,
+                summary=outcome.summary,
+            )
+            now = commands.held(tx, row.id, row.epoch)
+            if last and now.verdict is not None:
+                now = commands.complete(tx, now, now.verdict, now.output)
+            return now, outcome
+
+        self.row, outcome = await self._write(decide, actor=f"agent:{self.row.id}", cause=f"{self.row.id}:{call['id']}")
+        if self.row.status != "running":
+            raise _Ended(self.row)
+        self.talk.answered(call, outcome.result, is_error=outcome.is_error)
+
+    # Limits
+
+    async def _within_limits(self) -> None:
+        if self._seconds_left() <= 0:
+            raise _Ended(await self._timed_out())
+        if self.row.turns >= self.limits.turns:
+            words = f"It took {self.limits.turns} turns and had not come to an end."
+            raise _Ended(await self.failed("turn_limit", words))
+        used = self.row.input_tokens + self.row.output_tokens
+        used += self.row.cache_read_tokens + self.row.cache_write_tokens
+        if used >= self.limits.tokens:
+            words = f"It used {used:,} tokens of the {self.limits.tokens:,} that it may."
+            raise _Ended(await self.failed("token_limit", words))
+
+    def _seconds_left(self) -> float:
+        """Of the working time; what passed while nobody held the lease does not count."""
+        worked = self.desk.clock.now() - self.row.started_at - self.row.idle
+        return (timedelta(seconds=self.limits.time) - worked).total_seconds()
+
+    async def _timed_out(self) -> Execution:
+        return await self.failed("timed_out", self._too_long())
+
+    def _too_long(self) -> str:
+        return f"It took longer than its time limit of {self.limits.time:g} seconds."
+
+    # Writing
+
+    async def failed(self, reason: str, error: str) -> Execution:
+        """End the execution with a reason."""
+        ended: Execution = await self._write(lambda tx, row: commands.fail(tx, row, reason, error))
+        return ended
+
+    async def _write(
+        self,
+        decide: Callable[[Transaction, Execution], T],
+        *,
+        actor: str | None = None,
+        cause: str | None = None,
+    ) -> Any:
+        """Commit a decision on the execution, if it is still this worker's; the row when it gives none.
+
+        A commit that has begun is waited for also when this worker is told to stop: what was written is
+        known.
+        """
+        row_id, epoch = self.row.id, self.row.epoch
+
+        def checked(tx: Transaction) -> Any:
+            outcome = decide(tx, commands.held(tx, row_id, epoch))
+            return commands.held(tx, row_id, epoch) if outcome is None else outcome
+
+        return await asyncio.wrap_future(self.desk.submit(checked, actor=actor, cause=cause))
+
+
+def recall(cursor: Cursor, row: Execution) -> Conversation:
+    """The conversation as its record has it; `LeaseLost` when there is none any more."""
+    steps = queries.steps(cursor, row.id)
+    wanted = [row.system, row.tools, row.first_message, *(step.body for step in steps)]
+    bodies = queries.bodies(cursor, [name for name in wanted if name])
+    try:
+        talk = _opening(*(bodies[name or ""] for name in (row.system, row.tools, row.first_message)))
+        for step in steps:
+            if step.kind == "answer":
+                talk.heard(msgspec.json.decode(bodies[step.body or ""]), step.stop_reason or "")
+            elif step.kind == "call":
+                talk.answered(talk.pending[0], bodies[step.body or ""], is_error=step.is_error)
+    except KeyError as error:
+        raise LeaseLost(f"Execution {row.id} has no conversation on record any more.") from error
+    return talk
+
+
+def _opening(system: bytes, offered: bytes, first_message: bytes) -> Conversation:
+    return Conversation(
+        system=system.decode(),
+        tools=msgspec.json.decode(offered),
+        messages=[{"role": "user", "content": msgspec.json.decode(first_message)}],
+        pending=[],
+        last_calls=[],
+    )
+
+
+def _only_looks(tool: str) -> bool:
+    return tool == "finish" or tool.startswith(("list_", "get_", "search_", "read_"))
+
+
+def _canonical(arguments: Any) -> bytes:
+    return msgspec.json.encode(arguments, order="deterministic")
+
+
+def _sentence(error: BaseException) -> str:
+    return _storable(str(error)) or type(error).__name__
+
+
+def _message(content: Sequence[Block]) -> bytes:
+    """The answer's blocks byte for byte; only a lone surrogate, which no JSON in UTF-8 can hold, is replaced."""
+    blocks = [dict(block) for block in content]
+    try:
+        return msgspec.json.encode(blocks)
+    except UnicodeEncodeError:
+        return _LONE_SURROGATE.sub("\ufffd", json.dumps(blocks, ensure_ascii=False)).encode()
+
+
+def _storable(text: str) -> str:
+    """What a program said, with U+FFFD in the place of what no database can hold."""
+    return _LONE_SURROGATE.sub("\ufffd", text).replace("\0", "\ufffd")

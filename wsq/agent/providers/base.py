@@ -1,0 +1,84 @@
+"""The port between the loop and whatever answers. Messages are in the Messages API's block format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+Block = dict[str, Any]
+Message = dict[str, Any]
+Progress = Callable[[str], None]
+"""Told the text as it comes; never the record."""
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens that one answer took; the cached ones are counted apart from `input_tokens`."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked: the conversation so far, from its frozen beginning.
+
+    `turn` is the 0-based number of the answer that is asked for, `seconds` how long may be taken.
+    """
+
+    execution_id: str
+    model: str | None
+    system: str
+    tools: Sequence[dict[str, Any]]
+    messages: Sequence[Message]
+    turn: int
+    seconds: float
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer: content blocks (``text``, ``tool_use``, ``thinking``, …) and why it stopped.
+
+    `stop_reason` is ``end_turn``, ``tool_use``, ``pause_turn``, ``max_tokens``, ``refusal`` or
+    ``model_context_window_exceeded``; `cost_usd` is None when the model has no known price.
+    """
+
+    content: Sequence[Block]
+    stop_reason: str
+    usage: Usage = Usage()
+    request_id: str | None = None
+    cost_usd: float | None = None
+
+
+class ProviderError(Exception):
+    """A call of the model failed; `retryable` tells whether trying again may help.
+
+    `retry_after` is the wait in seconds that the service asked for, if it did.
+    """
+
+    def __init__(self, message: str, *, retryable: bool, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class Provider(Protocol):
+    """Answers requests. `kind` is ``offline``, ``scripted`` or the service's (``anthropic``)."""
+
+    name: str
+    kind: str
+
+    async def turn(self, request: Request, progress: Progress) -> Turn:
+        """The next answer; raises `ProviderError`. It is cancelled when nobody waits any more."""
+        ...
+
+
+def text_of(content: Sequence[Block]) -> str:
+    """What the answer says in words, its text blocks joined."""
+    return "".join(block.get("text", "") for block in content if block.get("type") == "text")
+
+
+def calls_of(content: Sequence[Block]) -> list[Block]:
+    """The tool calls of an answer, in order."""
+    return [block for block in content if block.get("type") == "tool_use"]
