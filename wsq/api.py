@@ -1,0 +1,820 @@
+"""Workspace and Store: the façade that joins the rooms below.
+
+Every call blocks until it is done and needs no free event loop. Commands raise a `WsqError` that says in
+one sentence what was wrong, and then nothing is written.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+
+from msgspec import UNSET
+
+from wsq import settings as configuration
+from wsq.clock import Clock, ShiftedClock, SystemClock, aware
+from wsq.commands import boards, executions, recurring, stores, tasks
+from wsq.errors import MissingCredentials, SettingError
+from wsq.ids import Ids, random_id
+from wsq.projections import (
+    Contact,
+    Document,
+    Execution,
+    Project,
+    RecurringTask,
+    StoreRow,
+    Task,
+)
+from wsq.queries import boards as board_queries
+from wsq.queries import executions as execution_queries
+from wsq.queries import log as log_queries
+from wsq.rules import values
+from wsq.runner import heartbeat, passes, pruning
+from wsq.runner.report import ProcessReport
+from wsq.store.embedded import EmbeddedEngine
+from wsq.store.engine import Cursor
+from wsq.store.folding import Difference
+from wsq.store.log import Log
+from wsq.store.schema import WorkspaceSchema
+from wsq.store.transaction import Transaction
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from wsq.agent.providers import Provider
+    from wsq.events import Recorded
+    from wsq.runner.executor import Executor
+    from wsq.store.past import PastEngine
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def open(  # noqa: A001 - `wsq.open` is its name
+    database: str | os.PathLike[str] | None = None,
+    *,
+    clock: Clock | None = None,
+    provider: Provider | None = None,
+    actor: str | None = None,
+    ids: Ids | None = None,
+) -> Workspace:
+    """Open a workspace; the file is made when it is missing.
+
+    Args:
+        database: A path to a DuckDB file; left out, the one that the settings name.
+        clock: Any object with ``now() -> datetime`` and, if it likes, ``async sleep(seconds)``.
+        provider: Answers instead of the one that the settings choose; see `wsq.agent.providers`.
+        actor: Who stands on every event; left out, the operating system's user.
+        ids: A function without arguments that returns a new id each time, of at most 36 characters.
+
+    Raises:
+        SettingError: A setting cannot be understood.
+        WorkspaceError: The database cannot be used.
+    """
+    return Workspace(configuration.load(database=database), clock=clock, provider=provider, actor=actor, ids=ids)
+
+
+class Workspace:
+    """One database: the event log and its projections, for any number of stores."""
+
+    def __init__(
+        self,
+        settings: configuration.Settings,
+        *,
+        clock: Clock | None = None,
+        provider: Provider | None = None,
+        actor: str | None = None,
+        ids: Ids | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.actor = actor or configuration.default_actor()
+        self._given_provider = provider
+        self._engine = _engine(settings.database)
+        self._log = Log(
+            self._engine,
+            clock=self.clock,
+            ids=ids or random_id,
+            actor=self.actor,
+            timezone=settings.timezone,
+        )
+        self._executor: Executor | None = None
+        self._lock = threading.Lock()
+        try:
+            self._row = self._log.ask(board_queries.workspace)
+        except BaseException:
+            self._log.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<wsq.Workspace {self.place}>"
+
+    @property
+    def place(self) -> str:
+        """Where it is kept: a path, or a URL without its password."""
+        return self._engine.place
+
+    # Stores
+
+    def store(self, store_id: str) -> Store:
+        """A handle on a store; the first command makes the store when it is not there yet."""
+        return Store(self, values.store_id(store_id))
+
+    def stores(self, *, include_archived: bool = False) -> list[StoreRow]:
+        """The stores by name."""
+        return self._log.ask(lambda cursor: board_queries.stores(cursor, include_archived=include_archived))
+
+    def create_store(
+        self,
+        store_id: str,
+        *,
+        name: str | None = None,
+        timezone: str | None = None,
+        model: str | None = None,
+        budget_per_day: float | None = None,
+    ) -> StoreRow:
+        """Make a store; its zone is the settings' unless given, its budget in US dollars a day."""
+        return self._log.decide(
+            lambda tx: stores.create_store(
+                tx, store_id, name=name, timezone=timezone, model=model, budget_per_day=budget_per_day
+            )
+        )
+
+    def update_store(
+        self,
+        store_id: str,
+        *,
+        name: Any = UNSET,
+        timezone: Any = UNSET,
+        model: Any = UNSET,
+        budget_per_day: Any = UNSET,
+        expected_version: int | None = None,
+    ) -> StoreRow:
+        """Change what is given; None clears the model or the budget."""
+        return self._log.decide(
+            lambda tx: stores.update_store(
+                tx,
+                store_id,
+                name=name,
+                timezone=timezone,
+                model=model,
+                budget_per_day=budget_per_day,
+                expected_version=expected_version,
+            )
+        )
+
+    def archive_store(self, store_id: str) -> StoreRow:
+        """Put a store away; nothing in it runs any more."""
+        return self._log.decide(lambda tx: stores.archive_store(tx, store_id))
+
+    # The scheduler
+
+    def process(
+        self,
+        now: datetime | None = None,
+        *,
+        dry_run: bool = False,
+        stores: Iterable[str] | None = None,
+    ) -> ProcessReport:
+        """One pass of the scheduler over every store, what ``wsq-process`` does.
+
+        Args:
+            now: The instant to which the clock is set for this pass; it runs on from there.
+            dry_run: Say what would run, and write nothing.
+            stores: Ids of the stores to serve; left out, those of the settings.
+
+        Raises:
+            MissingCredentials: A model was used here before, and none can be reached; nothing is settled.
+            NotFound: One of `stores` is not there.
+        """
+        clock = self.clock if now is None else ShiftedClock(aware(now), self.clock)
+        pass_ = self.begin_pass(clock=clock, dry_run=dry_run, stores=stores)
+        try:
+            return pass_() if callable(pass_) else pass_
+        except KeyboardInterrupt:
+            self._stop_executor()
+            raise
+
+    def begin_pass(
+        self,
+        *,
+        clock: Clock | None = None,
+        dry_run: bool = False,
+        stores: Iterable[str] | None = None,
+        interval: float | None = None,
+        on_end: Callable[[Execution], None] | None = None,
+    ) -> ProcessReport | Callable[[], ProcessReport]:
+        """Begin a pass: its report when there was nothing to carry out, else a function that waits for it.
+
+        `interval` is the seconds between passes of a scheduler that repeats them; it is noted for those
+        who watch over it. `on_end` is told each execution that ended, on another thread.
+        """
+        clock = clock or self.clock
+        started_at = clock.now()
+        wanted = tuple(stores) if stores is not None else self.settings.stores
+        work = self._log.ask(lambda cursor: passes.look(cursor, started_at, wanted))
+        report = ProcessReport(
+            started_at=started_at,
+            finished_at=clock.now(),
+            stores=work.stores,
+            due=len(work.due),
+            unserved=work.unserved,
+        )
+        if dry_run:
+            found = self._log.ask(lambda cursor: passes.would_run(cursor, work))
+            return _with(report, would_run=found)
+        if work.is_idle:
+            heartbeat.note(self._engine, started_at, report.finished_at, interval=interval)
+            return report
+        executor, temporary = self._executor_for(clock)
+        future = executor.begin_round(work, on_end)
+
+        def ended() -> ProcessReport:
+            from wsq.runner.rounds import finished
+
+            try:
+                return finished(self._log, report, future.result(), clock, interval)
+            finally:
+                if temporary:
+                    executor.stop()
+
+        return ended
+
+    def scheduler(self) -> heartbeat.Scheduler | None:
+        """What is known of the scheduler: its last pass, and when the next should come; None if never seen."""
+        return heartbeat.scheduler(self._engine, self.clock.now())
+
+    def _executor_for(self, clock: Clock) -> tuple[Executor, bool]:
+        """The workspace's executor, or one of its own for a pass with another clock."""
+        from wsq.runner.executor import Executor
+
+        provider = self.provider()
+
+        def make() -> Executor:
+            return Executor(
+                self._log,
+                provider,
+                clock=clock,
+                model=self.settings.model,
+                most=self.settings.max_concurrency,
+            )
+
+        if clock is not self.clock:
+            return make(), True
+        with self._lock:
+            if self._executor is None:
+                self._executor = make()
+            return self._executor, False
+
+    def _stop_executor(self) -> None:
+        with self._lock:
+            executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.stop()
+
+    # Who answers
+
+    def provider(self) -> Provider:
+        """Who answers the agent's questions here: the given one, the settings', or the offline provider.
+
+        Raises:
+            MissingCredentials: A model was used here before, and the credentials for one are missing.
+        """
+        if self._given_provider is not None:
+            return self._given_provider
+        from wsq.agent.providers import OfflineProvider
+
+        row = self._log.ask(board_queries.workspace)
+        if row.demo:
+            return OfflineProvider()
+        if self.settings.api_key or self.settings.base_url:
+            raise SettingError(
+                "ANTHROPIC_API_KEY or ANTHROPIC_BASE_URL is set, but this version of wsq has the offline "
+                "provider alone; unset both to use it."
+            )
+        if row.model_provider is not None:
+            raise MissingCredentials(
+                f"This workspace has been used with {row.model_provider}, and neither ANTHROPIC_API_KEY nor "
+                "ANTHROPIC_BASE_URL is set; nothing is settled without them."
+            )
+        return OfflineProvider()
+
+    @property
+    def provider_kind(self) -> str:
+        """``offline`` when no model is asked here, else the service's kind."""
+        if self._given_provider is not None:
+            return self._given_provider.kind
+        return "anthropic" if self._with_model() else "offline"
+
+    def _with_model(self) -> bool:
+        return not self.is_demo and bool(self.settings.api_key or self.settings.base_url)
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether it is an example, always served by the offline provider."""
+        return self._row.demo
+
+    def mark_as_demo(self) -> None:
+        """Make it an example for good."""
+        self._log.decide(stores.mark_as_demo)
+        self._row = self._log.ask(board_queries.workspace)
+
+    # The whole
+
+    def sql(self, query: str, parameters: Any = None) -> pd.DataFrame:
+        """Ask in SQL: one statement that can only read this workspace; a pandas DataFrame comes back.
+
+        `tasks` has, beside its stored columns, the 0-based ``position`` in its lane.
+        """
+        return self._engine.console().query(query, parameters)
+
+    def rebuild(self) -> int:
+        """Fold the log anew and replace every projection; returns the number of events."""
+        return self._log.rebuild()
+
+    def verify(self) -> list[Difference]:
+        """Where the projections differ from what the log says; empty when all is well."""
+        return self._log.verify()
+
+    def prune(self, *, keep: int = 20, days: float = 30) -> int:
+        """Give up the conversations of old executions; returns how many.
+
+        Kept are those of a task's newest `keep` executions, and those begun in the last `days`. A pass
+        does it by itself with these defaults. What executions came to stays for good.
+        """
+        return pruning.prune(self._log, self.clock, keep=keep, days=days)
+
+    def backup(self, path: str | os.PathLike[str]) -> Path:
+        """Copy the workspace to `path`, which must not exist; the copy is a workspace itself."""
+        target = Path(path).absolute()
+        self._log.backup(target)
+        return target
+
+    def changes(self) -> int:
+        """A number that has risen when anybody has written; asking costs microseconds."""
+        return self._log.changes()
+
+    def close(self) -> None:
+        """Stop what runs here and give the database back; closing twice does nothing."""
+        self._stop_executor()
+        self._log.close()
+
+
+def _engine(database: str) -> EmbeddedEngine:
+    if "://" in database:
+        raise SettingError(
+            f"WSQ_DATABASE is {database.split('://', maxsplit=1)[0]}://…; this version keeps files only."
+        )
+    return EmbeddedEngine(Path(database), WorkspaceSchema())
+
+
+def _with(report: ProcessReport, **changes: Any) -> ProcessReport:
+    from msgspec import structs
+
+    return structs.replace(report, **changes)
+
+
+class Questions:
+    """The questions that a store answers, now or as it was. Lists leave out what is archived or deleted."""
+
+    id: str
+
+    def _ask(self, question: Callable[[Cursor], T]) -> T:
+        raise NotImplementedError
+
+    def _list(self, question: Callable[Concatenate[Cursor, str, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def asked(cursor: Cursor) -> T:
+            board_queries.store(cursor, self.id)
+            return question(cursor, self.id, *args, **kwargs)
+
+        return self._ask(asked)
+
+    def row(self) -> StoreRow:
+        """The store's own row: name, zone, model, budget."""
+        return self._ask(lambda cursor: board_queries.store(cursor, self.id))
+
+    def projects(self, *, include_archived: bool = False) -> list[Project]:
+        """The projects by name."""
+        return self._list(board_queries.projects, include_archived=include_archived)
+
+    def project(self, project_id: str) -> Project:
+        """One project by its id."""
+        return self._list(board_queries.project, project_id)
+
+    def contacts(self, project_id: str | None = None) -> list[Contact]:
+        """The contacts by name, of a project or of all."""
+        return self._list(board_queries.contacts, project_id)
+
+    def contact(self, contact_id: str) -> Contact:
+        """One contact by its id."""
+        return self._list(board_queries.contact, contact_id)
+
+    def documents(self, project_id: str | None = None, *, include_archived: bool = False) -> list[Document]:
+        """The documents by title, of a project or of all."""
+        return self._list(board_queries.documents, project_id, include_archived=include_archived)
+
+    def document(self, document_id: str) -> Document:
+        """One document by its id."""
+        return self._list(board_queries.document, document_id)
+
+    def tasks(
+        self, project_id: str | None = None, status: str | None = None, *, include_archived: bool = False
+    ) -> list[Task]:
+        """The tasks by lane and place, of a project or a lane or of all."""
+        lane = values.status(status) if status is not None else None
+        return self._list(board_queries.tasks, project_id, lane, include_archived=include_archived)
+
+    def task(self, task_id: str) -> Task:
+        """One task by its id, archived or not."""
+        return self._list(board_queries.task, task_id)
+
+    def recurring_tasks(self, project_id: str | None = None) -> list[RecurringTask]:
+        """The recurring tasks, newest first, of a project or of all."""
+        return self._list(board_queries.recurring_tasks, project_id)
+
+    def recurring_task(self, recurring_task_id: str) -> RecurringTask:
+        """One recurring task by its id."""
+        return self._list(board_queries.recurring_task, recurring_task_id)
+
+    def executions(
+        self, recurring_task_id: str | None = None, limit: int = 20, *, before: str | None = None
+    ) -> list[Execution]:
+        """The executions, newest first; `before` an execution's id goes on from there."""
+        return self._list(execution_queries.executions, recurring_task_id, limit=values.limit(limit), before=before)
+
+    def execution(self, execution_id: str) -> Execution:
+        """One execution by its id."""
+        return self._list(execution_queries.execution, execution_id)
+
+    def latest_execution(self, recurring_task_id: str) -> Execution | None:
+        """The task's newest execution, None when it has none."""
+        return self._list(execution_queries.latest, recurring_task_id)
+
+    def recent_executions(self, per_task: int = 5) -> dict[str, list[Execution]]:
+        """The newest executions of every recurring task, newest first, by the task's id."""
+        return self._list(execution_queries.recent, values.limit(per_task))
+
+    def transcript(self, execution_id: str) -> list[execution_queries.Line]:
+        """The conversation of an execution, line by line; empty when there was none or it was pruned."""
+        return self._list(execution_queries.transcript, execution_id)
+
+    def head(self) -> int:
+        """The seq of the store's newest event."""
+        return self._list(log_queries.head)
+
+    def events(self, after: int = 0) -> list[Recorded]:
+        """The store's events whose seq is greater than `after`, in their order."""
+        return self._list(log_queries.events, after)
+
+
+class Store(Questions):
+    """One team's board: a handle on it, cheap to make. Nothing crosses from one store to another."""
+
+    def __init__(self, workspace: Workspace, store_id: str, *, actor: str | None = None) -> None:
+        self.workspace = workspace
+        self.id = store_id
+        self._actor = actor
+        self._log = workspace._log
+
+    def __repr__(self) -> str:
+        return f"<wsq.Store {self.id!r} of {self.workspace.place}>"
+
+    def _ask(self, question: Callable[[Cursor], T]) -> T:
+        return self._log.ask(question)
+
+    def _decide(self, command: Callable[Concatenate[Transaction, str, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._log.decide(lambda tx: command(tx, self.id, *args, **kwargs), actor=self._actor)
+
+    def as_actor(self, actor: str) -> Store:
+        """The same store, with `actor` on the events of what is done through it."""
+        return Store(self.workspace, self.id, actor=actor)
+
+    def as_of(self, point: datetime | int) -> PastStore:
+        """The store as it was at an instant or after the event of a seq (inclusive): questions only."""
+        from wsq.store.past import PastEngine
+
+        until = aware(point) if isinstance(point, datetime) else point
+        world, seq = self._log.world_at(self.id, until)
+        return PastStore(self, PastEngine(world, self._log.engine), seq)
+
+    # Projects, contacts, documents
+
+    def create_project(self, name: str, *, description: str = "") -> Project:
+        """Begin a project."""
+        return self._decide(boards.create_project, name, description=description)
+
+    def update_project(
+        self,
+        project_id: str,
+        *,
+        name: Any = UNSET,
+        description: Any = UNSET,
+        expected_version: int | None = None,
+    ) -> Project:
+        """Change what is given."""
+        return self._decide(
+            boards.update_project,
+            project_id,
+            name=name,
+            description=description,
+            expected_version=expected_version,
+        )
+
+    def archive_project(self, project_id: str) -> Project:
+        """Put a project away; its recurring tasks are disabled with that reason."""
+        return self._decide(boards.archive_project, project_id)
+
+    def unarchive_project(self, project_id: str) -> Project:
+        """Take a project up again; recurring tasks stay disabled until someone enables them."""
+        return self._decide(boards.unarchive_project, project_id)
+
+    def create_contact(
+        self, name: str, *, email: str | None = None, notes: str = "", project_id: str | None = None
+    ) -> Contact:
+        """Note a person; an e-mail address belongs to one contact of a store, whatever its case."""
+        return self._decide(boards.create_contact, name, email=email, notes=notes, project_id=project_id)
+
+    def update_contact(
+        self,
+        contact_id: str,
+        *,
+        name: Any = UNSET,
+        email: Any = UNSET,
+        notes: Any = UNSET,
+        expected_version: int | None = None,
+    ) -> Contact:
+        """Change what is given; an e-mail of None clears it."""
+        return self._decide(
+            boards.update_contact,
+            contact_id,
+            name=name,
+            email=email,
+            notes=notes,
+            expected_version=expected_version,
+        )
+
+    def delete_contact(self, contact_id: str) -> Contact:
+        """Strike a person from the list; returns the last row."""
+        return self._decide(boards.delete_contact, contact_id)
+
+    def add_contact_to_project(self, contact_id: str, project_id: str) -> Contact:
+        """Link a person to a project; linking twice changes nothing."""
+        return self._decide(boards.add_contact_to_project, contact_id, project_id)
+
+    def remove_contact_from_project(self, contact_id: str, project_id: str) -> Contact:
+        """Take a person's link to a project away; without one nothing changes."""
+        return self._decide(boards.remove_contact_from_project, contact_id, project_id)
+
+    def create_document(self, title: str, content: str = "", *, project_id: str | None = None) -> Document:
+        """Write a document."""
+        return self._decide(boards.create_document, title, content, project_id=project_id)
+
+    def update_document(
+        self,
+        document_id: str,
+        *,
+        title: Any = UNSET,
+        content: Any = UNSET,
+        expected_version: int | None = None,
+    ) -> Document:
+        """Change what is given."""
+        return self._decide(
+            boards.update_document,
+            document_id,
+            title=title,
+            content=content,
+            expected_version=expected_version,
+        )
+
+    def archive_document(self, document_id: str) -> Document:
+        """Put a document away."""
+        return self._decide(boards.archive_document, document_id)
+
+    def unarchive_document(self, document_id: str) -> Document:
+        """Take a document out again."""
+        return self._decide(boards.unarchive_document, document_id)
+
+    def add_document_to_project(self, document_id: str, project_id: str) -> Document:
+        """Link a document to a project; linking twice changes nothing."""
+        return self._decide(boards.add_document_to_project, document_id, project_id)
+
+    def remove_document_from_project(self, document_id: str, project_id: str) -> Document:
+        """Take a document's link to a project away; without one nothing changes."""
+        return self._decide(boards.remove_document_from_project, document_id, project_id)
+
+    # Tasks
+
+    def create_task(
+        self,
+        title: str,
+        *,
+        description: str = "",
+        project_id: str | None = None,
+        status: str = "todo",
+        assignees: Iterable[str] = (),
+    ) -> Task:
+        """Put a task at the end of a lane."""
+        return self._decide(
+            tasks.create_task,
+            title,
+            description=description,
+            project_id=project_id,
+            status=status,
+            assignees=assignees,
+        )
+
+    def update_task(
+        self,
+        task_id: str,
+        *,
+        title: Any = UNSET,
+        description: Any = UNSET,
+        assignees: Any = UNSET,
+        project_id: Any = UNSET,
+        expected_version: int | None = None,
+    ) -> Task:
+        """Change what is given; a project of None takes the task out of its project."""
+        return self._decide(
+            tasks.update_task,
+            task_id,
+            title=title,
+            description=description,
+            assignees=assignees,
+            project_id=project_id,
+            expected_version=expected_version,
+        )
+
+    def move_task(
+        self,
+        task_id: str,
+        *,
+        status: str | None = None,
+        position: int | None = None,
+        project_id: Any = UNSET,
+        expected_version: int | None = None,
+    ) -> Task:
+        """Move a task to another lane, place (0-based; left out: the end of a new lane) or project."""
+        return self._decide(
+            tasks.move_task,
+            task_id,
+            status=status,
+            position=position,
+            project_id=project_id,
+            expected_version=expected_version,
+        )
+
+    def archive_task(self, task_id: str) -> Task:
+        """Take a task off the board; it can be put back."""
+        return self._decide(tasks.archive_task, task_id)
+
+    def unarchive_task(self, task_id: str) -> Task:
+        """Put a task back at the end of its lane."""
+        return self._decide(tasks.unarchive_task, task_id)
+
+    # Recurring tasks
+
+    def create_recurring_task(
+        self,
+        name: str,
+        prompt: str,
+        *,
+        every: str | timedelta,
+        starting: str | datetime | None = None,
+        timezone: str | None = None,
+        description: str = "",
+        project_id: str | None = None,
+        assignees: Iterable[str] = (),
+        model: str | None = None,
+        missed: str = "skip",
+        budget_per_day: float | None = None,
+        time_limit: str | timedelta = "5 minutes",
+        skip_unchanged: bool = False,
+        enabled: bool = True,
+    ) -> RecurringTask:
+        """Make a recurring task; its first slot is the start's next occurrence, or one interval from now."""
+        return self._decide(
+            recurring.create_recurring_task,
+            name,
+            prompt,
+            every=every,
+            starting=starting,
+            timezone=timezone,
+            description=description,
+            project_id=project_id,
+            assignees=assignees,
+            model=model,
+            missed=missed,
+            budget_per_day=budget_per_day,
+            time_limit=time_limit,
+            skip_unchanged=skip_unchanged,
+            enabled=enabled,
+        )
+
+    def update_recurring_task(
+        self,
+        recurring_task_id: str,
+        *,
+        name: Any = UNSET,
+        prompt: Any = UNSET,
+        description: Any = UNSET,
+        every: Any = UNSET,
+        starting: Any = UNSET,
+        timezone: Any = UNSET,
+        project_id: Any = UNSET,
+        assignees: Any = UNSET,
+        model: Any = UNSET,
+        missed: Any = UNSET,
+        budget_per_day: Any = UNSET,
+        time_limit: Any = UNSET,
+        skip_unchanged: Any = UNSET,
+        expected_version: int | None = None,
+    ) -> RecurringTask:
+        """Change what is given; a new interval, start or zone moves the grid and settles what was due."""
+        return self._decide(
+            recurring.update_recurring_task,
+            recurring_task_id,
+            name=name,
+            prompt=prompt,
+            description=description,
+            every=every,
+            starting=starting,
+            timezone=timezone,
+            project_id=project_id,
+            assignees=assignees,
+            model=model,
+            missed=missed,
+            budget_per_day=budget_per_day,
+            time_limit=time_limit,
+            skip_unchanged=skip_unchanged,
+            expected_version=expected_version,
+        )
+
+    def enable_recurring_task(self, recurring_task_id: str) -> RecurringTask:
+        """Switch a task on: it goes on with the next point of its grid. Enabling twice changes nothing."""
+        return self._decide(recurring.enable_recurring_task, recurring_task_id)
+
+    def disable_recurring_task(self, recurring_task_id: str, *, reason: str | None = None) -> RecurringTask:
+        """Switch a task off; a running execution ends normally. Disabling twice changes nothing."""
+        return self._decide(recurring.disable_recurring_task, recurring_task_id, reason=reason)
+
+    def delete_recurring_task(self, recurring_task_id: str) -> RecurringTask:
+        """Remove a task, cancelling its running execution; its executions stay. Returns the last row."""
+        return self._decide(recurring.delete_recurring_task, recurring_task_id)
+
+    # Executions
+
+    def run_now(self, recurring_task_id: str) -> Execution:
+        """Carry a task out now, and return the execution when it has ended; a failed one is returned too.
+
+        Raises:
+            AlreadyRunning: It is being carried out; the error has the execution's id.
+            NotRunnable: It is disabled.
+        """
+        return self._hands().run_now(self.id, recurring_task_id, self._actor)
+
+    def start_now(self, recurring_task_id: str) -> Execution:
+        """Begin to carry a task out, and return the running execution; raises as `run_now` does."""
+        return self._hands().start_now(self.id, recurring_task_id, self._actor)
+
+    def cancel_execution(self, execution_id: str) -> Execution:
+        """Cancel a running execution: it has ended when this returns, and its worker stops within a second."""
+        return self._decide(executions.cancel_execution, execution_id)
+
+    def _hands(self) -> Executor:
+        executor, _ = self.workspace._executor_for(self.workspace.clock)
+        return executor
+
+
+class PastStore(Questions):
+    """A store as it was: it answers questions and takes no commands. `seq` is its newest event's."""
+
+    def __init__(self, store: Store, engine: PastEngine, seq: int) -> None:
+        self.id = store.id
+        self.seq = seq
+        self._store = store
+        self._engine = engine
+
+    def __repr__(self) -> str:
+        return f"<wsq.PastStore {self.id!r} as of event {self.seq}>"
+
+    def _ask(self, question: Callable[[Cursor], T]) -> T:
+        with self._engine.read() as cursor:
+            return question(cursor)
+
+    def head(self) -> int:
+        """The seq of the newest event up to then."""
+        return self.seq
+
+    def events(self, after: int = 0) -> list[Recorded]:
+        """The store's events up to then whose seq is greater than `after`."""
+        return [event for event in self._store.events(after) if event.seq <= self.seq]

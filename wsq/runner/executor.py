@@ -1,0 +1,374 @@
+"""Carries executions out side by side, on one event loop in one thread of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from datetime import datetime
+from typing import Any, TypeVar
+
+from wsq.agent import context, loop
+from wsq.agent.providers import Provider
+from wsq.clock import Clock
+from wsq.commands import executions as commands
+from wsq.commands.executions import DueTask, Occasion, Preparation
+from wsq.errors import LeaseLost, WorkspaceError, WsqError
+from wsq.projections import Execution, RecurringTask
+from wsq.queries import boards
+from wsq.queries import executions as queries
+from wsq.runner.passes import Work
+from wsq.store.engine import Cursor
+from wsq.store.log import Log
+from wsq.store.transaction import Transaction
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+TICK = 0.2
+"""Real seconds between two looks at whether the leases still stand: a cancelled one stops within a second."""
+
+TOGETHER = 256
+"""Executions that one transaction starts at the most."""
+
+
+class Round:
+    """What one pass set going; it is over when all of it has ended."""
+
+    def __init__(self) -> None:
+        self.ended: list[Execution] = []
+        self.resumed = 0
+        self.open = 0
+        self.trouble: list[BaseException] = []
+        self.over = asyncio.Event()
+        self.on_end: Callable[[Execution], None] | None = None
+
+    def began(self, count: int = 1) -> None:
+        """Something more is under way."""
+        self.open += count
+
+    def done(self, row: Execution | None = None) -> None:
+        """Something under way has come to its end."""
+        if row is not None:
+            self.ended.append(row)
+            if self.on_end is not None:
+                self.on_end(row)
+        self.open -= 1
+        if self.open == 0:
+            self.over.set()
+
+
+class Desk:
+    """The log as an execution sees it: told by the executor's clock."""
+
+    def __init__(self, log: Log, clock: Clock) -> None:
+        self.log = log
+        self.clock = clock
+
+    def submit(
+        self, decide: Callable[[Transaction], T], *, actor: str | None = None, cause: str | None = None
+    ) -> Future[T]:
+        """Have a decision committed."""
+        return self.log.submit(decide, actor=actor, cause=cause, clock=self.clock)
+
+    def ask(self, question: Callable[[Cursor], T]) -> T:
+        """Answer a short question; blocks."""
+        return self.log.ask(question)
+
+
+class Executor:
+    """Starts, resumes and carries out executions; at most `most` at the same time.
+
+    All of its state belongs to its loop's thread. The blocking methods may be called from any other.
+    """
+
+    def __init__(self, log: Log, provider: Provider, *, clock: Clock, model: str | None, most: int) -> None:
+        self.desk = Desk(log, clock)
+        self.log = log
+        self.provider = provider
+        self.clock = clock
+        self.model = model
+        self.holder = f"{socket.gethostname()}:{os.getpid()}:{log.new_id()[:8]}"
+        self._room = most
+        self._incoming: list[tuple[DueTask, Round]] = []
+        self._waiting: deque[tuple[DueTask, Round]] = deque()
+        self._expected: set[str] = set()
+        self._running: dict[str, asyncio.Task[Any]] = {}
+        self._lost: set[str] = set()
+        self._dispatching = False
+        self._stopping = False
+        self._renew_at: datetime | None = None
+        self._ready: dict[str, tuple[Preparation, RecurringTask]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._watcher: asyncio.Task[None] | None = None
+        self._thread = threading.Thread(target=self._loop.run_forever, name="wsq-executor", daemon=True)
+        self._thread.start()
+
+    # From other threads
+
+    def run_now(self, store_id: str, task_id: str, actor: str | None = None) -> Execution:
+        """Carry a task out now and return the ended execution; an interrupt cancels it."""
+        started: Future[str] = Future()
+        ended = self._call(self._manual(store_id, task_id, actor, started))
+        try:
+            return ended.result()
+        except KeyboardInterrupt:
+            if started.done() and not started.exception():
+                self.log.decide(lambda tx: commands.cancel_execution(tx, store_id, started.result()))
+            raise
+
+    def start_now(self, store_id: str, task_id: str, actor: str | None = None) -> Execution:
+        """Begin to carry a task out and return the running execution."""
+        return self._call(self._begin_manually(store_id, task_id, actor)).result()
+
+    def begin_round(self, work: Work, on_end: Callable[[Execution], None] | None = None) -> Future[Round]:
+        """Set going what a pass found; the future is done when all of it has ended."""
+        return self._call(self._round(work, on_end))
+
+    def stop(self, patience: float = 4.0) -> None:
+        """Start nothing new, stop what runs at its next step, release the leases; within `patience` seconds."""
+        if self._loop.is_closed():
+            return
+        try:
+            self._call(self._stop()).result(timeout=patience)
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(timeout=1.0)
+            if not self._thread.is_alive():
+                self._loop.close()
+
+    def _call(self, what: Coroutine[Any, Any, T]) -> Future[T]:
+        if self._stopping or self._loop.is_closed():
+            what.close()
+            raise WorkspaceError("The workspace is being closed; nothing new is started.")
+        return asyncio.run_coroutine_threadsafe(what, self._loop)
+
+    # Manual
+
+    async def _begin_manually(self, store_id: str, task_id: str, actor: str | None) -> Execution:
+        self._watch()
+
+        def decide(tx: Transaction) -> Execution:
+            return commands.start_manually(tx, store_id, task_id, self.holder, self._prepare)
+
+        row = await asyncio.wrap_future(self.desk.submit(decide, actor=actor))
+        self._spawn(row, None)
+        return row
+
+    async def _manual(self, store_id: str, task_id: str, actor: str | None, started: Future[str]) -> Execution:
+        row = await self._begin_manually(store_id, task_id, actor)
+        started.set_result(row.id)
+        await asyncio.wait([self._running[row.id]])
+        return await self._row(row)
+
+    # Rounds
+
+    async def _round(self, work: Work, on_end: Callable[[Execution], None] | None) -> Round:
+        self._watch()
+        this = Round()
+        this.on_end = on_end
+        this.began()
+        for each in work.abandoned:
+            if each.execution_id not in self._running:
+                this.began()
+                self._task(self._take_over(each, this))
+        fresh = [task for task in work.due if task.recurring_task_id not in self._expected]
+        self._expected.update(task.recurring_task_id for task in fresh)
+        this.began(len(fresh))
+        self._incoming.extend((task, this) for task in fresh)
+        self._dispatch()
+        this.done()
+        await this.over.wait()
+        if this.trouble:
+            raise this.trouble[0]
+        return this
+
+    async def _take_over(self, each: queries.Abandoned, this: Round) -> None:
+        def decide(tx: Transaction) -> Execution | None:
+            return commands.take_over(tx, each.store_id, each.execution_id, self.holder)
+
+        try:
+            row = await asyncio.wrap_future(self.desk.submit(decide))
+        except Exception as error:  # noqa: BLE001 - one that cannot be taken up must not hide the others
+            this.trouble.append(error)
+            this.done()
+            return
+        if row is None:
+            this.done()
+            return
+        this.resumed += 1
+        if row.status == "running":
+            self._spawn(row, this)
+        else:
+            this.done(row)
+
+    def _dispatch(self) -> None:
+        """Start what waits as far as there is room, soon: ends that come together are answered together."""
+        wanted = self._incoming or (self._waiting and self._room > 0)
+        if wanted and not self._dispatching and not self._stopping:
+            self._dispatching = True
+            self._loop.call_soon(lambda: self._task(self._start_waiting()))
+
+    async def _start_waiting(self) -> None:
+        room = max(0, min(self._room, TOGETHER))
+        batch = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
+        batch += self._incoming
+        self._incoming.clear()
+        rounds = {task.recurring_task_id: this for task, this in batch}
+        try:
+            settled = await self._settle([task for task, _ in batch], rounds, room)
+        finally:
+            self._dispatching = False
+        left = {task.recurring_task_id for task in settled.left}
+        self._waiting.extend((task, rounds[task.recurring_task_id]) for task in settled.left)
+        by_task = {row.recurring_task_id: row for row in settled.executions}
+        for task_id, this in rounds.items():
+            if task_id in left or task_id not in self._expected:
+                continue
+            self._expected.discard(task_id)
+            row = by_task.get(task_id)
+            if row is not None and row.status == "running":
+                self._spawn(row, this)
+            else:
+                this.done(row)
+        self._dispatch()
+
+    async def _settle(self, tasks: list[DueTask], rounds: dict[str, Round], room: int) -> commands.Settled:
+        """Settle together; when that fails, one by one, so that only the troubled one stays behind."""
+        try:
+            return await asyncio.wrap_future(
+                self.desk.submit(lambda tx: commands.settle(tx, tasks, self.holder, self._prepare, room))
+            )
+        except Exception as error:  # noqa: BLE001 - each task's trouble is told by its own round
+            if len(tasks) == 1 or isinstance(error, WorkspaceError):
+                for task in tasks:
+                    self._give_up(task, rounds[task.recurring_task_id], error)
+                return commands.Settled(executions=[], left=[])
+        executions: list[Execution] = []
+        left: list[DueTask] = []
+        for task in tasks:
+            running = sum(row.status == "running" for row in executions)
+            alone = await self._settle([task], rounds, room - running)
+            executions += alone.executions
+            left += alone.left
+        return commands.Settled(executions=executions, left=left)
+
+    def _give_up(self, task: DueTask, this: Round, error: Exception) -> None:
+        self._expected.discard(task.recurring_task_id)
+        this.trouble.append(error)
+        this.done()
+
+    # Carrying out
+
+    def _prepare(self, tx: Transaction, task: RecurringTask, occasion: Occasion) -> Preparation:
+        ready = context.prepare(
+            tx, task, occasion, provider=self.provider.name, kind=self.provider.kind, model=self.model
+        )
+        self._ready[occasion.execution_id] = (ready, task)
+        return ready
+
+    def _spawn(self, row: Execution, this: Round | None) -> None:
+        self._room -= 1
+        self._running[row.id] = self._task(self._carry_out(row, this))
+
+    async def _carry_out(self, row: Execution, this: Round | None) -> None:
+        ended: Execution | None = None
+        try:
+            ready, task = self._ready.pop(row.id, (None, None))
+            if ready is None:
+                task = await asyncio.to_thread(self._task_of, row)
+            ended = await loop.carry_out(self.desk, row, task, self.provider, lambda _text: None, ready)
+        except (LeaseLost, asyncio.CancelledError) as stop:
+            if isinstance(stop, asyncio.CancelledError) and row.id not in self._lost:
+                raise
+            ended = await self._row(row)
+        except Exception as error:
+            logger.exception("An execution stopped for want of its workspace.", extra={"action": "stopped"})
+            if this is not None:
+                this.trouble.append(error)
+        finally:
+            self._room += 1
+            self._running.pop(row.id, None)
+            self._lost.discard(row.id)
+            if this is not None:
+                this.done(ended)
+            self._dispatch()
+
+    def _task_of(self, row: Execution) -> RecurringTask | None:
+        try:
+            return self.log.ask(
+                lambda cursor: boards.one(cursor, "recurring_tasks", RecurringTask, row.store_id, row.recurring_task_id)
+            )
+        except WsqError:
+            return None
+
+    async def _row(self, row: Execution) -> Execution:
+        return await asyncio.to_thread(self.log.ask, lambda cursor: queries.execution(cursor, row.store_id, row.id))
+
+    # Watching
+
+    def _watch(self) -> None:
+        if self._watcher is None or self._watcher.done():
+            self._watcher = self._task(self._keep_watch())
+
+    async def _keep_watch(self) -> None:
+        """Renew the leases, and stop what was cancelled or taken over, as long as something runs."""
+        seen = self.log.changes()
+        self._renew_at = self.clock.now() + commands.LEASE / 2
+        while not self._stopping:
+            await asyncio.sleep(TICK)
+            if not self._running:
+                continue
+            try:
+                now, changes = self.clock.now(), self.log.changes()
+                if now >= self._renew_at:
+                    self._renew_at = now + commands.LEASE / 2
+                    await self._renew()
+                elif changes != seen:
+                    seen = changes
+                    running = set(self._running)
+                    held = await asyncio.to_thread(self.log.ask, self._held)
+                    self._stop_lost(running - held)
+            except Exception:
+                logger.exception("The leases could not be looked at.", extra={"action": "watch_failed"})
+
+    def _held(self, cursor: Cursor) -> set[str]:
+        return queries.held_by(cursor, self.holder)
+
+    async def _renew(self) -> None:
+        wanted = set(self._running)
+        kept = await asyncio.wrap_future(self.desk.submit(lambda tx: commands.renew(tx, wanted, self.holder)))
+        self._stop_lost(wanted - kept)
+
+    def _stop_lost(self, lost: set[str]) -> None:
+        """Stop what runs here without a lease."""
+        for execution_id in lost & self._running.keys() - self._lost:
+            self._lost.add(execution_id)
+            self._running[execution_id].cancel()
+
+    async def _stop(self) -> None:
+        self._stopping = True
+        self._incoming.clear()
+        self._waiting.clear()
+        running = dict(self._running)
+        for task in running.values():
+            task.cancel()
+        if running:
+            await asyncio.wait(running.values(), timeout=3.0)
+            await asyncio.wrap_future(self.desk.submit(lambda tx: commands.release(tx, running, self.holder)))
+        for other in self._tasks - {asyncio.current_task()}:
+            other.cancel()
+        await asyncio.gather(*(self._tasks - {asyncio.current_task()}), return_exceptions=True)
+
+    def _task(self, what: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = self._loop.create_task(what)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -1,0 +1,96 @@
+"""That the scheduler lives: each pass leaves a note, also one that had nothing to do."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import msgspec
+
+from wsq.store.engine import Engine
+from wsq.version import VERSION
+
+USUAL = timedelta(minutes=5)
+"""How far apart passes are taken to be until two have been seen."""
+
+LATE = 3
+"""A scheduler that has not been seen for so many of its usual intervals is missed."""
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    """The note of one pass; `interval` is the seconds between passes under ``--watch``, else None."""
+
+    started_at: datetime
+    finished_at: datetime
+    host: str
+    pid: int
+    version: str
+    interval: float | None = None
+    due: int = 0
+    completed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    resumed: int = 0
+
+
+class Scheduler(msgspec.Struct, frozen=True, kw_only=True):
+    """What the newest notes tell: the last pass, how far apart passes usually are, and the next one.
+
+    `usual` is in seconds. `expected_at` is when the next pass should come, `missed` whether none has come
+    for three times the usual interval.
+    """
+
+    last: Heartbeat
+    usual: float
+    expected_at: datetime
+    missed: bool
+
+
+_decoder = msgspec.json.Decoder(Heartbeat)
+
+
+def note(
+    engine: Engine,
+    started_at: datetime,
+    finished_at: datetime,
+    *,
+    interval: float | None = None,
+    **counts: int,
+) -> None:
+    """Leave the note of a pass."""
+    beat = Heartbeat(
+        started_at=started_at,
+        finished_at=finished_at,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        version=VERSION,
+        interval=interval,
+        **counts,
+    )
+    engine.note_pass(msgspec.json.encode(beat))
+
+
+def scheduler(engine: Engine, now: datetime) -> Scheduler | None:
+    """What is known of the scheduler at `now`; None when it was never seen."""
+    beats = [_decoder.decode(note) for note in engine.passes()]
+    if not beats:
+        return None
+    last = max(beats, key=lambda beat: beat.started_at)
+    usual = _usual(beats, last)
+    return Scheduler(
+        last=last,
+        usual=usual.total_seconds(),
+        expected_at=last.started_at + usual,
+        missed=now - max(last.started_at, last.finished_at) > LATE * usual,
+    )
+
+
+def _usual(beats: list[Heartbeat], last: Heartbeat) -> timedelta:
+    """The median distance between passes that were started one by one; what ``--watch`` says of itself."""
+    if last.interval is not None:
+        return timedelta(seconds=last.interval)
+    starts = sorted(beat.started_at for beat in beats if beat.interval is None)
+    apart = sorted(b - a for a, b in pairwise(starts))
+    return max(apart[len(apart) // 2], timedelta(minutes=1)) if apart else USUAL

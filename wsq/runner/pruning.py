@@ -1,0 +1,35 @@
+"""Conversations are long; those of old executions are given up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from wsq.clock import Clock
+from wsq.commands import executions as commands
+from wsq.queries import executions as queries
+from wsq.store.log import Log
+from wsq.store.transaction import Transaction
+
+KEPT = 20
+"""Executions of a task whose conversations are kept, however old."""
+
+DAYS = 30.0
+"""How long every conversation is kept."""
+
+
+def prune(log: Log, clock: Clock, *, keep: int = KEPT, days: float = DAYS, rounds: int | None = None) -> int:
+    """Give up what is too old, in steps of some two hundred; `rounds` bounds their number."""
+    older_than = clock.now() - timedelta(days=days)
+    pruned = 0
+    while rounds is None or rounds > 0:
+        found = log.ask(lambda cursor: queries.prunable(cursor, older_than, keep))
+        for store_id, execution_ids in found.items():
+
+            def decide(tx: Transaction, store: str = store_id, ids: list[str] = execution_ids) -> int:
+                return commands.prune(tx, store, ids)
+
+            pruned += log.submit(decide, clock=clock).result()
+        if not found:
+            break
+        rounds = None if rounds is None else rounds - 1
+    return pruned
