@@ -1,0 +1,32 @@
+"""The pages: board, statistics, administration, and the same board in a notebook's cell.
+
+Views never write: a button calls a method of the store that the page was given. Panel is loaded when
+one of these names is first asked for, not when `wsq` is imported.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wsq.views.board import Board
+    from wsq.views.pages import admin_page, board_page, statistics_page
+    from wsq.views.server import serve
+
+__all__ = ["Board", "admin_page", "board_page", "serve", "statistics_page"]
+
+_ROOMS = {
+    "Board": "wsq.views.board",
+    "admin_page": "wsq.views.pages",
+    "board_page": "wsq.views.pages",
+    "serve": "wsq.views.server",
+    "statistics_page": "wsq.views.pages",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'wsq.views' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_ROOMS[name]), name)

@@ -1,0 +1,160 @@
+"""What a browser is told of rows: plain values, texts shortened, instants as ISO 8601 in UTC."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from wsq.projections.rows import Execution, RecurringTask, Task
+from wsq.views import words
+
+Card = dict[str, Any]
+
+RUNS_SHOWN = 5
+"""How many of a recurring task's last executions stand on its card."""
+
+TEXT_SHOWN = 500
+"""How many characters of an output or an error stand on a card; the dialog shows all of it."""
+
+STEP_SHOWN = 20_000
+"""How many characters of one step of a transcript are shown."""
+
+LOUD = ("missed", "still_running", "over_budget", "paused")
+"""Reasons for a skipped execution that somebody should look into; the others were asked for."""
+
+ABOUT_SHOWN = 240
+"""How many characters of a description stand on a card."""
+
+
+def task_card(task: Task) -> Card:
+    """A task as a card; lanes are ordered by `rank`, so that a move changes one card alone."""
+    return {
+        "kind": "task",
+        "id": task.id,
+        "version": task.version,
+        "title": task.title,
+        "about": shortened(task.description, ABOUT_SHOWN),
+        "lane": task.status,
+        "rank": task.rank,
+        "assignees": list(task.assignees),
+        "project": task.project_id,
+        "by_agent": task.created_by_execution_id is not None,
+    }
+
+
+def recurring_card(task: RecurringTask, runs: Sequence[Execution]) -> Card:
+    """A recurring task as a card with its last executions, newest first."""
+    last = next((run for run in runs if run.status not in ("running", "skipped")), None)
+    return {
+        "kind": "recurring",
+        "id": task.id,
+        "version": task.version,
+        "title": task.name,
+        "about": shortened(task.description, ABOUT_SHOWN),
+        "lane": "recurring",
+        "rank": instant(task.created_at),
+        "assignees": list(task.assignees),
+        "project": task.project_id,
+        "every": words.interval(task.interval_value, task.interval_unit, task.starting),
+        "enabled": task.enabled,
+        "disabled_reason": task.disabled_reason,
+        "failures": task.failures_in_row,
+        "next": instant(task.next_execution_at),
+        "running": next((run.id for run in runs if run.status == "running"), None),
+        "runs": [run_line(run) for run in runs],
+        "output": shortened(last.output, TEXT_SHOWN) if last else "",
+    }
+
+
+def run_line(run: Execution) -> Card:
+    """One execution as a line of a card's history."""
+    return {
+        "id": run.id,
+        "status": run.status,
+        "word": words.STATUSES.get(run.status, run.status),
+        "trigger": words.TRIGGERS.get(run.trigger, run.trigger),
+        "at": instant(run.started_at),
+        "seconds": run.duration.total_seconds() if run.duration is not None else None,
+        "tasks": len(run.created_task_ids),
+        "slots": run.slots,
+        "verdict": words.verdict(run.status, run.verdict),
+        "could_not": run.verdict == "could_not",
+        "reason": shortened(run.error or words.reason(run.reason) or "", TEXT_SHOWN),
+        "loud": run.status == "skipped" and run.reason in LOUD,
+        "offline": run.provider_kind == "offline",
+    }
+
+
+def execution_detail(run: Execution, transcript: Iterable[Any], titles: dict[str, str]) -> Card:
+    """Everything that the dialog of an execution shows; `titles` names the tasks that it made."""
+    return run_line(run) | {
+        "recurring_task_id": run.recurring_task_id,
+        "scheduled_for": instant(run.scheduled_for),
+        "first_slot": instant(run.first_slot),
+        "completed_at": instant(run.completed_at),
+        "attempts": run.attempts,
+        "takeovers": run.takeovers,
+        "reason_word": run.reason,
+        "reason": run.error or words.reason(run.reason) or "",
+        "output": run.output,
+        "model": run.model,
+        "tokens": {
+            "input": run.input_tokens,
+            "output": run.output_tokens,
+            "cache read": run.cache_read_tokens,
+            "cache write": run.cache_write_tokens,
+        },
+        "cost": run.cost_usd,
+        "created": [{"id": each, "title": titles.get(each)} for each in run.created_task_ids],
+        "steps": [step_line(step) for step in transcript],
+    }
+
+
+def step_line(line: Any) -> Card:
+    """One line of a transcript: who spoke, when, and what, as plain text."""
+    return {
+        "who": words.SPEAKERS.get(line.role, line.role) if line.tool is None else line.tool,
+        "at": instant(line.at),
+        "text": shortened(said(line.content), STEP_SHOWN),
+        "is_error": line.is_error,
+    }
+
+
+def said(content: Any) -> str:
+    """The text of a message: its blocks one after the other, calls and results as JSON."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "\n".join(filter(None, map(said, content)))
+    if isinstance(content, dict):
+        return _block(content)
+    return "" if content is None else _json(content)
+
+
+def _block(block: dict[str, Any]) -> str:
+    match block:
+        case {"type": "text", "text": str(text)}:
+            return text
+        case {"type": "thinking" | "redacted_thinking"}:
+            return f"(thinking) {block.get('thinking') or '…'}"
+        case {"type": "tool_use", "name": str(name)}:
+            return f"{name} {_json(block.get('input'))}"
+        case {"role": str(), "content": content}:
+            return said(content)
+    return _json(block)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def instant(value: datetime | None) -> str | None:
+    """ISO 8601 with offset, as browsers read it."""
+    return value.isoformat(timespec="milliseconds") if value is not None else None
+
+
+def shortened(text: str, limit: int) -> str:
+    """The first `limit` characters, with an ellipsis when something was left out."""
+    return text if len(text) <= limit else text[:limit].rstrip() + "…"

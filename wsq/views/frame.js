@@ -1,0 +1,272 @@
+// What every page shares: making elements, the bar on top, banners, toasts, times, the connection.
+// Text that people or models wrote reaches the page as text nodes and attribute values alone, never as markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+const ICONS = {
+  again: "M2.5 8a5.5 5.5 0 0 1 9.6-3.7M13.5 8a5.5 5.5 0 0 1-9.6 3.7M12.5 1.5v3h-3M3.5 14.5v-3h3",
+  play: "M4.5 2.8v10.4l8.5-5.2z",
+  edit: "M10.8 2.8l2.4 2.4L5.5 13l-3 .6.6-3z",
+  power: "M8 2v5.5M4.4 4.4a5 5 0 1 0 7.2 0",
+  bin: "M2.5 4.5h11M6 4.5v-2h4v2M4 4.5l.7 9h6.6l.7-9",
+  plus: "M8 3v10M3 8h10",
+  close: "M4 4l8 8M12 4l-8 8",
+  clock: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM8 4.8V8l2.2 1.6",
+  agent: "M3 6.5h10v7H3zM8 6.5v-3M8 3.2v-.4M6 9.5v1M10 9.5v1",
+  sun: "M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM8 1v1.5M8 13.5V15M1 8h1.5M13.5 8H15M3 3l1 1M12 12l1 1M13 3l-1 1M4 12l-1 1",
+  moon: "M13 9.5A5.5 5.5 0 0 1 6.5 3a5.5 5.5 0 1 0 6.5 6.5z",
+  warn: "M8 2L1.5 13.5h13zM8 6.5v3.2M8 11.6v.3",
+  info: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM8 7.2v3.6M8 5.2v.1",
+  check: "M3 8.5l3.2 3L13 4.5",
+  cross: "M4.5 4.5l7 7M11.5 4.5l-7 7",
+  skip: "M3 4l5 4-5 4zM11.5 4v8",
+  stop: "M4.5 4.5h7v7h-7z",
+  move: "M2.5 8h8M7.5 4.5L11 8l-3.5 3.5M13.5 3v10",
+  board: "M2.5 3h3v10h-3zM6.7 3h3v7h-3zM11 3h2.8v4.5H11z",
+};
+const MARKS = { completed: "check", failed: "cross", running: "again", skipped: "skip", cancelled: "stop" };
+
+function h(tag, given, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(given || {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else made.setAttribute(name, value === true ? "" : String(value));
+  }
+  for (const child of children.flat(Infinity)) {
+    if (child !== null && child !== undefined && child !== false) made.append(child);
+  }
+  return made;
+}
+
+function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  for (const [key, value] of Object.entries({
+    viewBox: "0 0 16 16", fill: "none", stroke: "currentColor", "stroke-width": "1.6",
+    "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true", focusable: "false",
+  })) svg.setAttribute(key, value);
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+const button = (label, mark, given) => h("button", { type: "button", class: "button", ...given }, mark && icon(mark), label);
+const badge = (status, word) => h("span", { class: `badge ${MARKS[status] ? status : ""}` }, MARKS[status] && icon(MARKS[status]), word);
+
+// ---- times ---------------------------------------------------------------------------------------
+
+const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "";
+  if (seconds < 0.05) return "0 s";
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+}
+
+function ago(seconds) {
+  if (seconds < 5) return "just now";
+  if (seconds < 60) return `${Math.floor(seconds)}s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m ago`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)}h ago`;
+  return `${Math.floor(seconds / 86400)}d ago`;
+}
+
+function until(seconds) {
+  if (seconds <= 0) return "due now";
+  const s = Math.ceil(seconds), two = (n) => String(n).padStart(2, "0");
+  if (s < 3600) return `in ${Math.floor(s / 60)}:${two(s % 60)}`;
+  if (s < 86400) return `in ${Math.floor(s / 3600)}:${two(Math.floor((s % 3600) / 60))}:${two(s % 60)}`;
+  return `in ${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+}
+
+// ---- the frame -----------------------------------------------------------------------------------
+
+class Frame {
+  constructor(model, el) {
+    this.model = model;
+    this.first = JSON.parse(model.first);
+    this.opening = this.first.opening;
+    this.ahead = Date.parse(this.first.now) - Date.now();
+    this.asked = new Map();
+    this.number = 0;
+    this.root = h("div", { class: "wsq" });
+    this.bar = h("header", { class: "bar" });
+    this.banners = h("div", { role: "status" });
+    this.lost = h("div", { class: "banner red", role: "alert", hidden: true });
+    this.toasts = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
+    this.root.append(this.bar, this.lost, this.banners);
+    el.style.height = "100%";
+    this.wearTheme();
+    this.watchConnection();
+    this.ticking = setInterval(() => this.tick(), 1000);
+    model.on("msg:custom", (text) => this.hear(JSON.parse(text)));
+    model.on("remove", () => this.end());
+  }
+
+  now() { return Date.now() + this.ahead; }
+
+  hear(message) {
+    if (message.type === "answer") {
+      const waiting = this.asked.get(message.ref);
+      this.asked.delete(message.ref);
+      if (waiting) waiting(message);
+    } else if (message.type === "header") {
+      this.showHeader(message.header);
+    } else {
+      this.told(message);
+    }
+  }
+
+  // Resolves to the answer; a refusal is an answer too, and silence becomes one.
+  ask(kind, fields) {
+    const ref = ++this.number;
+    return new Promise((resolve) => {
+      const patience = setTimeout(() => {
+        this.asked.delete(ref);
+        resolve({ ok: false, error: "The server did not answer; it may be busy. Try again." });
+      }, 30000);
+      this.asked.set(ref, (answer) => { clearTimeout(patience); resolve(answer); });
+      this.model.send_msg(JSON.stringify({ ask: kind, ref, ...fields }));
+    });
+  }
+
+  async attempt(kind, fields) {
+    const answer = await this.ask(kind, fields);
+    if (!answer.ok) this.toast(answer.error);
+    return answer;
+  }
+
+  toast(sentence, tone = "red") {
+    const close = button("", "close", { class: "button quiet", "aria-label": "Dismiss" });
+    const toast = h("div", { class: `toast ${tone}`, role: tone === "red" ? "alert" : null }, icon(tone === "red" ? "warn" : "info"), h("p", null, sentence), close);
+    close.addEventListener("click", () => toast.remove());
+    (this.root.querySelector("dialog[open]") ?? this.root).append(this.toasts); // what is behind a dialog is not seen
+    this.toasts.append(toast);
+    while (this.toasts.childElementCount > 4) this.toasts.firstElementChild.remove();
+    setTimeout(() => toast.remove(), 10000);
+  }
+
+  showHeader(header) {
+    this.header = header;
+    this.drawBar();
+    this.drawBanners();
+  }
+
+  address(path, store, project) {
+    const query = new URLSearchParams();
+    if (store) query.set("store", store);
+    if (project) query.set("project", project);
+    return `${path}?${query}`;
+  }
+
+  drawBar() {
+    const { store, path } = this.opening;
+    const names = [["board", "Board"], ["statistics", "Statistics"], ["admin", "Admin"]];
+    const nav = h("nav", { "aria-label": "Pages" }, names.map(([to, name]) =>
+      h("a", { href: this.address(to, store), "aria-current": to === path ? "page" : null }, name)));
+    const stores = this.header.stores.some((s) => s.id === store) ? this.header.stores : [{ id: store, name: store }, ...this.header.stores];
+    const pick = h("select", { class: "button", "aria-label": "Store", onchange: () => { location.href = this.address(path, pick.value); } },
+      stores.map((s) => h("option", { value: s.id, selected: s.id === store }, stores.some((other) => other.id !== s.id && other.name === s.name) ? `${s.name} (${s.id})` : s.name)));
+    const dark = this.root.dataset.theme === "dark";
+    const theme = button("", dark ? "sun" : "moon", { class: "button quiet", "aria-label": dark ? "Light theme" : "Dark theme", onclick: () => this.switchTheme() });
+    this.bar.replaceChildren(
+      h("span", { class: "brand" }, icon("board"), "wsq"),
+      h("h1", { class: "unseen" }, `${names.find(([to]) => to === path)[1]} of ${store}`),
+      ...(this.opening.page ? [nav, h("span", { class: "gap" }), path === "admin" ? "" : h("span", { class: "pick" }, pick)] : [h("strong", null, store), h("span", { class: "gap" })]),
+      ...this.extras(), theme);
+  }
+
+  extras() { return []; }
+
+  drawBanners() {
+    const { demo, offline, notice, scheduler } = this.header;
+    const lines = [];
+    if (scheduler.state === "never") lines.push(["red", "warn", "No scheduler has been seen: recurring tasks will not start by themselves. Run wsq-process from cron, or wsq serve without --no-scheduler."]);
+    if (scheduler.state === "late") lines.push(["red", "warn", `The scheduler was last seen ${whole.format(new Date(scheduler.last))}: recurring tasks do not start by themselves until it comes back.`]);
+    if (notice) lines.push(["amber", "info", notice]);
+    if (demo) lines.push(["", "info", "Example workspace: an offline provider stands in for the model, and no language model is asked."]);
+    else if (offline) lines.push(["amber", "info", "Offline provider: no language model is asked. Set ANTHROPIC_API_KEY to use one."]);
+    this.banners.replaceChildren(...lines.map(([tone, mark, text]) => h("div", { class: `banner ${tone}` }, icon(mark), h("span", null, text))));
+  }
+
+  // -- theme: the system's, a notebook's, or the one that was chosen here
+
+  wearTheme() {
+    this.system = matchMedia("(prefers-color-scheme: dark)");
+    this.onSystem = () => this.applyTheme();
+    this.system.addEventListener("change", this.onSystem);
+    this.applyTheme();
+  }
+
+  applyTheme() {
+    const notebook = document.body.dataset.jpThemeLight;
+    const own = notebook === undefined ? (this.system.matches ? "dark" : "light") : notebook === "false" ? "dark" : "light";
+    let chosen = null;
+    try { chosen = localStorage.getItem("wsq-theme"); } catch { /* no storage: the system's choice stands */ }
+    this.root.dataset.theme = chosen === "dark" || chosen === "light" ? chosen : own;
+    if (this.opening.page) document.documentElement.dataset.theme = this.root.dataset.theme;
+    if (this.header) this.drawBar();
+  }
+
+  switchTheme() {
+    const to = this.root.dataset.theme === "dark" ? "light" : "dark";
+    try { localStorage.setItem("wsq-theme", to); } catch { /* it lasts for this page then */ }
+    this.applyTheme();
+    this.root.dataset.theme = to;
+    if (this.opening.page) document.documentElement.dataset.theme = to;
+    this.drawBar();
+    this.bar.lastElementChild.focus();
+  }
+
+  // -- connection: when the server is back, a fresh page knows the whole board again
+
+  watchConnection() {
+    const doc = this.model.document;
+    if (!this.opening.page || !doc) return;
+    doc.on_event("connection_lost", () => this.connectionLost());
+  }
+
+  connectionLost() {
+    if (this.waiting) return;
+    const again = button("Reload", "again", { onclick: () => location.reload() });
+    this.lost.replaceChildren(icon("warn"), h("span", null, "The connection to the server was lost; what you see may be old."), again);
+    this.lost.hidden = false;
+    this.waiting = setInterval(async () => {
+      try {
+        if ((await fetch("health", { cache: "no-store" })).status < 500 && !this.busyTyping()) location.reload();
+      } catch { /* not back yet */ }
+    }, 1500);
+  }
+
+  busyTyping() { return Boolean(this.root.querySelector("dialog[open]")); }
+
+  tick() {
+    const now = this.now();
+    for (const each of this.root.querySelectorAll("[data-until]")) setText(each, until((Number(each.dataset.until) - now) / 1000));
+    for (const each of this.root.querySelectorAll("[data-ago]")) setText(each, ago((now - Number(each.dataset.ago)) / 1000));
+    for (const each of this.root.querySelectorAll("[data-since]")) setText(each, duration(Math.floor((now - Number(each.dataset.since)) / 1000)));
+  }
+
+  since(at) {
+    const when = Date.parse(at);
+    return h("time", { datetime: at, title: whole.format(when), "data-ago": when }, ago((this.now() - when) / 1000));
+  }
+
+  countdown(at) {
+    const when = Date.parse(at);
+    return h("time", { class: "next", datetime: at, title: whole.format(when), "data-until": when, role: "timer", "aria-live": "off" }, until((when - this.now()) / 1000));
+  }
+
+  end() {
+    clearInterval(this.ticking);
+    clearInterval(this.waiting);
+    this.system.removeEventListener("change", this.onSystem);
+  }
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

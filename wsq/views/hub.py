@@ -1,0 +1,232 @@
+"""One hub for each workspace in a process: it notices change once and tells every open page.
+
+Twice over: a page that asked the database itself would cost as much for each window as this does for
+all of them together.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from wsq.errors import WsqError
+from wsq.views.cards import Card, instant
+from wsq.views.feed import Feed
+from wsq.views.ports import Scheduler, Workspace
+
+log = logging.getLogger(__name__)
+
+POLL = 0.25
+"""Seconds between two looks at the change counter; a look costs microseconds."""
+
+HEADER_EVERY = 5.0
+"""Seconds between two looks at what changes without a write: whether the scheduler still comes by."""
+
+GRACE = 20.0
+"""For how many seconds after it began the hub does not complain that no scheduler was ever seen."""
+
+Deliver = Callable[[Card], None]
+
+
+class Subscription:
+    """An open page's wish to hear of a store's changes, until it is closed."""
+
+    def __init__(self, hub: Hub, feed: Feed | None, deliver: Deliver) -> None:
+        self.feed = feed
+        self.deliver = deliver
+        self._hub = hub
+
+    def snapshot(self) -> Card:
+        """The board as it is now, read afresh if anything was written since the last look."""
+        return self._hub.snapshot(self)
+
+    def wake(self) -> None:
+        """Look now: this page has just changed something."""
+        self._hub.wake()
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._hub.leave(self)
+
+
+class Hub:
+    """Watches a workspace in a thread of its own, which lives while anybody listens."""
+
+    def __init__(self, workspace: Workspace, *, notice: str | None = None) -> None:
+        self.workspace = workspace
+        self.notice = notice
+        self._began = time.monotonic()
+        self._lock = threading.RLock()
+        self._refreshing = threading.Lock()
+        self._listeners: list[Subscription] = []
+        self._seen = -1
+        self._stores: list[Card] = []
+        self._header: Card = {}
+        self._header_due = 0.0
+        self._woken = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def subscribe(self, store_id: str | None, deliver: Deliver) -> Subscription:
+        """Have `deliver` called, in the hub's thread, with every patch of a store from now on.
+
+        Without a store, `deliver` is called with ``{"type": "changed"}`` after every change.
+        """
+        with self._lock:
+            feed = self._feed(store_id) if store_id is not None else None
+            subscription = Subscription(self, feed, deliver)
+            self._listeners.append(subscription)
+            self._begin()
+            return subscription
+
+    def leave(self, subscription: Subscription) -> None:
+        """Take a listener off the list; leaving twice does no harm."""
+        with self._lock:
+            if subscription in self._listeners:
+                self._listeners.remove(subscription)
+        self._woken.set()
+
+    def listeners(self) -> int:
+        """How many pages are listening."""
+        return len(self._listeners)
+
+    def snapshot(self, subscription: Subscription) -> Card:
+        """See `Subscription.snapshot`."""
+        self.look()
+        board = subscription.feed.snapshot() if subscription.feed else {"type": "snapshot"}
+        return board | {"header": self._header, "now": instant(self.workspace.clock.now())}
+
+    def wake(self) -> None:
+        """Look at once instead of at the next tick."""
+        self._woken.set()
+
+    def close(self) -> None:
+        """Stop watching; nobody hears anything more."""
+        with self._lock:
+            self._closed = True
+            self._listeners.clear()
+            thread = self._thread
+        self._woken.set()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=2)
+
+    def look(self) -> None:
+        """Read what has changed since the last look and tell it; costs µs when nothing has."""
+        with self._refreshing:
+            changes = self.workspace.changes()
+            if changes == self._seen:
+                self._tell_all([feed for feed in self._feeds_in_use() if feed.rev == 0])
+                if time.monotonic() >= self._header_due:
+                    self._look_at_header()
+                return
+            self._stores = [{"id": each.id, "name": each.name} for each in self.workspace.stores()]
+            self._look_at_header()
+            self._tell_all(self._feeds_in_use())
+            self._tell(None, {"type": "changed"})
+            # Only now: a read that failed is tried again at the next look.
+            self._seen = changes
+
+    def _tell_all(self, feeds: list[Feed]) -> None:
+        for feed in feeds:
+            patch = feed.refresh()
+            if patch is not None:
+                self._tell(feed, patch)
+
+    def _tell(self, feed: Feed | None, message: Card) -> None:
+        for listener in self._listening_to(feed):
+            listener.deliver(message)
+
+    def _listening_to(self, feed: Feed | None) -> list[Subscription]:
+        with self._lock:
+            return [listener for listener in self._listeners if listener.feed is feed]
+
+    def _feeds_in_use(self) -> list[Feed]:
+        with self._lock:
+            return list({id(each.feed): each.feed for each in self._listeners if each.feed}.values())
+
+    def _feed(self, store_id: str) -> Feed:
+        """The feed of a store; one that nobody listened to meanwhile starts anew."""
+        in_use = {feed.store.id: feed for feed in self._feeds_in_use()}
+        return in_use.get(store_id) or Feed(self.workspace.store(store_id))
+
+    def _look_at_header(self) -> None:
+        self._header_due = time.monotonic() + HEADER_EVERY
+        header = self._read_header()
+        if header == self._header:
+            return
+        self._header = header
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener.deliver({"type": "header", "header": header})
+
+    def _read_header(self) -> Card:
+        workspace = self.workspace
+        return {
+            "stores": self._stores,
+            "demo": workspace.is_demo,
+            "offline": workspace.provider_kind == "offline",
+            "notice": self.notice,
+            "scheduler": scheduler_state(workspace.scheduler(), time.monotonic() - self._began),
+        }
+
+    def _begin(self) -> None:
+        if self._thread is None and not self._closed:
+            self._thread = threading.Thread(target=self._watch, name="wsq-hub", daemon=True)
+            self._thread.start()
+
+    def _watch(self) -> None:
+        while True:
+            self._woken.wait(POLL)
+            self._woken.clear()
+            with self._lock:
+                if self._closed or not self._listeners:
+                    self._thread = None
+                    return
+            self._look_and_survive()
+
+    def _look_and_survive(self) -> None:
+        try:
+            self.look()
+        except WsqError as trouble:
+            log.warning("The pages could not be refreshed: %s", trouble, extra={"action": "hub.look"})
+        except Exception:
+            # The thread must outlive whatever one look meets, or every open page would freeze.
+            log.exception("The pages could not be refreshed", extra={"action": "hub.look"})
+
+
+def scheduler_state(scheduler: Scheduler | None, known_for: float) -> dict[str, Any]:
+    """Whether somebody still comes by to start what is due: ``ok``, ``late``, ``never`` or ``unknown``.
+
+    `known_for` is for how many seconds we have been looking. The last pass is told only when the next ones are
+    missed, so that what is told stays the same while all is well.
+    """
+    if scheduler is None:
+        return {"state": "never" if known_for > GRACE else "unknown"}
+    if scheduler.missed:
+        return {"state": "late", "last": instant(scheduler.last.started_at)}
+    return {"state": "ok"}
+
+
+_hubs: dict[int, Hub] = {}
+_hubs_lock = threading.Lock()
+
+
+def hub_of(workspace: Workspace) -> Hub:
+    """The hub of a workspace in this process, made when it is first asked for."""
+    with _hubs_lock:
+        hub = _hubs.get(id(workspace))
+        if hub is None or hub.workspace is not workspace:
+            hub = _hubs[id(workspace)] = Hub(workspace)
+        return hub
+
+
+def forget(workspace: Workspace) -> None:
+    """Close a workspace's hub, before the workspace itself is closed."""
+    with _hubs_lock:
+        hub = _hubs.pop(id(workspace), None)
+    if hub is not None:
+        hub.close()

@@ -1,0 +1,78 @@
+"""The pages that are served: each is made anew for each browser that opens it."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from panel.io.state import state
+
+from wsq.errors import WsqError
+from wsq.views.board import Board
+from wsq.views.ports import Store, Workspace
+from wsq.views.sheet import Section, Sheet, admin_sheet, statistics_sheet
+
+Page = TypeVar("Page")
+
+TITLES = {"board": "Board", "statistics": "Statistics", "admin": "Administration"}
+
+DEFAULT_STORE = "default"
+
+
+def board_page(workspace: Workspace) -> Board | Sheet:
+    """The board of the store that the address names (``?store=…&project=…``), else of the first one."""
+    try:
+        store = acting(workspace.store(asked("store") or first_store(workspace)))
+    except WsqError as refusal:
+        return _dressed(_refused(workspace, str(refusal)), "board")
+    return _dressed(Board(store, project_id=asked("project"), page=True), "board")
+
+
+def statistics_page(workspace: Workspace) -> Sheet:
+    """How many executions ended how, and the newest of them."""
+    store_id = asked("store") or first_store(workspace)
+    return _dressed(Sheet(workspace, store_id, "statistics", statistics_sheet), "statistics")
+
+
+def admin_page(workspace: Workspace) -> Sheet:
+    """Every recurring task of every store, with its state, its next slot and its last outcome."""
+    store_id = asked("store") or first_store(workspace)
+    return _dressed(Sheet(workspace, store_id, "admin", admin_sheet), "admin")
+
+
+def acting(store: Store) -> Store:
+    """The store, on whose events whoever has logged in stands; without a login it stays as it was."""
+    user = state.user if state.curdoc is not None else None
+    return store.as_actor(user) if user and user != "guest" else store
+
+
+def first_store(workspace: Workspace) -> str:
+    """The store that is shown when none is asked for: ``default`` if there is none or it is there."""
+    ids = [each.id for each in workspace.stores()]
+    return ids[0] if ids and DEFAULT_STORE not in ids else DEFAULT_STORE
+
+
+def asked(name: str) -> str | None:
+    """A value from the page's address; None when it is absent or empty."""
+    values = state.session_args.get(name) or [b""]
+    return values[0].decode("utf-8", "replace") or None
+
+
+def _refused(workspace: Workspace, why: str) -> Sheet:
+    said: list[Section] = [{"title": "There is no such board", "note": why}]
+    return Sheet(workspace, first_store(workspace), "board", lambda *_: said)
+
+
+def titled(path: str) -> str:
+    """What a browser's tab is called."""
+    return f"{TITLES[path]} · wsq"
+
+
+def _dressed(page: Page, path: str) -> Page:
+    """Give the browser's document our frame instead of Panel's."""
+    from wsq.views.theme import TEMPLATE
+
+    document = state.curdoc
+    if document is not None:
+        document.title = titled(path)
+        document.template = TEMPLATE
+    return page

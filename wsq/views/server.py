@@ -1,0 +1,167 @@
+"""The web server: the pages, their headers, health, and an end when it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import panel as pn
+from bokeh.server.server import Server
+from tornado.httputil import HTTPHeaders
+from tornado.ioloop import IOLoop
+from tornado.web import OutputTransform, RedirectHandler, RequestHandler
+
+from wsq.views.hub import forget, hub_of
+from wsq.views.pages import admin_page, board_page, statistics_page, titled
+from wsq.views.ports import Workspace
+
+log = logging.getLogger(__name__)
+
+SOURCES = {
+    "default-src": "'self'",
+    "script-src": "'self' 'unsafe-inline' blob:",
+    "style-src": "'self' 'unsafe-inline'",
+    "connect-src": "'self' blob: ws: wss:",
+    "img-src": "'self' data:",
+    "font-src": "'self' data:",
+    "object-src": "'none'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'self'",
+    "form-action": "'self'",
+}
+"""What a page may load and where it may send: keeps foreign loads out. Panel's own scripts need the rest."""
+
+HEADERS = {
+    "Content-Security-Policy": "; ".join(f"{name} {sources}" for name, sources in SOURCES.items()),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+LARGEST_MESSAGE = 2_000_000
+"""Bytes of a message from a browser; the longest form is well below it."""
+
+
+class Headers(OutputTransform):  # type: ignore[misc]  # Tornado is not typed here
+    """Puts the security headers on every answer, whoever wrote it."""
+
+    def __init__(self, request: Any) -> None:
+        super().__init__(request)
+
+    def transform_first_chunk(
+        self,
+        status_code: int,
+        headers: HTTPHeaders,
+        chunk: bytes,
+        finishing: bool,  # noqa: FBT001 - Tornado's signature
+    ) -> tuple[int, HTTPHeaders, bytes]:
+        """Add ours to what is there."""
+        del finishing
+        for name, value in HEADERS.items():
+            headers[name] = value
+        return status_code, headers, chunk
+
+
+class Health(RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
+    """Says that the server answers; needs no login and asks no database."""
+
+    def get(self) -> None:
+        """``{"status": "ok"}``."""
+        self.write({"status": "ok"})
+
+
+def serve(
+    workspace: Workspace,
+    *,
+    port: int = 5006,
+    address: str = "127.0.0.1",
+    show: bool = False,
+    notice: str | None = None,
+    origins: Sequence[str] = (),
+    on_up: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the pages until SIGTERM or SIGINT; blocks, and ends within three seconds of the signal.
+
+    Args:
+        workspace: Shown and acted upon; it stays open when this returns.
+        port: 0 takes a free one.
+        address: The interface to listen on.
+        show: Open a browser.
+        notice: A sentence that every page shows on top.
+        origins: Further ``host:port`` under which browsers may reach it, as behind a proxy.
+        on_up: Told the address when it is up; without it the address is printed.
+    """
+    hub_of(workspace).notice = notice
+    server = _build(workspace, port, address, origins)
+    url = f"http://{_spoken(address)}:{server.port}"
+    loop = server.io_loop
+    handlers = _stop_on_signals(loop)
+    server.start()
+    (on_up or _announce)(url)
+    if show:
+        loop.add_callback(lambda: server.show("/"))
+    try:
+        loop.start()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        _stop(server, workspace)
+
+
+def _build(workspace: Workspace, port: int, address: str, origins: Sequence[str]) -> Server:
+    pn.config.browser_info = False
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    loop = IOLoop.current()
+    pages: dict[str, Any] = {
+        "/board": lambda: board_page(workspace),
+        "/statistics": lambda: statistics_page(workspace),
+        "/admin": lambda: admin_page(workspace),
+    }
+    server = pn.io.server.get_server(
+        pages,
+        port=port,
+        address=address,
+        loop=loop,
+        title={path: titled(path.strip("/")) for path in pages},
+        location=False,
+        websocket_origin=None,
+        use_index=False,
+        extra_patterns=[
+            (r"/", RedirectHandler, {"url": "/board", "permanent": False}),
+            (r"/health", Health),
+        ],
+        websocket_max_message_size=LARGEST_MESSAGE,
+        unused_session_lifetime=30_000,
+    )
+    # Only now is the port known, when a free one was asked for.
+    allowed = {f"{host}:{server.port}" for host in ("localhost", "127.0.0.1", _spoken(address))}
+    server._tornado.websocket_origins.update(allowed | set(origins))
+    server._tornado.add_transform(Headers)
+    return server
+
+
+def _stop_on_signals(loop: IOLoop) -> dict[int, Any]:
+    def stop(number: int, _frame: object) -> None:
+        log.info("Stopping on signal %s", number, extra={"action": "server.stop"})
+        loop.add_callback_from_signal(loop.stop)
+
+    return {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+
+
+def _stop(server: Server, workspace: Workspace) -> None:
+    """Close the pages before the workspace's owner closes the workspace."""
+    forget(workspace)
+    server.stop(wait=False)
+
+
+def _spoken(address: str) -> str:
+    """An address as it stands in a URL; one that means every interface is spoken of as localhost."""
+    if address in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return "localhost"
+    return f"[{address}]" if ":" in address else address
+
+
+def _announce(url: str) -> None:
+    print(f"wsq is up at {url}", flush=True)

@@ -1,0 +1,150 @@
+"""Plain pages of figures and tables, kept up to date while they are open."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from wsq.errors import InvalidInput, NotFound
+from wsq.projections.rows import Execution, RecurringTask
+from wsq.views import words
+from wsq.views.cards import Card, instant, shortened
+from wsq.views.hub import hub_of
+from wsq.views.live import LivePage, pool, resource, weakly
+from wsq.views.ports import Store, Workspace
+
+COUNTED = 500
+"""How many of the newest executions the statistics count."""
+
+LISTED = 50
+"""How many of them the table lists."""
+
+Section = dict[str, Any]
+Sections = Callable[[Workspace, str], list[Section]]
+
+
+class Sheet(LivePage):
+    """A page of sections, each a heading over figures or a table; made again after every change."""
+
+    _esm = resource("frame.js", "sheet.js")
+
+    def __init__(self, workspace: Workspace, store_id: str, path: str, sections: Sections) -> None:
+        super().__init__(sizing_mode="stretch_both")
+        self._workspace = workspace
+        self._store_id = store_id
+        self._sections = sections
+        self._subscription = hub_of(workspace).subscribe(None, weakly(self._heard))
+        opening = {"store": store_id, "project": None, "page": True, "path": path}
+        snapshot = self._subscription.snapshot() | {"opening": opening, "sections": self._make()}
+        self.first = json.dumps(snapshot)
+        self.follow_session(self._subscription)
+
+    def _make(self) -> list[Section]:
+        return self._sections(self._workspace, self._store_id)
+
+    def _send_sections(self) -> None:
+        self.send({"type": "sections", "sections": self._make()})
+
+    def _heard(self, message: Card) -> None:
+        if message["type"] == "changed":
+            pool.submit(self._send_sections)
+        else:
+            self.send(message)
+
+
+def statistics_sheet(workspace: Workspace, store_id: str) -> list[Section]:
+    """How the newest executions of a store ended, and the newest of them one by one."""
+    try:
+        store = workspace.store(store_id)
+        runs = list(store.executions(limit=COUNTED))
+        names = {task.id: task.name for task in store.recurring_tasks()}
+    except (NotFound, InvalidInput):
+        runs, names = [], {}
+    counts = Counter(run.status for run in runs)
+    figures = [{"label": word, "value": counts[status], "tone": status} for status, word in words.STATUSES.items()]
+    counted = f"The newest {COUNTED} executions" if len(runs) == COUNTED else "All executions"
+    return [
+        {"title": "Executions by status", "note": f"{counted} of this store.", "figures": figures},
+        {
+            "title": "Recent executions",
+            "columns": [
+                "Recurring task",
+                "Status",
+                "Trigger",
+                "Started",
+                "Took",
+                "Tasks made",
+                "Verdict or reason",
+            ],
+            "rows": [_run_row(run, names) for run in runs[:LISTED]],
+            "empty": "Nothing has been carried out yet.",
+        },
+    ]
+
+
+def admin_sheet(workspace: Workspace, store_id: str) -> list[Section]:  # noqa: ARG001 - over all stores
+    """The recurring tasks of all stores."""
+    rows = [row for each in workspace.stores() for row in _task_rows(workspace.store(each.id))]
+    return [
+        {
+            "title": "Recurring tasks of all stores",
+            "columns": [
+                "Store",
+                "Recurring task",
+                "Interval",
+                "State",
+                "Next",
+                "Last outcome",
+                "Failures in a row",
+            ],
+            "rows": rows,
+            "empty": "There is no recurring task yet.",
+        }
+    ]
+
+
+def _run_row(run: Execution, names: dict[str, str]) -> list[Card]:
+    ending = words.verdict(run.status, run.verdict) or run.error or words.reason(run.reason) or ""
+    return [
+        _text(names.get(run.recurring_task_id, "(deleted)")),
+        _badge(run),
+        _text(words.TRIGGERS.get(run.trigger, run.trigger)),
+        _time(instant(run.started_at)),
+        {"seconds": run.duration.total_seconds() if run.duration is not None else None},
+        _text(str(len(run.created_task_ids) or "")),
+        _text(shortened(ending, 200)),
+    ]
+
+
+def _task_rows(store: Store) -> Iterable[list[Card]]:
+    for task in store.recurring_tasks():
+        last = next(iter(store.executions(task.id, limit=1)), None)
+        yield [
+            _text(store.id),
+            _text(task.name),
+            _text(words.interval(task.interval_value, task.interval_unit, task.starting)),
+            _text(_state(task)),
+            _time(instant(task.next_execution_at)),
+            _badge(last) if last else _text("Never run"),
+            _text(str(task.failures_in_row or "")),
+        ]
+
+
+def _state(task: RecurringTask) -> str:
+    if task.enabled:
+        return "Enabled"
+    return f"Disabled: {task.disabled_reason}" if task.disabled_reason else "Disabled"
+
+
+def _badge(run: Execution) -> Card:
+    return {"text": words.STATUSES.get(run.status, run.status), "tone": run.status}
+
+
+def _text(text: str) -> Card:
+    return {"text": text}
+
+
+def _time(at: str | None) -> Card:
+    return {"at": at}

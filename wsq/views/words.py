@@ -1,0 +1,66 @@
+"""The words in which the pages speak of intervals, outcomes and reasons."""
+
+from __future__ import annotations
+
+LANES = {"todo": "To do", "doing": "Doing", "in_review": "In review", "done": "Done"}
+"""The lanes of tasks, in the order in which they stand on the board."""
+
+STATUSES = {
+    "running": "Running",
+    "completed": "Completed",
+    "failed": "Failed",
+    "skipped": "Skipped",
+    "cancelled": "Cancelled",
+}
+
+TRIGGERS = {"automatic": "Automatic", "manual": "Manual"}
+
+SPEAKERS = {"user": "Asked", "model": "Answered", "tool": "Tool", "failure": "Failed attempt"}
+"""Who speaks in a line of a transcript."""
+
+VERDICTS = {"done": "Done", "nothing_to_do": "Nothing to do", "could_not": "Could not do it"}
+
+REASONS = {
+    "timed_out": "It took longer than it may.",
+    "turn_limit": "The model took more turns than it may.",
+    "call_limit": "The model called more tools than it may.",
+    "change_limit": "The model changed more than it may.",
+    "token_limit": "The model used more tokens than it may.",
+    "budget": "The day's budget was used up.",
+    "truncated": "The model's answer was cut off.",
+    "refused": "The model refused.",
+    "empty_answer": "The model's answer was empty.",
+    "stuck": "The model repeated the same call.",
+    "provider": "The model's service could not be reached.",
+    "provider_changed": "The model it began with cannot be had any more.",
+    "abandoned": "Its worker was lost, and nobody could finish it.",
+    "missed": "Nothing ran the scheduler when it was due.",
+    "still_running": "The one before was still running.",
+    "over_budget": "The day's budget was used up before it began.",
+    "unchanged": "Nothing had changed since the last time.",
+    "paused": "The store was paused.",
+    "rescheduled": "Its schedule was changed before it ran.",
+    "disabled": "It was disabled before it ran.",
+    "deleted": "It was deleted before it ran.",
+    "cancelled": "It was cancelled.",
+}
+"""What a reason's stable word means, for those who did not make it up."""
+
+
+def interval(value: int, unit: str, starting: str | None = None) -> str:
+    """``Every 4 hours``; a daily one says when, if a wall time is set: ``Every day at 09:00``."""
+    words = f"Every {unit.removesuffix('s')}" if value == 1 else f"Every {value} {unit}"
+    wall_time = starting is not None and unit == "days" and "T" not in starting
+    return f"{words} at {starting}" if wall_time else words
+
+
+def verdict(status: str, word: str | None) -> str | None:
+    """The agent's own verdict; unknown when it completed without one, None when it did not complete."""
+    if status != "completed":
+        return None
+    return VERDICTS.get(word, word) if word else "Verdict unknown"
+
+
+def reason(word: str | None) -> str | None:
+    """A sentence for a reason; the word itself when it is a new one."""
+    return REASONS.get(word, word) if word else None
