@@ -1,0 +1,169 @@
+"""What carrying out costs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+
+import wsq
+from tests.benchmarks.measure import START, Figure, folder, in_turn, seconds
+from wsq.agent.providers import Request, ScriptedProvider, Turn, call, finish, say
+from wsq.clock import ManualClock
+from wsq.commands.recurring import create_recurring_task
+from wsq.store.transaction import Transaction
+
+TASKS = 1_000
+STEPS = 200
+
+
+def thousand_executions(rounds: int) -> list[Figure]:
+    """Durable claim, start and end of executions whose provider does nothing, against two task queues."""
+    ours, huey, dbos = in_turn(rounds, ours_per_execution, huey_per_task, lambda: dbos_alone("workflow"))
+    return [
+        Figure(
+            f"{TASKS:,} due executions with a provider that does nothing (256 at a time)",
+            "≤ 0.8 × huey (SQLite, fsync)",
+            f"{ours / huey:.2f} × ({ours * 1000:.2f} ms each, huey {huey * 1000:.2f})",
+            ours <= 0.8 * huey,
+        ),
+        Figure(
+            "the same against DBOS on SQLite",
+            "≤ 0.15 ×",
+            f"{ours / dbos:.3f} × (DBOS {dbos * 1000:.1f} ms each)",
+            ours <= 0.15 * dbos,
+        ),
+    ]
+
+
+def waiting(rounds: int) -> list[Figure]:
+    """Executions that wait for something else do so side by side."""
+
+    async def one_second(_request: Request) -> Turn:
+        await asyncio.sleep(1)
+        return say("ok")
+
+    (taken,) = in_turn(max(rounds // 2, 1), lambda: wall_time(ScriptedProvider([one_second]), tasks=200, most=50))
+    return [
+        Figure(
+            "200 executions that wait one second each, 50 at a time",
+            "within 3 % of 4 s",
+            f"{taken:.2f} s ({(taken / 4 - 1) * 100:+.1f} %)",
+            taken <= 4 * 1.03,
+        )
+    ]
+
+
+def durable_step(rounds: int) -> list[Figure]:
+    """An agent's step (an answer or a tool's call, with its effect) against a step of a workflow."""
+    ours, dbos = in_turn(rounds, ours_per_step, lambda: dbos_alone("step"))
+    return [
+        Figure(
+            "a durable agent step",
+            "≤ 0.5 × a DBOS step on SQLite",
+            f"{ours / dbos:.2f} × ({ours * 1000:.1f} ms, DBOS {dbos * 1000:.1f})",
+            ours <= 0.5 * dbos,
+        )
+    ]
+
+
+def ours_per_execution() -> float:
+    """Seconds for each of many executions that do nothing."""
+    return wall_time(ScriptedProvider([say("ok")]), tasks=TASKS, most=256) / TASKS
+
+
+def wall_time(provider: ScriptedProvider, *, tasks: int, most: int) -> float:
+    """Seconds that a pass over so many due tasks takes."""
+    with folder() as place:
+        clock = ManualClock(START)
+        os.environ["WSQ_MAX_CONCURRENCY"] = str(most)
+        with wsq.open(place / "w.duckdb", clock=clock, provider=provider) as ws:
+
+            def make(tx: Transaction) -> None:
+                for n in range(tasks):
+                    create_recurring_task(tx, "store", f"Task {n}", "Do nothing", every="1 hour")
+
+            ws._log.decide(make)
+            clock.advance(3600)
+            reports: list[wsq.ProcessReport] = []
+            taken = seconds(lambda: reports.append(ws.process()))
+            assert reports[0].completed == tasks
+        return taken
+
+
+def ours_per_step() -> float:
+    """Seconds for each step of one execution that looks at the board again and again."""
+    turns = [call(("list_tasks", {"status": status})) for status in ("todo", "doing", "done", "in_review", "todo")]
+    with folder() as place:
+        clock = ManualClock(START)
+        with wsq.open(place / "w.duckdb", clock=clock, provider=ScriptedProvider([*turns, finish()])) as ws:
+            store = ws.store("store")
+            task = store.create_recurring_task("Look", "Look around", every="1 day")
+            store.run_now(task.id)
+            each = 2 * (len(turns) + 1)
+            runs = STEPS // each
+            return seconds(lambda: [store.run_now(task.id) for _ in range(runs)]) / (runs * each)
+
+
+def huey_per_task() -> float:
+    """Seconds for each of as many tasks in huey, enqueueing included."""
+    return _alone(_HUEY, str(TASKS))
+
+
+def dbos_alone(what: str) -> float:
+    """Seconds for each workflow of one step, or for each step of one workflow, in DBOS."""
+    return _alone(_DBOS, what)
+
+
+def _alone(program: str, argument: str) -> float:
+    with folder() as place:
+        found = subprocess.run(
+            [sys.executable, "-c", program, argument], cwd=place, capture_output=True, text=True, check=True
+        )
+    return float(found.stdout.split()[-1])
+
+
+_HUEY = """
+import sys, time
+from huey import SqliteHuey
+huey = SqliteHuey(filename="huey.db", fsync=True)
+@huey.task()
+def nothing():
+    return 1
+count = int(sys.argv[1])
+began = time.perf_counter()
+results = [nothing() for _ in range(count)]
+consumer = huey.create_consumer(workers=1, worker_type="thread", initial_delay=0.001, max_delay=0.01, periodic=False)
+consumer.start()
+for result in results:
+    result.get(blocking=True, backoff=1, max_delay=0.005)
+print((time.perf_counter() - began) / count)
+consumer.stop(graceful=True)
+"""
+
+_DBOS = """
+import sys, time
+from dbos import DBOS
+DBOS(config={"name": "bench", "system_database_url": "sqlite:///dbos.sqlite", "log_level": "ERROR"})
+@DBOS.step()
+def step(i):
+    return i
+@DBOS.workflow()
+def one(i):
+    return step(i)
+@DBOS.workflow()
+def many(count):
+    for i in range(count):
+        step(i)
+DBOS.launch()
+count = 200
+began = time.perf_counter()
+if sys.argv[1] == "workflow":
+    for handle in [DBOS.start_workflow(one, i) for i in range(count)]:
+        handle.get_result()
+else:
+    many(count)
+print((time.perf_counter() - began) / count)
+DBOS.destroy()
+"""

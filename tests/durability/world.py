@@ -1,0 +1,80 @@
+"""The world in which workers die: one recurring task whose agent makes two tasks and ends.
+
+Run as a program it is such a worker: `world.py DATABASE INSTANT PHASE NUMBER` makes a pass at INSTANT and
+kills itself with SIGKILL before, in or after its NUMBER-th transaction.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from wsq.store.embedded import EmbeddedEngine
+
+import wsq
+from wsq import api
+from wsq.agent.providers import ScriptedProvider, call, finish
+from wsq.clock import ManualClock
+from wsq.store.engine import WritingCursor
+
+PHASES = ("before", "in", "after")
+
+
+def provider() -> ScriptedProvider:
+    """Two parallel calls, one more, and the end: an answer that is asked for twice would show."""
+    return ScriptedProvider(
+        [
+            call(("create_task", {"title": "First"}), ("create_task", {"title": "Second"})),
+            call(("move_task_by_title", {}), ("create_task", {"title": "Third"})),
+            finish("done", "Three tasks."),
+        ]
+    )
+
+
+def opened(database: Path, clock: ManualClock) -> wsq.Workspace:
+    """The world's workspace."""
+    return wsq.open(database, clock=clock, provider=provider(), actor="ada")
+
+
+class MortalEngine(EmbeddedEngine):
+    """The real engine of a process that dies at a chosen moment."""
+
+    phase = ""
+    number = 0
+
+    @contextmanager
+    def write(self) -> Iterator[WritingCursor]:
+        """A transaction, if one lives to see it."""
+        MortalEngine.number -= 1
+        last = MortalEngine.number == 0
+        if last and self.phase == "before":
+            die()
+        with super().write() as cursor:
+            yield cursor
+            if last and self.phase == "in":
+                die()
+        if last and self.phase == "after":
+            die()
+
+
+def die() -> None:
+    """As a machine does when its power goes."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(database: str, instant: str, phase: str, number: str) -> None:
+    """Make a pass, and die in it."""
+    MortalEngine.phase = phase
+    api.EmbeddedEngine = MortalEngine  # type: ignore[misc]
+    with opened(Path(database), ManualClock(datetime.fromisoformat(instant))) as ws:
+        MortalEngine.number = int(number)
+        ws.process()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,372 @@
+"""The board in a real browser, on a real database, served by a real server in a process of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+import wsq
+
+SERVE = """\
+import asyncio, sys, wsq
+from wsq.agent.providers import OfflineProvider
+from wsq.views import serve
+
+class Unhurried(OfflineProvider):
+    async def turn(self, request, progress):
+        if "unhurried" in str(request.messages):
+            await asyncio.sleep(1.5)
+        return await super().turn(request, progress)
+
+with wsq.open(sys.argv[1], provider=Unhurried()) as ws:
+    serve(ws, port=0, notice="A notice for all", on_up=lambda url: print(url, flush=True))
+"""
+HOSTILE = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>{{7*7}}"
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory):
+    """The workspace as another process has it open, here the test's own."""
+    with wsq.open(tmp_path_factory.mktemp("board") / "team.duckdb") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def served(team):
+    environment = {**os.environ, "WSQ_TIMEZONE": "UTC", "PYTHONWARNINGS": "default"}
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE, team.place], stdout=subprocess.PIPE, text=True, env=environment
+    ) as server:
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            assert server.wait(10) == 0
+            assert time.monotonic() - began < 3, "the server takes too long to stop"
+
+
+@pytest.fixture
+def acme(team, request):
+    """A store of the test's own."""
+    return team.store(f"s{abs(hash(request.node.name)) % 10**9}")
+
+
+@pytest.fixture
+def open_board(browser, served, acme):
+    """Opens the store's board in a window; nothing may leave the host, and nothing be complained of."""
+    pages, complaints, strayed = [], [], []
+
+    def opened(width=1440, height=900, path="board", **options):
+        page = browser.new_page(viewport={"width": width, "height": height}, **options)
+        page.set_default_timeout(8_000)
+        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda asked: _strays(asked.url, served) and strayed.append(asked.url))
+        page.goto(f"{served}/{path}?store={acme.id}")
+        pages.append(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+    assert complaints == []
+    assert strayed == []
+
+
+def _strays(url, served):
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != urlsplit(served).netloc
+
+
+def lane(page, name):
+    return page.get_by_role("region", name=name, exact=True)
+
+
+def card(page, name):
+    return page.get_by_role("article", name=name, exact=True)
+
+
+def fill_form(page, **fields):
+    dialog = page.get_by_role("dialog")
+    for label, value in fields.items():
+        dialog.get_by_label(label, exact=True).fill(value)
+    return dialog
+
+
+def test_the_board_opens_with_its_five_lanes(open_board, acme):
+    acme.create_task("Write copy", status="doing", assignees=["Ada"])
+
+    page = open_board()
+
+    for name in ("Recurring", "To do", "Doing", "In review", "Done"):
+        expect(lane(page, name)).to_be_visible()
+    expect(card(lane(page, "Doing"), "Write copy")).to_contain_text("Ada")
+
+
+def test_a_recurring_task_is_made_with_the_form_and_stands_on_the_board(open_board, acme):
+    page = open_board()
+
+    page.get_by_role("button", name="New recurring task").click()
+    dialog = fill_form(page, Name="Triage", Prompt="Create a task called 'Check mail'", Every="4")
+    dialog.get_by_label("Unit", exact=True).select_option("hours")
+    dialog.get_by_role("button", name="Create", exact=True).click()
+
+    expect(card(lane(page, "Recurring"), "Triage")).to_contain_text("Every 4 hours")
+    [made] = acme.recurring_tasks()
+    assert (made.name, made.interval_value, made.interval_unit) == ("Triage", 4, "hours")
+
+
+def test_what_the_server_refuses_stands_in_the_form_until_it_is_right(open_board, acme):
+    page = open_board()
+
+    page.get_by_role("button", name="New recurring task").click()
+    dialog = fill_form(page, Name="  ", Prompt="List the tasks")
+    dialog.get_by_role("button", name="Create", exact=True).click()
+    expect(dialog.get_by_role("alert")).to_contain_text("blank")
+    fill_form(page, Name="Triage")
+    dialog.get_by_role("button", name="Create", exact=True).click()
+
+    expect(dialog).to_have_count(0)
+    expect(card(page, "Triage")).to_be_visible()
+
+
+def test_editing_begins_with_what_is_there(open_board, acme):
+    acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="Mornings")
+    page = open_board()
+
+    card(page, "Triage").get_by_role("button", name="Edit").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Prompt", exact=True)).to_have_value("List the tasks")
+    expect(dialog.get_by_label("Description", exact=True)).to_have_value("Mornings")
+    fill_form(page, Every="6")
+    dialog.get_by_role("button", name="Save", exact=True).click()
+
+    expect(card(page, "Triage")).to_contain_text("Every 6 hours")
+
+
+def test_run_now_leaves_a_manual_completed_execution_and_its_details(open_board, acme):
+    acme.create_recurring_task("Triage", "Create a task called 'Check mail'", every="4 hours")
+    page = open_board()
+
+    card(page, "Triage").get_by_role("button", name="Run now").click()
+
+    row = card(page, "Triage").get_by_role("listitem").first
+    expect(row).to_contain_text("Completed")
+    expect(row).to_contain_text("Manual")
+    expect(card(lane(page, "To do"), "Check mail")).to_contain_text("Made by an agent")
+    expect(card(page, "Triage").get_by_role("button", name="Run now")).to_be_enabled()
+    row.click()
+    detail = page.get_by_role("dialog", name="Execution")
+    expect(detail).to_contain_text("Completed")
+    expect(detail).to_contain_text("create_task")
+    detail.get_by_role("button", name="Check mail").click()
+    expect(page.get_by_role("dialog", name="Task").get_by_label("Title")).to_have_value("Check mail")
+
+
+def test_run_now_is_busy_in_every_window_until_the_execution_has_ended(open_board, acme):
+    task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="unhurried")
+    here, there = open_board(), open_board()
+    expect(card(there, "Triage")).to_be_visible()
+
+    card(here, "Triage").get_by_role("button", name="Run now").click()
+
+    for page in (here, there):
+        expect(card(page, "Triage").get_by_role("button", name="Run now")).to_be_disabled(timeout=1_500)
+        expect(card(page, "Triage").get_by_role("listitem").first).to_contain_text("Running")
+    for page in (here, there):
+        expect(card(page, "Triage").get_by_role("button", name="Run now")).to_be_enabled()
+        expect(card(page, "Triage").get_by_role("listitem").first).to_contain_text("Completed")
+    assert len(acme.executions(task.id)) == 1
+
+
+def test_a_running_execution_can_be_cancelled_from_its_details(open_board, acme):
+    task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="unhurried")
+    page = open_board()
+
+    card(page, "Triage").get_by_role("button", name="Run now").click()
+    card(page, "Triage").get_by_role("listitem").first.click()
+    page.get_by_role("dialog", name="Execution").get_by_role("button", name="Cancel execution").click()
+
+    expect(card(page, "Triage").get_by_role("listitem").first).to_contain_text("Cancelled")
+    assert acme.latest_execution(task.id).status == "cancelled"
+
+
+def test_the_servers_notice_stands_on_every_page(open_board):
+    for path in ("board", "statistics", "admin"):
+        expect(open_board(path=path).get_by_text("A notice for all")).to_be_visible()
+
+
+def test_what_another_process_writes_shows_within_a_second_and_a_half(open_board, acme):
+    acme.create_task("first")
+    page = open_board()
+    expect(card(page, "first")).to_be_visible()
+
+    acme.create_task("from elsewhere")
+
+    expect(card(page, "from elsewhere")).to_be_visible(timeout=1_500)
+
+
+def test_an_action_shows_in_every_window(open_board, acme):
+    acme.create_task("first")
+    here, there = open_board(), open_board()
+    expect(card(there, "first")).to_be_visible()
+
+    card(here, "first").get_by_label("Move to").select_option("Done")
+
+    expect(card(lane(there, "Done"), "first")).to_be_visible(timeout=1_500)
+
+
+def test_a_task_is_disabled_and_enabled_again(open_board, acme):
+    acme.create_recurring_task("Triage", "List the tasks", every="4 hours")
+    page = open_board()
+    expect(card(page, "Triage").get_by_role("timer")).to_be_visible()
+
+    card(page, "Triage").get_by_role("button", name="Disable").click()
+    expect(card(page, "Triage").get_by_role("timer")).to_have_count(0)
+    card(page, "Triage").get_by_role("button", name="Run now").click()
+    expect(page.get_by_role("alert")).to_contain_text("disabled")
+    card(page, "Triage").get_by_role("button", name="Enable").click()
+
+    expect(card(page, "Triage").get_by_role("timer")).to_be_visible()
+
+
+def test_a_task_is_deleted_only_after_it_was_confirmed(open_board, acme):
+    task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours")
+    page = open_board()
+
+    card(page, "Triage").get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    assert acme.recurring_task(task.id)
+    card(page, "Triage").get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+
+    expect(card(page, "Triage")).to_have_count(0)
+    assert acme.recurring_tasks() == []
+
+
+def test_tasks_are_moved_by_mouse_and_by_keyboard(open_board, acme):
+    acme.create_task("a", status="doing")
+    acme.create_task("b")
+    page = open_board()
+
+    card(page, "b").drag_to(lane(page, "Doing"))
+    expect(card(lane(page, "Doing"), "b")).to_be_visible()
+    card(page, "b").focus()
+    page.keyboard.press("Control+ArrowUp")
+    expect(lane(page, "Doing").get_by_role("article").first).to_have_accessible_name("b")
+    page.keyboard.press("Control+ArrowRight")
+
+    expect(card(lane(page, "In review"), "b")).to_be_focused()
+    assert [each.title for each in acme.tasks(status="in_review")] == ["b"]
+
+
+def test_a_task_is_made_in_the_lane(open_board, acme):
+    page = open_board()
+
+    page.get_by_label("New task", exact=True).fill("Write copy")
+    page.keyboard.press("Enter")
+
+    expect(card(lane(page, "To do"), "Write copy")).to_be_visible()
+
+
+def test_one_project_alone_can_be_shown_and_stands_in_the_address(open_board, acme):
+    launch = acme.create_project("Launch")
+    acme.create_task("ours", project_id=launch.id)
+    acme.create_task("others")
+    page = open_board()
+
+    page.get_by_label("Project filter").select_option("Launch")
+
+    expect(card(page, "ours")).to_be_visible()
+    expect(card(page, "others")).to_be_hidden()
+    page.reload()
+    expect(card(page, "ours")).to_be_visible()
+    expect(card(page, "others")).to_be_hidden()
+
+
+def test_what_people_and_models_write_is_text_and_nothing_else(open_board, acme):
+    project = acme.create_project(HOSTILE)
+    acme.create_task(HOSTILE, description=HOSTILE, assignees=[HOSTILE], project_id=project.id)
+    task = acme.create_recurring_task(HOSTILE, f"Create a task called '{HOSTILE}'", every="1 day", description=HOSTILE)
+    acme.run_now(task.id)
+    acme.disable_recurring_task(task.id, reason=HOSTILE)
+
+    page = open_board()
+
+    expect(lane(page, "Recurring").get_by_role("heading", name=HOSTILE)).to_have_text(HOSTILE)
+    lane(page, "Recurring").get_by_role("listitem").first.click()
+    expect(page.get_by_role("dialog", name="Execution")).to_be_visible()
+    page.wait_for_timeout(300)
+    assert page.title() == "Board · wsq"
+    assert page.locator("main img, dialog img, main script, dialog script").count() == 0
+
+
+@pytest.mark.parametrize("path", ["board", "statistics", "admin"])
+@pytest.mark.parametrize("width", [390, 768, 3840])
+def test_no_page_scrolls_sideways(open_board, acme, path, width):
+    task = acme.create_recurring_task("Triage " + "x" * 150, "Create a task called 'Check'", every="4 hours")
+    acme.run_now(task.id)
+    acme.create_task("w" * 180)
+    page = open_board(width=width, path=path)
+    expect(page.locator("main")).to_be_visible()
+
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+    assert page.locator(".wsq").evaluate("element => element.scrollWidth") <= width
+
+
+def test_dark_is_the_systems_choice_until_another_is_made(open_board, acme):
+    page = open_board(color_scheme="dark")
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    expect(page.get_by_role("button", name="Light theme")).to_be_visible()
+    dark = page.evaluate(ground)
+
+    page.get_by_role("button", name="Light theme").click()
+    expect(page.get_by_role("button", name="Dark theme")).to_be_visible()
+    light = page.evaluate(ground)
+    page.reload()
+
+    expect(page.get_by_role("button", name="Dark theme")).to_be_visible()
+    assert page.evaluate(ground) == light != dark
+
+
+def test_statistics_and_administration_tell_what_happened(open_board, acme):
+    task = acme.create_recurring_task("Triage", "Create a task called 'Check mail'", every="4 hours")
+    acme.run_now(task.id)
+
+    statistics = open_board(path="statistics")
+    expect(statistics.get_by_role("row", name="Triage")).to_contain_text("Completed")
+    administration = open_board(path="admin")
+    expect(administration.get_by_role("row", name=acme.id)).to_contain_text("Every 4 hours")
+
+
+def test_every_answer_carries_the_policy_and_health_needs_nothing(served):
+    from urllib.request import urlopen
+
+    for path in ("/health", "/board", "/statistics", "/admin", "/"):
+        with urlopen(served + path) as answer:
+            policy = answer.headers["Content-Security-Policy"]
+            assert "object-src 'none'" in policy
+            assert "unsafe-eval" not in policy
+            body = answer.read()
+        assert answer.status == 200
+        if path == "/health":
+            assert b'"ok"' in body
+        if path == "/":
+            assert answer.url == f"{served}/board"

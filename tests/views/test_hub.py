@@ -1,0 +1,175 @@
+import gc
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+
+import wsq
+from wsq.views.hub import GRACE, Hub, scheduler_state
+
+
+@pytest.fixture
+def hub(workspace):
+    made = Hub(workspace)
+    yield made
+    made.close()
+
+
+class Page:
+    """Applies what it hears as the script in the browser does."""
+
+    def __init__(self, hub, store_id):
+        self.heard = []
+        self.news = threading.Event()
+        self.subscription = hub.subscribe(store_id, self.hear)
+        snapshot = self.subscription.snapshot()
+        self.rev = snapshot["rev"]
+        self.cards = {card["id"]: card for card in snapshot["cards"]}
+
+    def hear(self, message):
+        self.heard.append(message)
+        if message["type"] == "patch" and message["rev"] > getattr(self, "rev", message["rev"]):
+            assert message["from"] == self.rev, "a gap"
+            self.rev = message["rev"]
+            self.cards.update({card["id"]: card for card in message["cards"]})
+            for gone in message["gone"]:
+                del self.cards[gone]
+            self.news.set()
+
+    def waits_for_news(self):
+        assert self.news.wait(1.5), "nothing was heard within 1.5 seconds"
+        self.news.clear()
+        return self.heard[-1]
+
+    def titles(self):
+        return sorted(card["title"] for card in self.cards.values())
+
+
+def test_a_change_by_another_process_is_heard_by_every_page_within_a_second_and_a_half(workspace, hub, store):
+    store.create_task("first")
+    pages = [Page(hub, "acme") for _ in range(3)]
+
+    with wsq.open(workspace.place) as elsewhere:
+        elsewhere.store("acme").create_task("second")
+
+    for page in pages:
+        page.waits_for_news()
+        assert page.titles() == ["first", "second"]
+
+
+def test_a_patch_holds_the_changed_cards_alone(hub, store):
+    tasks = [store.create_task(f"task {number}") for number in range(20)]
+    page = Page(hub, "acme")
+
+    store.move_task(tasks[7].id, status="doing")
+
+    patch = page.waits_for_news()
+    assert [card["id"] for card in patch["cards"]] == [tasks[7].id]
+    assert patch["gone"] == []
+
+
+def test_a_deleted_task_is_gone_from_the_pages(hub, store):
+    kept = store.create_recurring_task("Keep", "List the tasks", every="1 day")
+    lost = store.create_recurring_task("Lose", "List the tasks", every="1 day")
+    page = Page(hub, "acme")
+
+    store.delete_recurring_task(lost.id)
+
+    assert page.waits_for_news()["gone"] == [lost.id]
+    assert list(page.cards) == [kept.id]
+
+
+def test_an_execution_is_seen_to_end(hub, store):
+    task = store.create_recurring_task("Triage", "Create a task called 'Check mail'", every="4 hours")
+    page = Page(hub, "acme")
+
+    store.run_now(task.id)
+
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline and not page.cards[task.id]["runs"]:
+        page.waits_for_news()
+    assert [run["word"] for run in page.cards[task.id]["runs"]] == ["Completed"]
+    assert "Check mail" in page.titles()
+
+
+def test_a_page_hears_nothing_of_another_store(workspace, hub, store):
+    store.create_task("ours")
+    page = Page(hub, "acme")
+
+    workspace.store("globex").create_task("theirs")
+    hub.look()
+
+    assert page.titles() == ["ours"]
+    assert not [message for message in page.heard if message["type"] == "patch"][1:]
+
+
+def test_a_page_that_has_gone_hears_nothing_more_and_the_thread_ends(hub, store):
+    store.create_task("first")
+    page = Page(hub, "acme")
+
+    page.subscription.close()
+    store.create_task("second")
+
+    assert hub.listeners() == 0
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline and any(thread.name == "wsq-hub" for thread in threading.enumerate()):
+        time.sleep(0.02)
+    assert not [thread for thread in threading.enumerate() if thread.name == "wsq-hub"]
+    assert page.titles() == ["first"]
+
+
+def test_a_store_that_is_not_there_yet_is_an_empty_board(hub, store):
+    page = Page(hub, "acme")
+    assert page.cards == {}
+
+    store.create_task("first")
+
+    page.waits_for_news()
+    assert page.titles() == ["first"]
+
+
+def test_a_page_that_opens_later_starts_from_the_board_as_it_is(hub, store):
+    store.create_task("first")
+    first = Page(hub, "acme")
+    store.create_task("second")
+    first.waits_for_news()
+
+    second = Page(hub, "acme")
+
+    assert second.rev == first.rev
+    assert second.titles() == ["first", "second"]
+
+
+def test_a_scheduler_that_was_never_seen_is_missed_after_a_moment():
+    assert scheduler_state(None, GRACE / 2) == {"state": "unknown"}
+    assert scheduler_state(None, GRACE + 1) == {"state": "never"}
+
+
+def test_a_scheduler_whose_passes_stopped_is_missed_with_the_time_of_its_last(workspace):
+    workspace.process()
+    seen = workspace.scheduler()
+
+    assert scheduler_state(seen, GRACE) == {"state": "ok"}
+    stopped = SimpleNamespace(last=seen.last, missed=True)
+    assert scheduler_state(stopped, GRACE)["state"] == "late"
+
+
+def test_a_board_in_a_notebook_that_was_forgotten_is_not_kept_alive_by_the_hub(store):
+    from wsq.views.hub import forget, hub_of
+    from wsq.views.live import weakly
+
+    class Cell:
+        def send(self, message):
+            raise AssertionError("nobody is left to hear this")
+
+    cell = Cell()
+    deliver = weakly(cell.send)
+    hub_of(store.workspace).subscribe("acme", deliver)
+    del cell
+    gc.collect()
+
+    store.create_task("first")
+    hub_of(store.workspace).look()
+
+    forget(store.workspace)
