@@ -39,6 +39,7 @@ class History:
         real = lambda s: chance.choice(s.projects(include_archived=True)).id
         contact = lambda s: chance.choice(s.contacts()).id if s.contacts() else "none"
         document = lambda s: chance.choice([d.id for d in s.documents(include_archived=True)] or ["none"])
+        archived = lambda rows: chance.choice([r.id for r in rows if r.archived_at] or ["none"])
         task = lambda s: chance.choice([t.id for t in s.tasks(include_archived=True)] or ["none"])
         recurring = lambda s: chance.choice([r.id for r in s.recurring_tasks()] or ["none"])
         status = lambda: chance.choice(("todo", "doing", "in_review", "done"))
@@ -50,7 +51,7 @@ class History:
             lambda s: s.create_project(text(), description=text()),
             lambda s: s.update_project(real(s), name=text(), description=text()),
             lambda s: s.archive_project(real(s)),
-            lambda s: s.unarchive_project(real(s)),
+            lambda s: s.unarchive_project(archived(s.projects(include_archived=True))),
             lambda s: s.create_contact(text(), email=f"{chance.randrange(9)}@Example.com", project_id=project(s)),
             lambda s: s.update_contact(contact(s), email=chance.choice((None, "new@example.com")), notes=text()),
             lambda s: s.delete_contact(contact(s)),
@@ -59,14 +60,14 @@ class History:
             lambda s: s.create_document(text(), text() * 50, project_id=project(s)),
             lambda s: s.update_document(document(s), title=text(), content=text()),
             lambda s: s.archive_document(document(s)),
-            lambda s: s.unarchive_document(document(s)),
+            lambda s: s.unarchive_document(archived(s.documents(include_archived=True))),
             lambda s: s.add_document_to_project(document(s), real(s)),
             lambda s: s.remove_document_from_project(document(s), real(s)),
             *[lambda s: s.create_task(text(), status=status(), project_id=project(s), assignees=("Ada",))] * 4,
             lambda s: s.update_task(task(s), title=text(), assignees=(), project_id=project(s)),
             *[lambda s: s.move_task(task(s), status=status(), position=chance.randrange(4))] * 3,
             lambda s: s.archive_task(task(s)),
-            lambda s: s.unarchive_task(task(s)),
+            lambda s: s.unarchive_task(archived(s.tasks(include_archived=True))),
             *[
                 lambda s: s.create_recurring_task(
                     text(),

@@ -260,7 +260,7 @@ def _as_child(engine: EmbeddedEngine) -> int:
     try:
         increment(engine)
         return 0 if counted(engine) else 3
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001
         print(repr(error), file=sys.stderr)
         return 2
 
@@ -270,7 +270,7 @@ def _as_child_of_a_reader(engine: EmbeddedEngine) -> int:
         counted(engine)
     except WorkspaceBusy as error:
         return 0 if "before a fork" in str(error) else 4
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001
         print(repr(error), file=sys.stderr)
         return 2
     return 3

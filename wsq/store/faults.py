@@ -31,10 +31,6 @@ _TAKEN = ("unique constraint", "primary key")
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
-class Interrupted(KeyboardInterrupt):
-    """A KeyboardInterrupt that came while DuckDB worked, which reports it as a RuntimeError."""
-
-
 def explained(error: BaseException, place: str) -> BaseException:
     """What to raise instead of `error`, met at the workspace `place`; `error` itself if it says enough."""
     if isinstance(error, OSError):
@@ -42,7 +38,8 @@ def explained(error: BaseException, place: str) -> BaseException:
     if isinstance(error, duckdb.Error):
         return _of_duckdb(error, place)
     if isinstance(error, RuntimeError) and "Query interrupted" in str(error):
-        return Interrupted()
+        # What DuckDB makes of whatever a signal's handler raised while it worked.
+        return KeyboardInterrupt()
     return error
 
 
