@@ -1,0 +1,84 @@
+"""The real commands, run as anyone would: in a folder of their own, on real files."""
+
+from __future__ import annotations
+
+import subprocess
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from wsq.cli import main as wsq_command
+from wsq.cli import process as wsq_process
+
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+
+
+class Said(NamedTuple):
+    """What a command ended with, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty directory in which the commands run, with the workspace beside it in the settings."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("WSQ_DATABASE", str(here / "team.duckdb"))
+    return here
+
+
+@pytest.fixture
+def command(folder: Path) -> Callable[..., Said]:
+    """Runs an installed command to its end."""
+
+    def run(name: str, *arguments: str, **given: object) -> Said:
+        done = subprocess.run(
+            [SCRIPTS / name, *arguments], capture_output=True, text=True, timeout=60, **{"cwd": folder, **given}
+        )
+        return Said(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def started(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts a process that is ended with the test, if it has not ended by itself."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str | Path, **given: object) -> subprocess.Popen[str]:
+        settings = {"cwd": folder, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **given}
+        processes.append(subprocess.Popen(arguments, **settings))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def wsq_(folder: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """`wsq` within this process, which is faster."""
+    return _within(wsq_command.main, capfd)
+
+
+@pytest.fixture
+def process_(folder: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """`wsq-process` within this process."""
+    return _within(wsq_process.main, capfd)
+
+
+def _within(main: Callable[[list[str]], int], capfd: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    def run(*arguments: str) -> Said:
+        capfd.readouterr()
+        status = main(list(arguments))
+        return Said(status, *capfd.readouterr())
+
+    return run

@@ -1,0 +1,87 @@
+"""`wsq serve`: the scheduler beside the pages lives as long as they do, and no longer."""
+
+import signal
+import sys
+import time
+import urllib.request
+
+import psutil
+import pytest
+
+from tests.cli.conftest import SCRIPTS
+from wsq.cli.serve import RESTARTS, Scheduler
+
+SOON = 10.0
+
+
+def eventually(true, within=SOON):
+    """Wait until it is so; False when it is not so in time."""
+    deadline = time.monotonic() + within
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def up(serving):
+    """Wait for the address at which the pages are served."""
+    line = serving.stdout.readline()
+    assert line.startswith("wsq is up at http://127.0.0.1:"), serving.stderr.read()
+    return line.split()[4].rstrip(",")
+
+
+def schedulers(serving):
+    """The schedulers beside the pages."""
+    children = psutil.Process(serving.pid).children()
+    return [child for child in children if "wsq.cli.process" in child.cmdline()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_scheduler_goes_with_the_pages_however_they_end(started, number):
+    serving = started(SCRIPTS / "wsq", "serve", "--port", "0")
+    url = up(serving)
+    (scheduler,) = schedulers(serving)
+    with urllib.request.urlopen(f"{url}/health") as answer:
+        assert answer.status == 200
+
+    serving.send_signal(number)
+
+    assert serving.wait(SOON) == (0 if number == signal.SIGTERM else -number)
+    assert eventually(lambda: not scheduler.is_running() or scheduler.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_without_a_scheduler_none_is_started_and_that_is_told(started):
+    serving = started(SCRIPTS / "wsq", "serve", "--port", "0", "--no-scheduler")
+    up(serving)
+
+    assert schedulers(serving) == []
+    assert "offline provider" in serving.stdout.readline()
+    assert "No scheduler was started" in serving.stdout.readline()
+    serving.terminate()
+    assert serving.wait(SOON) == 0
+
+
+def test_a_scheduler_that_is_killed_is_started_again():
+    scheduler = Scheduler([sys.executable, "-c", "import sys; sys.stdin.read()"], pause=0.01)
+    scheduler.start()
+    try:
+        first = scheduler.pid
+        psutil.Process(first).kill()
+
+        assert eventually(lambda: scheduler.pid not in (None, first))
+    finally:
+        scheduler.stop()
+
+    assert scheduler.pid is None
+
+
+def test_a_scheduler_that_cannot_live_is_given_up_in_the_end(tmp_path, capfd):
+    marks = tmp_path / "marks"
+    scheduler = Scheduler([sys.executable, "-S", "-c", f"open({str(marks)!r}, 'a').write('x')"], pause=0.001)
+    scheduler.start()
+
+    assert eventually(lambda: "not started again" in capfd.readouterr().err)
+
+    scheduler.stop()
+    assert marks.read_text() == "x" * (RESTARTS + 1)

@@ -1,0 +1,1 @@
+"""The command line: `wsq-process` for cron, `wsq` for people."""

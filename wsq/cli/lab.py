@@ -1,0 +1,59 @@
+"""`wsq lab`: the notebooks, copied beside you, in JupyterLab."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from argparse import Namespace
+from importlib.util import find_spec
+from pathlib import Path
+
+import wsq
+from wsq.cli.output import complain, count, say
+from wsq.cli.parser import PROGRAM
+
+_PACKAGE = Path(wsq.__file__).resolve().parent
+
+
+def lab_command(given: Namespace) -> int:
+    """Copy the notebooks here, and open them unless that is not wanted."""
+    source = notebooks()
+    if source is None:
+        complain(PROGRAM, "This installation of wsq has no notebooks; install it from a wheel or a checkout.")
+        return 2
+    copied, kept = copy(source, Path.cwd())
+    say(f"{count(copied, 'notebook')} copied from {source}.")
+    for name in kept:
+        say(f"Kept yours: {name} differs from the one that comes with wsq {wsq.__version__}.")
+    if given.no_open:
+        return 0
+    if find_spec("jupyterlab") is None:
+        complain(PROGRAM, "JupyterLab is not installed; install it with: pip install 'wsq[notebook]'")
+        return 2
+    return subprocess.run([sys.executable, "-m", "jupyterlab"], check=False).returncode
+
+
+def notebooks() -> Path | None:
+    """Where the notebooks lie: in the package, or beside it in a checkout; None when nowhere."""
+    places = (_PACKAGE / "notebooks", _PACKAGE.parent / "notebooks")
+    return next((place for place in places if any(place.glob("**/*.ipynb"))), None)
+
+
+def copy(source: Path, target: Path) -> tuple[int, list[str]]:
+    """Copy what is not there yet; returns how many notebooks came, and which files were kept as they differ."""
+    copied, kept = 0, []
+    for file in sorted(file for file in source.rglob("*") if file.is_file() and not _hidden(file, source)):
+        name, content = file.relative_to(source), file.read_bytes()
+        mine = target / name
+        if mine.exists():
+            if mine.read_bytes() != content:
+                kept.append(str(name))
+            continue
+        mine.parent.mkdir(parents=True, exist_ok=True)
+        mine.write_bytes(content)
+        copied += file.suffix == ".ipynb"
+    return copied, kept
+
+
+def _hidden(file: Path, source: Path) -> bool:
+    return any(part.startswith((".", "__")) for part in file.relative_to(source).parts)

@@ -1,0 +1,422 @@
+"""`wsq-process`: one pass of the scheduler for cron, or one every few seconds under ``--watch``.
+
+Exit status 0: everything due was settled. 1: an execution failed. 2: it could not do its work, and says
+why in one sentence. 128 and the signal's number: it was told to stop.
+
+What a pass with nothing to do does not need is loaded late or not at all.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple
+
+from wsq import settings as configuration
+from wsq.cli.flags import Flag, help_text, parse
+from wsq.cli.output import complain, confess, count, created, local, outcome, plain, ready, say, seconds
+from wsq.cli.signals import Stopped, stoppable
+from wsq.errors import (
+    InvalidInput,
+    MissingCredentials,
+    NewerWorkspace,
+    NotAWorkspace,
+    NotFound,
+    SettingError,
+    WsqError,
+)
+from wsq.version import VERSION
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from wsq.agent.providers import Provider
+    from wsq.api import Workspace
+    from wsq.projections import Execution
+    from wsq.runner.report import ProcessReport
+
+PROGRAM = "wsq-process"
+ABOUT = (
+    "One pass of the scheduler over every store: executions whose worker was lost are taken up again, and "
+    "every slot that has come due is settled. Run it from cron every few minutes, or with --watch."
+)
+STATUSES = (
+    "Exit status: 0 when everything due was settled, 1 when an execution failed, 2 when the work could not "
+    "be done, 128 and the signal's number when it was told to stop."
+)
+FLAGS = (
+    Flag("--database", "The workspace: a path to a DuckDB file; else WSQ_DATABASE.", "PATH"),
+    Flag("--stores", "Serve these stores only, by id and separated by commas; else WSQ_STORES.", "A,B"),
+    Flag("--now", "Set the clock to this instant for the pass; ISO 8601 with an offset. Not with --watch.", "ISO"),
+    Flag("--dry-run", "Say what would run, and write nothing."),
+    Flag("--json", "Print one JSON object per pass on one line, and nothing else on standard output."),
+    Flag("--quiet", "Say nothing of a pass that found nothing to do."),
+    Flag("--watch", "Make a pass every so many seconds until told to stop.", "SECONDS"),
+    Flag("--max-concurrency", "Carry out at most so many at the same time; else WSQ_MAX_CONCURRENCY or 16.", "N"),
+    Flag("--tethered", "Stop when standard input ends; so wsq serve takes its scheduler along."),
+    Flag("--version", "Show the version and exit."),
+    Flag("--help", "Show this and exit; -h does the same."),
+)
+LASTING = (SettingError, MissingCredentials, NewerWorkspace, NotAWorkspace, NotFound)
+"""Errors that the next tick would meet again: they end a watch. Others are logged, and it goes on."""
+
+LONGEST_WATCH = 86_400.0
+
+
+class Options(NamedTuple):
+    """How passes are made and told. `watch` is the seconds between two of them, None for a single one."""
+
+    now: datetime | None = None
+    watch: float | None = None
+    dry_run: bool = False
+    json: bool = False
+    quiet: bool = False
+    tethered: bool = False
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with `arguments` and return the exit status; without them those of the command line.
+
+    In the latter case the process ends here: everything was closed and written, and taking the
+    interpreter and DuckDB apart would cost an idle pass another sixth of its time.
+    """
+    if arguments is not None:
+        return _run(arguments)
+    os._exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: Sequence[str]) -> int:
+    ready()
+    try:
+        with stoppable():
+            return _answer(arguments)
+    except Stopped as stop:
+        complain(PROGRAM, stop)
+        return stop.status
+
+
+def _answer(arguments: Sequence[str]) -> int:
+    if {"-h", "--help"}.intersection(arguments):
+        say(help_text(PROGRAM, ABOUT, FLAGS, STATUSES))
+        return 0
+    try:
+        given = parse(arguments, FLAGS)
+        if "--version" in given:
+            say(f"{PROGRAM} {VERSION}")
+            return 0
+        options, settings = _options(given), _settings(given)
+        if options.tethered:
+            _stop_at_end_of_input()
+        return run(settings, options)
+    except (WsqError, OSError) as error:
+        complain(PROGRAM, error)
+    except Exception as error:  # noqa: BLE001 - Python's own status would say that an execution failed
+        confess(PROGRAM, error)
+    return 2
+
+
+def run(settings: configuration.Settings, options: Options, provider: Provider | None = None) -> int:
+    """Make the passes that `options` ask for; returns the exit status.
+
+    Args:
+        settings: The workspace, the stores and how many executions run at the same time.
+        options: How many passes are made, by which clock, and how they are told.
+        provider: Answers instead of the one that the settings choose.
+
+    Raises:
+        WsqError: The work could not be done; what runs already is stopped, its leases released.
+    """
+    if options.watch is None:
+        ws = _open(settings, options, provider)
+        return _closing(ws, lambda: Passes(ws, options).once())
+    ws = _open_in_time(settings, options, options.watch, provider)
+    return _closing(ws, lambda: Passes(ws, options).watch())
+
+
+def _closing(ws: Workspace, work: Callable[[], int]) -> int:
+    try:
+        return work()
+    finally:
+        try:
+            ws.close()
+        except (WsqError, OSError) as error:
+            from wsq.cli import journal
+
+            journal.warn("not_closed", f"What ran could not be given back in good order: {error!r}")
+
+
+def _open(settings: configuration.Settings, options: Options, provider: Provider | None) -> Workspace:
+    from wsq.api import Workspace
+    from wsq.clock import ShiftedClock
+
+    clock = ShiftedClock(options.now) if options.now is not None else None
+    return Workspace(settings, clock=clock, provider=provider)
+
+
+def _open_in_time(
+    settings: configuration.Settings, options: Options, pause: float, provider: Provider | None
+) -> Workspace:
+    """Open the workspace, trying again while it is held by somebody else or cannot be written."""
+    while True:
+        try:
+            return _open(settings, options, provider)
+        except LASTING:
+            raise
+        except WsqError as error:
+            from wsq.cli import journal
+
+            journal.warn("tick_failed", error)
+            threading.Event().wait(pause)
+
+
+class Passes:
+    """The passes of one run. Other threads leave in `inbox` what the main thread, and it alone, is to tell."""
+
+    def __init__(self, ws: Workspace, options: Options) -> None:
+        self.ws = ws
+        self.options = options
+        self.status = 0
+        self._open = 0
+        self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._names: dict[str, str] = {}
+        self._unserved: dict[str, str] = {}
+        self._bar: tqdm[None] | None = None
+
+    def once(self) -> int:
+        """One pass, to its end; returns the exit status."""
+        self._bar = self._progress()
+        try:
+            self._begin()
+            while self._open:
+                self._inbox.get()()
+        finally:
+            self._end_progress()
+        return self.status
+
+    def watch(self) -> int:
+        """A pass every so many seconds, while the executions of earlier ones run; until it is told to stop."""
+        pause = self.options.watch or 1.0
+        due_at = monotonic()
+        while True:
+            self._survive(self._begin)
+            due_at = max(due_at + pause, monotonic())  # a tick that took long is not made up for
+            self._listen(due_at)
+
+    def _begin(self) -> None:
+        begun = self.ws.begin_pass(
+            dry_run=self.options.dry_run,
+            interval=self.options.watch,
+            on_end=lambda row: self._inbox.put(lambda: self._execution(row)),
+        )
+        if not callable(begun):
+            self._report(begun)
+            return
+        from wsq.cli import journal
+
+        journal.keep()
+        self._open += 1
+        threading.Thread(target=self._await, args=[begun], name="wsq-pass", daemon=True).start()
+
+    def _await(self, ended: Callable[[], ProcessReport]) -> None:
+        def conclude(report: ProcessReport | None, trouble: BaseException | None) -> None:
+            self._open -= 1
+            if trouble is not None:
+                raise trouble
+            if report is not None:
+                self._report(report)
+
+        try:
+            report = ended()
+        except BaseException as error:  # noqa: BLE001 - the main thread raises it
+            trouble = error
+            self._inbox.put(lambda: conclude(None, trouble))
+        else:
+            self._inbox.put(lambda: conclude(report, None))
+
+    def _listen(self, until: float) -> None:
+        """Tell what ends until that instant of the monotonic clock."""
+        while (left := until - monotonic()) > 0:
+            try:
+                told = self._inbox.get(timeout=left)
+            except Empty:
+                return
+            self._survive(told)
+
+    def _survive(self, work: Callable[[], None]) -> None:
+        """Do it; what the next tick may not meet again is logged, and the watch goes on."""
+        try:
+            work()
+        except LASTING:
+            raise
+        except WsqError as error:
+            from wsq.cli import journal
+
+            journal.warn("tick_failed", error)
+        except Exception:  # noqa: BLE001 - logged with its traceback
+            from wsq.cli import journal
+
+            journal.keep()
+            journal.logger.exception("A pass met something unforeseen.", extra={"action": "tick_failed"})
+
+    # Telling
+
+    def _report(self, report: ProcessReport) -> None:
+        self.status = max(self.status, 2 if report.unserved else 1 if report.failed else 0)
+        for store, sentence in report.unserved.items():
+            if self._unserved.get(store) != sentence:  # a watch says it once
+                complain(PROGRAM, sentence)
+        self._unserved = report.unserved
+        if self.options.quiet and not (report.due or report.executions):
+            return
+        if self.options.json:
+            self._say(report.to_json())
+            return
+        for each in report.would_run:
+            slots = f" ({count(each.slots, 'slot')})" if each.slots > 1 else ""
+            when = local(each.scheduled_for, self._zone)
+            self._say(f"{when}  {each.store_id}  {plain(each.name)}  would run{slots}")
+        self._say(_closing_line(report))
+
+    def _execution(self, row: Execution) -> None:
+        if self._bar is not None:
+            self._bar.update()
+        if self.options.json:
+            return
+        parts = [
+            local(row.completed_at or row.started_at, self._zone),
+            row.store_id,
+            plain(self._name(row)),
+            row.status,
+            outcome(row),
+            seconds(row.duration) if row.status != "skipped" else "",
+            created(row),
+        ]
+        self._say("  ".join(filter(None, parts)))
+
+    def _name(self, row: Execution) -> str:
+        """The task's name; its id when it has been deleted meanwhile."""
+        task = row.recurring_task_id
+        if task not in self._names:
+            tasks = self.ws.store(row.store_id).recurring_tasks()
+            self._names.update((each.id, each.name) for each in tasks)
+        return self._names.setdefault(task, task)
+
+    @property
+    def _zone(self) -> str:
+        return self.ws.settings.timezone
+
+    # On a terminal
+
+    def _progress(self) -> tqdm[None] | None:
+        """A bar over what is due, when a person is watching."""
+        if self.options.dry_run or sys.stderr is None or not sys.stderr.isatty():
+            return None
+        due = self.ws.begin_pass(dry_run=True)
+        if callable(due) or not due.due:
+            return None
+        from tqdm import tqdm
+
+        return tqdm(total=due.due, unit="task", leave=False)
+
+    def _end_progress(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _say(self, text: str) -> None:
+        if self._bar is not None:
+            self._bar.clear()
+        say(text)
+        if self._bar is not None:
+            self._bar.refresh()
+
+
+def _closing_line(report: ProcessReport) -> str:
+    where = f"in {count(report.stores, 'store')}"
+    if not report.due and not report.executions:
+        return f"Nothing was due {where}."
+    came_to = [
+        f"{number:,} {what}"
+        for number, what in (
+            (report.completed, "completed"),
+            (report.failed, "failed"),
+            (report.skipped, "skipped"),
+            (report.cancelled, "cancelled"),
+            (report.resumed, "taken up again"),
+        )
+        if number
+    ]
+    due = f"{count(report.due, 'task was', 'tasks were')} due {where}"
+    if came_to:
+        return f"{due}: {', '.join(came_to)}."
+    return f"{due}." if report.would_run else f"{due}; another pass has taken up what was."
+
+
+def _options(given: dict[str, str | bool]) -> Options:
+    options = Options(
+        now=_instant(str(given["--now"])) if "--now" in given else None,
+        watch=_pause(str(given["--watch"])) if "--watch" in given else None,
+        dry_run="--dry-run" in given,
+        json="--json" in given,
+        quiet="--quiet" in given,
+        tethered="--tethered" in given,
+    )
+    if options.now is not None and options.watch is not None:
+        raise InvalidInput("--now sets the clock for a single pass and cannot be given with --watch.")
+    return options
+
+
+def _settings(given: dict[str, str | bool]) -> configuration.Settings:
+    def value(name: str) -> str | None:
+        return str(given[name]) if name in given else None
+
+    return configuration.load(
+        database=value("--database"),
+        stores=value("--stores"),
+        max_concurrency=value("--max-concurrency"),
+    )
+
+
+def _instant(text: str) -> datetime:
+    expected = "an instant with its offset, from 1970 to 2199, such as 2026-03-02T12:00:00+01:00"
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.utcoffset() is None or not 1970 <= instant.year < 2200:
+        raise InvalidInput(f"--now is {text!r}, expected {expected}.")
+    return instant
+
+
+def _pause(text: str) -> float:
+    try:
+        pause = float(text)
+    except ValueError:
+        pause = 0.0
+    if not 0 < pause <= LONGEST_WATCH:
+        raise InvalidInput(f"--watch is {text!r}, expected seconds, more than 0 and at most a day.")
+    return pause
+
+
+def _stop_at_end_of_input() -> None:
+    """End as if by SIGTERM when whoever holds the other end of standard input is gone, however it went."""
+
+    def wait_for_the_end() -> None:
+        try:
+            while os.read(0, 1024):
+                pass
+        except OSError:  # there is no standard input: nobody holds the other end
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait_for_the_end, name="wsq-tether", daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

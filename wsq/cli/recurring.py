@@ -1,0 +1,190 @@
+"""`wsq add`, `list`, `show`, `run`, `history`, `enable`, `disable`, `delete`: recurring tasks."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import wsq
+from wsq.cli.output import count, created, every, local, outcome, paragraphs, plain, say, seconds, table
+from wsq.cli.parser import STORE
+from wsq.errors import InvalidInput, NotFound
+from wsq.projections import Execution, RecurringTask
+from wsq.projections.display import shown
+from wsq.runner.report import as_json
+
+
+@contextmanager
+def _store(given: Namespace) -> Iterator[tuple[wsq.Store, str]]:
+    """The store that is meant, and the zone in which times are shown."""
+    with wsq.open(given.database) as ws:
+        yield ws.store(given.store), ws.settings.timezone
+
+
+def add_command(given: Namespace) -> int:
+    """Add a recurring task, and say when it runs next."""
+    prompt = sys.stdin.read() if given.prompt == "-" else given.prompt
+    with _store(given) as (store, zone):
+        task = store.create_recurring_task(
+            given.name,
+            prompt,
+            every=given.every,
+            starting=given.starting,
+            timezone=given.timezone,
+            description=given.description,
+            project_id=given.project,
+            missed=given.missed,
+            model=given.model,
+            assignees=given.assignee,
+            time_limit=given.time_limit,
+        )
+    if given.json:
+        say(as_json(task))
+        return 0
+    say(f"Added {plain(task.name)!r} to store {task.store_id!r}, id {task.id}; {_next(task, zone)}")
+    return 0
+
+
+def list_command(given: Namespace) -> int:
+    """List the recurring tasks of a store."""
+    with wsq.open(given.database) as ws:
+        zone = ws.settings.timezone
+        there = [store.id for store in ws.stores()]
+        if given.store == STORE and STORE not in there:  # a workspace in which nothing was done yet
+            tasks, latest = [], {}
+        else:
+            store = ws.store(given.store)
+            tasks = store.recurring_tasks()
+            latest = {} if given.json else {task.id: store.latest_execution(task.id) for task in tasks}
+    if given.json:
+        say(as_json(tasks))
+    elif tasks:
+        rows = [_line(task, latest.get(task.id), zone) for task in tasks]
+        say(table(("NAME", "ID", "EVERY", "NEXT RUN", "LATEST"), rows))
+    else:
+        others = ", ".join(store for store in there if store != given.store)
+        hint = f" The stores here are {others}; choose with --store." if others else ""
+        say(f"There is no recurring task in store {given.store!r}; `wsq add` makes one.{hint}")
+    return 0
+
+
+def _line(task: RecurringTask, latest: Execution | None, zone: str) -> tuple[str, ...]:
+    upcoming = local(task.next_execution_at, zone) if task.enabled else "disabled"
+    last = f"{latest.status}, {outcome(latest)}" if latest else "never ran"
+    return task.name, task.id, every(task), upcoming, last
+
+
+def show_command(given: Namespace) -> int:
+    """Show a recurring task and its latest execution."""
+    with _store(given) as (store, zone):
+        task = _found(store, given.task)
+        latest = store.latest_execution(task.id)
+    if given.json:
+        say(as_json({**task.as_dict(), "latest_execution": latest}))
+        return 0
+    instants = {"next_execution_at", "last_executed_at", "created_at", "updated_at", "anchor"}
+    for name, value in task.as_dict().items():
+        text = local(value, zone) if name in instants else paragraphs(shown(value))
+        say(f"{name.replace('_', ' ')}: " + text.replace("\n", "\n    "))
+    if latest is not None:
+        say("")
+        _tell(latest, task.name, zone)
+    return 0
+
+
+def run_command(given: Namespace) -> int:
+    """Carry a recurring task out now; 1 when it did not complete."""
+    with _store(given) as (store, zone):
+        task = _found(store, given.task)
+        execution = store.run_now(task.id)
+    if given.json:
+        say(as_json(execution))
+    else:
+        _tell(execution, task.name, zone)
+    return 0 if execution.status == "completed" else 1
+
+
+def history_command(given: Namespace) -> int:
+    """List the executions of a recurring task, also of one that was deleted (by its id)."""
+    with _store(given) as (store, zone):
+        try:
+            task_id = _found(store, given.task).id
+        except NotFound:
+            if not store.executions(given.task, limit=1):
+                raise
+            task_id = given.task
+        executions = store.executions(task_id, limit=given.limit)
+    if given.json:
+        say(as_json(executions))
+    elif executions:
+        rows = [_past(row, zone) for row in executions]
+        say(table(("STARTED", "ID", "TRIGGER", "STATUS", "OUTCOME", "TOOK", "CREATED"), rows))
+    else:
+        say("It has not run yet.")
+    return 0
+
+
+def _past(row: Execution, zone: str) -> tuple[str, ...]:
+    started = local(row.started_at, zone)
+    return started, row.id, row.trigger, row.status, outcome(row), seconds(row.duration), created(row) or "–"
+
+
+def enable_command(given: Namespace) -> int:
+    """Switch a recurring task on, and say when it runs next."""
+    with _store(given) as (store, zone):
+        task = store.enable_recurring_task(_found(store, given.task).id)
+    say(f"{plain(task.name)!r} is enabled; {_next(task, zone)}")
+    return 0
+
+
+def disable_command(given: Namespace) -> int:
+    """Switch a recurring task off."""
+    with _store(given) as (store, _zone):
+        task = store.disable_recurring_task(_found(store, given.task).id, reason=given.reason)
+    say(f"{plain(task.name)!r} is disabled; `wsq enable` switches it on again.")
+    return 0
+
+
+def delete_command(given: Namespace) -> int:
+    """Delete a recurring task."""
+    with _store(given) as (store, _zone):
+        task = store.delete_recurring_task(_found(store, given.task).id)
+    say(f"{plain(task.name)!r} is deleted; `wsq history {task.id}` still shows what it did.")
+    return 0
+
+
+def _found(store: wsq.Store, name_or_id: str) -> RecurringTask:
+    """The task by its id, else the only one by its name, whatever its case."""
+    tasks = store.recurring_tasks()
+    by_id = [task for task in tasks if task.id == name_or_id]
+    wanted = name_or_id.strip().casefold()
+    named = by_id or [task for task in tasks if task.name.casefold() == wanted]
+    if len(named) > 1:
+        ids = ", ".join(task.id for task in named)
+        raise InvalidInput(f"{count(len(named), 'recurring task')} are called {name_or_id!r}; say which by id: {ids}.")
+    return named[0] if named else store.recurring_task(name_or_id)  # which raises, and names the nearest
+
+
+def _next(task: RecurringTask, zone: str) -> str:
+    if task.next_execution_at is None:
+        return "it is disabled and does not run."
+    return f"its next run is {local(task.next_execution_at, zone)}."
+
+
+def _tell(execution: Execution, name: str, zone: str) -> None:
+    """An execution's outcome in full."""
+    facts = [
+        f"{plain(name)}: {execution.status}",
+        outcome(execution),
+        seconds(execution.duration),
+        created(execution),
+        f"started {local(execution.started_at, zone)}",
+    ]
+    say(", ".join(filter(None, facts)))
+    for text in (execution.error, execution.output):
+        if text:
+            say(paragraphs(text))
+    if execution.created_task_ids:
+        say(f"Tasks created: {', '.join(execution.created_task_ids)}")

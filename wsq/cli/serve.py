@@ -1,0 +1,167 @@
+"""`wsq serve`: the dashboards, and a scheduler beside them that lives as long as they do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from ipaddress import ip_address
+from time import monotonic
+
+import wsq
+from wsq.cli import journal
+from wsq.cli.output import complain, say
+from wsq.cli.parser import PROGRAM
+from wsq.errors import InvalidInput, SettingError
+
+WATCH = 15
+"""Seconds between the scheduler's passes."""
+
+RESTARTS = 5
+"""How often a scheduler that ends by itself is started again; each time it is waited for twice as long."""
+
+STEADY = 600.0
+"""Seconds after which a scheduler's earlier ends no longer count."""
+
+_PATIENCE = 5.0
+
+
+def serve_command(given: Namespace) -> int:
+    """Serve the pages until told to stop."""
+    _only_here(given.address)
+    database = given.database
+    if given.demo:
+        from wsq.cli.demo import prepared
+
+        database = str(prepared(given.database))
+    with wsq.open(database) as ws, _scheduling(ws, wanted=not given.no_scheduler):
+        from wsq.views.server import serve
+
+        try:
+            serve(ws, port=given.port, address=given.address, on_up=lambda url: _announce(url, ws, given))
+        except OSError as error:
+            raise SettingError(
+                f"The pages cannot be served at {given.address}, port {given.port}: {error.strerror or error}."
+            ) from error
+    return 0
+
+
+def _announce(url: str, ws: wsq.Workspace, given: Namespace) -> None:
+    say(f"wsq is up at {url}, on {ws.place}; Ctrl+C stops it.")
+    if ws.provider_kind == "offline":
+        say("No language model is asked here: the offline provider understands a few sentences.")
+    if given.no_scheduler:
+        say("No scheduler was started beside it: recurring tasks run when wsq-process does.")
+    else:
+        say(f"A scheduler looks for due tasks every {WATCH} s. It stops with this command; for good, use cron.")
+
+
+def _only_here(address: str) -> None:
+    try:
+        here = address == "localhost" or ip_address(address).is_loopback
+    except ValueError:
+        here = False
+    if not here:
+        raise InvalidInput(
+            f"--address is {address!r}, expected a loopback address such as 127.0.0.1: this version has no login."
+        )
+
+
+@contextmanager
+def _scheduling(ws: wsq.Workspace, *, wanted: bool) -> Iterator[None]:
+    if not wanted:
+        yield
+        return
+    scheduler = Scheduler(_command(ws))
+    scheduler.start()
+    try:
+        yield
+    finally:
+        scheduler.stop()
+
+
+def _command(ws: wsq.Workspace) -> list[str]:
+    served = ws.settings.stores
+    if served and ws.is_demo:  # those that the settings name belong to another workspace
+        served = tuple(store.id for store in ws.stores())
+    stores = ["--stores", ",".join(served)] if served else []
+    return [
+        *(sys.executable, "-m", "wsq.cli.process", "--watch", str(WATCH), "--quiet", "--tethered"),
+        *("--database", ws.settings.database, "--max-concurrency", str(ws.settings.max_concurrency)),
+        *stores,
+    ]
+
+
+class Scheduler:
+    """A scheduler in a process of its own, started again when it ends by itself.
+
+    It reads from a pipe whose other end is held here and by nobody else, and stops when that ends: so it
+    does not outlive this process, not even when this one is killed. It has a session of its own, so that
+    Ctrl+C reaches it through here alone.
+    """
+
+    def __init__(self, command: Sequence[str], *, pause: float = 1.0) -> None:
+        self._command = command
+        self._pause = pause
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._keeper = threading.Thread(target=self._keep, name="wsq-scheduler", daemon=True)
+
+    @property
+    def pid(self) -> int | None:
+        """The process that schedules now, None when there is none."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def start(self) -> None:
+        """Start it, and keep it running."""
+        self._launch()
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """End it, by force when it does not end in five seconds."""
+        self._stopping.set()
+        with self._lock:
+            process = self._process
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_PATIENCE + 1)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        finally:
+            if process.stdin:
+                process.stdin.close()
+
+    def _launch(self) -> subprocess.Popen[bytes] | None:
+        with self._lock:
+            if self._stopping.is_set():
+                return None
+            if self._process is not None and self._process.stdin:
+                self._process.stdin.close()
+            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                self._command, stdin=subprocess.PIPE, start_new_session=True
+            )
+            return self._process
+
+    def _keep(self) -> None:
+        ends, process = 0, self._process
+        while process is not None:
+            began = monotonic()
+            status = process.wait()
+            if self._stopping.is_set():
+                return
+            ends = 1 if monotonic() - began > STEADY else ends + 1
+            if ends > RESTARTS:
+                told = f"The scheduler ended {ends} times and is not started again; see what it said above."
+                complain(PROGRAM, told)
+                return
+            journal.warn("scheduler_ended", f"The scheduler ended with status {status}; it is started again.")
+            if self._stopping.wait(self._pause * 2 ** (ends - 1)):
+                return
+            process = self._launch()

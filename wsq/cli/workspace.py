@@ -1,0 +1,114 @@
+"""`wsq init`, `sql`, `backup`, `rebuild`, `verify`: the workspace as a whole."""
+
+from __future__ import annotations
+
+import math
+from argparse import Namespace
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import wsq
+from wsq import settings as configuration
+from wsq.cli.output import count, local, say, table
+from wsq.errors import SettingError
+from wsq.projections.display import shown
+from wsq.runner.report import as_json
+
+
+def init_command(given: Namespace) -> int:
+    """Write wsq.toml, and make the workspace that it names."""
+    target = _target(for_user=given.user)
+    database = given.database or (configuration.load().database if given.user else Path(target.parent, "wsq.duckdb"))
+    settings = configuration.load(database=database, timezone=given.timezone, model=given.model)
+    wsq.open(settings.database).close()
+    configuration.write_toml(
+        target,
+        database=given.database or (settings.database if given.user else "wsq.duckdb"),
+        timezone=settings.timezone,
+        model=given.model,
+    )
+    say(f"The settings are in {target}, the workspace in {settings.database}.")
+    say('Next: wsq add "Triage" --prompt "Create a task called \'Check mail\'" --every "4 hours", then wsq serve.')
+    return 0
+
+
+def _target(*, for_user: bool) -> Path:
+    """Where wsq.toml is to be written, which must be free: nothing is made when it is not."""
+    target = configuration.config_file() if for_user else Path.cwd() / configuration.FILE_NAME
+    if target is None:
+        raise SettingError("This user has no home folder, and so no configuration folder; leave --user out.")
+    if target.exists():
+        raise SettingError(f"{target} is there already, and is not overwritten.")
+    return target
+
+
+def sql_command(given: Namespace) -> int:
+    """Ask in SQL."""
+    with wsq.open(given.database) as ws:
+        zone = ws.settings.timezone
+        frame = ws.sql(given.query)
+    columns = [str(column) for column in frame.columns]
+    rows = [[_value(cell) for cell in row] for row in frame.itertuples(index=False, name=None)]
+    if given.json:
+        say(as_json([dict(zip(columns, row, strict=True)) for row in rows]))
+    elif columns:
+        say(table(columns, ([_cell(value, zone) for value in row] for row in rows)))
+    return 0
+
+
+def _value(cell: Any) -> Any:
+    """A cell of a DataFrame as a plain Python value."""
+    if isinstance(cell, str) or cell is None:
+        return cell
+    if isinstance(cell, dict):
+        return {str(key): _value(each) for key, each in cell.items()}
+    for convert in ("to_pydatetime", "to_pytimedelta", "tolist"):
+        if hasattr(cell, convert):
+            cell = getattr(cell, convert)()
+    if cell != cell or (isinstance(cell, float) and not math.isfinite(cell)):  # NaN and NaT are not what they are
+        return None
+    return [_value(each) for each in cell] if isinstance(cell, list | tuple) else cell
+
+
+def _cell(value: Any, zone: str) -> str:
+    return local(value, zone) if isinstance(value, datetime) and value.tzinfo else shown(value)
+
+
+def backup_command(given: Namespace) -> int:
+    """Copy the workspace."""
+    with wsq.open(given.database) as ws:
+        place = ws.backup(given.path)
+    say(f"The workspace is copied to {place} ({place.stat().st_size / 1e6:,.1f} MB).")
+    return 0
+
+
+def rebuild_command(given: Namespace) -> int:
+    """Fold the log anew."""
+    with wsq.open(given.database) as ws:
+        events = ws.rebuild()
+    say(f"Folded {count(events, 'event')} anew; every projection is replaced.")
+    return 0
+
+
+def verify_command(given: Namespace) -> int:
+    """Compare the projections with the log; 1 on any difference."""
+    with wsq.open(given.database) as ws:
+        differences = ws.verify()
+    if given.json:
+        say(as_json(_listed(differences)))
+    elif differences:
+        for difference in differences:
+            say(str(difference))
+        say(f"{count(len(differences), 'difference')}; `wsq rebuild` makes the projections say what the log says.")
+    else:
+        say("The projections are what the log says.")
+    return 1 if differences else 0
+
+
+def _listed(differences: Iterable[Any]) -> list[dict[str, Any]]:
+    return [
+        {**{name: getattr(each, name) for name in each.__struct_fields__}, "sentence": str(each)}
+        for each in differences
+    ]
