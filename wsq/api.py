@@ -28,6 +28,7 @@ from wsq.projections import (
     RecurringTask,
     StoreRow,
     Task,
+    WorkspaceRow,
 )
 from wsq.queries import boards as board_queries
 from wsq.queries import executions as execution_queries
@@ -104,11 +105,6 @@ class Workspace:
         )
         self._executor: Executor | None = None
         self._lock = threading.Lock()
-        try:
-            self._row = self._log.ask(board_queries.workspace)
-        except BaseException:
-            self._log.close()
-            raise
 
     def __enter__(self) -> Self:
         return self
@@ -294,7 +290,7 @@ class Workspace:
             return self._given_provider
         from wsq.agent.providers import OfflineProvider
 
-        row = self._log.ask(board_queries.workspace)
+        row = self._about()
         if row.demo:
             return OfflineProvider()
         if self.settings.api_key or self.settings.base_url:
@@ -319,15 +315,17 @@ class Workspace:
     def _with_model(self) -> bool:
         return not self.is_demo and bool(self.settings.api_key or self.settings.base_url)
 
+    def _about(self) -> WorkspaceRow:
+        return self._log.ask(board_queries.workspace)
+
     @property
     def is_demo(self) -> bool:
         """Whether it is an example, always served by the offline provider."""
-        return self._row.demo
+        return self._about().demo
 
     def mark_as_demo(self) -> None:
         """Make it an example for good."""
         self._log.decide(stores.mark_as_demo)
-        self._row = self._log.ask(board_queries.workspace)
 
     # The whole
 

@@ -94,8 +94,9 @@ class Conversation(msgspec.Struct, kw_only=True):
         if is_error:
             block["is_error"] = True
         if self.messages[-1]["role"] == "assistant":
-            self.messages.append({"role": "user", "content": []})
-        self.messages[-1]["content"].append(block)
+            self.messages.append({"role": "user", "content": [block]})
+        else:  # a new message, for a request that was made holds on to the old one
+            self.messages[-1] = {"role": "user", "content": [*self.messages[-1]["content"], block]}
         self.pending = self.pending[1:]
         self.last_calls = [*self.last_calls, (call["name"], _canonical(call["input"]))][-SAME_CALLS:]
 
@@ -277,7 +278,7 @@ class _Carrier:
             model=self.row.model,
             system=self.talk.system,
             tools=self.talk.tools,
-            messages=self.talk.messages,
+            messages=tuple(self.talk.messages),
             turn=self.row.turns,
             seconds=self._seconds_left(),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -25,8 +26,14 @@ FACTS: dict[tuple[str, int], type[Fact]] = {(k.stored_name, k.stored_version): k
 UPCASTS: dict[tuple[str, int], Callable[[Any], Fact]] = {}
 """For a retired version, the pure function that turns it into the one that follows it."""
 
-_decoders = {at: msgspec.json.Decoder(kind) for at, kind in FACTS.items()}
 _encoder = msgspec.json.Encoder()
+
+
+@cache
+def _decoder(name: str, version: int) -> msgspec.json.Decoder[Fact] | None:
+    """Made when first needed: all of them take ten milliseconds, which a pass with nothing to do need not spend."""
+    kind = FACTS.get((name, version))
+    return msgspec.json.Decoder(kind) if kind else None
 
 
 def known_names() -> tuple[tuple[str, int], ...]:
@@ -41,14 +48,14 @@ def encode(fact: Fact) -> str:
 
 def decode(name: str, version: int, args: str) -> Fact:
     """The fact that was stored so; `UnreadableLog` when its kind or its fields are not known."""
-    decoder = _decoders.get((name, version))
+    decoder = _decoder(name, version)
     if decoder is None:
         raise UnreadableLog(
             f"The log holds an event {name!r} of version {version}, which this wsq does not know; "
             "a newer wsq may have written it."
         )
     try:
-        fact: Fact = decoder.decode(args)
+        fact = decoder.decode(args)
     except msgspec.MsgspecError as error:
         raise UnreadableLog(f"The log's event {name!r} cannot be read: {error}.") from error
     upcast = UPCASTS.get((name, version))

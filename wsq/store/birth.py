@@ -78,22 +78,6 @@ def version_of(root: duckdb.DuckDBPyConnection, path: Path) -> int:
     return version
 
 
-def refuse_what_was_cut_short(root: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Say so when the attached file cannot hold the blocks in use; DuckDB notices only when it reads there.
-
-    A sound file may well be shorter than all of its blocks: a checkpoint cuts off free ones at its end
-    after it has written how many there are.
-    """
-    [(block_size, blocks)] = root.execute(
-        "SELECT block_size, used_blocks FROM pragma_database_size() WHERE database_name = $1", [ALIAS]
-    ).fetchall()
-    expected, found = _SMALLEST + block_size * blocks, path.stat().st_size
-    if found < expected:
-        raise NotAWorkspace(
-            f"{path} is damaged, and was left as it is: it was cut short ({found} of at least {expected} bytes)."
-        )
-
-
 def upgrade(root: duckdb.DuckDBPyConnection, tally: Tally, schema: Schema, version: int) -> None:
     """Bring the attached file from an older `version` to the schema's, in one transaction."""
     tally.before_commit()

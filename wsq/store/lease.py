@@ -23,7 +23,7 @@ import duckdb
 
 from wsq.errors import NewerWorkspace, NotAWorkspace, WorkspaceBusy
 from wsq.store import instance
-from wsq.store.birth import make, refuse_what_is_no_database, refuse_what_was_cut_short, upgrade, version_of
+from wsq.store.birth import make, refuse_what_is_no_database, upgrade, version_of
 from wsq.store.engine import Schema
 from wsq.store.faults import explained
 from wsq.store.gate import Gate
@@ -80,7 +80,6 @@ class Lease:
         self.snapshots = Snapshots(path, self.side)
         self._threads = threads
         self._was_there = False
-        self._looked_over = False
         self._engines = 0
         self._forget_everything()
 
@@ -246,8 +245,6 @@ class Lease:
 
     def _attach(self, schema: Schema, deadline: float) -> None:
         self._attach_file(min(deadline, monotonic() + A_DYING_PROCESS))
-        if not self._looked_over:
-            refuse_what_was_cut_short(self._instance(), self.path)
         version = version_of(self._instance(), self.path)
         if version < schema.version:
             self._detach()
@@ -260,7 +257,6 @@ class Lease:
                 f"{schema.version}): update wsq here."
             )
         self._version = schema.version
-        self._looked_over = True
 
     def _attach_file(self, deadline: float) -> None:
         while True:

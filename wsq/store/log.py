@@ -5,11 +5,10 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
 from time import sleep
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from wsq.clock import Clock
 from wsq.errors import WorkspaceError
@@ -18,6 +17,9 @@ from wsq.projections import TABLES
 from wsq.store.engine import Cursor, Engine
 from wsq.store.folding import Difference, World, compare, fold, gaps, read_log
 from wsq.store.transaction import Memory, Transaction, to_row
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 T = TypeVar("T")
 
@@ -36,6 +38,8 @@ class _Decision(Generic[T]):
         self.clock = clock
         self.actor = actor
         self.cause = cause
+        from concurrent.futures import Future
+
         self.outcome: Future[T] = Future()
 
 

@@ -6,6 +6,7 @@ import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from wsq.errors import Conflict
@@ -32,8 +33,15 @@ LOG_TYPES = {
     "recorded_at": "TIMESTAMPTZ",
 }
 
-_TYPES = {table.name: sql_types(table) for table in TABLES.values()}
-_LISTS = {name: frozenset(c for c, kind in columns.items() if kind.endswith("[]")) for name, columns in _TYPES.items()}
+
+@cache
+def _types(table: str) -> dict[str, str]:
+    return sql_types(TABLES[table])
+
+
+@cache
+def _lists(table: str) -> frozenset[str]:
+    return frozenset(column for column, kind in _types(table).items() if kind.endswith("[]"))
 
 
 _GIVE_UP = """DELETE FROM bodies WHERE hash IN (SELECT unnest($1::VARCHAR[])) AND hash NOT IN (
@@ -258,7 +266,7 @@ class Transaction:
             insert(
                 self._cursor,
                 table.name,
-                _TYPES[table.name],
+                _types(table.name),
                 [_values(row, table.columns) for row in waiting.values() if row],
             )
             waiting.clear()
@@ -283,7 +291,7 @@ class Transaction:
         if gone:
             self._delete(table, gone)
         if new:
-            insert(self._cursor, table.name, _TYPES[table.name], [_values(row, table.columns) for row in new])
+            insert(self._cursor, table.name, _types(table.name), [_values(row, table.columns) for row in new])
         for columns, rows in changed.items():
             self._update(table, columns, rows)
 
@@ -300,7 +308,7 @@ class Transaction:
         self._bodies.clear()
 
     def _update(self, table: Table, columns: tuple[str, ...], rows: list[Row]) -> None:
-        kinds, given = _TYPES[table.name], (*table.key, *columns)
+        kinds, given = _types(table.name), (*table.key, *columns)
         if len(rows) == 1:
             sets = ", ".join(f"{c} = ${n}" for n, c in enumerate(columns, len(table.key) + 1))
             where = " AND ".join(f"{c} = ${n}" for n, c in enumerate(table.key, 1))
@@ -330,7 +338,7 @@ def write_world(cursor: Cursor, world: World) -> None:
         cursor.query(create_statement(table))
         rows = list(world[name].values())
         for start in range(0, len(rows), ROWS_AT_ONCE):
-            insert(cursor, name, _TYPES[name], [_values(r, table.columns) for r in rows[start : start + ROWS_AT_ONCE]])
+            insert(cursor, name, _types(name), [_values(r, table.columns) for r in rows[start : start + ROWS_AT_ONCE]])
 
 
 def insert(cursor: Cursor, table: str, kinds: dict[str, str], rows: Sequence[Sequence[Any]]) -> None:
@@ -346,7 +354,7 @@ def insert(cursor: Cursor, table: str, kinds: dict[str, str], rows: Sequence[Seq
 
 def to_row(table: Table, values: Sequence[Any]) -> Row:
     """A stored row as its value."""
-    lists = _LISTS[table.name]
+    lists = _lists(table.name)
     fields = dict(zip(table.columns, values, strict=True))
     for column in lists:
         fields[column] = tuple(fields[column])
@@ -371,7 +379,7 @@ def _unnest(n: int, column: str, kind: str) -> str:
 
 def _matches(table: Table) -> str:
     """A condition on the key's columns; each parameter is the list of one column's values."""
-    kinds = _TYPES[table.name]
+    kinds = _types(table.name)
     if len(table.key) == 1:
         (column,) = table.key
         return f"{column} IN (SELECT unnest($1::{kinds[column]}[]))"
