@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -400,11 +401,18 @@ def recall(cursor: Cursor, row: Execution) -> Conversation:
 def _opening(system: bytes, offered: bytes, first_message: bytes) -> Conversation:
     return Conversation(
         system=system.decode(),
-        tools=msgspec.json.decode(offered),
+        tools=_tools(offered),
         messages=[{"role": "user", "content": msgspec.json.decode(first_message)}],
         pending=[],
         last_calls=[],
     )
+
+
+@lru_cache(maxsize=8)
+def _tools(offered: bytes) -> list[dict[str, Any]]:
+    """The definitions, decoded once for all executions that were given the same; nobody changes them."""
+    definitions: list[dict[str, Any]] = msgspec.json.decode(offered)
+    return definitions
 
 
 def _only_looks(tool: str) -> bool:

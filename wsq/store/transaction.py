@@ -297,13 +297,9 @@ class Transaction:
 
     def _write_bodies(self) -> None:
         known = self._memory.bodies
-        names = [name for name in self._bodies if name not in known]
-        if names:
-            found = self._cursor.query("SELECT hash FROM bodies WHERE hash IN (SELECT unnest($1::VARCHAR[]))", [names])
-            known.update(name for (name,) in found)
         rows = [(name, zlib.compress(body, 6)) for name, body in self._bodies.items() if name not in known]
         if rows:
-            insert(self._cursor, "bodies", {"hash": "VARCHAR", "body": "BLOB"}, rows)
+            insert(self._cursor, "bodies", {"hash": "VARCHAR", "body": "BLOB"}, rows, " ON CONFLICT DO NOTHING")
         known.update(self._bodies)
         self._bodies.clear()
 
@@ -341,15 +337,17 @@ def write_world(cursor: Cursor, world: World) -> None:
             insert(cursor, name, _types(name), [_values(r, table.columns) for r in rows[start : start + ROWS_AT_ONCE]])
 
 
-def insert(cursor: Cursor, table: str, kinds: dict[str, str], rows: Sequence[Sequence[Any]]) -> None:
-    """Insert rows in one statement."""
+def insert(
+    cursor: Cursor, table: str, kinds: dict[str, str], rows: Sequence[Sequence[Any]], otherwise: str = ""
+) -> None:
+    """Insert rows in one statement; `otherwise` is what SQL says to do with those that are there."""
     columns = ", ".join(kinds)
     if len(rows) == 1:
         marks = ", ".join(f"${n}" for n in range(1, len(kinds) + 1))
-        cursor.query(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows[0])  # noqa: S608
+        cursor.query(f"INSERT INTO {table} ({columns}) VALUES ({marks}){otherwise}", rows[0])  # noqa: S608
         return
     source = _unnested(kinds, kinds)
-    cursor.query(f"INSERT INTO {table} ({columns}) SELECT {source}", _columns(rows))
+    cursor.query(f"INSERT INTO {table} ({columns}) SELECT {source}{otherwise}", _columns(rows))
 
 
 def to_row(table: Table, values: Sequence[Any]) -> Row:

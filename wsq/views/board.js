@@ -7,6 +7,12 @@ const EMPTY = {
 };
 const HUES = ["#4c6ef5", "#0f9d8a", "#c2571a", "#a34cc4", "#2f8f3e", "#c9364f", "#8a7413", "#2480b8"];
 
+// Whether a card stands after another of its lane; recurring tasks stand newest first.
+function follows(card, other) {
+  if (card.rank === other.rank) return card.id > other.id;
+  return (card.rank > other.rank) === (card.lane !== "recurring");
+}
+
 class BoardPage extends Frame {
   constructor(model, el) {
     super(model, el);
@@ -20,7 +26,16 @@ class BoardPage extends Frame {
     this.root.append(this.board, this.dialogs, this.toasts);
     this.showHeader(this.first.header);
     this.replaceAll(this.first);
-    this.ask("hello", { rev: this.rev });
+    this.opened();
+  }
+
+  // What came with the page may be nothing yet, or old by now.
+  async opened() {
+    this.root.classList.toggle("loading", this.first.type === "opening");
+    for (let asked = 0; this.alive && !(await this.attempt("hello", { rev: this.rev })).ok; asked += 1) {
+      await new Promise((go) => setTimeout(go, Math.min(30000, 2000 * 2 ** asked)));
+    }
+    this.root.classList.remove("loading");
   }
 
   // ---- what the server tells -------------------------------------------------------------------
@@ -49,7 +64,7 @@ class BoardPage extends Frame {
     for (const id of [...this.cards.keys()]) if (!here.has(id)) this.drop(id);
     for (const card of cards) this.put(card);
     this.rev = rev;
-    this.arrange();
+    this.count();
   }
 
   patch({ rev, cards, gone, projects }) {
@@ -58,23 +73,44 @@ class BoardPage extends Frame {
     for (const id of gone) this.drop(id);
     for (const card of cards) this.put(card, true);
     this.rev = rev;
-    this.arrange();
+    this.count();
     this.restoreFocus(kept);
   }
 
   setProjects(projects) {
+    const renamed = JSON.stringify(projects) !== JSON.stringify(this.projects);
     this.projects = projects;
     this.projectNames = new Map(projects.map((project) => [project.id, project.name]));
+    if (renamed) for (const id of this.cards.keys()) this.redraw(id);
     if (this.header) this.drawBar();
   }
 
+  // Touches the changed card alone: with hundreds of them, laying a lane out anew is what costs.
   put(card, fresh = false) {
     const known = this.cards.get(card.id);
     if (known && known.card.rev >= card.rev) return;
-    const element = card.kind === "recurring" ? this.drawRecurring(card) : this.drawTask(card);
+    const element = this.draw(card);
     if (fresh && !known) element.classList.add("fresh");
-    if (known) known.element.replaceWith(element);
     this.cards.set(card.id, { card, element });
+    if (known && known.card.lane === card.lane && known.card.rank === card.rank) known.element.replaceWith(element);
+    else {
+      known?.element.remove();
+      this.place(card, element);
+    }
+  }
+
+  place(card, element) {
+    const { list } = this.lanes.get(card.lane);
+    let before = list.lastElementChild;
+    while (before && !follows(card, this.cards.get(before.dataset.id).card)) before = before.previousElementSibling;
+    if (before) before.after(element);
+    else list.prepend(element);
+  }
+
+  draw(card) {
+    const element = card.kind === "recurring" ? this.drawRecurring(card) : this.drawTask(card);
+    element.hidden = Boolean(this.project) && card.project !== this.project;
+    return element;
   }
 
   drop(id) {
@@ -86,29 +122,20 @@ class BoardPage extends Frame {
     const known = this.cards.get(id);
     if (!known) return;
     const kept = this.rememberFocus();
-    const element = known.card.kind === "recurring" ? this.drawRecurring(known.card) : this.drawTask(known.card);
-    element.hidden = known.element.hidden;
+    const element = this.draw(known.card);
     known.element.replaceWith(element);
     known.element = element;
     this.restoreFocus(kept);
   }
 
   inLane(lane) {
-    const newestFirst = lane === "recurring" ? -1 : 1;
-    return [...this.cards.values()].map((each) => each.card).filter((card) => card.lane === lane)
-      .sort((a, b) => newestFirst * (a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : a.id < b.id ? -1 : 1));
+    return [...this.lanes.get(lane).list.children].map((element) => this.cards.get(element.dataset.id).card);
   }
 
-  arrange() {
-    for (const [lane, { list, count, empty }] of this.lanes) {
-      let shown = 0, at = list.firstElementChild;
-      for (const card of this.inLane(lane)) {
-        const { element } = this.cards.get(card.id);
-        if (at === element) at = at.nextElementSibling;
-        else list.insertBefore(element, at);
-        element.hidden = Boolean(this.project) && card.project !== this.project;
-        if (!element.hidden) shown += 1;
-      }
+  count() {
+    for (const { list, count, empty } of this.lanes.values()) {
+      let shown = 0;
+      for (const element of list.children) if (!element.hidden) shown += 1;
       setText(count, String(shown));
       empty.hidden = shown > 0;
     }
@@ -140,7 +167,8 @@ class BoardPage extends Frame {
   showProject(id) {
     this.project = id;
     if (this.opening.page) history.replaceState(null, "", this.address(location.pathname, this.opening.store, id));
-    this.arrange();
+    for (const { card, element } of this.cards.values()) element.hidden = Boolean(id) && card.project !== id;
+    this.count();
   }
 
   drawLane(lane, name) {

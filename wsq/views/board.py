@@ -8,6 +8,8 @@ import threading
 from collections import deque
 from typing import Any
 
+from wsq.errors import WsqError
+from wsq.views.cards import Card
 from wsq.views.dispatch import Dispatcher, Known
 from wsq.views.hub import hub_of
 from wsq.views.live import LivePage, pool, resource, weakly
@@ -43,7 +45,9 @@ class Board(LivePage):
         hub = hub_of(store.workspace)
         self._subscription = hub.subscribe(store.id, weakly(self.send))
         opening = {"store": store.id, "project": project_id, "page": page, "path": "board"}
-        self.first = json.dumps(self._subscription.snapshot() | {"opening": opening})
+        # A page is made on the server's event loop, which must not wait for a read: it asks for the board itself.
+        known = self._subscription.opening() if page else self._subscription.snapshot()
+        self.first = json.dumps(known | {"opening": opening})
         self.follow_session(self._subscription)
 
     def close(self) -> None:
@@ -79,13 +83,16 @@ class Board(LivePage):
     def _carry_out(self, raw: object) -> None:
         answer = self._dispatcher.answer(raw)
         if answer["ok"] and isinstance(answer["value"], Known):
-            self._catch_up(answer["value"].rev)
-            answer = answer | {"value": None}
+            answer = answer | self._catch_up(answer["value"].rev)
         self.send(answer)
         self._subscription.wake()
 
-    def _catch_up(self, rev: int) -> None:
-        """Send the whole board to a page that does not stand where the board stands."""
-        snapshot = self._subscription.snapshot()
+    def _catch_up(self, rev: int) -> Card:
+        """Send the whole board to a page that does not stand where the board stands; how that went."""
+        try:
+            snapshot = self._subscription.snapshot()
+        except WsqError as trouble:
+            return {"ok": False, "error": str(trouble)}
         if rev != snapshot["rev"]:
             self.send(snapshot)
+        return {"value": None}

@@ -54,7 +54,7 @@ def recurring_card(task: RecurringTask, runs: Sequence[Execution]) -> Card:
         "title": task.name,
         "about": shortened(task.description, ABOUT_SHOWN),
         "lane": "recurring",
-        "rank": instant(task.created_at),
+        "rank": f"{instant(task.created_at)} {task.seq:012d}",
         "assignees": list(task.assignees),
         "project": task.project_id,
         "every": words.interval(task.interval_value, task.interval_unit, task.starting),

@@ -3,41 +3,51 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from wsq.errors import NotFound
-from wsq.projections.rows import Execution, RecurringTask
+from wsq.events import Recorded
+from wsq.projections import Execution, keys, reduce
 from wsq.views import cards
 from wsq.views.cards import Card
 from wsq.views.ports import Questions
 
-RECENT = 30
-"""How many of a store's newest executions are looked through for news."""
+FOLDED = ("tasks", "recurring_tasks", "projects", "task_executions")
+"""The tables whose rows a board shows."""
+
+ARCHIVED = ("tasks", "projects")
+"""Those of them whose archived rows are not kept here, and may come back."""
+
+Rows = dict[str, Any]
 
 
 class Feed:
     """What is known of one store. `rev` counts the patches; a patch leads from one to the next.
 
-    Each card carries the `rev` at which it last changed, so that a browser can tell old from new.
+    The rows are read once; from then on the new events alone are, and folded into them by the very same
+    reducers as in the database: one read for a change, however large the board. Each card carries the
+    `rev` at which it last changed, so that a browser can tell old from new.
     """
 
     def __init__(self, store: Questions) -> None:
         self.store = store
         self.rev = 0
         self._lock = threading.Lock()
+        self._rows: dict[str, Rows] = {}
+        self._seq: int | None = None
         self._cards: dict[str, Card] = {}
         self._projects: list[Card] = []
-        self._runs: dict[str, list[Execution]] = {}
-        self._seen: dict[str, Execution] = {}
 
     def refresh(self) -> Card | None:
-        """Read the store again; the patch that leads there, None when nothing has changed."""
+        """Read what is new; the patch that leads there, None when nothing has changed."""
         with self._lock:
             try:
-                return self._patch(self._read(), self._read_projects())
+                self._catch_up()
             except NotFound:  # a store is made by its first command, and may not be there yet
-                return self._patch({}, [])
+                self._rows, self._seq = {table: {} for table in FOLDED}, None
+            return self._patch(self._draw(), self._draw_projects())
 
     def snapshot(self) -> Card:
         """All of it, as it was when it was last read."""
@@ -49,33 +59,58 @@ class Feed:
                 "projects": self._projects,
             }
 
-    def _read(self) -> dict[str, Card]:
-        tasks = [cards.task_card(task) for task in self.store.tasks()]
-        recurring = self.store.recurring_tasks()
-        self._read_runs(recurring)
-        tasks += [cards.recurring_card(task, self._runs.get(task.id, ())) for task in recurring]
-        return {card["id"]: card for card in tasks}
+    def _catch_up(self) -> None:
+        seq, self._seq = self._seq, None  # until all is done: half of it would have to be read again
+        if seq is None:
+            self._seq = self._read_all()
+            return
+        news = self.store.events(after=seq)
+        complete = all(map(self._fold, news))
+        self._seq = (news[-1].seq if news else seq) if complete else self._read_all()
 
-    def _read_runs(self, recurring: Sequence[RecurringTask]) -> None:
-        """Read the runs of those tasks alone that have news: most of a board stands still."""
-        stale = self._with_news()
-        wanted = {task.id for task in recurring}
-        self._runs = {id_: runs for id_, runs in self._runs.items() if id_ in wanted}
-        for id_ in wanted:
-            if stale is None or id_ in stale or id_ not in self._runs:
-                self._runs[id_] = list(self.store.executions(id_, limit=cards.RUNS_SHOWN))
+    def _read_all(self) -> int | None:
+        """Read every row; up to which event, None when somebody wrote meanwhile and it must be done again."""
+        before = self.store.head()
+        runs = self.store.recent_executions(cards.RUNS_SHOWN)
+        self._rows = {
+            "tasks": _by_id(self.store.tasks()),
+            "recurring_tasks": _by_id(self.store.recurring_tasks()),
+            "projects": _by_id(self.store.projects()),
+            "task_executions": _by_id(run for each in runs.values() for run in each),
+        }
+        return before if self.store.head() == before else None
 
-    def _with_news(self) -> set[str] | None:
-        """The recurring tasks whose executions may have changed; None when it may be any of them."""
-        newest = {run.id: run for run in self.store.executions(limit=RECENT)}
-        known, self._seen = self._seen, newest
-        changed = {run.recurring_task_id for run in newest.values() if known.get(run.id) != run}
-        if len(newest) == RECENT and not newest.keys() & known.keys():
-            return None
-        return changed | {id_ for id_, runs in self._runs.items() if any(r.status == "running" for r in runs)}
+    def _fold(self, event: Recorded) -> bool:
+        """Make of the rows what `event` makes of them; False when one is needed that is not here."""
+        for table, (key, *_) in keys(event):
+            if table not in FOLDED:
+                continue
+            row = reduce(table, self._rows[table].pop(key, None), event)
+            if row is None and table in ARCHIVED:
+                return False
+            if row is not None and getattr(row, "archived_at", None) is None:
+                self._rows[table][key] = row
+        return True
 
-    def _read_projects(self) -> list[Card]:
-        return [{"id": each.id, "name": each.name} for each in self.store.projects()]
+    def _draw(self) -> dict[str, Card]:
+        runs = self._newest_runs()
+        drawn = [cards.task_card(task) for task in self._rows["tasks"].values()]
+        drawn += [cards.recurring_card(task, runs[task.id]) for task in self._rows["recurring_tasks"].values()]
+        return {card["id"]: card for card in drawn}
+
+    def _newest_runs(self) -> dict[str, list[Execution]]:
+        """The newest executions of each task on the board; what is older is let go."""
+        runs: dict[str, list[Execution]] = {id_: [] for id_ in self._rows["recurring_tasks"]}
+        for run in sorted(self._rows["task_executions"].values(), key=_begun, reverse=True):
+            kept = runs.get(run.recurring_task_id)
+            if kept is not None and len(kept) < cards.RUNS_SHOWN:
+                kept.append(run)
+        self._rows["task_executions"] = _by_id(run for each in runs.values() for run in each)
+        return runs
+
+    def _draw_projects(self) -> list[Card]:
+        named = sorted((project.name.casefold(), project.name, id_) for id_, project in self._rows["projects"].items())
+        return [{"id": id_, "name": name} for _, name, id_ in named]
 
     def _patch(self, now: dict[str, Card], projects: list[Card]) -> Card | None:
         changed = [card for id_, card in now.items() if _unmarked(self._cards.get(id_)) != card]
@@ -99,3 +134,11 @@ class Feed:
 
 def _unmarked(card: Card | None) -> Card | None:
     return {name: value for name, value in card.items() if name != "rev"} if card else None
+
+
+def _by_id(rows: Iterable[Any]) -> Rows:
+    return {row.id: row for row in rows}
+
+
+def _begun(run: Execution) -> tuple[datetime, int]:
+    return run.started_at, run.seq

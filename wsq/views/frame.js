@@ -92,6 +92,7 @@ class Frame {
     this.ahead = Date.parse(this.first.now) - Date.now();
     this.asked = new Map();
     this.number = 0;
+    this.alive = true;
     this.root = h("div", { class: "wsq" });
     this.bar = h("header", { class: "bar" });
     this.banners = h("div", { role: "status" });
@@ -261,6 +262,7 @@ class Frame {
   }
 
   end() {
+    this.alive = false;
     clearInterval(this.ticking);
     clearInterval(this.waiting);
     this.system.removeEventListener("change", this.onSystem);

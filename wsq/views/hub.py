@@ -19,7 +19,7 @@ from wsq.views.ports import Scheduler, Workspace
 
 log = logging.getLogger(__name__)
 
-POLL = 0.25
+POLL = 0.1
 """Seconds between two looks at the change counter; a look costs microseconds."""
 
 HEADER_EVERY = 5.0
@@ -42,6 +42,10 @@ class Subscription:
     def snapshot(self) -> Card:
         """The board as it is now, read afresh if anything was written since the last look."""
         return self._hub.snapshot(self)
+
+    def opening(self) -> Card:
+        """What a page can show before anything is read: for where waiting would hold up others."""
+        return self._hub.opening()
 
     def wake(self) -> None:
         """Look now: this page has just changed something."""
@@ -97,7 +101,18 @@ class Hub:
         """See `Subscription.snapshot`."""
         self.look()
         board = subscription.feed.snapshot() if subscription.feed else {"type": "snapshot"}
-        return board | {"header": self._header, "now": instant(self.workspace.clock.now())}
+        return board | {"header": self._header, "now": self._now()}
+
+    def opening(self) -> Card:
+        """See `Subscription.opening`."""
+        header = self._header or self._read_header()
+        return {"type": "opening", "rev": 0, "cards": [], "projects": [], "header": header, "now": self._now()}
+
+    def stores(self) -> list[Card]:
+        """The stores by name, each with its id; read only when something was written since the last look."""
+        if self.workspace.changes() != self._seen:
+            return self._read_stores()
+        return self._stores
 
     def wake(self) -> None:
         """Look at once instead of at the next tick."""
@@ -122,9 +137,9 @@ class Hub:
                 if time.monotonic() >= self._header_due:
                     self._look_at_header()
                 return
-            self._stores = [{"id": each.id, "name": each.name} for each in self.workspace.stores()]
-            self._look_at_header()
             self._tell_all(self._feeds_in_use())
+            self._stores = self._read_stores()
+            self._look_at_header()
             self._tell(None, {"type": "changed"})
             # Only now: a read that failed is tried again at the next look.
             self._seen = changes
@@ -172,6 +187,12 @@ class Hub:
             "notice": self.notice,
             "scheduler": scheduler_state(workspace.scheduler(), time.monotonic() - self._began),
         }
+
+    def _read_stores(self) -> list[Card]:
+        return [{"id": each.id, "name": each.name} for each in self.workspace.stores()]
+
+    def _now(self) -> str | None:
+        return instant(self.workspace.clock.now())
 
     def _begin(self) -> None:
         if self._thread is None and not self._closed:

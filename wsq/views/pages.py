@@ -8,6 +8,7 @@ from panel.io.state import state
 
 from wsq.errors import WsqError
 from wsq.views.board import Board
+from wsq.views.hub import hub_of
 from wsq.views.ports import Store, Workspace
 from wsq.views.sheet import Section, Sheet, admin_sheet, statistics_sheet
 
@@ -47,7 +48,7 @@ def acting(store: Store) -> Store:
 
 def first_store(workspace: Workspace) -> str:
     """The store that is shown when none is asked for: ``default`` if there is none or it is there."""
-    ids = [each.id for each in workspace.stores()]
+    ids = [each["id"] for each in hub_of(workspace).stores()]
     return ids[0] if ids and DEFAULT_STORE not in ids else DEFAULT_STORE
 
 

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from wsq.clock import Clock
+from wsq.events import Recorded
 from wsq.projections.rows import Execution, Project, RecurringTask, StoreRow, Task
 
 
@@ -39,7 +40,10 @@ class Questions(Protocol):
     def recurring_task(self, recurring_task_id: str, /) -> RecurringTask: ...
     def executions(self, recurring_task_id: str | None = None, *, limit: int = 20) -> Sequence[Execution]: ...
     def execution(self, execution_id: str, /) -> Execution: ...
+    def recent_executions(self, per_task: int = 5, /) -> Mapping[str, Sequence[Execution]]: ...
     def transcript(self, execution_id: str, /) -> Any: ...
+    def head(self) -> int: ...
+    def events(self, *, after: int) -> Sequence[Recorded]: ...
 
 
 class Store(Questions, Protocol):

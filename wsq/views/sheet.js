@@ -6,7 +6,8 @@ class SheetPage extends Frame {
     this.sheet = h("main", { class: "sheet", tabindex: "0", "aria-label": this.opening.path === "admin" ? "Administration" : "Statistics" });
     this.root.append(this.sheet, this.toasts);
     this.showHeader(this.first.header);
-    this.draw(this.first.sections);
+    this.draw([{ title: "Loading …" }]);
+    this.model.send_msg(JSON.stringify({ ask: "hello", ref: 0, rev: 0 }));
   }
 
   told(message) {
@@ -23,7 +24,7 @@ class SheetPage extends Frame {
     return h("section", { "aria-label": title }, h("h2", null, title), note && h("p", { class: "note" }, note),
       figures && h("div", { class: "figures" }, figures.map((f) => h("div", { class: "figure" }, h("strong", null, String(f.value)), badge(f.tone, f.label)))),
       columns && h("div", { class: "table", tabindex: "0", role: "group", "aria-label": `${title}, table` }, rows.length
-        ? h("table", null, h("thead", null, h("tr", null, columns.map((c) => h("th", { scope: "col" }, c)))), h("tbody", null, rows.map((row) => h("tr", null, row.map((cell) => h("td", null, this.cell(cell)))))))
+        ? h("table", null, h("thead", null, h("tr", null, columns.map((c) => h("th", { scope: "col" }, c)))), h("tbody", null, rows.map((row) => h("tr", null, row.map((cell, at) => h("td", { "data-label": columns[at] }, this.cell(cell)))))))
         : h("p", { class: "empty" }, empty)));
   }
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from wsq.errors import InvalidInput, NotFound
+from wsq.errors import InvalidInput, NotFound, WsqError
 from wsq.projections.rows import Execution, RecurringTask
 from wsq.views import words
 from wsq.views.cards import Card, instant, shortened
 from wsq.views.hub import hub_of
 from wsq.views.live import LivePage, pool, resource, weakly
 from wsq.views.ports import Store, Workspace
+
+log = logging.getLogger(__name__)
 
 COUNTED = 500
 """How many of the newest executions the statistics count."""
@@ -35,21 +39,34 @@ class Sheet(LivePage):
         self._workspace = workspace
         self._store_id = store_id
         self._sections = sections
+        self._wanted = threading.Event()
         self._subscription = hub_of(workspace).subscribe(None, weakly(self._heard))
         opening = {"store": store_id, "project": None, "page": True, "path": path}
-        snapshot = self._subscription.snapshot() | {"opening": opening, "sections": self._make()}
-        self.first = json.dumps(snapshot)
+        self.first = json.dumps(self._subscription.opening() | {"opening": opening})
         self.follow_session(self._subscription)
 
-    def _make(self) -> list[Section]:
-        return self._sections(self._workspace, self._store_id)
+    def _handle_msg(self, data: object) -> None:
+        """Called by Panel on its event loop: whatever a page sends, it is told the sections."""
+        del data
+        self._make_sections()
+
+    def _make_sections(self) -> None:
+        """Have them made and sent; asked for again before that has begun, it is done once."""
+        if not self._wanted.is_set():
+            self._wanted.set()
+            pool.submit(self._send_sections)
 
     def _send_sections(self) -> None:
-        self.send({"type": "sections", "sections": self._make()})
+        self._wanted.clear()
+        try:
+            self.send({"type": "sections", "sections": self._sections(self._workspace, self._store_id)})
+        except WsqError as trouble:
+            log.warning("A page could not be made: %s", trouble, extra={"action": "page.sections"})
+            self.send({"type": "sections", "sections": [{"title": "Nothing can be shown", "note": str(trouble)}]})
 
     def _heard(self, message: Card) -> None:
         if message["type"] == "changed":
-            pool.submit(self._send_sections)
+            self._make_sections()
         else:
             self.send(message)
 
@@ -119,8 +136,9 @@ def _run_row(run: Execution, names: dict[str, str]) -> list[Card]:
 
 
 def _task_rows(store: Store) -> Iterable[list[Card]]:
+    newest = store.recent_executions(1)
     for task in store.recurring_tasks():
-        last = next(iter(store.executions(task.id, limit=1)), None)
+        last = next(iter(newest.get(task.id, ())), None)
         yield [
             _text(store.id),
             _text(task.name),
