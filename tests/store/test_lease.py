@@ -77,7 +77,7 @@ def test_eight_writing_processes_all_get_their_turn(path, tmp_path, record_prope
     EmbeddedEngine(path, Counters()).close()
     reports = [tmp_path / f"report{number}" for number in range(8)]
 
-    finish(*[start(crew.write_on, path, 4.0, report) for report in reports])
+    finish(*[start(crew.write_on, path, 3.0, report) for report in reports])
 
     writes, waits = zip(*[map(float, report.read_text().split()) for report in reports], strict=True)
     record_property("longest wait", max(waits))
@@ -306,15 +306,15 @@ def test_interrupts_at_any_moment_leave_nothing_held(path, tmp_path):
     flag, report = tmp_path / "flag", tmp_path / "report"
     process = start(crew.be_interrupted, path, flag, report)
     wait_for(flag)
-    for _ in range(80):
-        time.sleep(chance.uniform(0.01, 0.04))
+    for _ in range(50):
+        time.sleep(chance.uniform(0.02, 0.08))
         os.kill(process.pid, signal.SIGINT)
     time.sleep(0.1)
 
     finish(start(crew.count, path, 3), within=15)
     flag.unlink()
     finish(process, within=15)
-    assert int(report.read_text()) > 40
+    assert int(report.read_text()) > 15  # some meet before they are noticed
 
 
 def test_an_interrupt_while_waiting_gives_the_place_up(path, tmp_path, engine):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -32,10 +33,18 @@ class Board(Counters):
 
 
 @pytest.fixture
-def engine(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "secret.csv").write_text("password\nhunter2\n")
+def engine(tmp_path):
     engine = EmbeddedEngine(tmp_path / "team.duckdb", Board())
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def fortress(tmp_path_factory):
+    """A workspace that nothing in this module manages to change, in a folder with a secret."""
+    folder = tmp_path_factory.mktemp("fortress")
+    (folder / "secret.csv").write_text("password\nhunter2\n")
+    engine = EmbeddedEngine(folder / "team.duckdb", Board())
     yield engine
     engine.close()
 
@@ -153,22 +162,28 @@ ESCAPES = [
 
 
 @pytest.mark.parametrize("statement", ESCAPES)
-def test_what_does_not_read_or_reaches_outside_is_refused_and_changes_nothing(engine, tmp_path, statement):
+def test_what_does_not_read_or_reaches_outside_is_refused_and_changes_nothing(fortress, monkeypatch, statement):
+    folder = Path(fortress.place).parent
+    monkeypatch.chdir(folder)
     local_of_the_caller = [{"password": "hunter2"}]
-    before = {found.name: found.stat().st_mtime_ns for found in tmp_path.iterdir() if not found.is_dir()}
-    changes = engine.changes()
+    before = _files(folder)
+    changes = fortress.changes()
 
     with pytest.raises(InvalidInput) as raised:
-        engine.console().query(statement)
+        fortress.console().query(statement)
 
     sentence = str(raised.value)
     assert "\n" not in sentence
     assert sentence.endswith(".")
     assert "hunter2" not in sentence
-    assert {found.name: found.stat().st_mtime_ns for found in tmp_path.iterdir() if not found.is_dir()} == before
-    assert engine.changes() == changes
-    assert counted(engine) == 0
+    assert _files(folder) == before
+    assert fortress.changes() == changes
+    assert counted(fortress) == 0
     del local_of_the_caller
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {found.name: found.read_bytes() for found in folder.iterdir() if found.is_file()}
 
 
 def test_parameters_that_do_not_fit_are_said_in_a_sentence(engine):
