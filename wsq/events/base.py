@@ -15,7 +15,7 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     stored_version: ClassVar[int] = 1
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+class Recorded(msgspec.Struct, frozen=True):
     """A fact in its place in the log."""
 
     store_id: str

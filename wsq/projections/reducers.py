@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -44,13 +45,22 @@ R = TypeVar("R", bound=Row)
 _rules: dict[type[Fact], list[tuple[str, Locator, Reducer]]] = {}
 
 
+def rules_of(kind: type[Fact]) -> list[tuple[str, Locator, Reducer]]:
+    """Which tables a kind of event touches, how the row is found, and the reducer: for folding many events."""
+    return _rules[kind]
+
+
 def keys(event: Recorded) -> tuple[Address, ...]:
     """The rows that `event` touches, in the order in which they are to be reduced."""
     addresses = [(table, locate(event.fact, event)) for table, locate, _ in _rules[type(event.fact)]]
     if type(event.fact) is r.ConversationPruned:
-        fact: r.ConversationPruned = event.fact
-        addresses += [("execution_steps", (fact.execution_id, n)) for n in range(1, fact.steps + 1)]
+        addresses += pruned_steps(event.fact)
     return tuple(address for address in addresses if address[1][0] is not None)
+
+
+def pruned_steps(fact: r.ConversationPruned) -> list[Address]:
+    """The rows that go when a conversation is pruned; there are as many as it had steps."""
+    return [("execution_steps", (fact.execution_id, n)) for n in range(1, fact.steps + 1)]
 
 
 def reduce(table: str, row: Row | None, event: Recorded) -> Row | None:
@@ -87,7 +97,12 @@ def _changed(row: R | None, event: Recorded, **changes: Any) -> R | None:
 
 
 def _fields(fact: Fact, *without: str) -> dict[str, Any]:
-    return {name: getattr(fact, name) for name in fact.__struct_fields__ if name not in without}
+    return {name: getattr(fact, name) for name in _names(type(fact), without)}
+
+
+@cache
+def _names(kind: type[Fact], without: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in kind.__struct_fields__ if name not in without)
 
 
 # Workspace and stores
@@ -177,10 +192,15 @@ def _task_made_by(row: Execution | None, fact: b.TaskCreated, _event: Recorded) 
 
 def _edits(kind: type[Fact], table: str, id_field: str) -> None:
     """An event whose set fields replace the row's."""
+    names = _names(kind, (id_field,))
 
     @_on(kind, table, _field(id_field))
-    def edited(row: Row | None, fact: Fact, event: Recorded) -> Row | None:
-        return _changed(row, event, **_fields(fact, id_field))
+    def edited(row: Any, fact: Fact, event: Recorded) -> Row | None:
+        if row is None:
+            return None
+        changes = {name: value for name in names if (value := getattr(fact, name)) is not UNSET}
+        changed: Row = structs.replace(row, updated_at=event.recorded_at, version=row.version + 1, **changes)
+        return changed
 
 
 def _archives(kind: type[Fact], table: str, id_field: str, *, archived: bool) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
 from wsq.errors import WorkspaceError
+from wsq.store import bulk
 from wsq.store.engine import Parameters
 from wsq.store.faults import explained
 
@@ -32,13 +35,23 @@ class DuckCursor:
             Conflict: a unique constraint stands against it.
             WorkspaceError: the database cannot do it, or the block that the cursor belongs to has ended.
         """
-        connection = self._connection
-        if connection is None:
-            raise WorkspaceError(f"A question was asked of {self._place} after its read or write had ended.")
-        try:
+        with self._asked() as connection:
             connection.execute(sql, list(parameters) if parameters else None)
             rows = connection.fetchall()
             return in_utc(rows, [str(column[1]) for column in connection.description or ()])
+
+    def load(self, table: str, kinds: dict[str, str], columns: Sequence[list[Any]]) -> None:
+        """Insert many rows, given as columns; raises as `query` does."""
+        with self._asked() as connection:
+            bulk.load(connection, table, kinds, columns)
+
+    @contextmanager
+    def _asked(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The connection; what goes wrong is remembered and told in a sentence."""
+        if self._connection is None:
+            raise WorkspaceError(f"A question was asked of {self._place} after its read or write had ended.")
+        try:
+            yield self._connection
         except BaseException as error:
             self._failure = error
             told = explained(error, self._place)

@@ -18,7 +18,15 @@ class Cursor(Protocol):
         ...
 
 
-class WritingCursor(Cursor, Protocol):
+class LoadingCursor(Cursor, Protocol):
+    """A cursor through which many rows can be brought in at once."""
+
+    def load(self, table: str, kinds: dict[str, str], columns: Sequence[list[Any]]) -> None:
+        """Insert many rows at once, given as columns; `kinds` are their names and SQL types."""
+        ...
+
+
+class WritingCursor(LoadingCursor, Protocol):
     """A cursor inside a transaction."""
 
     @property

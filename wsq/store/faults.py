@@ -11,11 +11,14 @@ from wsq.errors import (
     Conflict,
     NewerWorkspace,
     NotAWorkspace,
+    UnreadableLog,
     WorkspaceBusy,
     WorkspaceError,
     WorkspaceUnwritable,
 )
+from wsq.projections import TABLES
 
+_TOO_LARGE = "File too large"
 _FULL = ("No space left on device", "Disk quota exceeded")
 _FORBIDDEN = ("Read-only file system", "Permission denied", "Operation not permitted")
 _DAMAGED = (
@@ -28,6 +31,8 @@ _DAMAGED = (
     "Is a directory",
 )
 _TAKEN = ("unique constraint", "primary key")
+_TAKEN_SEQ = re.compile(r'Duplicate key "store_id: (?P<store>[^,"]+), seq: (?P<seq>\d+)"')
+_NO_TABLE = re.compile(r"Table with name (?P<table>\w+) does not exist")
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
@@ -50,6 +55,14 @@ def full(place: str) -> WorkspaceUnwritable:
     )
 
 
+def too_large(place: str) -> WorkspaceUnwritable:
+    """The file has grown to what this process may write."""
+    return WorkspaceUnwritable(
+        f"{place} cannot be written to: the file would become larger than is allowed here (see `ulimit -f`); "
+        "what was saved before is safe."
+    )
+
+
 def forbidden(place: str, reason: str) -> WorkspaceUnwritable:
     """It may not be written to, for a reason that the system gave."""
     return WorkspaceUnwritable(
@@ -66,6 +79,8 @@ def _of_the_system(error: OSError, place: str) -> BaseException:
     reason = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return full(place)
+    if error.errno == errno.EFBIG:
+        return too_large(place)
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return forbidden(place, reason)
     return WorkspaceUnwritable(f"{place} cannot be used: {reason.lower()}{_where(error)}.")
@@ -79,6 +94,8 @@ def _of_duckdb(error: Exception, place: str) -> BaseException:
     text = str(error)
     if any(sign in text for sign in _FULL):
         return full(place)
+    if _TOO_LARGE in text:
+        return too_large(place)
     for sign in _FORBIDDEN:
         if sign in text:
             return forbidden(place, sign)
@@ -89,6 +106,13 @@ def _of_duckdb(error: Exception, place: str) -> BaseException:
             f"{place} is open in this very process outside of wsq, through DuckDB itself or since before a fork: "
             "close it there."
         )
+    if (taken := _TAKEN_SEQ.search(text)) is not None:
+        return UnreadableLog(
+            f"The log of store {taken['store']!r} has an event {taken['seq']} already, which its head does not count: "
+            "somebody has written it by hand. Nothing was written now; `wsq verify` shows where they differ."
+        )
+    if (lacking := _NO_TABLE.search(text)) is not None:
+        return _incomplete(lacking["table"], place)
     if any(sign in text.lower() for sign in _TAKEN):
         return Conflict(f"Something like this is there already: {_first_line(text)}.")
     if "read-only mode" in text:
@@ -104,6 +128,12 @@ def _of_duckdb(error: Exception, place: str) -> BaseException:
 
 def _lost(text: str) -> bool:
     return "has been invalidated" in text
+
+
+def _incomplete(table: str, place: str) -> WorkspaceError:
+    if table in TABLES:
+        return WorkspaceError(f"{place} lacks the table {table!r}: `wsq rebuild` makes it anew from the log.")
+    return damaged(place, f"it lacks the table {table!r}, which nothing else can stand in for")
 
 
 def _held(text: str, place: str) -> WorkspaceBusy:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,8 +11,11 @@ from typing import Any
 import msgspec
 
 from wsq.errors import UnreadableLog
-from wsq.events import Recorded, decode, known_names
-from wsq.projections import TABLES, Row, keys, reduce
+from wsq.events import Fact, Recorded, known_names
+from wsq.events.codec import reader
+from wsq.events.recurring import ConversationPruned
+from wsq.projections import TABLES, Row
+from wsq.projections.reducers import pruned_steps, rules_of
 from wsq.store.engine import Cursor
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,6 +24,10 @@ World = dict[str, dict[tuple[Any, ...], Row]]
 
 _READ = """SELECT store_id, seq, event_id, name, version, args, actor, cause,
     CAST(epoch_us(recorded_at) AS BIGINT) FROM events"""
+
+_READ_FACTS = """SELECT store_id, seq, '', name, version, args, '', NULL,
+    CAST(epoch_us(recorded_at) AS BIGINT) FROM events ORDER BY store_id, seq"""
+"""All that reducers look at: who wrote an event and why is nothing to them, and fetching it takes a third."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,35 +55,43 @@ def read_log(cursor: Cursor, where: str = "", parameters: tuple[Any, ...] = ()) 
     return _decoded(cursor.query(f"{_READ} {where} ORDER BY store_id, seq", parameters))
 
 
+def read_facts(cursor: Cursor) -> Iterator[Recorded]:
+    """The whole log as reducers need it: without ids, actors and causes."""
+    return _decoded(cursor.query(_READ_FACTS))
+
+
 def _decoded(found: list[tuple[Any, ...]]) -> Iterator[Recorded]:
+    readers: dict[tuple[str, int], Callable[[str], Fact]] = {}
     for store_id, seq, event_id, name, version, args, actor, cause, recorded_at in found:
         try:
-            fact = decode(name, version, args)
-        except UnreadableLog as error:
-            raise UnreadableLog(f"Store {store_id!r}, event {seq}: {error}") from error
-        yield Recorded(
-            store_id=store_id,
-            seq=seq,
-            event_id=event_id,
-            actor=actor,
-            cause=cause,
-            recorded_at=EPOCH + timedelta(microseconds=recorded_at),
-            fact=fact,
-        )
+            read = readers.get((name, version)) or readers.setdefault((name, version), reader(name, version))
+            fact = read(args)
+        except (UnreadableLog, msgspec.MsgspecError) as error:
+            reason = error if isinstance(error, UnreadableLog) else f"{name!r} cannot be read: {error}."
+            raise UnreadableLog(f"Store {store_id!r}, event {seq}: {reason}") from error
+        at = EPOCH + timedelta(microseconds=recorded_at)
+        yield Recorded(store_id, seq, event_id, actor, cause, at, fact)
 
 
-def fold(events: Iterator[Recorded]) -> World:
+def fold(events: Iterable[Recorded]) -> World:
     """The rows that `events` make, from nothing. Events of one store must come in their order."""
     world: World = {name: {} for name in TABLES}
     with _without_collector():
         for event in events:
-            for table, key in keys(event):
+            fact = event.fact
+            for table, locate, reducer in rules_of(type(fact)):
+                key = locate(fact, event)
+                if key[0] is None:
+                    continue
                 rows = world[table]
-                row = reduce(table, rows.get(key), event)
-                if row is None:
-                    rows.pop(key, None)
-                else:
+                row = reducer(rows.get(key), fact, event)
+                if row is not None:
                     rows[key] = row
+                elif key in rows:
+                    del rows[key]
+            if type(fact) is ConversationPruned:
+                for table, key in pruned_steps(fact):
+                    world[table].pop(key, None)
     return world
 
 

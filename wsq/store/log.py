@@ -15,7 +15,7 @@ from wsq.errors import WorkspaceError
 from wsq.ids import Ids
 from wsq.projections import TABLES
 from wsq.store.engine import Cursor, Engine
-from wsq.store.folding import Difference, World, compare, fold, gaps, read_log
+from wsq.store.folding import Difference, World, compare, fold, gaps, read_facts, read_log
 from wsq.store.transaction import Memory, Transaction, to_row
 
 if TYPE_CHECKING:
@@ -168,12 +168,12 @@ class Log:
 
         Nobody else can write meanwhile.
         """
-        return self.decide(lambda tx: tx.rebuild(lambda cursor: fold(read_log(cursor))))
+        return self.decide(lambda tx: tx.rebuild(lambda cursor: fold(read_facts(cursor))))
 
     def verify(self) -> list[Difference]:
         """Where the projections are not what the log says; empty when all is well."""
         with self.engine.study() as cursor:
-            expected = fold(read_log(cursor))
+            expected = fold(read_facts(cursor))
             return gaps(cursor) + compare(expected, stored_world(cursor))
 
     def world_at(self, store_id: str, until: int | datetime) -> tuple[World, int]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
+from wsq.store import bulk
 from wsq.store.engine import Cursor, Engine, Parameters
 from wsq.store.folding import World
 from wsq.store.schema import WorkspaceSchema
@@ -31,12 +32,16 @@ class PastCursor:
         found = self._connection.execute(sql, list(parameters)).fetchall()
         return [tuple(_utc(value) for value in row) for row in found]
 
+    def load(self, table: str, kinds: dict[str, str], columns: Sequence[list[Any]]) -> None:
+        """Insert many rows, given as columns."""
+        bulk.load(self._connection, table, kinds, columns)
+
 
 class PastEngine:
     """Reads alone, from a world that no longer changes."""
 
     def __init__(self, world: World, living: Engine | None = None) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._living = living
         self._connection = duckdb.connect(":memory:", config={"threads": 1})
         self._connection.execute("SET TimeZone = 'UTC'")

@@ -13,13 +13,14 @@ from wsq.errors import Conflict
 from wsq.events import Fact, Recorded, encode
 from wsq.ids import Ids
 from wsq.projections import TABLES, Row, Table, keys, reduce
-from wsq.store.engine import Cursor, Parameters
+from wsq.store.engine import Cursor, LoadingCursor, Parameters
 from wsq.store.folding import World
 from wsq.store.schema import create_statement, sql_types
 
 Key = tuple[Any, ...]
 
-ROWS_AT_ONCE = 20_000
+MANY = 5_000
+"""Rows from which on it is worth loading them in bulk."""
 
 LOG_TYPES = {
     "store_id": "VARCHAR",
@@ -82,7 +83,7 @@ class Transaction:
     everything recorded so far is written.
     """
 
-    def __init__(self, cursor: Cursor, ids: Ids, timezone: str, memory: Memory) -> None:
+    def __init__(self, cursor: LoadingCursor, ids: Ids, timezone: str, memory: Memory) -> None:
         self.now: datetime
         self.actor: str
         self.cause: str | None = None
@@ -327,14 +328,16 @@ class Transaction:
         )
 
 
-def write_world(cursor: Cursor, world: World) -> None:
+def write_world(cursor: LoadingCursor, world: World) -> None:
     """Put `world` in the place of whatever stands in the projections."""
     for name, table in TABLES.items():
         cursor.query(f"DROP TABLE {name}")
         cursor.query(create_statement(table))
         rows = list(world[name].values())
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            insert(cursor, name, _types(name), [_values(r, table.columns) for r in rows[start : start + ROWS_AT_ONCE]])
+        if len(rows) >= MANY:
+            cursor.load(name, _types(name), [[getattr(row, column) for row in rows] for column in table.columns])
+        elif rows:
+            insert(cursor, name, _types(name), [_values(row, table.columns) for row in rows])
 
 
 def insert(

@@ -1,0 +1,85 @@
+"""What the tests of the domain say again and again, in one place."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import wsq
+from wsq.agent.providers import Request, Turn
+
+ENDINGS = ("task_execution.complete", "task_execution.fail", "task_execution.cancel", "task_execution.skip")
+
+UNUSUAL_TEXTS = [
+    "plain",
+    "\"double\" 'single' `back` \\backslash\\",
+    "{braces} {0} {{prompt}} %s $1 ${HOME} <b>&amp;</b> --; DROP TABLE tasks",
+    "first line\nsecond\r\nthird\ttab",
+    "🎉 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 👩‍👩‍👧 \U0010fffd",
+    "שלום עולם \u202eright to left\u202c مرحبا",
+    "e\u0301 and é are kept apart",
+    "x" * 10_240,
+]
+"""Texts that come back as they went in, for fields that take 20,000 characters."""
+
+
+def names(store: wsq.Store, after: int = 0) -> list[str]:
+    """The stored names of the store's events after a seq."""
+    return [event.fact.stored_name for event in store.events(after)]
+
+
+def head(store: wsq.Store) -> int:
+    """How many events the store has."""
+    try:
+        return len(store.events())
+    except wsq.NotFound:
+        return 0
+
+
+@contextmanager
+def nothing_written(store: wsq.Store) -> Iterator[None]:
+    """What happens inside leaves the store's log as it is."""
+    before = head(store)
+    yield
+    assert head(store) == before
+
+
+@contextmanager
+def refused(store: wsq.Store, kind: type[Exception], match: str | None = None) -> Iterator[None]:
+    """What happens inside raises `kind` and writes nothing."""
+    with nothing_written(store), pytest.raises(kind, match=match) as caught:
+        yield
+    assert isinstance(caught.value, wsq.WsqError)
+    assert str(caught.value).endswith(".")
+    assert "\n" not in str(caught.value)
+
+
+def endings(store: wsq.Store) -> Counter[str]:
+    """How many terminal events each execution has."""
+    return Counter(
+        event.fact.execution_id  # type: ignore[attr-defined]
+        for event in store.events()
+        if event.fact.stored_name in ENDINGS
+    )
+
+
+def until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+    """What `condition` comes to when it is true, waiting for it in real time."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "It never came to be."
+        time.sleep(0.01)
+    return found
+
+
+async def for_ever(request: Request) -> Turn:
+    """A line of a script that is never through."""
+    import asyncio
+
+    await asyncio.sleep(3600)
+    raise AssertionError
