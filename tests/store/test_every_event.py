@@ -1,0 +1,104 @@
+"""A history made on purpose, in which every kind of event happens; what stands is what it folds into."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import wsq
+from wsq.agent.providers import ProviderError, Request, ScriptedProvider, Turn, call, finish, say
+from wsq.clock import ManualClock
+from wsq.commands.executions import LEASE
+from wsq.events import FACTS
+from wsq.store.log import stored_world
+
+
+async def slowly(_request: Request) -> Turn:
+    """An answer that nobody waits for."""
+    await asyncio.sleep(30)
+    return say("too late")
+
+
+def by_prompt(request: Request) -> Turn | object:
+    """What the prompt names: an agent that works, fails, takes its time."""
+    prompt = request.messages[0]["content"][-1]["text"]
+    if prompt == "wait":
+        return slowly(request)
+    if prompt == "fail":
+        raise ProviderError("out of order", retryable=True)
+    return call(("create_task", {"title": "Made"})) if request.turn == 0 else finish()
+
+
+def test_every_kind_of_event_is_what_the_tables_say(
+    open_workspace: Callable[..., wsq.Workspace], clock: ManualClock
+) -> None:
+    # Given a workspace in which everything happens
+    provider = ScriptedProvider([by_prompt], name="a-model")  # type: ignore[list-item]
+    provider.kind = "a-service"
+    ws = open_workspace(provider=provider)
+    ws.mark_as_demo()
+    ws.create_store("acme", name="Acme")
+    ws.update_store("acme", budget_per_day=2.5)
+    acme = ws.store("acme")
+    boards(acme)
+    executions(ws, acme, clock)
+    open_workspace(provider=provider).archive_store("acme")
+
+    # Then no kind of event is missing, and the tables are what the log says, also once rebuilt
+    assert {name for name, _ in FACTS} == set(ws.sql("select distinct name from events")["name"])
+    assert ws.verify() == []
+    before = ws._log.ask(stored_world)
+    ws.rebuild()
+    assert ws._log.ask(stored_world) == before
+
+
+def boards(acme: wsq.Store) -> None:
+    """Everything that people do to projects, contacts, documents and tasks."""
+    project = acme.create_project("Launch")
+    acme.update_project(project.id, description="Ship it")
+    acme.archive_project(project.id)
+    acme.unarchive_project(project.id)
+    contact = acme.create_contact("Ada", email="ada@example.com")
+    acme.update_contact(contact.id, notes="Likes short mails")
+    acme.add_contact_to_project(contact.id, project.id)
+    acme.remove_contact_from_project(contact.id, project.id)
+    acme.delete_contact(contact.id)
+    document = acme.create_document("Brief", "…")
+    acme.update_document(document.id, content="More")
+    acme.archive_document(document.id)
+    acme.unarchive_document(document.id)
+    acme.add_document_to_project(document.id, project.id)
+    acme.remove_document_from_project(document.id, project.id)
+    task = acme.create_task("Write copy")
+    acme.update_task(task.id, assignees=("Ada",))
+    acme.move_task(task.id, status="doing")
+    acme.archive_task(task.id)
+    acme.unarchive_task(task.id)
+
+
+def executions(ws: wsq.Workspace, acme: wsq.Store, clock: ManualClock) -> None:
+    """Every way in which an execution begins, goes on and ends."""
+    works = acme.create_recurring_task("Works", "work", every="1 hour")
+    acme.update_recurring_task(works.id, description="Every hour")
+    acme.disable_recurring_task(works.id)
+    acme.enable_recurring_task(works.id)
+    assert acme.run_now(works.id).status == "completed"
+    clock.advance(timedelta(hours=5, minutes=30))
+    assert ws.process().skipped == 1
+    fails = acme.create_recurring_task("Fails", "fail", every="1 day")
+    assert acme.run_now(fails.id).attempts == 3
+    waits = acme.create_recurring_task("Waits", "wait", every="1 day")
+    acme.cancel_execution(acme.start_now(waits.id).id)
+    acme.start_now(waits.id)
+    ws._stop_executor()
+    clock.advance(LEASE)
+    resumed = ws.begin_pass()
+    assert callable(resumed)
+    running = next(e for e in acme.executions(waits.id) if e.status == "running")
+    while acme.execution(running.id).takeovers == 0:
+        pass
+    acme.cancel_execution(running.id)
+    assert resumed().resumed == 1
+    acme.delete_recurring_task(fails.id)
+    assert ws.prune(keep=0, days=-1) > 0
