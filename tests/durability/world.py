@@ -14,12 +14,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from wsq.store.embedded import EmbeddedEngine
-
 import wsq
 from wsq import api
 from wsq.agent.providers import ScriptedProvider, call, finish
 from wsq.clock import ManualClock
+from wsq.store.embedded import EmbeddedEngine
 from wsq.store.engine import WritingCursor
 
 PHASES = ("before", "in", "after")

@@ -49,6 +49,18 @@ def test_the_first_state_holds_the_whole_board(workspace, store):
     forget(workspace)
 
 
+def test_a_page_begins_without_a_read_and_asks_for_the_board_itself(workspace, store):
+    store.create_task("first")
+    page = Board(store, page=True)
+
+    first = json.loads(page.first)
+
+    assert (first["type"], first["rev"], first["cards"]) == ("opening", 0, [])
+    assert first["header"]["stores"] == []
+    page.close()
+    forget(workspace)
+
+
 def test_messages_are_carried_out_in_the_order_in_which_they_came(board, store):
     for number in range(10):
         board._handle_msg(json.dumps(

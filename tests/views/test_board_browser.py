@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -30,9 +31,11 @@ HOSTILE = "<img src=x onerror=\"document.title='broken'\"><script>document.title
 
 
 @pytest.fixture(scope="module")
-def browser(chromium):
+def visitor(chromium, tmp_path_factory):
+    """Somebody whose browser has met the pages before, which makes them quick to open."""
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
+        opened = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"),
             executable_path=chromium,
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
@@ -69,12 +72,14 @@ def acme(team, request):
 
 
 @pytest.fixture
-def open_board(browser, served, acme):
+def open_board(visitor, served, acme):
     """Opens the store's board in a window; nothing may leave the host, and nothing be complained of."""
     pages, complaints, strayed = [], [], []
 
-    def opened(width=1440, height=900, path="board", **options):
-        page = browser.new_page(viewport={"width": width, "height": height}, **options)
+    def opened(width=1440, height=900, path="board", scheme="light"):
+        page = visitor.new_page()
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(8_000)
         page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -85,6 +90,7 @@ def open_board(browser, served, acme):
 
     yield opened
     for page in pages:
+        page.evaluate("localStorage.clear()")
         page.close()
     assert complaints == []
     assert strayed == []
@@ -196,6 +202,20 @@ def test_run_now_is_busy_in_every_window_until_the_execution_has_ended(open_boar
     assert len(acme.executions(task.id)) == 1
 
 
+def test_who_asks_for_a_run_that_is_under_way_hears_that_it_is(open_board, acme):
+    task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="unhurried")
+    here, there = open_board(), open_board()
+    card(here, "Triage").get_by_role("button", name="Run now").click()
+    run = card(there, "Triage").get_by_role("button", name="Run now")
+    expect(run).to_be_disabled()
+
+    run.evaluate("button => { button.disabled = false; button.click(); }")  # as if it had not heard yet
+
+    expect(there.get_by_role("alert")).to_contain_text("is running already")
+    expect(run).to_be_enabled()
+    assert len(acme.executions(task.id)) == 1
+
+
 def test_a_running_execution_can_be_cancelled_from_its_details(open_board, acme):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="unhurried")
     page = open_board()
@@ -211,6 +231,48 @@ def test_a_running_execution_can_be_cancelled_from_its_details(open_board, acme)
 def test_the_servers_notice_stands_on_every_page(open_board):
     for path in ("board", "statistics", "admin"):
         expect(open_board(path=path).get_by_text("A notice for all")).to_be_visible()
+
+
+def test_a_scheduler_that_does_not_come_by_any_more_is_missed_on_the_page(open_board, team, acme):
+    page = open_board()
+    missed = page.get_by_text("The scheduler was last seen")
+
+    team.process(now=team.clock.now() - timedelta(days=1))
+    acme.create_task("so that the page looks")
+    expect(missed).to_be_visible()
+    team.process()
+    acme.create_task("so that the page looks again")
+
+    expect(missed).to_have_count(0)
+
+
+def test_a_change_touches_the_changed_card_alone(open_board, acme):
+    moved, *_ = [acme.create_task(f"task {number}") for number in range(30)]
+    acme.create_task("there", status="done")
+    page = open_board()
+    expect(card(page, "there")).to_be_visible()
+    page.locator("main").evaluate("""board => {
+        window.touched = [];
+        const note = (node) => node.matches?.(".card") && window.touched.push(node.getAttribute("aria-label"));
+        new MutationObserver((all) => all.forEach((one) => [...one.addedNodes, ...one.removedNodes].forEach(note)))
+            .observe(board, { childList: true, subtree: true });
+    }""")
+
+    acme.move_task(moved.id, status="done", position=0)
+
+    expect(lane(page, "Done").get_by_role("article").first).to_have_accessible_name("task 0")
+    assert page.evaluate("window.touched") == ["task 0", "task 0"]
+
+
+def test_a_renamed_project_is_renamed_on_its_cards(open_board, acme):
+    launch = acme.create_project("Launch")
+    acme.create_task("Write copy", project_id=launch.id)
+    page = open_board()
+    expect(card(page, "Write copy")).to_contain_text("Launch")
+
+    acme.update_project(launch.id, name="Opening night")
+
+    expect(card(page, "Write copy")).to_contain_text("Opening night")
 
 
 def test_what_another_process_writes_shows_within_a_second_and_a_half(open_board, acme):
@@ -319,20 +381,21 @@ def test_what_people_and_models_write_is_text_and_nothing_else(open_board, acme)
 
 
 @pytest.mark.parametrize("path", ["board", "statistics", "admin"])
-@pytest.mark.parametrize("width", [390, 768, 3840])
-def test_no_page_scrolls_sideways(open_board, acme, path, width):
+def test_no_page_scrolls_sideways_at_any_width(open_board, acme, path):
     task = acme.create_recurring_task("Triage " + "x" * 150, "Create a task called 'Check'", every="4 hours")
     acme.run_now(task.id)
     acme.create_task("w" * 180)
-    page = open_board(width=width, path=path)
-    expect(page.locator("main")).to_be_visible()
+    page = open_board(path=path)
+    expect(page.get_by_text("Triage xxx").first).to_be_visible()
 
-    assert page.evaluate("document.scrollingElement.scrollWidth") <= width
-    assert page.locator(".wsq").evaluate("element => element.scrollWidth") <= width
+    for width in (390, 768, 1440, 3840):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+        assert page.locator(".wsq").evaluate("element => element.scrollWidth") <= width
 
 
 def test_dark_is_the_systems_choice_until_another_is_made(open_board, acme):
-    page = open_board(color_scheme="dark")
+    page = open_board(scheme="dark")
     ground = "getComputedStyle(document.documentElement).backgroundColor"
     expect(page.get_by_role("button", name="Light theme")).to_be_visible()
     dark = page.evaluate(ground)

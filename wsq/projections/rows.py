@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
-from wsq.projections.display import as_card
+from wsq.projections.display import as_card, as_lines, in_brief, is_nothing
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A value with named fields; two are equal when all their fields are."""
+    """A value with named fields; two are equal when all their fields are.
+
+    In a notebook it shows what tells something: neither empty fields, nor those that hold what they hold
+    when nothing is said, nor what serves the machinery alone; among others, as in a list, one line of it.
+    """
+
+    _brief: ClassVar[tuple[str, ...]] = ("id",)
+    _machinery: ClassVar[frozenset[str]] = frozenset()
 
     def _repr_html_(self) -> str:
-        return as_card(type(self).__name__, self.as_dict())
+        return as_card(type(self).__name__, self._telling())
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001 - IPython's protocol
+        kind = type(self).__name__
+        among_others = len(printer.stack) > 1
+        brief = {name: getattr(self, name) for name in self._brief}
+        printer.text(in_brief(kind, brief) if among_others else as_lines(kind, self._telling()))
+
+    def _telling(self) -> dict[str, Any]:
+        return {
+            field.name: value
+            for field in msgspec.structs.fields(self)
+            if field.name not in self._machinery
+            and not is_nothing(value := getattr(self, field.name))
+            and value != field.default
+        }
 
     def as_dict(self) -> dict[str, Any]:
         """The fields by name, in the order in which they are documented."""
@@ -32,6 +54,8 @@ class WorkspaceRow(Row, frozen=True, kw_only=True):
 class StoreRow(Row, frozen=True, kw_only=True):
     """A store: one team's board."""
 
+    _brief: ClassVar[tuple[str, ...]] = ("id", "name")
+
     id: str
     name: str
     timezone: str
@@ -46,6 +70,8 @@ class StoreRow(Row, frozen=True, kw_only=True):
 class Project(Row, frozen=True, kw_only=True):
     """A project: what tasks, documents and contacts belong together for."""
 
+    _brief: ClassVar[tuple[str, ...]] = ("name",)
+
     id: str
     store_id: str
     name: str
@@ -58,6 +84,9 @@ class Project(Row, frozen=True, kw_only=True):
 
 class Contact(Row, frozen=True, kw_only=True):
     """A person. `email` as it was given; `email_folded` is what must be unique in a store."""
+
+    _brief: ClassVar[tuple[str, ...]] = ("name", "email")
+    _machinery: ClassVar[frozenset[str]] = frozenset(("email_folded",))
 
     id: str
     store_id: str
@@ -73,6 +102,8 @@ class Contact(Row, frozen=True, kw_only=True):
 
 class Document(Row, frozen=True, kw_only=True):
     """A text with a title, in any number of projects."""
+
+    _brief: ClassVar[tuple[str, ...]] = ("title",)
 
     id: str
     store_id: str
@@ -92,6 +123,9 @@ class Task(Row, frozen=True, kw_only=True):
     `position` is the 0-based place among the tasks of the store's lane that are not archived, -1 for
     an archived one.
     """
+
+    _brief: ClassVar[tuple[str, ...]] = ("title", "status")
+    _machinery: ClassVar[frozenset[str]] = frozenset(("rank",))
 
     id: str
     store_id: str
@@ -117,6 +151,9 @@ class RecurringTask(Row, frozen=True, kw_only=True):
     oldest slot that is not settled yet, None while disabled. `version` counts what people changed. `seq`
     is the event with which it began: of two that were made at one instant it tells the newer.
     """
+
+    _brief: ClassVar[tuple[str, ...]] = ("name", "next_execution_at")
+    _machinery: ClassVar[frozenset[str]] = frozenset(("seq",))
 
     id: str
     store_id: str
@@ -156,6 +193,11 @@ class Execution(Row, frozen=True, kw_only=True):
     is in US dollars and None when the model has no known price. `seq` is the event with which it began:
     of two that started at one instant it tells the newer.
     """
+
+    _brief: ClassVar[tuple[str, ...]] = ("status", "trigger", "reason", "verdict", "started_at")
+    _machinery: ClassVar[frozenset[str]] = frozenset(
+        ("epoch", "steps", "idle", "system", "tools", "first_message", "limits", "seq")
+    )
 
     id: str
     store_id: str
@@ -204,6 +246,8 @@ class Step(Row, frozen=True, kw_only=True):
     `kind` is ``answer``, ``call`` or ``retry``; `body` names what was said or returned.
     """
 
+    _brief: ClassVar[tuple[str, ...]] = ("kind", "tool")
+
     execution_id: str
     step: int
     store_id: str
@@ -224,6 +268,8 @@ class Step(Row, frozen=True, kw_only=True):
 class Claim(Row, frozen=True, kw_only=True):
     """A settlement's claim to its newest slot; there can be one."""
 
+    _brief: ClassVar[tuple[str, ...]] = ("task_id", "scheduled_time")
+
     task_id: str
     scheduled_time: datetime
     store_id: str
@@ -232,6 +278,8 @@ class Claim(Row, frozen=True, kw_only=True):
 
 class Running(Row, frozen=True, kw_only=True):
     """That a recurring task is being carried out; there can be one execution of it at a time."""
+
+    _brief: ClassVar[tuple[str, ...]] = ("recurring_task_id", "execution_id")
 
     recurring_task_id: str
     execution_id: str

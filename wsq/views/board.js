@@ -29,11 +29,13 @@ class BoardPage extends Frame {
     this.opened();
   }
 
-  // What came with the page may be nothing yet, or old by now.
+  // What came with the page may be old by now; on a served page it is nothing yet.
   async opened() {
-    this.root.classList.toggle("loading", this.first.type === "opening");
-    for (let asked = 0; this.alive && !(await this.attempt("hello", { rev: this.rev })).ok; asked += 1) {
-      await new Promise((go) => setTimeout(go, Math.min(30000, 2000 * 2 ** asked)));
+    const empty = this.first.type === "opening";
+    const ask = () => (empty ? this.attempt("hello", { rev: this.rev }) : this.ask("hello", { rev: this.rev }));
+    this.root.classList.toggle("loading", empty);
+    for (let asked = 1; !(await ask()).ok && empty && this.alive; asked += 1) {
+      await new Promise((go) => setTimeout(go, Math.min(30000, 1000 * 2 ** asked)));
     }
     this.root.classList.remove("loading");
   }
@@ -244,7 +246,7 @@ class BoardPage extends Frame {
 
   drawRecurring(card) {
     const busy = Boolean(card.running) || this.pending.has(card.id);
-    const run = h("button", { type: "button", class: "button primary", "data-part": "run", disabled: busy, "aria-busy": busy ? "true" : null, onclick: () => this.runNow(card) },
+    const run = h("button", { type: "button", class: `button ${card.enabled ? "run-now" : ""}`, "data-part": "run", disabled: busy, "aria-busy": busy ? "true" : null, onclick: () => this.runNow(card) },
       busy ? h("span", { class: "spinner", "aria-hidden": "true" }) : icon("play"), "Run now");
     const last = card.runs.find((each) => each.status !== "running");
     const element = this.frameCard(card,

@@ -151,6 +151,7 @@ class Frame {
   }
 
   showHeader(header) {
+    if (JSON.stringify(header) === JSON.stringify(this.header)) return; // drawn anew, an open list would close
     this.header = header;
     this.drawBar();
     this.drawBanners();

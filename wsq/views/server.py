@@ -145,7 +145,7 @@ def _build(workspace: Workspace, port: int, address: str, origins: Sequence[str]
 def _stop_on_signals(loop: IOLoop) -> dict[int, Any]:
     def stop(number: int, _frame: object) -> None:
         log.info("Stopping on signal %s", number, extra={"action": "server.stop"})
-        loop.add_callback_from_signal(loop.stop)
+        loop.asyncio_loop.call_soon_threadsafe(loop.stop)
 
     return {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
 

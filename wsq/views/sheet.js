@@ -11,7 +11,9 @@ class SheetPage extends Frame {
   }
 
   told(message) {
-    if (message.type === "sections") this.draw(message.sections);
+    if (message.type !== "sections") return;
+    this.showHeader(message.header);
+    this.draw(message.sections);
   }
 
   draw(sections) {

@@ -58,11 +58,14 @@ class Sheet(LivePage):
 
     def _send_sections(self) -> None:
         self._wanted.clear()
+        header = self._subscription.opening()["header"]
         try:
-            self.send({"type": "sections", "sections": self._sections(self._workspace, self._store_id)})
+            header = self._subscription.snapshot()["header"]
+            sections = self._sections(self._workspace, self._store_id)
         except WsqError as trouble:
             log.warning("A page could not be made: %s", trouble, extra={"action": "page.sections"})
-            self.send({"type": "sections", "sections": [{"title": "Nothing can be shown", "note": str(trouble)}]})
+            sections = [{"title": "Nothing can be shown", "note": str(trouble)}]
+        self.send({"type": "sections", "sections": sections, "header": header})
 
     def _heard(self, message: Card) -> None:
         if message["type"] == "changed":

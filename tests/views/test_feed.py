@@ -1,0 +1,111 @@
+import pytest
+
+from wsq.views.feed import Feed
+
+
+@pytest.fixture
+def feed(store):
+    made = Feed(store)
+    made.refresh()
+    return made
+
+
+def what_shows(feed):
+    shown = feed.snapshot()
+    cards = {card["id"]: {**card, "rev": None} for card in shown["cards"]}
+    return cards, shown["projects"]
+
+
+def read_anew(store):
+    fresh = Feed(store)
+    fresh.refresh()
+    return what_shows(fresh)
+
+
+def a_day_at_work(store):
+    """A store's commands one after the other, each of which the board must follow."""
+    launch = store.create_project("Launch")
+    yield
+    copy = store.create_task("Write copy", project_id=launch.id, assignees=["Ada"])
+    store.create_task("Check links")
+    yield
+    triage = store.create_recurring_task("Triage", "Create a task called 'Check mail'", every="4 hours")
+    other = store.create_recurring_task("Other", "List the tasks", every="1 day")
+    yield
+    for _ in range(7):
+        store.run_now(triage.id)
+        yield
+    store.move_task(copy.id, status="done", position=0)
+    store.update_project(launch.id, name="Launch in May")
+    yield
+    store.archive_task(copy.id)
+    yield
+    store.update_task(copy.id, title="Write good copy")
+    store.unarchive_task(copy.id)
+    yield
+    store.disable_recurring_task(triage.id, reason="Too noisy")
+    store.archive_project(launch.id)
+    yield
+    store.unarchive_project(launch.id)
+    store.enable_recurring_task(triage.id)
+    store.update_recurring_task(triage.id, every="2 hours", name="Sorting")
+    yield
+    store.delete_recurring_task(other.id)
+    store.create_document("Brief", "Ship it")
+    yield
+
+
+def test_a_board_that_follows_the_log_shows_what_one_that_is_read_anew_shows(store, feed):
+    for _ in a_day_at_work(store):
+        feed.refresh()
+
+        assert what_shows(feed) == read_anew(store)
+
+
+def test_a_change_is_followed_with_one_question_however_large_the_board(store, monkeypatch):
+    tasks = [store.create_task(f"task {number}") for number in range(30)]
+    feed = Feed(store)
+    feed.refresh()
+    asked = []
+    ask = type(store)._ask
+    monkeypatch.setattr(type(store), "_ask", lambda store, question: asked.append(question) or ask(store, question))
+    store.move_task(tasks[3].id, status="doing")
+    asked.clear()
+
+    patch = feed.refresh()
+
+    assert [card["id"] for card in patch["cards"]] == [tasks[3].id]
+    assert len(asked) == 1
+
+
+def test_what_does_not_stand_on_the_board_makes_no_patch(store, feed):
+    store.create_task("first")
+    assert feed.refresh() is not None
+
+    store.create_document("Brief", "Ship it")
+    store.create_contact("Ada")
+
+    assert feed.refresh() is None
+
+
+def test_a_board_that_was_read_while_somebody_wrote_is_read_again(store, feed):
+    store.create_task("first")
+
+    class Hurried:
+        """Somebody writes between two of its questions, once."""
+
+        id = store.id
+        late = iter([lambda: store.create_task("second")])
+
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        def projects(self):
+            next(self.late, lambda: None)()
+            return store.projects()
+
+    followed = Feed(Hurried())
+    followed.refresh()
+    followed.refresh()
+
+    assert what_shows(followed) == read_anew(store)
