@@ -18,7 +18,7 @@ from msgspec import UNSET
 from wsq import settings as configuration
 from wsq.clock import Clock, ShiftedClock, SystemClock, aware
 from wsq.commands import boards, executions, recurring, stores, tasks
-from wsq.errors import MissingCredentials, SettingError
+from wsq.errors import MissingCredentials, SettingError, WorkspaceError
 from wsq.ids import Ids, random_id
 from wsq.projections import (
     Contact,
@@ -219,6 +219,7 @@ class Workspace:
         started_at = clock.now()
         wanted = tuple(stores) if stores is not None else self.settings.stores
         work = self._log.ask(lambda cursor: passes.look(cursor, started_at, wanted))
+        self._refuse_without_credentials(work.about)
         report = ProcessReport(
             started_at=started_at,
             finished_at=clock.now(),
@@ -298,12 +299,18 @@ class Workspace:
                 "ANTHROPIC_API_KEY or ANTHROPIC_BASE_URL is set, but this version of wsq has the offline "
                 "provider alone; unset both to use it."
             )
-        if row.model_provider is not None:
+        self._refuse_without_credentials(row)
+        return OfflineProvider()
+
+    def _refuse_without_credentials(self, about: WorkspaceRow) -> None:
+        """A workspace in which a model was used is never served by the offline provider by accident."""
+        if self._given_provider is not None or about.demo or about.model_provider is None:
+            return
+        if not (self.settings.api_key or self.settings.base_url):
             raise MissingCredentials(
-                f"This workspace has been used with {row.model_provider}, and neither ANTHROPIC_API_KEY nor "
+                f"This workspace has been used with {about.model_provider}, and neither ANTHROPIC_API_KEY nor "
                 "ANTHROPIC_BASE_URL is set; nothing is settled without them."
             )
-        return OfflineProvider()
 
     @property
     def provider_kind(self) -> str:
@@ -371,8 +378,14 @@ class Workspace:
 def _engine(database: str) -> EmbeddedEngine:
     if "://" in database:
         raise SettingError(
-            f"WSQ_DATABASE is {database.split('://', maxsplit=1)[0]}://…; this version keeps files only."
+            f"The database is {database.split('://', maxsplit=1)[0]}://…; this version keeps files only."
         )
+    try:
+        Path(database).resolve()
+    except (OSError, RuntimeError) as error:
+        raise WorkspaceError(
+            f"{database} cannot be used: its symbolic links lead nowhere but to themselves."
+        ) from error
     return EmbeddedEngine(Path(database), WorkspaceSchema())
 
 

@@ -94,11 +94,13 @@ def load(
     max_concurrency: int | str | None = None,
     environ: Mapping[str, str] | None = None,
     cwd: str | os.PathLike[str] | None = None,
+    flags: bool = False,
 ) -> Settings:
     """The settings that hold here and now; arguments go before everything else.
 
-    `environ` replaces the variables that wsq names, and `cwd` the working directory; the user's own
-    folders are the operating system's to say. Nothing is written.
+    With `flags` the arguments come from a command line, and a refusal names them as they were typed there:
+    ``--max-concurrency`` for `max_concurrency`. `environ` replaces the variables that wsq names, and `cwd`
+    the working directory; the user's own folders are the operating system's to say. Nothing is written.
 
     Raises:
         SettingError: a value cannot be understood, or ``wsq.toml`` cannot be read.
@@ -114,7 +116,9 @@ def load(
     given = _from_file(folder)
     given |= _from_environment(os.environ if environ is None else environ, folder)
     given |= {
-        setting: _Given(setting, value, setting, folder) for setting, value in arguments.items() if value is not None
+        setting: _Given(setting, value, _flag(setting) if flags else setting, folder)
+        for setting, value in arguments.items()
+        if value is not None
     }
     _refuse_to_send_the_key_elsewhere(given, folder)
     return _settled(given)
@@ -200,6 +204,10 @@ def without_password(text: str) -> str:
 # Where values come from
 
 
+def _flag(setting: str) -> str:
+    return f"--{setting.replace('_', '-')}"
+
+
 def _working_folder(cwd: str | os.PathLike[str] | None) -> Path | None:
     """The working directory; None when it has been removed under the process."""
     try:
@@ -271,6 +279,8 @@ def _database(given: _Given) -> str:
     value = os.fspath(given.value) if isinstance(given.value, os.PathLike) else given.value
     if not isinstance(value, str) or not value.strip() or "\0" in value or value.startswith(":memory:"):
         raise given.refusal(expected)
+    if not _is_text(value):
+        raise given.refusal("a path in UTF-8, which is all that DuckDB understands")
     scheme = _SCHEME.match(value)
     if scheme:
         if scheme[1].lower() not in _POSTGRESQL:
@@ -283,6 +293,15 @@ def _database(given: _Given) -> str:
     if not path.is_absolute() and given.folder is None:
         raise given.refusal("an absolute path, since the working directory is gone")
     return str((given.folder or path) / path)
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written in UTF-8: bytes of a name that are none come as lone surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _stores(given: _Given) -> tuple[str, ...]:

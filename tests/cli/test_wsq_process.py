@@ -48,7 +48,7 @@ def one_sentence(said):
         (["--json=yes"], "--json takes no value"),
         (["--jsn"], "There is no flag '--jsn'; the nearest is --json"),
         (["today"], "'today' is one word too many"),
-        (["--max-concurrency", "none"], "max_concurrency is 'none', expected a whole number from 1 to 1000"),
+        (["--max-concurrency", "none"], "--max-concurrency is 'none', expected a whole number from 1 to 1000"),
         (["--stores", "a b"], "stores is 'a b', expected store ids"),
         (["--database", "mysql://host/db"], "database is 'mysql://host/db'"),
     ],

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from wsq import settings as configuration
 from wsq.cli.output import complain, confess, ready
 from wsq.cli.parser import PROGRAM, parser
 from wsq.cli.signals import Stopped, stoppable
@@ -34,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _answer(arguments: Sequence[str]) -> int:
     try:
         given = parser().parse_args(arguments)
+        if getattr(given, "database", None) is not None:
+            configuration.load(database=given.database, flags=True)  # a refusal names what was typed
         return command(given.command)(given)
     except (WsqError, OSError) as error:
         complain(PROGRAM, error)

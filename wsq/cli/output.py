@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 def ready() -> None:
-    """Make what is written survive any terminal: characters that it cannot show are written as escapes."""
+    """Make what is written survive any terminal: characters that it cannot show are written as escapes.
+
+    A standard stream that was closed before the program began leads nowhere from here on. Its descriptor
+    would go to the next file that is opened, which may be the workspace, and who writes to standard error
+    without asking Python would write into that.
+    """
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -26,9 +32,25 @@ def say(text: str) -> None:
     _write(sys.stdout, text)
 
 
+def _open_what_is_closed() -> None:
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # which gets the lowest descriptor that is free: this one
+
+
 def complain(program: str, sentence: object) -> None:
     """Write what went wrong on standard error, on one line."""
-    _write(sys.stderr, f"{program}: {plain(str(sentence))}")
+    _write(sys.stderr, f"{program}: {plain(_of_the_system(sentence) or str(sentence))}")
+
+
+def _of_the_system(error: object) -> str | None:
+    """What the operating system complains of, as a sentence; None for anything else."""
+    if not isinstance(error, OSError) or error.strerror is None:
+        return None
+    what = f"{error.filename} cannot be used" if error.filename else "The system refuses"
+    return f"{what}: {error.strerror.lower()}."
 
 
 def confess(program: str, error: Exception) -> None:

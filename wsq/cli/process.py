@@ -380,6 +380,7 @@ def _settings(given: dict[str, str | bool]) -> configuration.Settings:
         database=value("--database"),
         stores=value("--stores"),
         max_concurrency=value("--max-concurrency"),
+        flags=True,
     )
 
 

@@ -21,7 +21,7 @@ def init_command(given: Namespace) -> int:
     """Write wsq.toml, and make the workspace that it names."""
     target = _target(for_user=given.user)
     database = given.database or (configuration.load().database if given.user else Path(target.parent, "wsq.duckdb"))
-    settings = configuration.load(database=database, timezone=given.timezone, model=given.model)
+    settings = configuration.load(database=database, timezone=given.timezone, model=given.model, flags=True)
     wsq.open(settings.database).close()
     configuration.write_toml(
         target,

@@ -46,6 +46,7 @@ class Round:
         self.resumed = 0
         self.open = 0
         self.trouble: list[BaseException] = []
+        self.unserved: dict[str, str] = {}
         self.over = asyncio.Event()
         self.on_end: Callable[[Execution], None] | None = None
 
@@ -62,6 +63,13 @@ class Round:
         self.open -= 1
         if self.open == 0:
             self.over.set()
+
+    def failed(self, store_id: str, error: BaseException) -> None:
+        """Something could not be done: that store is told of, but what is wrong with the workspace is raised."""
+        if isinstance(error, WsqError) and not isinstance(error, WorkspaceError):
+            self.unserved.setdefault(store_id, f"Store {store_id!r} could not be served: {error}")
+        else:
+            self.trouble.append(error)
 
 
 class Desk:
@@ -197,7 +205,7 @@ class Executor:
         try:
             row = await asyncio.wrap_future(self.desk.submit(decide))
         except Exception as error:  # noqa: BLE001 - one that cannot be taken up must not hide the others
-            this.trouble.append(error)
+            this.failed(each.store_id, error)
             this.done()
             return
         if row is None:
@@ -262,7 +270,7 @@ class Executor:
 
     def _give_up(self, task: DueTask, this: Round, error: Exception) -> None:
         self._expected.discard(task.recurring_task_id)
-        this.trouble.append(error)
+        this.failed(task.store_id, error)
         this.done()
 
     # Carrying out
@@ -292,7 +300,7 @@ class Executor:
         except Exception as error:
             logger.exception("An execution stopped for want of its workspace.", extra={"action": "stopped"})
             if this is not None:
-                this.trouble.append(error)
+                this.failed(row.store_id, error)
         finally:
             self._room += 1
             self._running.pop(row.id, None)

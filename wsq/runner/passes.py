@@ -12,7 +12,7 @@ import msgspec
 
 from wsq.commands.executions import DueTask
 from wsq.commands.recurring import schedule_of
-from wsq.projections import RecurringTask
+from wsq.projections import RecurringTask, WorkspaceRow
 from wsq.queries import boards
 from wsq.queries import executions as queries
 from wsq.rules import schedule
@@ -22,8 +22,12 @@ from wsq.store.folding import unreadable
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pass found: due tasks (fair between stores), abandoned executions, and stores it cannot serve."""
+    """What a pass found: due tasks (fair between stores), abandoned executions, and stores it cannot serve.
 
+    `about` is what is known of the workspace as a whole: whether it may be served depends on it.
+    """
+
+    about: WorkspaceRow
     stores: int
     due: list[DueTask]
     abandoned: list[queries.Abandoned]
@@ -47,6 +51,7 @@ def look(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = None) -
     involved = sorted({each.store_id for each in due} | {each.store_id for each in abandoned})
     unserved = unreadable(cursor, involved) if involved else {}
     return Work(
+        about=boards.workspace(cursor),
         stores=known,
         due=_fair([each for each in due if each.store_id not in unserved], now),
         abandoned=[each for each in abandoned if each.store_id not in unserved],

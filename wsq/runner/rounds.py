@@ -17,7 +17,14 @@ def finished(log: Log, report: ProcessReport, this: Round, clock: Clock, interva
     counts = {
         status: sum(row.status == status for row in rows) for status in ("completed", "failed", "skipped", "cancelled")
     }
-    done = structs.replace(report, finished_at=clock.now(), resumed=this.resumed, executions=rows, **counts)
+    done = structs.replace(
+        report,
+        finished_at=clock.now(),
+        resumed=this.resumed,
+        executions=rows,
+        unserved=report.unserved | this.unserved,
+        **counts,
+    )
     noted = {name: getattr(done, name) for name in ("due", "completed", "failed", "skipped", "resumed")}
     pruning.prune(log, clock, rounds=1)
     heartbeat.note(log.engine, done.started_at, done.finished_at, interval=interval, **noted)

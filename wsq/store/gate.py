@@ -176,4 +176,4 @@ class _Place:
 
 def _name() -> bytes:
     words = [Path(word).name if "/" in word else word for word in sys.orig_argv]
-    return f"process {os.getpid()} ({' '.join(words)[:160]})".replace("\n", " ").encode()
+    return f"process {os.getpid()} ({' '.join(words)[:160]})".replace("\n", " ").encode(errors="replace")

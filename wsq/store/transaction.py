@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -50,6 +51,12 @@ _GIVE_UP = """DELETE FROM bodies WHERE hash IN (SELECT unnest($1::VARCHAR[])) AN
     UNION ALL SELECT system FROM task_executions WHERE system IS NOT NULL
     UNION ALL SELECT tools FROM task_executions WHERE tools IS NOT NULL
     UNION ALL SELECT first_message FROM task_executions WHERE first_message IS NOT NULL)"""
+
+
+@cache
+def _words(sql: str) -> frozenset[str]:
+    """The names in a statement, its tables among them."""
+    return frozenset(re.findall(r"[a-z_]+", sql))
 
 
 class Memory:
@@ -112,9 +119,26 @@ class Transaction:
     # Looking
 
     def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
-        """Ask in SQL; what was recorded in this transaction is seen."""
-        self.flush()
+        """Ask in SQL; what was recorded in this transaction is seen.
+
+        It is written first when the statement names a table that something waits to be written to;
+        otherwise it goes on waiting, for what the next decisions add.
+        """
+        if not self._waiting_tables().isdisjoint(_words(sql)):
+            self.flush()
         return self._cursor.query(sql, parameters)
+
+    def _waiting_tables(self) -> set[str]:
+        """The tables that the next flush will write to."""
+        waiting = {name for name, rows in self._seen.items() if rows}
+        waiting.update(name for name, keys_ in self._gone.items() if keys_)
+        if self._events:
+            waiting |= {"events", "heads"}
+        if self._bodies:
+            waiting.add("bodies")
+        for statement in self._after:
+            waiting |= _words(statement)
+        return waiting
 
     def row(self, table: str, *key: Any) -> Row | None:
         """The row by its key, None when there is none."""
@@ -331,7 +355,7 @@ class Transaction:
 def write_world(cursor: LoadingCursor, world: World) -> None:
     """Put `world` in the place of whatever stands in the projections."""
     for name, table in TABLES.items():
-        cursor.query(f"DROP TABLE {name}")
+        cursor.query(f"DROP TABLE IF EXISTS {name}")
         cursor.query(create_statement(table))
         rows = list(world[name].values())
         if len(rows) >= MANY:

@@ -1,0 +1,68 @@
+"""A workspace in which a model was used is never served by the offline provider by accident."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+import wsq
+from tests.faults.commands import BEGIN, DUE, at, command, ledger, process, refused
+from wsq.agent.providers import ScriptedProvider, finish
+from wsq.clock import ManualClock
+
+
+class Model(ScriptedProvider):
+    """A provider behind which a model stands."""
+
+    kind = "anthropic"
+
+
+@pytest.fixture
+def used(team):
+    """The team's workspace after a model has served it once."""
+    with wsq.open(team, clock=ManualClock(DUE), provider=Model([finish()], name="claude")) as ws:
+        assert ws.process().completed == 2
+    return team
+
+
+LATER = DUE + timedelta(minutes=1)
+MISSING = ("claude", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL")
+
+
+@pytest.mark.parametrize("flags", [["--json"], ["--quiet", "--dry-run"]], ids=" ".join)
+@pytest.mark.parametrize("now", [LATER, BEGIN], ids=["due", "idle"])
+def test_without_credentials_a_pass_settles_nothing_and_is_refused_whether_anything_is_due_or_not(used, now, flags):
+    before = ledger(used)
+
+    refused(at(now, *flags), *MISSING)
+
+    assert ledger(used) == before
+
+
+def test_a_watch_ends_at_once_for_want_of_credentials(used):
+    refused(process("--watch", "1"), *MISSING)
+
+
+def test_running_a_task_by_hand_is_refused_too_and_writes_nothing(used):
+    before = ledger(used)
+
+    refused(command("run", "Tick 1", "--store", "acme"), *MISSING)
+    with wsq.open(used, clock=ManualClock(LATER)) as ws:
+        with pytest.raises(wsq.WsqError, match="ANTHROPIC_API_KEY"):
+            ws.process()
+        assert ws.store("acme").recurring_tasks()  # which can be read all the same
+
+    assert ledger(used) == before
+
+
+def test_a_provider_that_is_given_needs_no_credentials(used):
+    with wsq.open(used, clock=ManualClock(LATER), provider=Model([finish()], name="claude")) as ws:
+        assert ws.process().completed == 2
+
+
+def test_a_demo_is_served_offline_whatever_was_used_there_before(used):
+    with wsq.open(used, clock=ManualClock(LATER)) as ws:
+        ws.mark_as_demo()
+
+        assert ws.process().completed == 2

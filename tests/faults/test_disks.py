@@ -1,0 +1,175 @@
+"""Disks that are full, read-only or too small, under real mounts: nothing acknowledged is lost, no slot is spent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+import wsq
+from tests.faults.commands import (
+    DUE,
+    assert_a_sentence,
+    at,
+    command,
+    ledger,
+    make,
+    process,
+    refused,
+    rows,
+    side_by_side,
+)
+from tests.store.crew import (
+    fill_the_disk,
+    free_the_disk,
+    on_a_file_system_of_its_own,
+    remount_read_only,
+    remount_writable,
+)
+from wsq.agent.providers import Request, ScriptedProvider, Turn, call, finish
+from wsq.clock import ManualClock
+from wsq.errors import WorkspaceUnwritable
+
+# Read-only
+
+
+def test_a_read_only_disk_is_refused_and_no_slot_is_spent(tmp_path):
+    on_a_file_system_of_its_own(_read_only, tmp_path, "32m")
+
+
+def _read_only(directory: Path) -> None:
+    path = directory / "team.duckdb"
+    make(path, "acme", "umbrella")
+    before = ledger(path)
+    remount_read_only(directory)
+
+    for said in side_by_side(
+        lambda: at(DUE, "--database", path, "--json"),
+        lambda: process("--database", path),
+        lambda: command("disable", "Tick 1", "--store", "acme", "--database", path),
+        lambda: command("init", cwd=directory, env={**os.environ, "WSQ_DATABASE": str(path)}),
+    ):
+        refused(said, "cannot be written to (read-only file system)")
+
+    remount_writable(directory)
+    assert ledger(path) == before
+    assert at(DUE, "--database", path).status == 0
+    assert ledger(path).claims == 2
+
+
+def test_a_folder_that_may_not_be_written_is_refused_for_everybody_but_its_owner(tmp_path):
+    refused(process("--database", "/proc/team.duckdb"), "/proc/team.duckdb")
+    refused(process("--database", "/dev/null/team.duckdb"), "/dev/null/team.duckdb")
+    refused(process("--database", "/dev/full"), "/dev/full is a device or pipe")
+
+
+# Full
+
+
+def test_a_full_disk_is_refused_and_no_slot_is_spent(tmp_path):
+    on_a_file_system_of_its_own(_full, tmp_path, "32m")
+
+
+def _full(directory: Path) -> None:
+    path = directory / "team.duckdb"
+    make(path, "acme", "umbrella")
+    assert at(DUE - timedelta(seconds=1), "--database", path).status == 0
+    before = ledger(path)
+    fill_the_disk(directory)
+
+    long = "x" * 10_000  # what is short may find room in a block that the file has already
+    for said in side_by_side(
+        lambda: at(DUE, "--database", path, "--json"),
+        lambda: command("add", "New", "--prompt", long, "--every", "1 day", "--database", path),
+        lambda: command("rebuild", "--database", path),
+        lambda: command("backup", directory / "copy.duckdb", "--database", path),
+        lambda: process("--database", directory / "new.duckdb"),
+    ):
+        refused(said, "no room left", "what was saved before is safe")
+    assert not (directory / "copy.duckdb").exists()
+    assert not (directory / "new.duckdb").exists()
+
+    free_the_disk(directory)
+    assert ledger(path) == before
+    assert at(DUE, "--database", path).status == 0
+    assert ledger(path).claims == 2
+    assert command("verify", "--database", path).status == 0
+
+
+def test_a_disk_that_fills_up_in_the_middle_of_a_pass_loses_nothing_and_repeats_nothing(tmp_path):
+    on_a_file_system_of_its_own(_fills_up_in_the_middle, tmp_path, "32m")
+
+
+TITLES = ("Before", "During", "After")
+
+
+def _fills_up_in_the_middle(directory: Path) -> None:
+    path, clock = directory / "team.duckdb", ManualClock(DUE)
+    make(path, tasks=3)
+    waiting: list[int] = []
+
+    async def full(_request: Request) -> Turn:
+        """Answer when all three have come so far, on a disk that is full by then."""
+        waiting.append(1)
+        while len(waiting) < 3:
+            await asyncio.sleep(0.005)
+        fill_the_disk(directory)
+        return call(("create_task", {"title": TITLES[1]}))
+
+    create = [call(("create_task", {"title": title})) for title in TITLES]
+    with wsq.open(path, clock=clock, provider=ScriptedProvider([create[0], full, create[2], finish()])) as ws:
+        with pytest.raises(WorkspaceUnwritable, match="no room left"):
+            ws.process()
+        acknowledged = [task.title for task in ws.store("acme").tasks()]
+    assert acknowledged.count(TITLES[0]) == 3  # and some of the second, where the file had a block to fill
+    assert len(acknowledged) < 6
+    before = ledger(path)
+    assert before.claims == 3
+    refused(at(DUE + timedelta(minutes=3), "--database", path), "no room left")
+    assert ledger(path) == before
+
+    free_the_disk(directory)
+    clock.move_to(DUE + timedelta(minutes=3))
+    with wsq.open(path, clock=clock, provider=ScriptedProvider([*create, finish()])) as ws:
+        report = ws.process()
+        titles = sorted(task.title for task in ws.store("acme").tasks())
+        assert report.resumed == 3
+        assert [row.status for row in report.executions if row.takeovers] == ["completed"] * 3
+        done = [row for row in ws.store("acme").executions() if row.status == "completed"]
+        assert titles == sorted(TITLES * len(done))
+        assert ws.verify() == []
+    assert rows(path, "SELECT count(*), count(DISTINCT (task_id, scheduled_time)) FROM processed_task_executions") == [
+        (ledger(path).claims,) * 2
+    ]
+
+
+# As much as one file may hold
+
+
+def limited(blocks: int) -> tuple[str, ...]:
+    """A wrapper under which no file may grow past so many KiB."""
+    return (sys.executable, "-c", (
+        "import os, resource, sys\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({blocks * 1024}, resource.RLIM_INFINITY))\n"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize("room", [0, 4])
+def test_a_limit_on_a_files_size_is_told_in_a_sentence_and_spends_no_slot(team, room):
+    before = ledger(team)
+    log = Path(f"{team}.wal")
+    size = log.stat().st_size if log.exists() else 0
+
+    said = at(DUE, wrapper=limited(size // 1024 + room))
+
+    assert said.status == 2
+    assert_a_sentence(said.err, "ulimit -f", "what was saved before is safe")
+    assert ledger(team) == before
+    assert at(DUE).status == 0
+    assert ledger(team).claims == 2
+    assert command("verify").status == 0
