@@ -23,7 +23,7 @@ def thousand_executions(rounds: int) -> list[Figure]:
     ours, huey, dbos = in_turn(rounds, ours_per_execution, huey_per_task, lambda: dbos_alone("workflow"))
     return [
         Figure(
-            f"{TASKS:,} due executions with a provider that does nothing (256 at a time)",
+            f"{TASKS:,} due executions with a provider that does nothing (512 at a time)",
             "≤ 0.8 × huey (SQLite, fsync)",
             f"{ours / huey:.2f} × ({ours * 1000:.2f} ms each, huey {huey * 1000:.2f})",
             ours <= 0.8 * huey,
@@ -78,7 +78,7 @@ def durable_step(rounds: int) -> list[Figure]:
 
 def ours_per_execution() -> float:
     """Seconds for each of many executions that do nothing."""
-    return wall_time(ScriptedProvider([say("ok")]), tasks=TASKS, most=256) / TASKS
+    return wall_time(ScriptedProvider([say("ok")]), tasks=TASKS, most=512) / TASKS
 
 
 def wall_time(provider: ScriptedProvider, *, tasks: int, most: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ finally:
 
 def idle(rounds: int) -> list[Figure]:
     """`wsq-process` with nothing to do, over few and over many recurring tasks."""
+    compileall.compile_dir(Path(wsq.__file__).parent, quiet=1)  # as an installed package is
     with folder() as place:
         few, usual, many = (place / f"{n}.duckdb" for n in (100, 10_000, 100_000))
         fill(few, stores=10, tasks_each=10)
