@@ -285,7 +285,7 @@ class _Carrier:
         )
         try:
             async with asyncio.timeout(max(request.seconds, 0.001)) as limit:
-                return await self.provider.turn(request, self.progress)
+                return _well_formed(await self.provider.turn(request, self.progress))
         except TimeoutError as error:
             if limit.expired():
                 raise
@@ -379,6 +379,19 @@ class _Carrier:
             return commands.held(tx, row_id, epoch) if outcome is None else outcome
 
         return await asyncio.wrap_future(self.desk.submit(checked, actor=actor, cause=cause))
+
+
+def _well_formed(turn: object) -> Turn:
+    """The answer, if it is one: anything else is the provider's failure, and nothing of it is recorded."""
+    if not isinstance(turn, Turn):
+        raise ProviderError(f"it answered with {type(turn).__name__}, not with a Turn", retryable=False)
+    for block in turn.content:
+        if not isinstance(block, dict) or not isinstance(block.get("type"), str):
+            raise ProviderError("it answered with a block that has no type", retryable=False)
+        called = (block.get("id"), block.get("name"))
+        if block["type"] == "tool_use" and not all(isinstance(part, str) and part for part in called):
+            raise ProviderError("it called a tool without an id or a name", retryable=False)
+    return turn
 
 
 def recall(cursor: Cursor, row: Execution) -> Conversation:
