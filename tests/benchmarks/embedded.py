@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from pathlib import Path
 
@@ -101,22 +102,22 @@ def write_log(log: Log, count: int) -> None:
         cursor.query("INSERT INTO heads SELECT store_id, max(seq) FROM events GROUP BY store_id")
 
 
-def size_of_a_routine_execution(rounds: int) -> list[Figure]:
+def size_of_a_routine_execution(_rounds: int) -> list[Figure]:
     """What twelve turns leave in the file once their conversation was pruned."""
-    runs = 40 * rounds
     turns = [call(("list_tasks", {"status": status})) for status in ("todo", "doing", "done", "in_review") * 3][:11]
+    os.environ["WSQ_MAX_CONCURRENCY"] = "64"
     with folder() as place:
         clock = ManualClock(START)
-        file = place / "w.duckdb"
-        with wsq.open(file, clock=clock, provider=ScriptedProvider([*turns, finish()])) as ws:
-            store = ws.store("store")
-            task = store.create_recurring_task("Look", "Look around", every="1 day")
-            store.run_now(task.id)
-            before = compacted(ws, place)
-            for _ in range(runs):
-                store.run_now(task.id)
-                clock.advance(60)
-            ws.prune(keep=1, days=0)
+        with wsq.open(place / "w.duckdb", clock=clock, provider=ScriptedProvider([*turns, finish()])) as ws:
+            for n in range(64):
+                ws.store("store").create_recurring_task(f"Look {n}", "Look around", every="1 hour")
+            clock.advance(3600)
+            ws.process()
+            before, runs = compacted(ws, place), 0
+            for _ in range(10):
+                clock.advance(3600)
+                runs += ws.process().completed
+            ws.prune(keep=0, days=-1)
             after = compacted(ws, place)
     each = (after - before) / runs
     return [

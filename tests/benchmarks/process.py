@@ -13,12 +13,10 @@ from wsq.commands.recurring import create_recurring_task
 from wsq.store.transaction import Transaction
 
 _PEAK = """
-import runpy, sys
-try:
-    sys.argv = ["wsq-process", "--database", sys.argv[1]]
-    runpy.run_module("wsq.cli.process", run_name="__main__")
-finally:
-    print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1], file=sys.stderr)
+import sys
+from wsq.cli.process import main
+assert main(["--database", sys.argv[1]]) == 0
+print(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
 """
 
 
@@ -40,7 +38,7 @@ def idle(rounds: int) -> list[Figure]:
         peak = int(
             subprocess.run(
                 [sys.executable, "-c", _PEAK, str(usual)], capture_output=True, text=True, check=True
-            ).stderr.split()[-1]
+            ).stdout.split()[-1]
         )
     return [
         Figure(
