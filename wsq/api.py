@@ -104,6 +104,7 @@ class Workspace:
             timezone=settings.timezone,
         )
         self._executor: Executor | None = None
+        self._executors: set[Executor] = set()
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -198,7 +199,7 @@ class Workspace:
         try:
             return pass_() if callable(pass_) else pass_
         except KeyboardInterrupt:
-            self._stop_executor()
+            self._stop()
             raise
 
     def begin_pass(
@@ -233,17 +234,18 @@ class Workspace:
         if work.is_idle:
             heartbeat.note(self._engine, started_at, report.finished_at, interval=interval)
             return report
-        executor, temporary = self._executor_for(clock)
+        executor = self._executor_for(clock)
         future = executor.begin_round(work, on_end)
 
         def ended() -> ProcessReport:
+            from wsq.runner.executor import outcome
             from wsq.runner.rounds import finished
 
             try:
-                return finished(self._log, report, future.result(), clock, interval)
+                return finished(self._log, report, outcome(future), clock, interval)
             finally:
-                if temporary:
-                    executor.stop()
+                if clock is not self.clock:
+                    self._stop(executor)
 
         return ended
 
@@ -251,32 +253,30 @@ class Workspace:
         """What is known of the scheduler: its last pass, and when the next should come; None if never seen."""
         return heartbeat.scheduler(self._engine, self.clock.now())
 
-    def _executor_for(self, clock: Clock) -> tuple[Executor, bool]:
+    def _executor_for(self, clock: Clock) -> Executor:
         """The workspace's executor, or one of its own for a pass with another clock."""
         from wsq.runner.executor import Executor
 
         provider = self.provider()
-
-        def make() -> Executor:
-            return Executor(
-                self._log,
-                provider,
-                clock=clock,
-                model=self.settings.model,
-                most=self.settings.max_concurrency,
+        with self._lock:
+            if self._executor is not None and clock is self.clock:
+                return self._executor
+            executor = Executor(
+                self._log, provider, clock=clock, model=self.settings.model, most=self.settings.max_concurrency
             )
+            self._executors.add(executor)
+            if clock is self.clock:
+                self._executor = executor
+            return executor
 
-        if clock is not self.clock:
-            return make(), True
+    def _stop(self, *executors: Executor) -> None:
+        """Stop these, or all that there are."""
         with self._lock:
-            if self._executor is None:
-                self._executor = make()
-            return self._executor, False
-
-    def _stop_executor(self) -> None:
-        with self._lock:
-            executor, self._executor = self._executor, None
-        if executor is not None:
+            stopped = executors or tuple(self._executors)
+            self._executors.difference_update(stopped)
+            if self._executor in stopped:
+                self._executor = None
+        for executor in stopped:
             executor.stop()
 
     # Who answers
@@ -371,7 +371,7 @@ class Workspace:
 
     def close(self) -> None:
         """Stop what runs here and give the database back; closing twice does nothing."""
-        self._stop_executor()
+        self._stop()
         self._log.close()
 
 
@@ -802,8 +802,7 @@ class Store(Questions):
         return self._decide(executions.cancel_execution, execution_id)
 
     def _hands(self) -> Executor:
-        executor, _ = self.workspace._executor_for(self.workspace.clock)
-        return executor
+        return self.workspace._executor_for(self.workspace.clock)
 
 
 class PastStore(Questions):

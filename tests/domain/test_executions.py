@@ -606,3 +606,53 @@ def test_closing_a_workspace_releases_its_leases_at_once(crashed, open_workspace
 
     assert report.resumed == 1
     assert ws.store("acme").execution(running.id).status == "completed"
+
+
+@pytest.fixture
+def closed_while(open_workspace, clock):
+    """What a call on another thread comes to when its workspace, with a task that never ends, is closed meanwhile."""
+
+    def closing(work):
+        provider = ScriptedProvider([for_ever])
+        ws = open_workspace(provider=provider)
+        acme = ws.store("acme")
+        tasks = [acme.create_recurring_task(f"Triage {n}", "Look.", every="1 hour") for n in range(20)]
+        clock.advance(3600)
+        told = []
+
+        def working():
+            try:
+                told.append(work(ws, tasks[0]))
+            except Exception as error:  # noqa: BLE001 - told to the test, whatever it is
+                told.append(error)
+
+        worker = threading.Thread(target=working, daemon=True)
+        worker.start()
+        until(lambda: provider.requests)
+        ws.close()
+        worker.join(5)
+        assert not worker.is_alive()
+        return told[0]
+
+    return closing
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda ws, task: ws.store("acme").run_now(task.id),
+        lambda ws, _: ws.process(),
+        lambda ws, _: ws.process(now=NOON + timedelta(hours=1)),
+    ],
+    ids=["run now", "a pass", "a pass with its own time"],
+)
+def test_closing_a_workspace_tells_those_who_wait_and_the_next_pass_goes_on(closed_while, work, open_workspace):
+    told = closed_while(work)
+
+    assert isinstance(told, wsq.WorkspaceError)
+    assert "the next pass takes it up" in str(told)
+    ws = open_workspace(provider=ScriptedProvider([finish()] * 20))
+    ws.process()
+    acme = ws.store("acme")
+    assert [acme.latest_execution(task.id).completed_at is None for task in acme.recurring_tasks()] == [False] * 20
+    assert names(acme).count("task_execution.complete") == 20

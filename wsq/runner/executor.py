@@ -9,7 +9,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -30,6 +30,12 @@ from wsq.store.transaction import Transaction
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+Ready = tuple[Preparation, RecurringTask]
+"""What an execution starts with, and its task."""
+
+Prepared = dict[str, Ready]
+"""By execution."""
 
 TICK = 0.2
 """Real seconds between two looks at whether the leases still stand: a cancelled one stops within a second."""
@@ -90,6 +96,18 @@ class Desk:
         return self.log.ask(question)
 
 
+def outcome(future: Future[T]) -> T:
+    """What came of something set going; blocks. `WorkspaceError` when the workspace was closed before its end."""
+    try:
+        return future.result()
+    except CancelledError:
+        raise _closed() from None
+
+
+def _closed() -> WorkspaceError:
+    return WorkspaceError("The workspace was closed while something ran; the next pass takes it up.")
+
+
 class Executor:
     """Starts, resumes and carries out executions; at most `most` at the same time.
 
@@ -111,8 +129,9 @@ class Executor:
         self._lost: set[str] = set()
         self._dispatching = False
         self._stopping = False
+        self._door = threading.Lock()
+        self._stopper = threading.Lock()
         self._renew_at: datetime | None = None
-        self._ready: dict[str, tuple[Preparation, RecurringTask]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
         self._watcher: asyncio.Task[None] | None = None
@@ -126,7 +145,7 @@ class Executor:
         started: Future[str] = Future()
         ended = self._call(self._manual(store_id, task_id, actor, started))
         try:
-            return ended.result()
+            return outcome(ended)
         except KeyboardInterrupt:
             if started.done() and not started.exception():
                 self.log.decide(lambda tx: commands.cancel_execution(tx, store_id, started.result()))
@@ -134,46 +153,57 @@ class Executor:
 
     def start_now(self, store_id: str, task_id: str, actor: str | None = None) -> Execution:
         """Begin to carry a task out and return the running execution."""
-        return self._call(self._begin_manually(store_id, task_id, actor)).result()
+        return outcome(self._call(self._begin_manually(store_id, task_id, actor)))
 
     def begin_round(self, work: Work, on_end: Callable[[Execution], None] | None = None) -> Future[Round]:
-        """Set going what a pass found; the future is done when all of it has ended."""
+        """Set going what a pass found; the future is done when all of it has ended: ask for its `outcome`."""
         return self._call(self._round(work, on_end))
 
     def stop(self, patience: float = 4.0) -> None:
-        """Start nothing new, stop what runs at its next step, release the leases; within `patience` seconds."""
-        if self._loop.is_closed():
-            return
-        try:
-            self._call(self._stop()).result(timeout=patience)
-        finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(timeout=1.0)
-            if not self._thread.is_alive():
-                self._loop.close()
+        """Start nothing new, stop what runs at its next step, release the leases; within `patience` seconds.
+
+        Stopping twice does nothing, whoever comes second waits for the first.
+        """
+        with self._stopper:
+            if self._loop.is_closed():
+                return
+            with self._door:
+                self._stopping = True
+                stopped = asyncio.run_coroutine_threadsafe(self._stop(), self._loop)
+            try:
+                stopped.result(timeout=patience)
+            finally:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                self._thread.join(timeout=1.0)
+                if not self._thread.is_alive():
+                    self._loop.close()
 
     def _call(self, what: Coroutine[Any, Any, T]) -> Future[T]:
-        if self._stopping or self._loop.is_closed():
-            what.close()
-            raise WorkspaceError("The workspace is being closed; nothing new is started.")
-        return asyncio.run_coroutine_threadsafe(what, self._loop)
+        with self._door:
+            if not self._stopping:
+                return asyncio.run_coroutine_threadsafe(what, self._loop)
+        what.close()
+        raise WorkspaceError("The workspace is being closed; nothing new is started.")
 
     # Manual
 
     async def _begin_manually(self, store_id: str, task_id: str, actor: str | None) -> Execution:
         self._watch()
+        ready: Prepared = {}
 
         def decide(tx: Transaction) -> Execution:
-            return commands.start_manually(tx, store_id, task_id, self.holder, self._prepare)
+            return commands.start_manually(tx, store_id, task_id, self.holder, self._preparing(ready))
 
         row = await asyncio.wrap_future(self.desk.submit(decide, actor=actor))
-        self._spawn(row, None)
+        self._spawn(row, None, ready.get(row.id))
         return row
 
     async def _manual(self, store_id: str, task_id: str, actor: str | None, started: Future[str]) -> Execution:
         row = await self._begin_manually(store_id, task_id, actor)
         started.set_result(row.id)
         await asyncio.wait([self._running[row.id]])
+        if self._stopping:
+            raise _closed()
         return await self._row(row)
 
     # Rounds
@@ -194,6 +224,8 @@ class Executor:
         self._dispatch()
         this.done()
         await this.over.wait()
+        if self._stopping:
+            raise _closed()
         if this.trouble:
             raise this.trouble[0]
         return this
@@ -213,7 +245,7 @@ class Executor:
             return
         this.resumed += 1
         if row.status == "running":
-            self._spawn(row, this)
+            self._spawn(row, this, None)
         else:
             this.done(row)
 
@@ -230,8 +262,9 @@ class Executor:
         batch += self._incoming
         self._incoming.clear()
         rounds = {task.recurring_task_id: this for task, this in batch}
+        ready: Prepared = {}
         try:
-            settled = await self._settle([task for task, _ in batch], rounds, room)
+            settled = await self._settle([task for task, _ in batch], rounds, room, ready)
         finally:
             self._dispatching = False
         left = {task.recurring_task_id for task in settled.left}
@@ -243,16 +276,18 @@ class Executor:
             self._expected.discard(task_id)
             row = by_task.get(task_id)
             if row is not None and row.status == "running":
-                self._spawn(row, this)
+                self._spawn(row, this, ready.get(row.id))
             else:
                 this.done(row)
         self._dispatch()
 
-    async def _settle(self, tasks: list[DueTask], rounds: dict[str, Round], room: int) -> commands.Settled:
+    async def _settle(
+        self, tasks: list[DueTask], rounds: dict[str, Round], room: int, ready: Prepared
+    ) -> commands.Settled:
         """Settle together; when that fails, one by one, so that only the troubled one stays behind."""
         try:
             return await asyncio.wrap_future(
-                self.desk.submit(lambda tx: commands.settle(tx, tasks, self.holder, self._prepare, room))
+                self.desk.submit(lambda tx: commands.settle(tx, tasks, self.holder, self._preparing(ready), room))
             )
         except Exception as error:  # noqa: BLE001 - each task's trouble is told by its own round
             if len(tasks) == 1 or isinstance(error, WorkspaceError):
@@ -263,7 +298,7 @@ class Executor:
         left: list[DueTask] = []
         for task in tasks:
             running = sum(row.status == "running" for row in executions)
-            alone = await self._settle([task], rounds, room - running)
+            alone = await self._settle([task], rounds, room - running, ready)
             executions += alone.executions
             left += alone.left
         return commands.Settled(executions=executions, left=left)
@@ -275,24 +310,29 @@ class Executor:
 
     # Carrying out
 
-    def _prepare(self, tx: Transaction, task: RecurringTask, occasion: Occasion) -> Preparation:
-        ready = context.prepare(
-            tx, task, occasion, provider=self.provider.name, kind=self.provider.kind, model=self.model
-        )
-        self._ready[occasion.execution_id] = (ready, task)
-        return ready
+    def _preparing(self, ready: Prepared) -> commands.Prepare:
+        """Prepares executions and lays what they start with into `ready`, to be had when they are spawned."""
 
-    def _spawn(self, row: Execution, this: Round | None) -> None:
+        def prepare(tx: Transaction, task: RecurringTask, occasion: Occasion) -> Preparation:
+            preparation = context.prepare(
+                tx, task, occasion, provider=self.provider.name, kind=self.provider.kind, model=self.model
+            )
+            ready[occasion.execution_id] = (preparation, task)
+            return preparation
+
+        return prepare
+
+    def _spawn(self, row: Execution, this: Round | None, ready: Ready | None) -> None:
         self._room -= 1
-        self._running[row.id] = self._task(self._carry_out(row, this))
+        self._running[row.id] = self._task(self._carry_out(row, this, ready))
 
-    async def _carry_out(self, row: Execution, this: Round | None) -> None:
+    async def _carry_out(self, row: Execution, this: Round | None, ready: Ready | None) -> None:
         ended: Execution | None = None
         try:
-            ready, task = self._ready.pop(row.id, (None, None))
-            if ready is None:
+            preparation, task = ready or (None, None)
+            if preparation is None:
                 task = await asyncio.to_thread(self._task_of, row)
-            ended = await loop.carry_out(self.desk, row, task, self.provider, lambda _text: None, ready)
+            ended = await loop.carry_out(self.desk, row, task, self.provider, lambda _text: None, preparation)
         except (LeaseLost, asyncio.CancelledError) as stop:
             if isinstance(stop, asyncio.CancelledError) and row.id not in self._lost:
                 raise
@@ -362,18 +402,13 @@ class Executor:
             self._running[execution_id].cancel()
 
     async def _stop(self) -> None:
-        self._stopping = True
-        self._incoming.clear()
-        self._waiting.clear()
-        running = dict(self._running)
-        for task in running.values():
-            task.cancel()
-        if running:
-            await asyncio.wait(running.values(), timeout=3.0)
-            await asyncio.wrap_future(self.desk.submit(lambda tx: commands.release(tx, running, self.holder)))
-        for other in self._tasks - {asyncio.current_task()}:
+        """Cancel all that goes on here, also rounds and callers that wait for what will not come any more."""
+        others = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
+        for other in others:
             other.cancel()
-        await asyncio.gather(*(self._tasks - {asyncio.current_task()}), return_exceptions=True)
+        if others - {self._watcher}:
+            await asyncio.wait(others, timeout=3.0)
+            await asyncio.wrap_future(self.desk.submit(lambda tx: commands.release(tx, self.holder)))
 
     def _task(self, what: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = self._loop.create_task(what)
