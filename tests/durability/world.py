@@ -19,7 +19,7 @@ from wsq import api
 from wsq.agent.providers import ScriptedProvider, call, finish
 from wsq.clock import ManualClock
 from wsq.store.embedded import EmbeddedEngine
-from wsq.store.engine import WritingCursor
+from wsq.store.engine import Writing, WritingCursor
 
 PHASES = ("before", "in", "after")
 
@@ -47,17 +47,31 @@ class MortalEngine(EmbeddedEngine):
     number = 0
 
     @contextmanager
-    def write(self) -> Iterator[WritingCursor]:
+    def writing(self) -> Iterator[Writing]:
+        """The workspace, for transactions of which one is the last."""
+        with super().writing() as writing:
+            yield MortalWriting(writing)
+
+
+class MortalWriting:
+    """Counts transactions, and dies at the chosen one."""
+
+    def __init__(self, writing: Writing) -> None:
+        self.is_wanted = writing.is_wanted
+        self._writing = writing
+
+    @contextmanager
+    def transaction(self) -> Iterator[WritingCursor]:
         """A transaction, if one lives to see it."""
         MortalEngine.number -= 1
-        last = MortalEngine.number == 0
-        if last and self.phase == "before":
+        phase = MortalEngine.phase if MortalEngine.number == 0 else ""
+        if phase == "before":
             die()
-        with super().write() as cursor:
+        with self._writing.transaction() as cursor:
             yield cursor
-            if last and self.phase == "in":
+            if phase == "in":
                 die()
-        if last and self.phase == "after":
+        if phase == "after":
             die()
 
 

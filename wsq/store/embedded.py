@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -11,7 +11,7 @@ import duckdb
 from wsq.errors import NotAWorkspace, WorkspaceError
 from wsq.store import instance
 from wsq.store.cursor import DuckCursor
-from wsq.store.engine import Cursor, Schema, WritingCursor
+from wsq.store.engine import Cursor, Schema, Writing, WritingCursor
 from wsq.store.faults import explained
 from wsq.store.lease import Kind, lease_on, let_go
 from wsq.store.notes import Notes
@@ -78,7 +78,25 @@ class EmbeddedEngine:
             Conflict: a unique constraint stands against it.
             WorkspaceError: the workspace cannot be had or written now; then nothing was written.
         """
-        with self._visit(Kind.WRITE), self._transaction("BEGIN TRANSACTION") as (connection, cursor):
+        with self.writing() as writing, writing.transaction() as cursor:
+            yield cursor
+
+    @contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """Have the workspace for writing, for one transaction or for several in a row.
+
+        After one that failed it is to be given back. Nobody else in any process writes meanwhile, so it
+        is to be given back soon when it `is_wanted`.
+
+        Raises:
+            WorkspaceError: the workspace cannot be had now.
+        """
+        with self._visit(Kind.WRITE):
+            yield _Writing(self)
+
+    @contextmanager
+    def _write(self) -> Iterator[WritingCursor]:
+        with self._transaction("BEGIN TRANSACTION") as (connection, cursor):
             cursor.undisturbed = self._committed is not None and self._committed == self._lease.tally.value()
             yield cursor
             cursor.be_whole()
@@ -215,6 +233,21 @@ class EmbeddedEngine:
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise WorkspaceError(f"The workspace {self.place} has been closed.")
+
+
+class _Writing:
+    """The file, had by the writing thread."""
+
+    def __init__(self, engine: EmbeddedEngine) -> None:
+        self._engine = engine
+
+    def transaction(self) -> AbstractContextManager[WritingCursor]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        return self._engine._write()
+
+    def is_wanted(self) -> bool:
+        """Whether another thread or process waits for the file; asking takes some microseconds."""
+        return self._engine._lease.is_wanted()
 
 
 def _rolled_back(connection: duckdb.DuckDBPyConnection) -> bool:

@@ -35,6 +35,18 @@ class WritingCursor(LoadingCursor, Protocol):
         ...
 
 
+class Writing(Protocol):
+    """The workspace, had for one transaction or for several in a row."""
+
+    def transaction(self) -> AbstractContextManager[WritingCursor]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        ...
+
+    def is_wanted(self) -> bool:
+        """Whether somebody else waits for the workspace, who would have it sooner if it were given back."""
+        ...
+
+
 class Schema(Protocol):
     """What stands in the database, by version."""
 
@@ -59,8 +71,8 @@ class Engine(Protocol):
         """A consistent view for one short question; writes are refused."""
         ...
 
-    def write(self) -> AbstractContextManager[WritingCursor]:
-        """One transaction: committed when the block ends, rolled back when it raises."""
+    def writing(self) -> AbstractContextManager[Writing]:
+        """Have the workspace for writing; after a transaction that failed it is to be given back."""
         ...
 
     def snapshot(self) -> AbstractContextManager[Path]:

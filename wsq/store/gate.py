@@ -55,6 +55,10 @@ class Gate:
             self._given_up = place
         self._place = None
 
+    def somebody_waits(self) -> bool:
+        """Whether another process stands at the door; only for the one inside."""
+        return self._place is not None and self._place.is_followed()
+
     def holder(self) -> str:
         """Who is inside, as far as it is known: "process 123 (python -m wsq)"."""
         try:
@@ -121,6 +125,15 @@ class _Place:
             os.pwrite(self._files["lock"], _name().ljust(NOTE_LENGTH)[:NOTE_LENGTH], 0)
         except OSError:
             return
+
+    def is_followed(self) -> bool:
+        """Whether somebody has taken the next turn."""
+        try:
+            fcntl.flock(self._files["turn"], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(self._files["turn"], fcntl.LOCK_UN)
+        return False
 
     def close_only(self) -> None:
         """Close without unlocking: the locks are shared with the process that we were forked from."""

@@ -97,6 +97,7 @@ class Lease:
         self._root: duckdb.DuckDBPyConnection | None = None
         self._attached = False
         self._unsound = False
+        self._forking = False
         self._no_checkpoint_before = 0.0
 
     # Visits
@@ -135,6 +136,10 @@ class Lease:
         if connection is not None and sound:
             self._idle.append(connection)
             del self._connections[threading.get_ident()]
+
+    def is_wanted(self) -> bool:
+        """Whether somebody waits for this lease to end; only for whoever has it."""
+        return bool(self._waiting) or self._forking or self._gate.somebody_waits()
 
     def doubt(self) -> None:
         """The instance in memory may be broken: the next lease makes a new one."""
@@ -342,8 +347,13 @@ class Lease:
     def wait_until_detached(self, seconds: float) -> None:
         """Before a fork: a child could not attach a file that was attached when it was forked off."""
         deadline = monotonic() + seconds
+        self._forking = True
         while self._attached and threading.get_ident() not in self._inside and monotonic() < deadline:
             sleep(0.0005)
+
+    def go_on(self) -> None:
+        """After a fork, in the parent."""
+        self._forking = False
 
     def forget(self) -> None:
         """After a fork, in the child: DuckDB's threads did not come along, so nothing of it can be used.
@@ -390,6 +400,11 @@ def _wait_for_a_quiet_moment() -> None:
         lease.wait_until_detached(A_LEASE_AT_MOST)
 
 
+def _go_on() -> None:
+    for lease in list(_leases.values()):
+        lease.go_on()
+
+
 def _forget_the_parent() -> None:
     global _register  # noqa: PLW0603 - the parent's may have been held by a thread that is not here
     _register = threading.RLock()
@@ -402,5 +417,5 @@ def _clean_up() -> None:
         lease.snapshots.dispose()
 
 
-os.register_at_fork(before=_wait_for_a_quiet_moment, after_in_child=_forget_the_parent)
+os.register_at_fork(before=_wait_for_a_quiet_moment, after_in_parent=_go_on, after_in_child=_forget_the_parent)
 atexit.register(_clean_up)

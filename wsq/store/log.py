@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from wsq.clock import Clock
 from wsq.errors import WorkspaceError
 from wsq.ids import Ids
 from wsq.projections import TABLES
-from wsq.store.engine import Cursor, Engine
+from wsq.store.engine import Cursor, Engine, Writing
 from wsq.store.folding import Difference, World, compare, fold, gaps, read_facts, read_log
 from wsq.store.transaction import Memory, Transaction, to_row
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
 MOST_AT_ONCE = 256
 """Decisions that share one transaction at the most: a bound on how long the lease is held."""
+
+A_SHORT_WHILE = 0.005
+"""Real seconds: as long as it takes to give a database back and to have it anew."""
+
+A_GOOD_WHILE = 0.5
+"""Real seconds from which on the workspace is given back, even where nobody is seen to wait for it."""
+
+BETWEEN_LOOKS = 0.001
+"""Real seconds between two looks at whether somebody waits."""
 
 A_MOMENT = 0.002
 """Real seconds: short beside a commit, long enough for those who were woken by the last one."""
@@ -47,9 +59,10 @@ class Log:
     """One workspace's log, used by any number of threads.
 
     Writes go to one writer thread; those that wait there together share one lease and one transaction,
-    and each is acknowledged after the commit. When one of them fails they are done one by one, so that
-    only its own caller hears of it. A decision may therefore be asked for more than once and must have
-    no effect but through its transaction.
+    and each is acknowledged after the commit. The lease is kept for a short while beyond that, for what
+    the acknowledged do next, unless somebody else wants the workspace. When one of them fails they are
+    done one by one, so that only its own caller hears of it. A decision may therefore be asked for more
+    than once and must have no effect but through its transaction.
     """
 
     def __init__(self, engine: Engine, *, clock: Clock, ids: Ids, actor: str, timezone: str) -> None:
@@ -61,6 +74,7 @@ class Log:
         self._waiting: queue.SimpleQueue[_Decision[Any] | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         self._crowded = False
+        self._at_end = False
         self._memory = Memory()
         self._lock = threading.Lock()
         self._closed = False
@@ -91,52 +105,82 @@ class Log:
         return self.submit(decide, actor=actor, cause=cause).result()
 
     def _write(self) -> None:
-        while True:
-            first = self._waiting.get()
-            if first is None:
-                return
-            together, last = self._gather(first)
-            self._crowded = len(together) > 1
-            wanted = [decision for decision in together if decision.outcome.set_running_or_notify_cancel()]
-            if wanted:
-                self._settle(wanted)
-            if last:
-                return
+        while not self._at_end:
+            first = self._taken(None)
+            if first is not None:
+                self._serve(self._gather(first))
 
-    def _gather(self, first: _Decision[Any]) -> tuple[list[_Decision[Any]], bool]:
-        """What waits now, and whether the end of the queue was met.
+    def _taken(self, timeout: float | None) -> _Decision[Any] | None:
+        """The next in the queue; None when there is none within so many seconds, or its end has come."""
+        try:
+            found = self._waiting.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        self._at_end = found is None
+        return found
+
+    def _gather(self, first: _Decision[Any]) -> list[_Decision[Any]]:
+        """What waits now and has not been cancelled.
 
         Where several came together last time, the others of this time are given a moment.
         """
-        together = [first]
         if self._crowded:
             sleep(A_MOMENT)
-        while len(together) < MOST_AT_ONCE:
-            try:
-                decision = self._waiting.get_nowait()
-            except queue.Empty:
-                return together, False
-            if decision is None:
-                return together, True
-            together.append(decision)
-        return together, False
+        found: _Decision[Any] | None = first
+        together = []
+        while found is not None:
+            if found.outcome.set_running_or_notify_cancel():
+                together.append(found)
+            found = self._taken(0) if len(together) < MOST_AT_ONCE and not self._at_end else None
+        self._crowded = len(together) > 1
+        return together
 
-    def _settle(self, together: list[_Decision[Any]]) -> None:
+    def _serve(self, together: list[_Decision[Any]]) -> None:
+        """Settle these, and what comes while the workspace is ours anyway."""
+        had = False
         try:
-            results = self._transact(together)
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the outcome
-            if len(together) == 1:
-                together[0].outcome.set_exception(error)
+            with self.engine.writing() as writing:
+                had, until = True, monotonic() + A_GOOD_WHILE
+                while together:
+                    self._settle(writing, together)
+                    together = []
+                    following = self._following(writing, until)
+                    if following is not None:
+                        together = self._gather(following)
+        except BaseException as error:
+            if had and len(together) > 1:
+                for decision in together:
+                    self._settle_alone(decision)
                 return
             for decision in together:
-                self._settle([decision])
-            return
+                decision.outcome.set_exception(error)
+            if not together:
+                logger.exception("The workspace could not be given back.", extra={"action": "lease_failed"})
+
+    def _following(self, writing: Writing, until: float) -> _Decision[Any] | None:
+        """What comes within a short while, unless somebody else waits for the workspace."""
+        until = min(until, monotonic() + A_SHORT_WHILE)
+        found = None
+        while found is None and not self._at_end and not writing.is_wanted() and (left := until - monotonic()) > 0:
+            found = self._taken(min(left, BETWEEN_LOOKS))
+        return found
+
+    def _settle(self, writing: Writing, together: list[_Decision[Any]]) -> None:
+        results = self._transact(writing, together)
         for decision, result in zip(together, results, strict=True):
             decision.outcome.set_result(result)
 
-    def _transact(self, together: list[_Decision[T]]) -> list[T]:
+    def _settle_alone(self, decision: _Decision[Any]) -> None:
+        try:
+            with self.engine.writing() as writing:
+                self._settle(writing, [decision])
+        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the outcome
+            if not decision.outcome.done():
+                decision.outcome.set_exception(error)
+
+    def _transact(self, writing: Writing, together: list[_Decision[T]]) -> list[T]:
         memory, self._memory = self._memory, Memory()
-        with self.engine.write() as cursor:
+        with writing.transaction() as cursor:
             if not cursor.undisturbed:
                 memory = Memory()
             transaction = Transaction(cursor, self.new_id, self.timezone, memory)
