@@ -121,13 +121,16 @@ async def carry_out(
     provider: Provider,
     progress: Progress,
     ready: commands.Preparation | None = None,
+    leave: Callable[[], None] = lambda: None,
 ) -> Execution:
     """Carry an execution on to its end and return it as it then is.
 
-    `ready` is what it was started with; without it the conversation is read from the record. Raises
+    `ready` is what it was started with; without it the conversation is read from the record. `leave` is
+    called, perhaps more than once, when no more than its end is left to be written: so that another's
+    beginning can be written with it. Raises
     `LeaseLost` when another worker has it, `asyncio.CancelledError` when this one is to stop.
     """
-    carrier = _Carrier(desk, row, task, provider, progress)
+    carrier = _Carrier(desk, row, task, provider, progress, leave)
     try:
         await carrier.begin(ready)
         while True:
@@ -145,12 +148,19 @@ class _Carrier:
     """One execution being carried out by this process."""
 
     def __init__(
-        self, desk: Desk, row: Execution, task: RecurringTask | None, provider: Provider, progress: Progress
+        self,
+        desk: Desk,
+        row: Execution,
+        task: RecurringTask | None,
+        provider: Provider,
+        progress: Progress,
+        leave: Callable[[], None],
     ) -> None:
         self.desk = desk
         self.row = row
         self.provider = provider
         self.progress = progress
+        self.leave = leave
         self.scope = tools.Scope(
             store_id=row.store_id,
             project_id=row.project_id,
@@ -209,6 +219,8 @@ class _Carrier:
             now = commands.held(tx, row.id, row.epoch)
             return ending(tx, now) if ending else now
 
+        if ending:
+            self.leave()
         self.row = await self._write(decide)
         if ending:
             raise _Ended(self.row)
@@ -357,6 +369,7 @@ class _Carrier:
 
     async def failed(self, reason: str, error: str) -> Execution:
         """End the execution with a reason."""
+        self.leave()
         ended: Execution = await self._write(lambda tx, row: commands.fail(tx, row, reason, error))
         return ended
 

@@ -186,14 +186,16 @@ def _there(row: Row | None) -> Execution:
 # Leases
 
 
+_BEGIN_LEASE = (
+    "INSERT INTO leases (execution_id, store_id, holder, epoch, expires_at) SELECT unnest($1::VARCHAR[]),"
+    " unnest($2::VARCHAR[]), unnest($3::VARCHAR[]), 1, unnest($4::TIMESTAMPTZ[])"
+)
+
+
 def _lease(tx: Transaction, execution_ids: list[str], holder: str) -> None:
-    if execution_ids:
-        rows = [_there(tx.row("task_executions", execution_id)) for execution_id in execution_ids]
-        tx.query(
-            "INSERT INTO leases (execution_id, store_id, holder, epoch, expires_at)"
-            " SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[]), $3, 1, $4",
-            [execution_ids, [row.store_id for row in rows], holder, tx.now + LEASE],
-        )
+    for execution_id in execution_ids:
+        row = _there(tx.row("task_executions", execution_id))
+        tx.after(_BEGIN_LEASE, execution_id, row.store_id, holder, tx.now + LEASE)
 
 
 def renew(tx: Transaction, execution_ids: Iterable[str], holder: str) -> set[str]:

@@ -257,16 +257,16 @@ class Executor:
             self._loop.call_soon(lambda: self._task(self._start_waiting()))
 
     async def _start_waiting(self) -> None:
+        self._dispatching = False
         room = max(0, min(self._room, TOGETHER))
-        batch = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))]
-        batch += self._incoming
+        batch = [self._waiting.popleft() for _ in range(min(room, len(self._waiting)))] + self._incoming
         self._incoming.clear()
+        reserved = min(room, len(batch))
+        self._room -= reserved
         rounds = {task.recurring_task_id: this for task, this in batch}
         ready: Prepared = {}
-        try:
-            settled = await self._settle([task for task, _ in batch], rounds, room, ready)
-        finally:
-            self._dispatching = False
+        settled = await self._settle([task for task, _ in batch], rounds, reserved, ready)
+        self._room += reserved
         left = {task.recurring_task_id for task in settled.left}
         self._waiting.extend((task, rounds[task.recurring_task_id]) for task in settled.left)
         by_task = {row.recurring_task_id: row for row in settled.executions}
@@ -328,11 +328,20 @@ class Executor:
 
     async def _carry_out(self, row: Execution, this: Round | None, ready: Ready | None) -> None:
         ended: Execution | None = None
+        working = True
+
+        def leave() -> None:
+            nonlocal working
+            if working:
+                working = False
+                self._room += 1
+                self._dispatch()
+
         try:
             preparation, task = ready or (None, None)
             if preparation is None:
                 task = await asyncio.to_thread(self._task_of, row)
-            ended = await loop.carry_out(self.desk, row, task, self.provider, lambda _text: None, preparation)
+            ended = await loop.carry_out(self.desk, row, task, self.provider, lambda _text: None, preparation, leave)
         except (LeaseLost, asyncio.CancelledError) as stop:
             if isinstance(stop, asyncio.CancelledError) and row.id not in self._lost:
                 raise
@@ -342,12 +351,11 @@ class Executor:
             if this is not None:
                 this.failed(row.store_id, error)
         finally:
-            self._room += 1
             self._running.pop(row.id, None)
             self._lost.discard(row.id)
             if this is not None:
                 this.done(ended)
-            self._dispatch()
+            leave()
 
     def _task_of(self, row: Execution) -> RecurringTask | None:
         try:

@@ -41,6 +41,9 @@ BETWEEN_LOOKS = 0.001
 A_MOMENT = 0.002
 """Real seconds: short beside a commit, long enough for those who were woken by the last one."""
 
+SOME_MOMENTS = 4
+"""How many of them at the most."""
+
 
 class _Decision(Generic[T]):
     """Something to be decided, and where its outcome goes."""
@@ -73,7 +76,7 @@ class Log:
         self.new_id = ids
         self._waiting: queue.SimpleQueue[_Decision[Any] | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
-        self._crowded = False
+        self._crowd = 0
         self._at_end = False
         self._memory = Memory()
         self._lock = threading.Lock()
@@ -122,9 +125,12 @@ class Log:
     def _gather(self, first: _Decision[Any]) -> list[_Decision[Any]]:
         """What waits now and has not been cancelled.
 
-        Where several came together last time, the others of this time are given a moment.
+        Where several came together lately, the others of this time are given a moment, and one more as
+        long as they come.
         """
-        if self._crowded:
+        seen, moments = -1, SOME_MOMENTS if self._crowd > 1 else 0
+        while moments and (waiting := self._waiting.qsize()) > seen:
+            seen, moments = waiting, moments - 1
             sleep(A_MOMENT)
         found: _Decision[Any] | None = first
         together = []
@@ -132,7 +138,7 @@ class Log:
             if found.outcome.set_running_or_notify_cancel():
                 together.append(found)
             found = self._taken(0) if len(together) < MOST_AT_ONCE and not self._at_end else None
-        self._crowded = len(together) > 1
+        self._crowd = max(len(together), self._crowd // 2)
         return together
 
     def _serve(self, together: list[_Decision[Any]]) -> None:
