@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import types
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -63,3 +64,23 @@ def decode(name: str, version: int, args: str) -> Fact:
         return reader(name, version)(args)
     except msgspec.MsgspecError as error:
         raise UnreadableLog(f"The log's event {name!r} cannot be read: {error}.") from error
+
+
+def decode_all(name: str, version: int, many: Sequence[str]) -> list[Fact]:
+    """Many facts of one kind, at once; `UnreadableLog` when one of them is not to be read."""
+    reader(name, version)
+    try:
+        facts: list[Fact] = _reader_of_many(name, version)(f"[{','.join(many)}]")
+    except msgspec.MsgspecError as error:
+        raise UnreadableLog(f"The log's events {name!r} cannot be read: {error}.") from error
+    if len(facts) != len(many):
+        raise UnreadableLog(f"The log's events {name!r} cannot be read: they are not one object each.")
+    upcast = UPCASTS.get((name, version))
+    return facts if upcast is None else [upcast(fact) for fact in facts]
+
+
+@cache
+def _reader_of_many(name: str, version: int) -> Callable[[str], list[Any]]:
+    many: Any = types.GenericAlias(list, (FACTS[name, version],))
+    read: Callable[[str], list[Any]] = msgspec.json.Decoder(many).decode
+    return read

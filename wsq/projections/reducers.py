@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cache
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, structs
+from msgspec.structs import force_setattr
 
 from wsq.events import boards as b
 from wsq.events import recurring as r
@@ -97,7 +99,15 @@ def _changed(row: R | None, event: Recorded, **changes: Any) -> R | None:
 
 
 def _fields(fact: Fact, *without: str) -> dict[str, Any]:
-    return {name: getattr(fact, name) for name in _names(type(fact), without)}
+    names, values_of = _taking(type(fact), without)
+    return dict(zip(names, values_of(fact), strict=True))
+
+
+@cache
+def _taking(kind: type[Fact], without: tuple[str, ...]) -> tuple[tuple[str, ...], Callable[[Fact], tuple[Any, ...]]]:
+    """The names of a fact's fields, and what takes all of them at once."""
+    names = _names(kind, without)
+    return names, attrgetter(*names) if len(names) > 1 else lambda fact: tuple(getattr(fact, name) for name in names)
 
 
 @cache
@@ -191,15 +201,24 @@ def _task_made_by(row: Execution | None, fact: b.TaskCreated, _event: Recorded) 
 
 
 def _edits(kind: type[Fact], table: str, id_field: str) -> None:
-    """An event whose set fields replace the row's."""
+    """An event whose set fields replace the row's.
+
+    Most events are such: the copy is changed before anybody sees it, at three quarters of what
+    `replace` costs.
+    """
     names = _names(kind, (id_field,))
+    values_of = attrgetter(*names, id_field)  # with one name more than is used, it gives a tuple also of one
 
     @_on(kind, table, _field(id_field))
     def edited(row: Any, fact: Fact, event: Recorded) -> Row | None:
         if row is None:
             return None
-        changes = {name: value for name in names if (value := getattr(fact, name)) is not UNSET}
-        changed: Row = structs.replace(row, updated_at=event.recorded_at, version=row.version + 1, **changes)
+        changed: Row = row.__copy__()
+        force_setattr(changed, "updated_at", event.recorded_at)
+        force_setattr(changed, "version", row.version + 1)
+        for name, value in zip(names, values_of(fact), strict=False):
+            if value is not UNSET:
+                force_setattr(changed, name, value)
         return changed
 
 

@@ -40,6 +40,18 @@ class DuckCursor:
             rows = connection.fetchall()
             return in_utc(rows, [str(column[1]) for column in connection.description or ()])
 
+    def batches(self, sql: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of one statement, `size` at a time; nothing else is asked meanwhile. Raises as `query` does."""
+        with self._asked() as connection:
+            connection.execute(sql)
+            zoned = [str(column[1]) for column in connection.description or ()]
+        while True:
+            with self._asked() as connection:
+                rows = connection.fetchmany(size)
+            if not rows:
+                return
+            yield in_utc(rows, zoned)
+
     def load(self, table: str, kinds: dict[str, str], columns: Sequence[list[Any]]) -> None:
         """Insert many rows, given as columns; raises as `query` does."""
         with self._asked() as connection:

@@ -11,7 +11,7 @@ import duckdb
 from wsq.errors import NotAWorkspace, WorkspaceError
 from wsq.store import instance
 from wsq.store.cursor import DuckCursor
-from wsq.store.engine import Cursor, Schema, Writing, WritingCursor
+from wsq.store.engine import Cursor, ReadingCursor, Schema, Writing, WritingCursor
 from wsq.store.faults import explained
 from wsq.store.lease import Kind, lease_on, let_go
 from wsq.store.notes import Notes
@@ -121,7 +121,7 @@ class EmbeddedEngine:
             snapshots.give_back(copy)
 
     @contextmanager
-    def study(self) -> Iterator[Cursor]:
+    def study(self) -> Iterator[ReadingCursor]:
         """Like `read`, on a private copy: for questions that take longer than a lease may be held."""
         with self.snapshot() as copy:
             connection = instance.connect(self._threads, spill=copy.parent / "spill")

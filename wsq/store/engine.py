@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +18,14 @@ class Cursor(Protocol):
         ...
 
 
+class ReadingCursor(Cursor, Protocol):
+    """A cursor through which many rows can be had."""
+
+    def batches(self, sql: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of one statement, `size` at a time; nothing else is asked meanwhile."""
+        ...
+
+
 class LoadingCursor(Cursor, Protocol):
     """A cursor through which many rows can be brought in at once."""
 
@@ -26,7 +34,7 @@ class LoadingCursor(Cursor, Protocol):
         ...
 
 
-class WritingCursor(LoadingCursor, Protocol):
+class WritingCursor(LoadingCursor, ReadingCursor, Protocol):
     """A cursor inside a transaction."""
 
     @property
@@ -95,7 +103,7 @@ class Engine(Protocol):
         """The heartbeats that are kept, oldest first."""
         ...
 
-    def study(self) -> AbstractContextManager[Cursor]:
+    def study(self) -> AbstractContextManager[ReadingCursor]:
         """Like `read`, on a private copy: for questions that take longer than a lease may be held."""
         ...
 

@@ -14,7 +14,7 @@ from wsq.errors import Conflict
 from wsq.events import Fact, Recorded, encode
 from wsq.ids import Ids
 from wsq.projections import TABLES, Row, Table, keys, reduce
-from wsq.store.engine import Cursor, LoadingCursor, Parameters
+from wsq.store.engine import Cursor, LoadingCursor, Parameters, ReadingCursor, WritingCursor
 from wsq.store.folding import World
 from wsq.store.schema import create_statement, sql_types
 
@@ -93,7 +93,7 @@ class Transaction:
     everything recorded so far is written.
     """
 
-    def __init__(self, cursor: LoadingCursor, ids: Ids, timezone: str, memory: Memory) -> None:
+    def __init__(self, cursor: WritingCursor, ids: Ids, timezone: str, memory: Memory) -> None:
         self.now: datetime
         self.actor: str
         self.cause: str | None = None
@@ -242,7 +242,7 @@ class Transaction:
         else:
             waiting[key] = row
 
-    def rebuild(self, world_of: Callable[[Cursor], World]) -> int:
+    def rebuild(self, world_of: Callable[[ReadingCursor], World]) -> int:
         """Replace every projection by what the log folds into; returns the number of events."""
         self.flush()
         write_world(self._cursor, world_of(self._cursor))
