@@ -21,7 +21,7 @@ from time import monotonic, sleep
 
 import duckdb
 
-from wsq.errors import NewerWorkspace, NotAWorkspace, WorkspaceBusy
+from wsq.errors import NewerWorkspace, NotAWorkspace, WorkspaceBusy, WorkspaceUnwritable
 from wsq.store import instance
 from wsq.store.birth import make, refuse_what_is_no_database, upgrade, version_of
 from wsq.store.engine import Schema
@@ -311,7 +311,9 @@ class Lease:
             root.execute(f"CHECKPOINT {instance.ALIAS}")
         except duckdb.Error as error:
             self._no_checkpoint_before = monotonic() + AFTER_A_FAILED_CHECKPOINT
-            _log.warning(
+            whoever_writes_is_told = isinstance(explained(error, str(self.path)), WorkspaceUnwritable)
+            _log.log(
+                logging.INFO if whoever_writes_is_told else logging.WARNING,
                 "The log of %s could not be folded into it (%s); nothing is lost, it stays longer.",
                 self.path, error, extra={"action": "checkpoint_failed"},
             )  # fmt: skip
