@@ -17,7 +17,7 @@ from msgspec import UNSET
 
 from wsq import settings as configuration
 from wsq.clock import Clock, ShiftedClock, SystemClock, aware
-from wsq.commands import boards, executions, recurring, stores, tasks
+from wsq.commands import boards, budgets, executions, recurring, stores, tasks
 from wsq.errors import MissingCredentials, SettingError, WorkspaceError
 from wsq.ids import Ids, random_id
 from wsq.projections import (
@@ -34,6 +34,7 @@ from wsq.queries import boards as board_queries
 from wsq.queries import executions as execution_queries
 from wsq.queries import log as log_queries
 from wsq.rules import values
+from wsq.rules.budgets import Forecast, Spending, forecast
 from wsq.runner import heartbeat, passes, pruning
 from wsq.runner.report import ProcessReport
 from wsq.store.embedded import EmbeddedEngine
@@ -467,6 +468,16 @@ class Questions:
         """One execution by its id."""
         return self._list(execution_queries.execution, execution_id)
 
+    def forecast(self, recurring_task_id: str) -> Forecast:
+        """What a recurring task will cost a day, if it goes on as its last 20 executions did."""
+
+        def asked(cursor: Cursor) -> Forecast:
+            task = board_queries.recurring_task(cursor, self.id, recurring_task_id)
+            costs = execution_queries.costs(cursor, self.id, recurring_task_id)
+            return forecast(task.interval_value, task.interval_unit, costs)
+
+        return self._ask(asked)
+
     def latest_execution(self, recurring_task_id: str) -> Execution | None:
         """The task's newest execution, None when it has none."""
         return self._list(execution_queries.latest, recurring_task_id)
@@ -517,6 +528,30 @@ class Store(Questions):
         until = aware(point) if isinstance(point, datetime) else point
         world, seq = self._log.world_at(self.id, until)
         return PastStore(self, PastEngine(world, self._log.engine), seq)
+
+    def spending(self, recurring_task_id: str | None = None) -> Spending:
+        """What has been spent today, by the store's zone, of its budget or of one recurring task's, in US dollars.
+
+        An execution counts for the day on which it began.
+        """
+        now = self.workspace.clock.now()
+
+        def asked(cursor: Cursor) -> Spending:
+            about = board_queries.store(cursor, self.id)
+            task = recurring_task_id and board_queries.recurring_task(cursor, self.id, recurring_task_id)
+            return budgets.spending(cursor, about, task or None, now)
+
+        return self._ask(asked)
+
+    def spendings(self) -> dict[str, Spending]:
+        """The same for each recurring task of the store, by its id."""
+        now = self.workspace.clock.now()
+
+        def asked(cursor: Cursor) -> dict[str, Spending]:
+            about = board_queries.store(cursor, self.id)
+            return budgets.by_task(cursor, about, board_queries.recurring_tasks(cursor, self.id), now)
+
+        return self._ask(asked)
 
     # Projects, contacts, documents
 

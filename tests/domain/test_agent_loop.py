@@ -401,7 +401,11 @@ def _as_it_was_left(ws, store, seq, execution_id):
         for row in bodies:
             tx.query("INSERT INTO bodies VALUES ($1, $2)", row)
         tx.query("INSERT INTO heads VALUES ('acme', $1)", [seq])
-        tx.query("INSERT INTO leases VALUES ($1, 'acme', 'a dead worker', 1, $2)", [execution_id, tx.now])
+        tx.query(
+            "INSERT INTO leases (execution_id, store_id, holder, epoch, expires_at)"
+            " VALUES ($1, 'acme', 'a dead worker', 1, $2)",
+            [execution_id, tx.now],
+        )
 
     ws._log.decide(leave)
     ws.rebuild()

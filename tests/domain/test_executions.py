@@ -656,3 +656,19 @@ def test_closing_a_workspace_tells_those_who_wait_and_the_next_pass_goes_on(clos
     acme = ws.store("acme")
     assert [acme.latest_execution(task.id).completed_at is None for task in acme.recurring_tasks()] == [False] * 20
     assert names(acme).count("task_execution.complete") == 20
+
+
+def test_a_task_that_failed_five_times_in_a_row_is_disabled_and_says_so(open_workspace, clock):
+    ws = open_workspace(provider=ScriptedProvider([ValueError("broken")]))
+    acme = ws.store("acme")
+    task = acme.create_recurring_task("Triage", "Look.", every="1 hour")
+
+    for _ in range(6):
+        clock.advance(3600)
+        ws.process()
+
+    row = acme.recurring_task(task.id)
+    assert (row.enabled, row.disabled_reason) == (False, "It failed 5 times in a row.")
+    assert (row.next_execution_at, row.failures_in_row) == (None, 5)
+    assert [each.status for each in acme.executions(task.id)] == ["failed"] * 5
+    assert acme.enable_recurring_task(task.id).failures_in_row == 0

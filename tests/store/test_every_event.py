@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import wsq
-from wsq.agent.providers import ProviderError, Request, ScriptedProvider, Turn, call, finish, say
+from wsq.agent.providers import ProviderError, Request, ScriptedProvider, Turn, Usage, call, finish, say
 from wsq.clock import ManualClock
 from wsq.commands.executions import LEASE
 from wsq.events import FACTS
@@ -26,7 +26,7 @@ def by_prompt(request: Request) -> Turn | object:
     if prompt == "wait":
         return slowly(request)
     if prompt == "fail":
-        raise ProviderError("out of order", retryable=True)
+        raise ProviderError("out of order", retryable=True, usage=Usage(input_tokens=7))
     return call(("create_task", {"title": "Made"})) if request.turn == 0 else finish()
 
 

@@ -23,6 +23,7 @@ from wsq.agent import tools
 from wsq.agent.providers.base import (
     Block,
     Message,
+    Most,
     Progress,
     Provider,
     ProviderError,
@@ -32,6 +33,7 @@ from wsq.agent.providers.base import (
     text_of,
 )
 from wsq.clock import Clock, sleep
+from wsq.commands import budgets
 from wsq.commands import executions as commands
 from wsq.errors import LeaseLost, WsqError
 from wsq.events.recurring import Limits
@@ -200,6 +202,7 @@ class _Carrier:
     # Asking
 
     async def _ask(self) -> None:
+        await self._reserve()
         turn = await self._answer()
         message = _message(turn.content)
         content = msgspec.json.decode(message)
@@ -249,6 +252,20 @@ class _Carrier:
             case _:
                 return lambda tx, row: commands.fail(tx, row, "empty_answer", "The model's answer was empty.")
 
+    async def _reserve(self) -> None:
+        """Set aside what the next call may come to at the most; without room for it the execution ends."""
+        estimate: Callable[[Request], Most] | None = getattr(self.provider, "most", None)
+        if estimate is None:
+            return
+        most = estimate(self._request())
+
+        def decide(tx: Transaction, row: Execution) -> tuple[str | None]:
+            return (budgets.reserve(tx, row, most.cost_usd, most.tokens),)
+
+        (refusal,) = await self._write(decide)
+        if refusal is not None:
+            raise _Ended(await self.failed("budget", refusal))
+
     async def _answer(self) -> Turn:
         """The model's answer, tried again after failures that may pass; every failure is on record."""
         from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
@@ -261,9 +278,12 @@ class _Carrier:
 
         async def note(state: Any) -> None:
             error, seconds = state.outcome.exception(), state.upcoming_sleep
-            self.row = await self._write(
-                lambda tx, row: commands.record_failed_attempt(tx, row, error=_sentence(error), wait=seconds)
-            )
+
+            def decide(tx: Transaction, row: Execution) -> None:
+                _charge(tx, row, error)
+                commands.record_failed_attempt(tx, row, error=_sentence(error), wait=seconds)
+
+            self.row = await self._write(decide)
 
         retrying = AsyncRetrying(
             retry=retry_if_exception(lambda error: isinstance(error, ProviderError) and error.retryable),
@@ -283,10 +303,11 @@ class _Carrier:
         except (WsqError, asyncio.CancelledError):
             raise
         except Exception as error:
-            raise _Ended(await self.failed("provider", f"{self.provider.name}: {_sentence(error)}")) from error
+            words = f"{self.provider.name}: {_sentence(error)}"
+            raise _Ended(await self.failed("provider", words, charge=error)) from error
 
-    async def _one_attempt(self) -> Turn:
-        request = Request(
+    def _request(self) -> Request:
+        return Request(
             execution_id=self.row.id,
             model=self.row.model,
             system=self.talk.system,
@@ -295,6 +316,9 @@ class _Carrier:
             turn=self.row.turns,
             seconds=self._seconds_left(),
         )
+
+    async def _one_attempt(self) -> Turn:
+        request = self._request()
         try:
             async with asyncio.timeout(max(request.seconds, 0.001)) as limit:
                 return _well_formed(await self.provider.turn(request, self.progress))
@@ -367,10 +391,15 @@ class _Carrier:
 
     # Writing
 
-    async def failed(self, reason: str, error: str) -> Execution:
-        """End the execution with a reason."""
+    async def failed(self, reason: str, error: str, *, charge: BaseException | None = None) -> Execution:
+        """End the execution with a reason; `charge` is an error that may have cost something."""
         self.leave()
-        ended: Execution = await self._write(lambda tx, row: commands.fail(tx, row, reason, error))
+
+        def decide(tx: Transaction, row: Execution) -> Execution:
+            _charge(tx, row, charge)
+            return commands.fail(tx, commands.held(tx, row.id, row.epoch), reason, error)
+
+        ended: Execution = await self._write(decide)
         return ended
 
     async def _write(
@@ -392,6 +421,14 @@ class _Carrier:
             return commands.held(tx, row_id, epoch) if outcome is None else outcome
 
         return await asyncio.wrap_future(self.desk.submit(checked, actor=actor, cause=cause))
+
+
+def _charge(tx: Transaction, row: Execution, error: BaseException | None) -> None:
+    """Put on record what a failed call took, as far as it is known."""
+    usage = getattr(error, "usage", None)
+    if usage is not None:
+        cost = getattr(error, "cost_usd", None)
+        budgets.charge(tx, row, cost_usd=cost, **msgspec.structs.asdict(usage))
 
 
 def _well_formed(turn: object) -> Turn:

@@ -13,11 +13,12 @@ from wsq import settings as configuration
 from wsq.cli.output import count, local, plain, say
 from wsq.errors import WsqError
 from wsq.projections import RecurringTask
+from wsq.rules.budgets import Spending
 from wsq.runner.heartbeat import USUAL
 from wsq.runner.report import as_json
 
 FAILURES = 5
-"""A task that failed so many times in a row needs somebody to look at it."""
+"""A task that failed so many times in a row needs somebody to look at it; by then it has been disabled."""
 
 LATE = 3
 """A slot that is due for so many of the scheduler's usual intervals should have been settled."""
@@ -109,11 +110,28 @@ def _slots(patient: _Patient) -> Finding:
 
 
 def _tasks(patient: _Patient) -> Finding:
-    failing = [task for task in _scheduled(patient) if task.failures_in_row >= FAILURES]
+    failing = [task for task in patient.tasks if task.failures_in_row >= FAILURES]
     if not failing:
         return Finding(ok=True, sentence=f"No task has failed {FAILURES} times in a row.")
     told = ", ".join(f"{task.name!r} ({task.failures_in_row} times, store {task.store_id})" for task in failing)
-    return Finding(ok=False, sentence=f"Failing again and again: {told}; wsq history says why.")
+    return Finding(ok=False, sentence=f"Failing again and again: {told}; wsq history says why, wsq enable begins anew.")
+
+
+def _budgets(patient: _Patient) -> Finding:
+    told = []
+    for about in patient.ws.stores():
+        store = patient.ws.store(about.id)
+        names = {task.id: task.name for task in patient.tasks}
+        spendings = {f"store {about.id}": store.spending()}
+        spendings |= {f"{names.get(i, i)!r} in store {about.id}": each for i, each in store.spendings().items()}
+        told += [f"{whose} (${s.spent:,.2f} of ${s.budget:,.2f})" for whose, s in spendings.items() if _near(s)]
+    if not told:
+        return Finding(ok=True, sentence="No budget of today is spent to four fifths.")
+    return Finding(ok=False, sentence=f"Spent to four fifths or more for today: {', '.join(told)}.")
+
+
+def _near(spending: Spending) -> bool:
+    return spending.is_warning and spending.spent > 0
 
 
 def _leases(patient: _Patient) -> Finding:
@@ -138,6 +156,7 @@ _CHECKS: dict[str, Callable[[_Patient], Finding]] = {
     "scheduler": _scheduler,
     "slots": _slots,
     "tasks": _tasks,
+    "budgets": _budgets,
     "leases": _leases,
     "provider": _provider,
 }

@@ -11,9 +11,10 @@ from typing import Any
 
 import msgspec
 
-from wsq.commands import recurring
+from wsq.commands import budgets, recurring
 from wsq.commands.common import existing, existing_store
 from wsq.commands.stores import note_model
+from wsq.commands.unchanged import nothing_changed
 from wsq.errors import AlreadyRunning, InvalidInput, LeaseLost, NotRunnable
 from wsq.events import recurring as e
 from wsq.projections import Execution, RecurringTask, Row, Running, StoreRow
@@ -31,6 +32,13 @@ MOST_TAKEOVERS = 3
 
 ABANDONED_AFTER = timedelta(hours=1)
 """How long after its lease has passed an execution may still be taken over (inclusive)."""
+
+
+MOST_FAILURES = 5
+"""Failures in a row with which a recurring task is disabled."""
+
+DISABLED_FOR_FAILURES = f"It failed {MOST_FAILURES} times in a row."
+"""Why it is then, as its row says."""
 
 
 class Preparation(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +95,7 @@ def settle(tx: Transaction, due: Sequence[DueTask], holder: str, prepare: Prepar
     """
     tx.fetch("recurring_tasks", [(task.recurring_task_id,) for task in due])
     tx.fetch("running_executions", [(task.recurring_task_id,) for task in due])
+    purse = budgets.Purse(tx)
     settled: list[str] = []
     started: list[str] = []
     left: list[DueTask] = []
@@ -97,7 +106,7 @@ def settle(tx: Transaction, due: Sequence[DueTask], holder: str, prepare: Prepar
         slots = schedule.due_slots(recurring.schedule_of(row), row.next_execution_at, task.seen_at)
         if slots is None:
             continue
-        reason = _reason_to_skip(row, slots, task.seen_at, _running(tx, row.id))
+        reason = _reason_to_skip(tx, row, slots, task.seen_at, purse)
         if reason is not None:
             settled.append(recurring.record_skip(tx, row, slots, reason, nxt=slots.next))
         elif len(started) >= room:
@@ -119,6 +128,8 @@ def start_manually(tx: Transaction, store_id: str, task_id: str, holder: str, pr
     other = _running(tx, task_id)
     if other is not None:
         raise AlreadyRunning(f"{row.name!r} is running already, as execution {other}.", execution_id=other)
+    if over := budgets.Purse(tx).used_up(row):
+        raise NotRunnable(f"{over} Give it a larger budget, or wait until tomorrow.")
     execution_id = _start(tx, row, None, prepare)
     _lease(tx, [execution_id], holder)
     return _there(tx.row("task_executions", execution_id))
@@ -129,11 +140,17 @@ def _put_away(tx: Transaction, store_id: str) -> bool:
     return isinstance(store, StoreRow) and store.archived_at is not None
 
 
-def _reason_to_skip(row: RecurringTask, slots: schedule.Slots, seen_at: datetime, running: str | None) -> str | None:
-    if running is not None:
+def _reason_to_skip(
+    tx: Transaction, row: RecurringTask, slots: schedule.Slots, seen_at: datetime, purse: budgets.Purse
+) -> str | None:
+    if _running(tx, row.id) is not None:
         return "still_running"
     if slots.newest < seen_at - WINDOW and row.missed == "skip":
         return "missed"
+    if purse.used_up(row):
+        return "over_budget"
+    if row.skip_unchanged and nothing_changed(tx, row):
+        return "unchanged"
     return None
 
 
@@ -222,6 +239,8 @@ def take_over(tx: Transaction, store_id: str, execution_id: str, holder: str) ->
     if not isinstance(row, Execution) or row.status != "running" or not lease or lease[0][0] > tx.now:
         return None
     idle = tx.now - lease[0][0]
+    budgets.charge_reserved(tx, row)
+    row = _there(tx.row("task_executions", execution_id))
     if row.takeovers >= MOST_TAKEOVERS or idle > ABANDONED_AFTER:
         hours = ABANDONED_AFTER.total_seconds() / 3600
         error = (
@@ -233,7 +252,8 @@ def take_over(tx: Transaction, store_id: str, execution_id: str, holder: str) ->
     epoch = row.epoch + 1
     tx.record(store_id, e.ExecutionResumed(execution_id=execution_id, epoch=epoch, idle=idle.total_seconds()))
     tx.query(
-        "UPDATE leases SET holder = $2, epoch = $3, expires_at = $4 WHERE execution_id = $1",
+        "UPDATE leases SET holder = $2, epoch = $3, expires_at = $4, reserved_usd = 0, reserved_tokens = 0"
+        " WHERE execution_id = $1",
         [execution_id, holder, epoch, tx.now + LEASE],
     )
     return _there(tx.row("task_executions", execution_id))
@@ -259,6 +279,8 @@ def record_answer(tx: Transaction, row: Execution, *, message: bytes, **figures:
         row.store_id,
         e.ModelAnswered(execution_id=row.id, epoch=row.epoch, step=row.steps + 1, body=tx.keep(message), **figures),
     )
+    if row.model is not None:
+        tx.after(budgets.RELEASE, row.id)
 
 
 def record_call(tx: Transaction, row: Execution, *, tool: str, tool_use_id: str, result: bytes, **outcome: Any) -> None:
@@ -317,7 +339,11 @@ def fail(tx: Transaction, row: Execution, reason: str, error: str, output: str |
         error=error,
         output=row.output if output is None else output,
     )
-    return _end(tx, row, fact)
+    ended = _end(tx, row, fact)
+    task = tx.row("recurring_tasks", row.recurring_task_id)
+    if isinstance(task, RecurringTask) and task.enabled and task.failures_in_row >= MOST_FAILURES:
+        recurring.disable_recurring_task(tx, row.store_id, task.id, reason=DISABLED_FOR_FAILURES)
+    return ended
 
 
 def cancel_execution(tx: Transaction, store_id: str, execution_id: str) -> Execution:

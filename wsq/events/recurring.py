@@ -171,6 +171,23 @@ class AttemptFailed(Fact, frozen=True, kw_only=True):
     wait: float
 
 
+class ModelCharged(Fact, frozen=True, kw_only=True):
+    """A call of the model that gave no answer took something all the same.
+
+    ``estimated``: its worker was gone, and what had been set aside for the call is counted.
+    """
+
+    stored_name: ClassVar[str] = "task_execution.charge"
+    execution_id: str
+    epoch: int
+    cost_usd: float | None
+    estimated: bool = False
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
 class ExecutionResumed(Fact, frozen=True, kw_only=True):
     """An execution whose lease had passed was taken over; ``epoch`` is the new holder's.
 

@@ -439,23 +439,29 @@ def _answer_noted(_row: None, fact: r.ModelAnswered, event: Recorded) -> Step:
     )
 
 
-@_on(r.ModelAnswered, "task_executions", _field("execution_id"))
-def _answer_counted(row: Execution | None, fact: r.ModelAnswered, _event: Recorded) -> Execution | None:
-    if row is None:
-        return None
+def _charged(row: Execution, fact: r.ModelAnswered | r.ModelCharged, **changes: Any) -> Execution:
     cost = row.cost_usd
     if fact.cost_usd is not None:
         cost = (cost or 0.0) + fact.cost_usd
     return structs.replace(
         row,
-        steps=fact.step,
-        turns=row.turns + 1,
+        **changes,
         input_tokens=row.input_tokens + fact.input_tokens,
         output_tokens=row.output_tokens + fact.output_tokens,
         cache_read_tokens=row.cache_read_tokens + fact.cache_read_tokens,
         cache_write_tokens=row.cache_write_tokens + fact.cache_write_tokens,
         cost_usd=cost,
     )
+
+
+@_on(r.ModelAnswered, "task_executions", _field("execution_id"))
+def _answer_counted(row: Execution | None, fact: r.ModelAnswered, _event: Recorded) -> Execution | None:
+    return row and _charged(row, fact, steps=fact.step, turns=row.turns + 1)
+
+
+@_on(r.ModelCharged, "task_executions", _field("execution_id"))
+def _charge_counted(row: Execution | None, fact: r.ModelCharged, _event: Recorded) -> Execution | None:
+    return row and _charged(row, fact)
 
 
 @_on(r.ToolCalled, "execution_steps", _step)

@@ -51,6 +51,17 @@ def recent(cursor: Cursor, store_id: str, per_task: int) -> dict[str, list[Execu
     return by_task
 
 
+def costs(cursor: Cursor, store_id: str, recurring_task_id: str, limit: int = PAGE) -> list[float | None]:
+    """US dollars of each of the task's last executions that were carried out, newest first; None: unpriced."""
+    found = cursor.query(
+        """SELECT coalesce(cost_usd, CASE WHEN provider_kind IN ('offline', 'scripted') THEN 0.0 END)
+        FROM task_executions WHERE store_id = $1 AND recurring_task_id = $2 AND status NOT IN ('skipped', 'running')
+        ORDER BY started_at DESC, seq DESC LIMIT $3""",
+        [store_id, recurring_task_id, limit],
+    )
+    return [None if cost is None else float(cost) for (cost,) in found]
+
+
 def latest(cursor: Cursor, store_id: str, recurring_task_id: str) -> Execution | None:
     """The task's newest execution, None when it has none."""
     found = executions(cursor, store_id, recurring_task_id, limit=1)

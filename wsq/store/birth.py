@@ -12,7 +12,7 @@ import duckdb
 
 from wsq.errors import NotAWorkspace
 from wsq.store.cursor import DuckCursor
-from wsq.store.engine import Cursor, Schema
+from wsq.store.engine import Schema, WritingCursor
 from wsq.store.faults import explained
 from wsq.store.instance import ALIAS, quoted
 from wsq.store.tally import Tally
@@ -90,7 +90,7 @@ def upgrade(root: duckdb.DuckDBPyConnection, tally: Tally, schema: Schema, versi
 def _transact(
     connection: duckdb.DuckDBPyConnection,
     alias: str,
-    change: Callable[[Cursor], None],
+    change: Callable[[WritingCursor], None],
     version: int,
     *,
     first: bool = False,

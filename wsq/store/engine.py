@@ -64,7 +64,7 @@ class Schema(Protocol):
         """Make all of it in an empty database."""
         ...
 
-    def upgrade(self, cursor: Cursor, version: int) -> None:
+    def upgrade(self, cursor: WritingCursor, version: int) -> None:
         """Bring what stands at an older `version` to this one."""
         ...
 

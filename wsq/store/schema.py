@@ -9,9 +9,9 @@ from typing import Any, get_args, get_origin
 
 from wsq.errors import WorkspaceError
 from wsq.projections import TABLES, Table
-from wsq.store.engine import Cursor
+from wsq.store.engine import Cursor, WritingCursor
 
-VERSION = 1
+VERSION = 2
 """Rises with every change of what stands in the database."""
 
 _SQL_TYPES: dict[Any, str] = {
@@ -33,7 +33,8 @@ OWN_TABLES = (
     "CREATE TABLE bodies (hash VARCHAR PRIMARY KEY, body BLOB NOT NULL)",
     """CREATE TABLE leases (
         execution_id VARCHAR PRIMARY KEY, store_id VARCHAR NOT NULL, holder VARCHAR NOT NULL,
-        epoch BIGINT NOT NULL, expires_at TIMESTAMPTZ NOT NULL)""",
+        epoch BIGINT NOT NULL, expires_at TIMESTAMPTZ NOT NULL, reserved_usd DOUBLE PRECISION DEFAULT 0,
+        reserved_tokens BIGINT DEFAULT 0)""",
     """CREATE TABLE passes (
         id VARCHAR PRIMARY KEY, started_at TIMESTAMPTZ NOT NULL, finished_at TIMESTAMPTZ NOT NULL,
         host VARCHAR NOT NULL, pid BIGINT NOT NULL, version VARCHAR NOT NULL, due BIGINT NOT NULL,
@@ -41,6 +42,13 @@ OWN_TABLES = (
         resumed BIGINT NOT NULL)""",
 )
 """The log, what lies beside it, and what is operational: none of these is a projection."""
+
+
+_SINCE_1 = (
+    "ALTER TABLE leases ADD COLUMN reserved_usd DOUBLE PRECISION DEFAULT 0",
+    "ALTER TABLE leases ADD COLUMN reserved_tokens BIGINT DEFAULT 0",
+)
+"""What a workspace of version 1 lacks beside its projections."""
 
 
 def sql_types(table: Table) -> dict[str, str]:
@@ -79,6 +87,13 @@ class WorkspaceSchema:
         for table in TABLES.values():
             cursor.query(create_statement(table))
 
-    def upgrade(self, cursor: Cursor, version: int) -> None:  # noqa: ARG002 - the port's shape
-        """Bring an older version to this one; there is none yet."""
-        raise WorkspaceError(f"There is no way from schema version {version} to {self.version}.")
+    def upgrade(self, cursor: WritingCursor, version: int) -> None:
+        """Bring an older version to this one: projections are folded anew, the log is never touched."""
+        from wsq.store.folding import fold, read_facts
+        from wsq.store.transaction import write_world
+
+        if not 1 <= version < self.version:
+            raise WorkspaceError(f"There is no way from schema version {version} to {self.version}.")
+        for statement in _SINCE_1:
+            cursor.query(statement)
+        write_world(cursor, fold(read_facts(cursor)))

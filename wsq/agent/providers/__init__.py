@@ -1,10 +1,10 @@
 """Who answers: the port, and the providers behind it."""
 
-from wsq.agent.providers.base import Progress, Provider, ProviderError, Request, Turn, Usage
+from wsq.agent.providers.base import Most, Progress, Provider, ProviderError, Request, Turn, Usage
 from wsq.agent.providers.offline import OfflineProvider
 from wsq.agent.providers.scripted import ScriptedProvider, call, finish, say
 
 __all__ = [
-    "OfflineProvider", "Progress", "Provider", "ProviderError", "Request", "ScriptedProvider", "Turn", "Usage",
+    "Most", "OfflineProvider", "Progress", "Provider", "ProviderError", "Request", "ScriptedProvider", "Turn", "Usage",
     "call", "finish", "say",
 ]  # fmt: skip

@@ -54,17 +54,39 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 class ProviderError(Exception):
     """A call of the model failed; `retryable` tells whether trying again may help.
 
-    `retry_after` is the wait in seconds that the service asked for, if it did.
+    `retry_after` is the wait in seconds that the service asked for, if it did; `usage` and `cost_usd`
+    are what it took all the same, as far as is known: an answer that breaks off is paid for too.
     """
 
-    def __init__(self, message: str, *, retryable: bool, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool,
+        retry_after: float | None = None,
+        usage: Usage | None = None,
+        cost_usd: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.retryable = retryable
         self.retry_after = retry_after
+        self.usage = usage
+        self.cost_usd = cost_usd
+
+
+class Most(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call may come to at the most: US dollars (None when unpriced) and tokens of every kind."""
+
+    cost_usd: float | None
+    tokens: int
 
 
 class Provider(Protocol):
-    """Answers requests. `kind` is ``offline``, ``scripted`` or the service's (``anthropic``)."""
+    """Answers requests. `kind` is ``offline``, ``scripted`` or the service's (``anthropic``).
+
+    One that costs something also has ``most(request) -> Most``: before each call so much is reserved of
+    the budgets, and without room for it the call is not made.
+    """
 
     name: str
     kind: str
