@@ -26,7 +26,7 @@ def nobody_calls_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def guarded(self: socket.socket, address: object) -> None:
         if self.family != socket.AF_UNIX and not _is_here(address):
             raise AssertionError(f"A test tried to reach {address}; nothing may leave this machine.")
-        connect(self, address)  # type: ignore[arg-type]
+        connect(self, address)  # type: ignore[arg-type]  # as it was given
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
 
@@ -53,6 +53,16 @@ def clock() -> ManualClock:
 def database(tmp_path: Path) -> Path:
     """Where the test's workspace is kept."""
     return tmp_path / "team.duckdb"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty directory in which commands run; the settings name ``team.duckdb`` in it, which is not there yet."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("WSQ_DATABASE", str(here / "team.duckdb"))
+    return here
 
 
 @pytest.fixture

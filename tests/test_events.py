@@ -23,7 +23,7 @@ SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(-(2**53), 2**53),
     float: st.floats(0, 1e6),
     bool: st.booleans(),
-    datetime: st.datetimes(datetime(1970, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    datetime: st.datetimes(datetime(1970, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - hypothesis adds the zone
     type(None): st.none(),
     UnsetType: st.just(UNSET),
 }
@@ -99,7 +99,7 @@ def test_every_fact_says_in_one_sentence_what_has_happened() -> None:
 
 
 def _with_a_real_interval(event: Recorded) -> Recorded:
-    if event.fact.interval_unit is UNSET:  # type: ignore[attr-defined]
+    if event.fact.interval_unit is UNSET:  # type: ignore[attr-defined]  # only those that have one come here
         return event
     fact = msgspec.structs.replace(event.fact, interval_unit="hours")
     return msgspec.structs.replace(event, fact=fact)

@@ -27,7 +27,7 @@ from wsq.errors import (
 from wsq.version import VERSION as __version__  # noqa: N811 - the name that tools look for
 
 if TYPE_CHECKING:
-    from wsq.api import Store, Workspace, open  # noqa: A004
+    from wsq.api import Store, Workspace, open  # noqa: A004 - the contract's name
     from wsq.projections import Contact, Document, Execution, Project, RecurringTask, Task
     from wsq.runner.report import ProcessReport
 

@@ -25,16 +25,6 @@ class Said(NamedTuple):
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty directory in which the commands run, with the workspace beside it in the settings."""
-    here = tmp_path / "here"
-    here.mkdir()
-    monkeypatch.chdir(here)
-    monkeypatch.setenv("WSQ_DATABASE", str(here / "team.duckdb"))
-    return here
-
-
-@pytest.fixture
 def command(folder: Path) -> Callable[..., Said]:
     """Runs an installed command to its end."""
 

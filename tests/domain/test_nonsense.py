@@ -22,7 +22,7 @@ class Nonsense:
 
     async def turn(self, request: Request, progress: Progress) -> Turn:
         """The answer, whatever it is."""
-        return self.answer  # type: ignore[no-any-return]
+        return self.answer  # type: ignore[no-any-return]  # that is the point
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ class Nonsense:
     [
         None,
         "words",
-        Turn(content=["words"], stop_reason="end_turn"),  # type: ignore[list-item]
+        Turn(content=["words"], stop_reason="end_turn"),  # type: ignore[list-item]  # that is the point
         Turn(content=[{"text": "words"}], stop_reason="end_turn"),
         Turn(content=[{"type": "tool_use", "name": "create_task", "input": {}}], stop_reason="tool_use"),
         Turn(content=[{"type": "tool_use", "id": "1", "input": {}}], stop_reason="tool_use"),

@@ -62,7 +62,7 @@ def refused(store: wsq.Store, kind: type[Exception], match: str | None = None) -
 def endings(store: wsq.Store) -> Counter[str]:
     """How many terminal events each execution has."""
     return Counter(
-        event.fact.execution_id  # type: ignore[attr-defined]
+        event.fact.execution_id  # type: ignore[attr-defined]  # endings have one
         for event in store.events()
         if event.fact.stored_name in ENDINGS
     )

@@ -83,7 +83,7 @@ def die() -> None:
 def main(database: str, instant: str, phase: str, number: str) -> None:
     """Make a pass, and die in it."""
     MortalEngine.phase = phase
-    api.EmbeddedEngine = MortalEngine  # type: ignore[misc]
+    api.EmbeddedEngine = MortalEngine  # type: ignore[misc]  # the one place that makes engines
     with opened(Path(database), ManualClock(datetime.fromisoformat(instant))) as ws:
         MortalEngine.number = int(number)
         ws.process()

@@ -10,16 +10,6 @@ import pytest
 from tests.faults.commands import make
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the commands are run; the settings name ``team.duckdb`` in it, which is not there yet."""
-    here = tmp_path / "here"
-    here.mkdir()
-    monkeypatch.chdir(here)
-    monkeypatch.setenv("WSQ_DATABASE", str(here / "team.duckdb"))
-    return here
-
-
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The workspace that `team` is a copy of."""

@@ -115,7 +115,7 @@ def test_a_start_is_a_wall_time_or_an_instant_with_its_offset(said):
         parse_starting(said, BERLIN, at("2026-03-01"))
 
 
-@pytest.mark.parametrize("said", [datetime(2026, 3, 1, 9, 0), datetime.max, time(9)])  # noqa: DTZ001, DTZ901
+@pytest.mark.parametrize("said", [datetime(2026, 3, 1, 9, 0), datetime.max, time(9)])  # noqa: DTZ001, DTZ901 - the lack is what is tested
 def test_a_start_without_a_zone_is_refused(said):
     with pytest.raises(InvalidInput):
         parse_starting(said, BERLIN, at("2026-03-01"))
@@ -311,7 +311,7 @@ def test_ten_years_of_slots_are_counted_at_once(unit):
 def test_an_instant_without_a_zone_is_refused():
     schedule = Schedule(at("2026-03-01"), 1, "hours", "UTC")
     with pytest.raises(InvalidInput, match="names no time zone"):
-        slot_after(schedule, datetime(2026, 3, 1))  # noqa: DTZ001
+        slot_after(schedule, datetime(2026, 3, 1))  # noqa: DTZ001 - the lack is what is tested
 
 
 def test_a_zone_that_this_machine_does_not_know_is_refused():
@@ -323,8 +323,8 @@ def test_a_zone_that_this_machine_does_not_know_is_refused():
 
 
 instants = st.datetimes(
-    datetime(1985, 1, 1),  # noqa: DTZ001
-    datetime(2045, 1, 1),  # noqa: DTZ001
+    datetime(1985, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
+    datetime(2045, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
     timezones=st.just(UTC),
 )
 near_a_change = st.sampled_from(

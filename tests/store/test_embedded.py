@@ -19,18 +19,6 @@ from wsq.errors import Conflict, InvalidInput, NewerWorkspace, WorkspaceError
 from wsq.store.embedded import EmbeddedEngine
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "team.duckdb"
-
-
-@pytest.fixture
-def engine(path):
-    engine = EmbeddedEngine(path, Counters())
-    yield engine
-    engine.close()
-
-
 def row_count(engine):
     with engine.read() as cursor:
         return cursor.query("SELECT count(*) FROM marks")[0][0]
@@ -58,9 +46,9 @@ def test_a_write_is_there_when_its_block_has_ended(engine, path):
 
 
 def test_a_write_that_raises_is_rolled_back_and_the_error_goes_on(engine):
-    with pytest.raises(ZeroDivisionError), engine.write() as cursor:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), engine.write() as cursor:  # noqa: PT012 - the write before it is the point
         cursor.query("UPDATE counters SET n = 5")
-        1 / 0  # noqa: B018
+        1 / 0  # noqa: B018 - it raises
     assert counted(engine) == 0
     increment(engine)
     assert counted(engine) == 1
@@ -170,7 +158,7 @@ def test_the_counter_rises_with_every_write_of_anybody_and_with_nothing_else(eng
     before = engine.changes()
     counted(engine)
     with pytest.raises(ZeroDivisionError), engine.write():
-        1 / 0  # noqa: B018
+        1 / 0  # noqa: B018 - it raises
     assert engine.changes() == before
 
     increment(engine)

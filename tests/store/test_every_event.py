@@ -34,7 +34,7 @@ def test_every_kind_of_event_is_what_the_tables_say(
     open_workspace: Callable[..., wsq.Workspace], clock: ManualClock
 ) -> None:
     # Given a workspace in which everything happens
-    provider = ScriptedProvider([by_prompt], name="a-model")  # type: ignore[list-item]
+    provider = ScriptedProvider([by_prompt], name="a-model")  # type: ignore[list-item]  # it may answer later, too
     provider.kind = "a-service"
     ws = open_workspace(provider=provider)
     ws.mark_as_demo()

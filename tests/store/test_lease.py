@@ -19,18 +19,6 @@ from wsq.errors import WorkspaceBusy, WorkspaceError
 from wsq.store.embedded import EmbeddedEngine
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "team.duckdb"
-
-
-@pytest.fixture
-def engine(path):
-    engine = EmbeddedEngine(path, Counters())
-    yield engine
-    engine.close()
-
-
 def test_no_increment_is_lost_among_processes(path):
     finish(*[start(crew.count, path, 40) for _ in range(4)])
 
@@ -260,7 +248,7 @@ def _as_child(engine: EmbeddedEngine) -> int:
     try:
         increment(engine)
         return 0 if counted(engine) else 3
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001 - a forked child must not go on with the suite
         print(repr(error), file=sys.stderr)
         return 2
 
@@ -270,7 +258,7 @@ def _as_child_of_a_reader(engine: EmbeddedEngine) -> int:
         counted(engine)
     except WorkspaceBusy as error:
         return 0 if "before a fork" in str(error) else 4
-    except BaseException as error:  # noqa: BLE001
+    except BaseException as error:  # noqa: BLE001 - a forked child must not go on with the suite
         print(repr(error), file=sys.stderr)
         return 2
     return 3

@@ -35,7 +35,7 @@ def test_rebuilding_gives_the_tables_that_stand_after_any_history(
     tmp_path_factory: Callable[..., object], seed: int
 ) -> None:
     # Given a workspace with some history
-    ws, _ = lived(tmp_path_factory.mktemp("history"), seed)  # type: ignore[attr-defined]
+    ws, _ = lived(tmp_path_factory.mktemp("history"), seed)  # type: ignore[attr-defined]  # pytest's factory
     with ws:
         before = ws._log.ask(stored_world)
         assert ws.verify() == []

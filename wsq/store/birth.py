@@ -69,7 +69,7 @@ def make(root: duckdb.DuckDBPyConnection, path: Path, side: Path, schema: Schema
 def version_of(root: duckdb.DuckDBPyConnection, path: Path) -> int:
     """Which version the attached file says it has."""
     try:
-        found = root.execute(f"SELECT max(version) FROM {ALIAS}.main.schema_version").fetchall()  # noqa: S608
+        found = root.execute(f"SELECT max(version) FROM {ALIAS}.main.schema_version").fetchall()  # noqa: S608 - a constant
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise NotAWorkspace(f"{path} is a DuckDB database, but no wsq workspace; it was left as it is.") from error
     version = found[0][0]

@@ -38,7 +38,7 @@ def load(
     stored = ", ".join(_AS_STORED.get(kind, "{}").format(name) for name, kind in kinds.items())
     connection.register("bulk_rows", frame)
     try:
-        connection.execute(f"INSERT INTO {table} ({', '.join(kinds)}) SELECT {stored} FROM bulk_rows")  # noqa: S608
+        connection.execute(f"INSERT INTO {table} ({', '.join(kinds)}) SELECT {stored} FROM bulk_rows")  # noqa: S608 - names of our own schema
     finally:
         connection.unregister("bulk_rows")
 

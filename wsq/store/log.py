@@ -256,7 +256,7 @@ def stored_world(cursor: Cursor) -> World:
     """The projections as they stand."""
     world: World = {}
     for name, table in TABLES.items():
-        found = cursor.query(f"SELECT {', '.join(table.columns)} FROM {name}")  # noqa: S608
+        found = cursor.query(f"SELECT {', '.join(table.columns)} FROM {name}")  # noqa: S608 - names of our own schema
         rows = (to_row(table, values) for values in found)
         world[name] = {tuple(getattr(row, part) for part in table.key): row for row in rows}
     return world
