@@ -141,7 +141,10 @@ class Workspace:
         model: str | None = None,
         budget_per_day: float | None = None,
     ) -> StoreRow:
-        """Make a store; its zone is the settings' unless given, its budget in US dollars a day."""
+        """Make a store; its zone is the settings' unless given.
+
+        `budget_per_day` is what its executions may spend in a day of its zone, in US dollars; None is $5.
+        """
         return self._log.decide(
             lambda tx: stores.create_store(
                 tx, store_id, name=name, timezone=timezone, model=model, budget_per_day=budget_per_day
@@ -158,7 +161,7 @@ class Workspace:
         budget_per_day: Any = UNSET,
         expected_version: int | None = None,
     ) -> StoreRow:
-        """Change what is given; None clears the model or the budget."""
+        """Change what is given; None goes back to the settings' model or to the usual budget of $5 a day."""
         return self._log.decide(
             lambda tx: stores.update_store(
                 tx,
@@ -747,7 +750,29 @@ class Store(Questions):
         skip_unchanged: bool = False,
         enabled: bool = True,
     ) -> RecurringTask:
-        """Make a recurring task; its first slot is the start's next occurrence, or one interval from now."""
+        """Make a recurring task; its first slot is the start's next occurrence, or one interval from now.
+
+        Args:
+            name: What it is called.
+            prompt: What the agent is to do.
+            every: How often, such as ``"4 hours"``: whole minutes, hours or days, at most 3,650 days.
+            starting: A wall time of its zone or an instant that the grid of slots goes through; None is now.
+            timezone: The IANA zone of its wall times; None is the store's.
+            description: What it is for.
+            project_id: The project that the agent works in; None is the whole store.
+            assignees: Who what it creates is for.
+            model: The model that is asked; None is the store's, else the settings'.
+            missed: What becomes of slots that nobody was there for: ``skip`` or ``run_once``.
+            budget_per_day: What it may spend in a day of the store's zone, in US dollars; None is $1.
+            time_limit: How long one execution may work, 1 second to 1 hour.
+            skip_unchanged: Whether a slot is skipped when nothing in its project has changed since its last
+                execution (without a project: nothing in the store).
+            enabled: Whether it runs by itself.
+
+        Raises:
+            InvalidInput: An argument is outside what it may be.
+            NotFound: There is no such project.
+        """
         return self._decide(
             recurring.create_recurring_task,
             name,

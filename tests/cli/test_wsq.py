@@ -112,6 +112,21 @@ def test_a_task_is_found_by_its_id_or_by_a_name_that_only_it_has(wsq_):
     assert (unknown.status, "Alone" in unknown.err) == (2, True)
 
 
+def test_show_tells_what_was_spent_today_and_what_a_day_will_cost(wsq_):
+    wsq_("add", "Tick", "--prompt", PING, "--every", "30 minutes", "--budget", "2.5", "--skip-unchanged")
+
+    said = wsq_("show", "Tick")
+
+    assert "skip unchanged: yes\n" in said.out
+    assert "spent today: $0.00 of $2.50\n" in said.out
+    assert "forecast: 48 runs a day, cost unknown\n" in said.out
+    told = json.loads(wsq_("show", "Tick", "--json").out)
+    assert (told["spending"]["budget"], told["spending"]["spent"]) == (2.5, 0.0)
+    assert (told["forecast"]["runs_per_day"], told["forecast"]["cost_per_run"]) == (48, None)
+    refused = wsq_("add", "Tock", "--prompt", PING, "--every", "1 day", "--budget", "-1")
+    assert (refused.status, "zero or more" in refused.err) == (2, True)
+
+
 def test_run_shows_the_outcome_and_history_lists_it(wsq_):
     wsq_("add", "Tick", "--prompt", PING, "--every", "1 hour")
     assert wsq_("history", "tick").out == "It has not run yet.\n"

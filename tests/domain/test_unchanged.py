@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import NOON
 from wsq.agent.providers import ScriptedProvider, call, finish
+from wsq.commands import unchanged
 
 HOUR = timedelta(hours=1)
 
@@ -75,6 +76,19 @@ def test_what_lies_outside_its_project_is_no_change_for_it(world, change):
     change(acme, other)
 
     assert next_slot() == ("skipped", "unchanged")
+
+
+def test_more_changes_than_are_looked_at_count_as_a_change(world, monkeypatch):
+    monkeypatch.setattr(unchanged, "_LOOKED_AT", 3)
+    _, acme, _, other, _, next_slot = world
+    next_slot()
+    for number in range(2):
+        acme.create_task(f"New {number}", project_id=other.id)
+    assert next_slot() == ("skipped", "unchanged")
+
+    acme.create_task("New 2", project_id=other.id)
+
+    assert next_slot() == ("completed", None)
 
 
 def test_without_a_project_whatever_happens_in_the_store_gives_it_work(open_workspace, clock):

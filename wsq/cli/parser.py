@@ -92,6 +92,12 @@ def _recurring_tasks(commands: Any) -> None:
     )
     add.add_argument("--model", metavar="ID", help="model that is asked; else the store's or the settings'")
     add.add_argument("--assignee", action="append", default=[], metavar="NAME", help="who it is for; may be repeated")
+    add.add_argument(
+        "--budget", type=float, metavar="DOLLARS", help="what it may spend in a day of the store's zone; else 1 dollar"
+    )
+    add.add_argument(
+        "--skip-unchanged", action="store_true", help="skip a slot when nothing in its project has changed since"
+    )
     add.add_argument("--time-limit", metavar="TIME", default="5 minutes", help="working time it has; %(default)s")
     _command(commands, "list", "List the recurring tasks, newest first", store=True, json=True)
     _of_one(commands, "show", "Show a recurring task and its latest execution", json=True)

@@ -39,6 +39,8 @@ def add_command(given: Namespace) -> int:
             model=given.model,
             assignees=given.assignee,
             time_limit=given.time_limit,
+            budget_per_day=given.budget,
+            skip_unchanged=given.skip_unchanged,
         )
     if given.json:
         say(as_json(task))
@@ -81,13 +83,16 @@ def show_command(given: Namespace) -> int:
     with _store(given) as (store, zone):
         task = _found(store, given.task)
         latest = store.latest_execution(task.id)
+        spending, forecast = store.spending(task.id), store.forecast(task.id)
     if given.json:
-        say(as_json({**task.as_dict(), "latest_execution": latest}))
+        say(as_json({**task.as_dict(), "spending": spending, "forecast": forecast, "latest_execution": latest}))
         return 0
     instants = {"next_execution_at", "last_executed_at", "created_at", "updated_at", "anchor"}
     for name, value in task.as_dict().items():
         text = local(value, zone) if name in instants else paragraphs(shown(value))
         say(f"{name.replace('_', ' ')}: " + text.replace("\n", "\n    "))
+    say(f"spent today: ${spending.spent:,.2f} of ${spending.budget:,.2f}")
+    say(f"forecast: {forecast}")
     if latest is not None:
         say("")
         _tell(latest, task.name, zone)

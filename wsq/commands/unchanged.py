@@ -20,7 +20,10 @@ _SINCE = """SELECT name, version, args FROM events WHERE store_id = $1 AND seq >
     AND (cause IS NULL OR NOT starts_with(cause, $3))
     AND (split_part(name, '.', 1) IN ('task', 'project', 'document', 'contact')
         OR (name = 'recurring_task.update' AND contains(args, $4)))
-    ORDER BY seq LIMIT 1000"""
+    ORDER BY seq LIMIT $5"""
+
+_LOOKED_AT = 1000
+"""Events that are looked at; where there are more, something has changed."""
 
 _ENTITIES = (("task_id", "tasks"), ("document_id", "documents"), ("contact_id", "contacts"))
 
@@ -35,8 +38,8 @@ def nothing_changed(tx: Transaction, task: RecurringTask) -> bool:
     if not last or last[0][1] != "completed":
         return False
     execution_id, _, seq = last[0]
-    events = tx.query(_SINCE, [task.store_id, seq, f"{execution_id}:", f'"{task.id}"'])
-    return not any(_concerns(tx, task.project_id, decode(*event)) for event in events)
+    events = tx.query(_SINCE, [task.store_id, seq, f"{execution_id}:", f'"{task.id}"', _LOOKED_AT])
+    return len(events) < _LOOKED_AT and not any(_concerns(tx, task.project_id, decode(*event)) for event in events)
 
 
 def _concerns(tx: Transaction, project_id: str | None, fact: Any) -> bool:

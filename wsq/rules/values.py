@@ -148,7 +148,7 @@ def assignees(value: object, what: str = "assignees") -> tuple[str, ...]:
 
 
 def budget(value: object, what: str = "budget_per_day") -> float | None:
-    """US dollars a day, zero or more; None for no limit."""
+    """US dollars a day, zero or more; None for what is usual (see `wsq.rules.budgets`)."""
     if value is None:
         return None
     dollars = _number(value)
