@@ -36,6 +36,7 @@ from wsq.queries import log as log_queries
 from wsq.rules import values
 from wsq.rules.budgets import Forecast, Spending, forecast
 from wsq.runner import heartbeat, passes, pruning
+from wsq.runner.progress import Doing, doing
 from wsq.runner.report import ProcessReport
 from wsq.store.embedded import EmbeddedEngine
 from wsq.store.engine import Cursor
@@ -252,6 +253,10 @@ class Workspace:
                     self._stop(executor)
 
         return ended
+
+    def progress(self, execution_ids: Iterable[str]) -> dict[str, Doing]:
+        """What running executions do now, by id, as far as any process says; never the record."""
+        return doing(self._engine, set(execution_ids))
 
     def scheduler(self) -> heartbeat.Scheduler | None:
         """What is known of the scheduler: its last pass, and when the next should come; None if never seen."""

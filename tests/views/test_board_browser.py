@@ -21,6 +21,7 @@ from wsq.views import serve
 class Unhurried(OfflineProvider):
     async def turn(self, request, progress):
         if "unhurried" in str(request.messages):
+            progress("Let me think <b>it</b> over.")
             await asyncio.sleep(1.5)
         return await super().turn(request, progress)
 
@@ -200,6 +201,20 @@ def test_run_now_is_busy_in_every_window_until_the_execution_has_ended(open_boar
         expect(card(page, "Triage").get_by_role("button", name="Run now")).to_be_enabled()
         expect(card(page, "Triage").get_by_role("listitem").first).to_contain_text("Completed")
     assert len(acme.executions(task.id)) == 1
+
+
+def test_what_a_running_execution_says_shows_on_its_card_and_in_its_details_until_it_has_ended(open_board, acme):
+    acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="unhurried")
+    page = open_board()
+
+    card(page, "Triage").get_by_role("button", name="Run now").click()
+
+    expect(card(page, "Triage").get_by_label("What it does now")).to_have_text("Let me think <b>it</b> over.")
+    card(page, "Triage").get_by_role("listitem").first.click()
+    detail = page.get_by_role("dialog", name="Execution")
+    expect(detail.get_by_label("What it does now")).to_have_text("Let me think <b>it</b> over.")
+    expect(detail).to_contain_text("Completed")
+    expect(page.get_by_text("Let me think")).to_have_count(0)
 
 
 def test_who_asks_for_a_run_that_is_under_way_hears_that_it_is(open_board, acme):

@@ -320,6 +320,7 @@ class _Carrier:
     async def _one_attempt(self) -> Turn:
         request = self._request()
         try:
+            self.progress.asking(request.turn)
             async with asyncio.timeout(max(request.seconds, 0.001)) as limit:
                 return _well_formed(await self.provider.turn(request, self.progress))
         except TimeoutError as error:
@@ -337,6 +338,7 @@ class _Carrier:
         if self.row.changes >= self.limits.changes and not _only_looks(call["name"]):
             words = f"It made {self.limits.changes} changes and wanted more."
             raise _Ended(await self.failed("change_limit", words))
+        self.progress.calling(call["name"])
         last = len(self.talk.pending) == 1
         outcome: tools.Outcome
 

@@ -23,6 +23,7 @@ from wsq.projections import Execution, RecurringTask
 from wsq.queries import boards
 from wsq.queries import executions as queries
 from wsq.runner.passes import Work
+from wsq.runner.progress import LiveProgress
 from wsq.store.engine import Cursor
 from wsq.store.log import Log
 from wsq.store.transaction import Transaction
@@ -337,11 +338,12 @@ class Executor:
                 self._room += 1
                 self._dispatch()
 
+        live = LiveProgress(self.log.engine, row.id)
         try:
             preparation, task = ready or (None, None)
             if preparation is None:
                 task = await asyncio.to_thread(self._task_of, row)
-            ended = await loop.carry_out(self.desk, row, task, self.provider, lambda _text: None, preparation, leave)
+            ended = await loop.carry_out(self.desk, row, task, self.provider, live, preparation, leave)
         except (LeaseLost, asyncio.CancelledError) as stop:
             if isinstance(stop, asyncio.CancelledError) and row.id not in self._lost:
                 raise
@@ -351,6 +353,7 @@ class Executor:
             if this is not None:
                 this.failed(row.store_id, error)
         finally:
+            live.close()
             self._running.pop(row.id, None)
             self._lost.discard(row.id)
             if this is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from wsq.store import instance
 from wsq.store.cursor import DuckCursor
 from wsq.store.engine import Cursor, ReadingCursor, Schema, Writing, WritingCursor
 from wsq.store.faults import explained
+from wsq.store.latest import Latest
 from wsq.store.lease import Kind, lease_on, let_go
 from wsq.store.notes import Notes
 from wsq.store.snapshot import copy_database, not_overwritten, part_of, publish, remove_database, settle
@@ -46,6 +47,7 @@ class EmbeddedEngine:
         except OSError as error:
             raise explained(error, self.place) from error
         self._notes = Notes(self._lease.side / "passes")
+        self._progress = Latest(self._lease.side / "running")
         self._open()
 
     def _open(self) -> None:
@@ -176,6 +178,21 @@ class EmbeddedEngine:
         self._refuse_when_closed()
         with self._telling():
             return self._notes.all()
+
+    def note_progress(self, execution_id: str, note: bytes | None) -> None:
+        """Say how far an execution is, in the place of what was said before; None takes it away."""
+        self._refuse_when_closed()
+        with self._telling():
+            if note is None:
+                self._progress.drop(execution_id)
+            else:
+                self._progress.put(execution_id, note)
+
+    def progress(self, execution_ids: Iterable[str]) -> dict[str, bytes]:
+        """How far these executions are; those of which nothing is said are left out."""
+        self._refuse_when_closed()
+        with self._telling():
+            return self._progress.get(execution_ids)
 
     def close(self) -> None:
         """Give everything back; using the engine afterwards raises `WorkspaceError`. Closing twice is fine."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -101,6 +101,17 @@ class Engine(Protocol):
 
     def passes(self) -> list[bytes]:
         """The heartbeats that are kept, oldest first."""
+        ...
+
+    def note_progress(self, execution_id: str, note: bytes | None) -> None:
+        """Say how far an execution is, in the place of what was said before; None takes it away.
+
+        It is never the record: it costs no transaction, and may be lost.
+        """
+        ...
+
+    def progress(self, execution_ids: Iterable[str]) -> dict[str, bytes]:
+        """How far these executions are; those of which nothing is said are left out."""
         ...
 
     def study(self) -> AbstractContextManager[ReadingCursor]:

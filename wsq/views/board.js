@@ -18,6 +18,7 @@ class BoardPage extends Frame {
     super(model, el);
     this.cards = new Map(); // id -> { card, element }
     this.lanes = new Map(); // lane -> { section, list, count, empty }
+    this.doing = new Map(); // id of a running execution -> what it does now, as far as it is told
     this.pending = new Set(); // ids of recurring tasks whose start was asked for and not answered yet
     this.project = this.opening.project;
     this.projects = this.first.projects;
@@ -50,6 +51,8 @@ class BoardPage extends Frame {
     } else if (message.type === "patch" && message.rev > this.rev) {
       if (message.from !== this.rev) this.catchUp();
       else this.patch(message);
+    } else if (message.type === "doing") {
+      this.hearDoing(message.doing);
     }
   }
 
@@ -60,7 +63,32 @@ class BoardPage extends Frame {
     this.catchingUp = false;
   }
 
-  replaceAll({ rev, cards, projects }) {
+  hearDoing(news) {
+    for (const [id, doing] of Object.entries(news)) {
+      if (doing) this.doing.set(id, doing);
+      else this.doing.delete(id);
+      for (const shown of this.root.querySelectorAll(`[data-doing="${CSS.escape(id)}"]`)) this.showDoing(shown);
+    }
+  }
+
+  // What a running execution says and calls while it does; never the record.
+  drawDoing(id) {
+    const shown = h("p", { class: "output doing", "data-doing": id, "aria-label": "What it does now" });
+    this.showDoing(shown);
+    return shown;
+  }
+
+  showDoing(shown) {
+    const doing = this.doing.get(shown.dataset.doing);
+    shown.hidden = !doing || !(doing.text || doing.tool);
+    if (shown.hidden) return;
+    const words = doing.text.trim();
+    shown.replaceChildren(h("span", null, words), doing.tool ? h("em", null, `${words ? "\n" : ""}Calling ${doing.tool} …`) : "");
+    shown.scrollTop = shown.scrollHeight;
+  }
+
+  replaceAll({ rev, cards, projects, doing }) {
+    this.doing = new Map(Object.entries(doing ?? {}));
     const here = new Set(cards.map((card) => card.id));
     this.setProjects(projects);
     for (const id of [...this.cards.keys()]) if (!here.has(id)) this.drop(id);
@@ -262,7 +290,8 @@ class BoardPage extends Frame {
       card.runs.length ? h("ol", { class: "runs", "aria-label": "Last executions" }, card.runs.map((each) => h("li", null, this.drawRun(each)))) : h("p", { class: "never" }, "It has not run yet."),
       last && last.status === "failed" && last.reason && h("p", { class: "trouble" }, last.reason),
       last && last.loud && h("p", { class: "trouble amber" }, last.reason),
-      card.output && h("p", { class: "output clamped", title: "The last output" }, card.output.replace(/\n\s*\n/g, "\n")),
+      card.running && this.drawDoing(card.running),
+      card.output && !card.running && h("p", { class: "output clamped", title: "The last output" }, card.output.replace(/\n\s*\n/g, "\n")),
       h("div", { class: "actions" }, run,
         button("Edit", "edit", { "data-part": "edit", onclick: () => this.editRecurring(card) }),
         button(card.enabled ? "Disable" : "Enable", "power", { "data-part": "power", onclick: (event) => this.whileBusy(event.currentTarget, card.enabled ? "disable" : "enable", { id: card.id }) }),
@@ -545,6 +574,7 @@ class BoardPage extends Frame {
       h("div", { class: "body", tabindex: "0", role: "group", "aria-label": "Details" },
         run.reason && h("p", { class: `trouble ${run.status === "failed" ? "" : "amber"}` }, run.reason),
         h("dl", { class: "grid" }, facts.map(([name, value]) => [h("dt", null, name), h("dd", null, value)])),
+        run.status === "running" && this.drawDoing(run.id),
         run.output && part("Output", h("div", { class: "block" }, run.output)),
         run.created.length > 0 && part("Tasks it made", h("ul", null, run.created.map((task) => h("li", null, this.linkTo(task, dialog))))),
         run.steps.length > 0 && part("Transcript", h("ol", { class: "steps" }, run.steps.map((step) => h("li", { class: step.is_error ? "wrong" : null },

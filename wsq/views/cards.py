@@ -9,6 +9,7 @@ from typing import Any
 
 from wsq.projections.rows import Execution, RecurringTask, Task
 from wsq.views import words
+from wsq.views.ports import Doing
 
 Card = dict[str, Any]
 
@@ -17,6 +18,9 @@ RUNS_SHOWN = 5
 
 TEXT_SHOWN = 500
 """How many characters of an output or an error stand on a card; the dialog shows all of it."""
+
+DOING_SHOWN = 1000
+"""How many characters of what a running execution says are told while it says it."""
 
 STEP_SHOWN = 20_000
 """How many characters of one step of a transcript are shown."""
@@ -85,6 +89,11 @@ def run_line(run: Execution) -> Card:
         "loud": run.status == "skipped" and run.reason in LOUD,
         "offline": run.provider_kind == "offline",
     }
+
+
+def doing_line(doing: Doing) -> Card:
+    """What a running execution does now: the end of what it says, and the tool that it calls."""
+    return {"turn": doing.turn, "text": doing.text[-DOING_SHOWN:], "tool": doing.tool}
 
 
 def execution_detail(run: Execution, transcript: Iterable[Any], titles: dict[str, str]) -> Card:

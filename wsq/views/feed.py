@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from wsq.events import Recorded
 from wsq.projections import Execution, keys, reduce
 from wsq.views import cards
 from wsq.views.cards import Card
-from wsq.views.ports import Questions
+from wsq.views.ports import Doing, Questions
 
 FOLDED = ("tasks", "recurring_tasks", "projects", "task_executions")
 """The tables whose rows a board shows."""
@@ -39,6 +39,7 @@ class Feed:
         self._seq: int | None = None
         self._cards: dict[str, Card] = {}
         self._projects: list[Card] = []
+        self._doing: dict[str, Card] = {}
 
     def refresh(self) -> Card | None:
         """Read what is new; the patch that leads there, None when nothing has changed."""
@@ -57,7 +58,22 @@ class Feed:
                 "rev": self.rev,
                 "cards": list(self._cards.values()),
                 "projects": self._projects,
+                "doing": self._doing,
             }
+
+    def running(self) -> set[str]:
+        """The executions that are under way on this board."""
+        with self._lock:
+            runs = self._rows.get("task_executions", {}).values()
+            return {run.id for run in runs if run.status == "running"}
+
+    def follow(self, now: Mapping[str, Doing]) -> Card | None:
+        """Take in what the running executions do; the message that tells it, None when it is nothing new."""
+        with self._lock:
+            before, self._doing = self._doing, {id_: cards.doing_line(doing) for id_, doing in now.items()}
+            news: Card = {id_: line for id_, line in self._doing.items() if before.get(id_) != line}
+            news |= dict.fromkeys(before.keys() - now.keys())
+            return {"type": "doing", "doing": news} if news else None
 
     def _catch_up(self) -> None:
         seq, self._seq = self._seq, None  # until all is done: half of it would have to be read again

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 POLL = 0.1
 """Seconds between two looks at the change counter; a look costs microseconds."""
 
+PROGRESS_EVERY = 0.25
+"""Seconds between two looks at what running executions do; nothing is looked at while nothing runs."""
+
 HEADER_EVERY = 5.0
 """Seconds between two looks at what changes without a write: whether the scheduler still comes by."""
 
@@ -70,6 +73,7 @@ class Hub:
         self._stores: list[Card] = []
         self._header: Card = {}
         self._header_due = 0.0
+        self._progress_due = 0.0
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -136,11 +140,13 @@ class Hub:
                 self._tell_all([feed for feed in self._feeds_in_use() if feed.rev == 0])
                 if time.monotonic() >= self._header_due:
                     self._look_at_header()
+                self._follow_progress()
                 return
             self._tell_all(self._feeds_in_use())
             self._stores = self._read_stores()
             self._look_at_header()
             self._tell(None, {"type": "changed"})
+            self._follow_progress()
             # Only now: a read that failed is tried again at the next look.
             self._seen = changes
 
@@ -149,6 +155,17 @@ class Hub:
             patch = feed.refresh()
             if patch is not None:
                 self._tell(feed, patch)
+
+    def _follow_progress(self) -> None:
+        now = time.monotonic()
+        if now < self._progress_due:
+            return
+        self._progress_due = now + PROGRESS_EVERY
+        for feed in self._feeds_in_use():
+            running = feed.running()
+            message = feed.follow(self.workspace.progress(running) if running else {})
+            if message is not None:
+                self._tell(feed, message)
 
     def _tell(self, feed: Feed | None, message: Card) -> None:
         for listener in self._listening_to(feed):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -26,6 +26,17 @@ class Scheduler(Protocol):
     def last(self) -> Pass: ...
     @property
     def missed(self) -> bool: ...
+
+
+class Doing(Protocol):
+    """What a running execution does now; never the record."""
+
+    @property
+    def turn(self) -> int: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def tool(self) -> str | None: ...
 
 
 class Questions(Protocol):
@@ -99,3 +110,4 @@ class Workspace(Protocol):
     def stores(self) -> Sequence[StoreRow]: ...
     def store(self, store_id: str, /) -> Store: ...
     def scheduler(self) -> Scheduler | None: ...
+    def progress(self, execution_ids: Iterable[str], /) -> Mapping[str, Doing]: ...

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 Block = dict[str, Any]
 Message = dict[str, Any]
-Progress = Callable[[str], None]
-"""Told the text as it comes; never the record."""
+
+
+class Progress(Protocol):
+    """Is told what goes on while it goes on; it is never the record, and never fails."""
+
+    def __call__(self, text: str) -> None:
+        """More text of the answer that is being given: what is new alone."""
+        ...
+
+    def asking(self, turn: int) -> None:
+        """The answer of a turn, 0-based, is asked for; what an earlier attempt said of it is void."""
+        ...
+
+    def calling(self, tool: str) -> None:
+        """A tool is being called, or the answer has begun to say so."""
+        ...
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):

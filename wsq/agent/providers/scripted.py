@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from wsq.agent.providers.base import Progress, Request, Turn, Usage
+from wsq.agent.providers.base import Progress, Request, Turn, Usage, text_of
 
 Line = Turn | Exception | Callable[[Request], Turn | Awaitable[Turn]]
 
@@ -49,7 +49,7 @@ class ScriptedProvider:
         answer = line if isinstance(line, Turn) else line(request)
         if not isinstance(answer, Turn):
             answer = await answer
-        progress("")
+        progress(text_of(answer.content))
         return _with_ids(answer, request)
 
 

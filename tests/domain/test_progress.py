@@ -1,0 +1,142 @@
+"""What an execution does is told to every process while it goes on, and is gone with its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+import wsq
+from wsq.agent.providers import ScriptedProvider, call, finish
+from wsq.runner.progress import EVERY, TAIL, LiveProgress
+from wsq.store.embedded import EmbeddedEngine
+from wsq.store.latest import FORGOTTEN, Latest
+from wsq.store.schema import WorkspaceSchema
+
+
+class Speaking:
+    """Says a few words, and waits to be let on before it says more."""
+
+    name, kind = "speaking", "scripted"
+
+    def __init__(self, *words):
+        self.words = words
+        self.spoken, self.go_on = threading.Event(), threading.Event()
+        self.script = ScriptedProvider([call(("create_task", {"title": "Made"})), finish()])
+
+    async def turn(self, request, progress):
+        for word in self.words:
+            progress(word)
+        await asyncio.sleep(EVERY * 1.5)
+        self.spoken.set()
+        while not self.go_on.is_set():
+            await asyncio.sleep(0.01)
+        return await self.script.turn(request, progress)
+
+
+def test_another_process_sees_what_is_said_and_nothing_is_left_of_it(open_workspace, database):
+    provider = Speaking("Let me ", "look: <b>ünïcode</b> 🦆")
+    ws = open_workspace(provider=provider)
+    acme = ws.store("acme")
+    task = acme.create_recurring_task("Triage", "Look.", every="1 day")
+
+    running = acme.start_now(task.id)
+    assert provider.spoken.wait(5)
+    with wsq.open(database) as elsewhere:
+        doing = elsewhere.progress([running.id, "nobody"])
+
+    assert list(doing) == [running.id]
+    assert (doing[running.id].turn, doing[running.id].text) == (0, "Let me look: <b>ünïcode</b> 🦆")
+    provider.go_on.set()
+    wait_for(lambda: not ws.progress([running.id]))
+    assert list(Path(f"{database}.wsq/running").iterdir()) == []
+
+
+def wait_for(condition):
+    deadline = threading.Event()
+    for _ in range(100):
+        if condition():
+            return
+        deadline.wait(0.02)
+    raise AssertionError("It did not come about within two seconds.")
+
+
+def test_an_execution_that_is_over_at_once_leaves_no_note(open_workspace, database):
+    acme = open_workspace(provider=ScriptedProvider([finish()])).store("acme")
+
+    acme.run_now(acme.create_recurring_task("Triage", "Look.", every="1 day").id)
+
+    assert not Path(f"{database}.wsq/running").exists()
+
+
+class Watched(EmbeddedEngine):
+    """Remembers which notes were left."""
+
+    def __init__(self, path):
+        super().__init__(path, WorkspaceSchema())
+        self.told = []
+
+    def note_progress(self, execution_id, note):
+        super().note_progress(execution_id, note)
+        self.told.append((execution_id, note))
+
+
+@pytest.fixture
+def notes(database):
+    engine = Watched(database)
+    yield engine
+    engine.close()
+
+
+def test_a_flood_of_words_becomes_few_notes_of_bounded_length(notes):
+    async def flood():
+        live = LiveProgress(notes, "x")
+        live.asking(3)
+        for _ in range(60):
+            live("word " * 100)
+            await asyncio.sleep(0.01)
+        live.calling("create_task")
+        await asyncio.sleep(EVERY * 1.2)
+        live.close()
+        live("too late")
+        await asyncio.sleep(EVERY * 1.2)
+
+    asyncio.run(flood())
+
+    assert 3 <= len(notes.told) <= 5
+    assert notes.told[-1] == ("x", None)
+    assert b'"turn":3' in notes.told[-2][1]
+    assert b'"tool":"create_task"' in notes.told[-2][1]
+    assert all(len(note) < TAIL + 100 for _, note in notes.told[:-1])
+
+
+@pytest.mark.parametrize("words", ["\ud800", "\0"])
+def test_words_that_no_file_can_hold_disturb_nobody(notes, words):
+    async def say():
+        live = LiveProgress(notes, "x")
+        live(words)
+        await asyncio.sleep(EVERY * 1.2)
+        live.close()
+
+    asyncio.run(say())
+
+    assert notes.told[-1] == ("x", None)
+
+
+def test_a_note_whose_writer_was_killed_is_forgotten(tmp_path):
+    latest = Latest(tmp_path / "running")
+    latest.put("killed", b"1")
+    latest.put("alive", b"2")
+    os.utime(tmp_path / "running" / "killed", (0, tmp_path.stat().st_mtime - FORGOTTEN - 60))
+
+    latest.put("alive", b"3")
+    assert latest.get(["killed", "alive", "other"]) == {"killed": b"1", "alive": b"3"}
+    latest.put("other", b"4")
+
+    assert latest.get(["killed", "alive", "other"]) == {"alive": b"3", "other": b"4"}
+    latest.drop("alive")
+    latest.drop("alive")
+    assert latest.get(["alive"]) == {}

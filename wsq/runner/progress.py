@@ -1,0 +1,83 @@
+"""How far an execution is, told to every process while it goes on; never the record."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import msgspec
+
+from wsq.errors import WsqError
+from wsq.store.engine import Engine
+
+log = logging.getLogger(__name__)
+
+EVERY = 0.25
+"""Seconds between two notes of an execution; one that ends sooner leaves none."""
+
+TAIL = 4000
+"""Characters of the answer's text that a note keeps: its end."""
+
+
+class Doing(msgspec.Struct, frozen=True, kw_only=True):
+    """What an execution does now: its 0-based turn, the end of the text so far, the tool that is called."""
+
+    turn: int = 0
+    text: str = ""
+    tool: str | None = None
+
+
+_decoder = msgspec.json.Decoder(Doing)
+
+
+def doing(engine: Engine, execution_ids: set[str]) -> dict[str, Doing]:
+    """What these executions do now, as far as any process says; the others are left out."""
+    return {name: _decoder.decode(note) for name, note in engine.progress(execution_ids).items()}
+
+
+class LiveProgress:
+    """Leaves notes of one execution's progress, from the thread of a running event loop."""
+
+    def __init__(self, engine: Engine, execution_id: str) -> None:
+        self._engine = engine
+        self._execution_id = execution_id
+        self._now = Doing()
+        self._timer: asyncio.TimerHandle | None = None
+        self._noted = self._closed = False
+
+    def __call__(self, text: str) -> None:
+        """More text of the answer."""
+        if text:
+            self._note(msgspec.structs.replace(self._now, text=(self._now.text + text)[-TAIL:], tool=None))
+
+    def asking(self, turn: int) -> None:
+        """A turn's answer is asked for."""
+        self._note(Doing(turn=turn))
+
+    def calling(self, tool: str) -> None:
+        """A tool is being called."""
+        self._note(msgspec.structs.replace(self._now, tool=tool))
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._noted:
+            self._tell(None)
+
+    def _note(self, now: Doing) -> None:
+        self._now = now
+        if self._timer is None and not self._closed:
+            self._timer = asyncio.get_running_loop().call_later(EVERY, self._write)
+
+    def _write(self) -> None:
+        self._timer = None
+        self._noted = True
+        self._tell(self._now)
+
+    def _tell(self, now: Doing | None) -> None:
+        try:
+            self._engine.note_progress(self._execution_id, msgspec.json.encode(now) if now else None)
+        except (WsqError, UnicodeEncodeError) as trouble:  # A full disk must not end what it is told of.
+            log.debug("Progress could not be told: %s", trouble, extra={"action": "progress"})
