@@ -304,10 +304,9 @@ class Workspace:
         if row.demo:
             return OfflineProvider()
         if self.settings.api_key or self.settings.base_url:
-            raise SettingError(
-                "ANTHROPIC_API_KEY or ANTHROPIC_BASE_URL is set, but this version of wsq has the offline "
-                "provider alone; unset both to use it."
-            )
+            from wsq.agent.providers.anthropic import AnthropicProvider
+
+            return AnthropicProvider(api_key=self.settings.api_key, base_url=self.settings.base_url)
         self._refuse_without_credentials(row)
         return OfflineProvider()
 

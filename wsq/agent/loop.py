@@ -206,7 +206,7 @@ class _Carrier:
         turn = await self._answer()
         message = _message(turn.content)
         content = msgspec.json.decode(message)
-        ending = self._ending(turn.stop_reason, content)
+        ending = self._ending(turn, content)
 
         def decide(tx: Transaction, row: Execution) -> Execution:
             usage = msgspec.structs.asdict(turn.usage)
@@ -229,23 +229,24 @@ class _Carrier:
             raise _Ended(self.row)
         self.talk.heard(content, turn.stop_reason)
 
-    def _ending(self, stop_reason: str, content: list[Block]) -> Callable[[Transaction, Execution], Execution] | None:
+    def _ending(self, turn: Turn, content: list[Block]) -> Callable[[Transaction, Execution], Execution] | None:
         """What this answer ends the execution with, None when it goes on."""
         words = _storable(text_of(content))
         if self._seconds_left() < 0:  # a provider that waits by another clock than the machine's was not cut off
             return lambda tx, row: commands.fail(tx, row, "timed_out", self._too_long(), words)
-        match stop_reason:
+        why = f" ({_storable(turn.stop_detail)})" if turn.stop_detail else ""
+        match turn.stop_reason:
             case "tool_use" if calls_of(content):
                 return None
             case "pause_turn":
                 return None
             case "max_tokens" | "model_context_window_exceeded":
                 return lambda tx, row: commands.fail(
-                    tx, row, "truncated", f"The answer was cut off ({stop_reason}).", words
+                    tx, row, "truncated", f"The answer was cut off ({turn.stop_reason}).", words
                 )
             case "refusal":
                 return lambda tx, row: commands.fail(
-                    tx, row, "refused", "The model declined to do what was asked.", words
+                    tx, row, "refused", f"The model declined to do what was asked{why}.", words
                 )
             case _ if words.strip():
                 return lambda tx, row: commands.complete(tx, row, None, words)

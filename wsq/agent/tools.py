@@ -267,8 +267,23 @@ def _catalogue(*, in_project: bool) -> dict[str, Tool]:
 
 
 def _schema(arguments: type[Arguments]) -> dict[str, Any]:
-    schema = arguments.model_json_schema()
-    return {key: value for key, value in schema.items() if key not in ("title", "description")}
+    """The arguments' JSON schema in the part that a strict tool may use; pydantic checks the rest."""
+    schema: dict[str, Any] = _plain(arguments.model_json_schema())
+    schema.pop("description")
+    return schema
+
+
+def _plain(schema: Any) -> Any:
+    """Without titles and bounds, of which strict schemas know nothing."""
+    if isinstance(schema, list):
+        return [_plain(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: {key: _plain(each) for key, each in value.items()} if name == "properties" else _plain(value)
+        for name, value in schema.items()
+        if name not in ("title", "minimum", "maximum")
+    }
 
 
 def _complaint(error: Any) -> str:

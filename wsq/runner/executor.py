@@ -420,6 +420,12 @@ class Executor:
         if others - {self._watcher}:
             await asyncio.wait(others, timeout=3.0)
             await asyncio.wrap_future(self.desk.submit(lambda tx: commands.release(tx, self.holder)))
+        await self._give_connections_back()
+
+    async def _give_connections_back(self) -> None:
+        close = getattr(self.provider, "aclose", None)
+        if close is not None:
+            await close()
 
     def _task(self, what: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = self._loop.create_task(what)

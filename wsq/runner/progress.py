@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from wsq.errors import WsqError
 from wsq.store.engine import Engine
+
+if TYPE_CHECKING:
+    import asyncio
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +70,11 @@ class LiveProgress:
             self._tell(None)
 
     def _note(self, now: Doing) -> None:
+        from asyncio import get_running_loop  # an idle pass asks what runs, and runs nothing
+
         self._now = now
         if self._timer is None and not self._closed:
-            self._timer = asyncio.get_running_loop().call_later(EVERY, self._write)
+            self._timer = get_running_loop().call_later(EVERY, self._write)
 
     def _write(self) -> None:
         self._timer = None

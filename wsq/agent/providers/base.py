@@ -54,12 +54,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """An answer: content blocks (``text``, ``tool_use``, ``thinking``, …) and why it stopped.
 
+    `stop_detail` is what the service says of the reason, such as the category of a refusal.
     `stop_reason` is ``end_turn``, ``tool_use``, ``pause_turn``, ``max_tokens``, ``refusal`` or
     ``model_context_window_exceeded``; `cost_usd` is None when the model has no known price.
     """
 
     content: Sequence[Block]
     stop_reason: str
+    stop_detail: str | None = None
     usage: Usage = Usage()
     request_id: str | None = None
     cost_usd: float | None = None
@@ -99,7 +101,8 @@ class Provider(Protocol):
     """Answers requests. `kind` is ``offline``, ``scripted`` or the service's (``anthropic``).
 
     One that costs something also has ``most(request) -> Most``: before each call so much is reserved of
-    the budgets, and without room for it the call is not made.
+    the budgets, and without room for it the call is not made. One that holds connections has
+    ``async aclose()``, which gives back those of the running event loop.
     """
 
     name: str
