@@ -14,6 +14,7 @@ from typing import Any
 from tests.agent.strict import JsonObject, Memory, Refused, check
 
 KEY = "sk-ant-a-secret-of-the-tests"
+HEADERS = {"content-type": "application/json", "request-id": "req_1"}
 VERSION = "2026-10-21"
 TYPES = {
     400: "invalid_request_error", 401: "authentication_error", 402: "billing_error", 403: "permission_error",
@@ -231,8 +232,8 @@ def _handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
             if refusal.details:
                 error["details"] = refusal.details
             body = json.dumps({"type": "error", "error": error, "request_id": "req_1"}).encode()
-            self.send_response(refusal.status)
-            for name, value in {"content-type": "application/json", "request-id": "req_1", **refusal.headers}.items():
+            self.send_response_only(refusal.status)
+            for name, value in {**HEADERS, "date": self.date_time_string(), **refusal.headers}.items():
                 self.send_header(name, value)
             self.send_header("content-length", str(len(body)))
             self.end_headers()

@@ -97,7 +97,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a transcript: who spoke (`user`, `model`, `tool`, `failure`), when, and what.
 
     `content` is the message's blocks as the provider's protocol has them, a tool's result as JSON, or a
-    failed attempt's error. `tool` and `is_error` belong to a tool's line.
+    failed attempt's error, after which `wait` seconds passed before the next one. `tool` and `is_error`
+    belong to a tool's line.
     """
 
     step: int
@@ -107,6 +108,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     tool: str | None = None
     tool_use_id: str | None = None
     is_error: bool = False
+    wait: float | None = None
 
 
 def transcript(cursor: Cursor, store_id: str, execution_id: str) -> list[Line]:
@@ -130,6 +132,7 @@ def transcript(cursor: Cursor, store_id: str, execution_id: str) -> list[Line]:
                 tool=step.tool,
                 tool_use_id=step.tool_use_id,
                 is_error=step.is_error or step.kind == "retry",
+                wait=step.wait,
             )
         )
     return lines

@@ -126,9 +126,13 @@ def step_line(line: Any) -> Card:
     return {
         "who": words.SPEAKERS.get(line.role, line.role) if line.tool is None else line.tool,
         "at": instant(line.at),
-        "text": shortened(said(line.content), STEP_SHOWN),
+        "text": shortened(said(line.content), STEP_SHOWN) + _waited(line.wait),
         "is_error": line.is_error,
     }
+
+
+def _waited(seconds: float | None) -> str:
+    return "" if seconds is None else f"\nTried again after {seconds:.1f} s."
 
 
 def said(content: Any) -> str:
