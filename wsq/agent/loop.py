@@ -336,7 +336,7 @@ class _Carrier:
         if self.row.calls >= self.limits.calls:
             words = f"It made {self.limits.calls} calls of tools and wanted more."
             raise _Ended(await self.failed("call_limit", words))
-        if self.row.changes >= self.limits.changes and not _only_looks(call["name"]):
+        if self.row.changes >= self.limits.changes and not tools.only_looks(call["name"]):
             words = f"It made {self.limits.changes} changes and wanted more."
             raise _Ended(await self.failed("change_limit", words))
         self.progress.calling(call["name"])
@@ -479,10 +479,6 @@ def _tools(offered: bytes) -> list[dict[str, Any]]:
     """The definitions, decoded once for all executions that were given the same; nobody changes them."""
     definitions: list[dict[str, Any]] = msgspec.json.decode(offered)
     return definitions
-
-
-def _only_looks(tool: str) -> bool:
-    return tool == "finish" or tool.startswith(("list_", "get_", "search_", "read_"))
 
 
 def _canonical(arguments: Any) -> bytes:

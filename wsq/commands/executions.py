@@ -62,7 +62,11 @@ class Occasion(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
 
 
-Prepare = Callable[[Transaction, RecurringTask, Occasion], Preparation]
+Begin = Callable[[RecurringTask, Occasion], Preparation]
+"""Freezes what an execution of a task starts with."""
+
+Prepare = Callable[[Transaction, Sequence[RecurringTask]], Begin]
+"""Looks at all that executions of these tasks start with, before anything is written."""
 
 
 class DueTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,9 +99,28 @@ def settle(tx: Transaction, due: Sequence[DueTask], holder: str, prepare: Prepar
     """
     tx.fetch("recurring_tasks", [(task.recurring_task_id,) for task in due])
     tx.fetch("running_executions", [(task.recurring_task_id,) for task in due])
-    purse = budgets.Purse(tx)
+    judged, left = _judge(tx, due, room)
+    begin = prepare(tx, [row for row, _, reason in judged if reason is None])
     settled: list[str] = []
     started: list[str] = []
+    for row, slots, reason in judged:
+        if reason is not None:
+            settled.append(recurring.record_skip(tx, row, slots, reason, nxt=slots.next))
+        else:
+            settled.append(_start(tx, row, slots, begin))
+            started.append(settled[-1])
+    _lease(tx, started, holder)
+    return Settled(executions=[_there(tx.row("task_executions", each)) for each in settled], left=left)
+
+
+Judged = tuple[RecurringTask, schedule.Slots, str | None]
+"""A task, its due slots, and why they are skipped; None when they are carried out."""
+
+
+def _judge(tx: Transaction, due: Sequence[DueTask], room: int) -> tuple[list[Judged], list[DueTask]]:
+    """What becomes of each task, and those left for want of room; nothing is written yet."""
+    purse = budgets.Purse(tx)
+    judged: list[Judged] = []
     left: list[DueTask] = []
     for task in due:
         row = tx.row("recurring_tasks", task.recurring_task_id)
@@ -107,15 +130,12 @@ def settle(tx: Transaction, due: Sequence[DueTask], holder: str, prepare: Prepar
         if slots is None:
             continue
         reason = _reason_to_skip(tx, row, slots, task.seen_at, purse)
-        if reason is not None:
-            settled.append(recurring.record_skip(tx, row, slots, reason, nxt=slots.next))
-        elif len(started) >= room:
+        if reason is None and room == 0:
             left.append(task)
-        else:
-            settled.append(_start(tx, row, slots, prepare))
-            started.append(settled[-1])
-    _lease(tx, started, holder)
-    return Settled(executions=[_there(tx.row("task_executions", each)) for each in settled], left=left)
+            continue
+        room -= reason is None
+        judged.append((row, slots, reason))
+    return judged, left
 
 
 def start_manually(tx: Transaction, store_id: str, task_id: str, holder: str, prepare: Prepare) -> Execution:
@@ -130,7 +150,7 @@ def start_manually(tx: Transaction, store_id: str, task_id: str, holder: str, pr
         raise AlreadyRunning(f"{row.name!r} is running already, as execution {other}.", execution_id=other)
     if over := budgets.Purse(tx).used_up(row):
         raise NotRunnable(f"{over} Give it a larger budget, or wait until tomorrow.")
-    execution_id = _start(tx, row, None, prepare)
+    execution_id = _start(tx, row, None, prepare(tx, [row]))
     _lease(tx, [execution_id], holder)
     return _there(tx.row("task_executions", execution_id))
 
@@ -154,7 +174,7 @@ def _reason_to_skip(
     return None
 
 
-def _start(tx: Transaction, row: RecurringTask, slots: schedule.Slots | None, prepare: Prepare) -> str:
+def _start(tx: Transaction, row: RecurringTask, slots: schedule.Slots | None, begin: Begin) -> str:
     execution_id = tx.new_id()
     occasion = Occasion(
         execution_id=execution_id,
@@ -162,7 +182,7 @@ def _start(tx: Transaction, row: RecurringTask, slots: schedule.Slots | None, pr
         scheduled_for=slots.newest if slots else None,
         now=tx.now,
     )
-    ready = prepare(tx, row, occasion)
+    ready = begin(row, occasion)
     note_model(tx, ready.provider, ready.provider_kind)
     if slots is None:
         tx.record(row.store_id, e.ExecutionRequested(recurring_task_id=row.id, execution_id=execution_id))

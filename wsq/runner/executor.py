@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError, Future
 from datetime import datetime
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from wsq.agent import context, loop
 from wsq.agent.providers import Provider
 from wsq.clock import Clock
 from wsq.commands import executions as commands
-from wsq.commands.executions import DueTask, Occasion, Preparation
+from wsq.commands.executions import Begin, DueTask, Occasion, Preparation
 from wsq.errors import LeaseLost, WorkspaceError, WsqError
 from wsq.projections import Execution, RecurringTask
 from wsq.queries import boards
@@ -314,12 +314,17 @@ class Executor:
     def _preparing(self, ready: Prepared) -> commands.Prepare:
         """Prepares executions and lays what they start with into `ready`, to be had when they are spawned."""
 
-        def prepare(tx: Transaction, task: RecurringTask, occasion: Occasion) -> Preparation:
-            preparation = context.prepare(
-                tx, task, occasion, provider=self.provider.name, kind=self.provider.kind, model=self.model
+        def prepare(tx: Transaction, tasks: Sequence[RecurringTask]) -> Begin:
+            freeze = context.preparing(
+                tx, tasks, provider=self.provider.name, kind=self.provider.kind, model=self.model
             )
-            ready[occasion.execution_id] = (preparation, task)
-            return preparation
+
+            def begin(task: RecurringTask, occasion: Occasion) -> Preparation:
+                preparation = freeze(task, occasion)
+                ready[occasion.execution_id] = (preparation, task)
+                return preparation
+
+            return begin
 
         return prepare
 

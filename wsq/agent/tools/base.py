@@ -1,0 +1,67 @@
+"""What every tool is made of: a scope, arguments that are a pydantic model, a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+from wsq.store.transaction import Transaction
+
+T = TypeVar("T")
+
+MOST_LISTED = 200
+"""Rows that one call lists; what is left out is counted, and how to get it is told."""
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """What an execution may touch. `assignees` are given to what it creates unless it says otherwise."""
+
+    store_id: str
+    project_id: str | None
+    execution_id: str
+    assignees: tuple[str, ...] = ()
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call came to: the result as JSON, whether it is an error, and a verdict when it was given."""
+
+    result: bytes
+    is_error: bool = False
+    verdict: str | None = None
+    summary: str | None = None
+
+
+class Arguments(BaseModel):
+    """A tool's arguments; what is not among them is refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Nothing(Arguments):
+    """No arguments."""
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool as it is offered and carried out.
+
+    One with `only_looks` changes nothing on the board. `carry_out` returns what the model is told.
+    """
+
+    name: str
+    description: str
+    arguments: type[Arguments]
+    carry_out: Callable[[Transaction, Scope, Any], Any]
+    only_looks: bool = False
+
+
+def listed(name: str, rows: Sequence[T], show: Callable[[T], Any], *, offset: int = 0, hint: str) -> dict[str, Any]:
+    """The first rows from `offset` on, under `name`; where some are left out, how many and how to get them."""
+    shown = rows[offset : offset + MOST_LISTED]
+    result: dict[str, Any] = {name: [show(row) for row in shown]}
+    left = len(rows) - offset - len(shown)
+    if left > 0:
+        result |= {"left_out": left, "hint": hint}
+    return result

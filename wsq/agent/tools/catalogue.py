@@ -1,0 +1,128 @@
+"""Every tool by its name: how it is offered to the model, and how a call of it is carried out."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Literal
+
+import msgspec
+from pydantic import Field, ValidationError
+
+from wsq.agent.tools import contacts, documents, projects, tasks
+from wsq.agent.tools.base import Arguments, Outcome, Scope, Tool
+from wsq.errors import LeaseLost, WorkspaceError, WsqError
+from wsq.rules import values
+from wsq.store.transaction import Transaction
+
+
+class Finish(Arguments):
+    """Say how it went and end; call this last, exactly once."""
+
+    outcome: Literal["done", "nothing_to_do", "could_not"] = Field(
+        description="done: what was asked for is done. nothing_to_do: there was nothing to do. "
+        "could_not: it could not be done, or only in part."
+    )
+    summary: str = Field(description="What was done or why not, in a few sentences for the person who asked.")
+
+
+def _finish(_tx: Transaction, _scope: Scope, given: Finish) -> Any:
+    values.text(given.summary, "summary")
+    return {"ok": True}
+
+
+@cache
+def catalogue(*, in_project: bool) -> dict[str, Tool]:
+    """The tools of an execution. Their descriptions are part of what is frozen when it starts."""
+    finish = Tool(
+        name="finish",
+        description="Say how it went and end. Call this last, exactly once.",
+        arguments=Finish,
+        carry_out=_finish,
+        only_looks=True,
+    )
+    every = [
+        *tasks.tools(in_project=in_project),
+        *documents.tools(in_project=in_project),
+        *contacts.tools(),
+        *projects.tools(in_project=in_project),
+        finish,
+    ]
+    return {tool.name: tool for tool in every}
+
+
+def offered(scope: Scope) -> bytes:
+    """The tools' definitions as the model gets them, as JSON, always the same and in the same order."""
+    return _definitions(in_project=scope.project_id is not None)
+
+
+def only_looks(name: str) -> bool:
+    """Whether a call of this tool changes nothing on the board."""
+    tool = catalogue(in_project=True).get(name) or catalogue(in_project=False).get(name)
+    return tool is not None and tool.only_looks
+
+
+@cache
+def _definitions(*, in_project: bool) -> bytes:
+    return _json(
+        [
+            {"name": tool.name, "description": tool.description, "input_schema": _schema(tool.arguments)}
+            for tool in catalogue(in_project=in_project).values()
+        ]
+    )
+
+
+def carry_out(tx: Transaction, scope: Scope, name: str, arguments: Any) -> Outcome:
+    """Do what a call asks for, in this transaction.
+
+    A mistake of the model is an error result, and then nothing is changed; what is wrong with the
+    workspace itself is raised.
+    """
+    tools = catalogue(in_project=scope.project_id is not None)
+    tool = tools.get(name)
+    if tool is None:
+        return _error(f"There is no tool {name!r}; there are {', '.join(tools)}.")
+    try:
+        given = tool.arguments.model_validate(arguments)
+        result = tool.carry_out(tx, scope, given)
+    except ValidationError as error:
+        return _error("; ".join(_complaint(each) for each in error.errors(include_url=False)))
+    except (WorkspaceError, LeaseLost):
+        raise
+    except WsqError as error:
+        return _error(str(error))
+    if isinstance(given, Finish):
+        return Outcome(result=_json(result), verdict=given.outcome, summary=given.summary)
+    return Outcome(result=_json(result))
+
+
+def _schema(arguments: type[Arguments]) -> dict[str, Any]:
+    """The arguments' JSON schema in the part that a strict tool may use; pydantic checks the rest."""
+    schema: dict[str, Any] = _plain(arguments.model_json_schema())
+    schema.pop("description")
+    return schema
+
+
+def _plain(schema: Any) -> Any:
+    """Without titles and bounds, of which strict schemas know nothing."""
+    if isinstance(schema, list):
+        return [_plain(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: {key: _plain(each) for key, each in value.items()} if name == "properties" else _plain(value)
+        for name, value in schema.items()
+        if name not in ("title", "minimum", "maximum")
+    }
+
+
+def _complaint(error: Any) -> str:
+    where = ".".join(map(str, error["loc"])) or "the arguments"
+    return f"{where}: {error['msg']}"
+
+
+def _error(message: str) -> Outcome:
+    return Outcome(result=_json({"error": message}), is_error=True)
+
+
+def _json(value: Any) -> bytes:
+    return msgspec.json.encode(value)

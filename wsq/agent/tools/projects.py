@@ -1,0 +1,47 @@
+"""Tools that tell what the work belongs to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from wsq.agent.tools.base import Nothing, Scope, Tool, listed
+from wsq.commands import boards
+from wsq.projections import Project
+from wsq.queries.boards import projects
+from wsq.store.transaction import Transaction
+
+
+def _get_project(tx: Transaction, scope: Scope, _given: Nothing) -> Any:
+    assert scope.project_id is not None
+    return {"project": _brief(boards.project(tx, scope.store_id, scope.project_id))}
+
+
+def _list_projects(tx: Transaction, scope: Scope, _given: Nothing) -> Any:
+    return listed("projects", projects(tx, scope.store_id), _brief, hint="There is no way to list the others.")
+
+
+def _brief(project: Project) -> dict[str, Any]:
+    return {"id": project.id, "name": project.name, "description": project.description}
+
+
+def tools(*, in_project: bool) -> list[Tool]:
+    """The tool of this family: in a project another than without one."""
+    if in_project:
+        return [
+            Tool(
+                name="get_project",
+                description="Show the project that this work belongs to.",
+                arguments=Nothing,
+                carry_out=_get_project,
+                only_looks=True,
+            )
+        ]
+    return [
+        Tool(
+            name="list_projects",
+            description="List the store's projects.",
+            arguments=Nothing,
+            carry_out=_list_projects,
+            only_looks=True,
+        )
+    ]
