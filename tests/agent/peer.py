@@ -90,8 +90,8 @@ def turn_of(body: JsonObject) -> int:
 class Peer:
     """Serves until it is closed. `lines` are the answers by turn, the last one for all that follow.
 
-    What stands in `first` is answered before that, whatever is asked. `requests` holds what was asked,
-    `refusals` each rule that was broken, `answered` the turns that were paid for.
+    They may be replaced by another `script`. What stands in `first` is answered before that. `requests` holds
+    what was asked, `refusals` each rule that was broken, `answered` the turns that were paid for.
     """
 
     def __init__(self, lines: Sequence[Line] | Script, *, key: str = KEY) -> None:
@@ -101,7 +101,7 @@ class Peer:
         self.refusals: list[str] = []
         self.answered: list[int] = []
         self.left = threading.Event()
-        self._script = lines if callable(lines) else lambda body: lines[min(turn_of(body), len(lines) - 1)]
+        self.script = lines if callable(lines) else lambda body: lines[min(turn_of(body), len(lines) - 1)]
         self._memory = Memory()
         self._lock = threading.Lock()
         self._closing = threading.Event()
@@ -131,7 +131,7 @@ class Peer:
             except Refused as refused:
                 self.refusals.append(str(refused))
                 return Refusal(400, str(refused)), {}
-            line = self.first.popleft() if self.first else self._script(body)
+            line = self.first.popleft() if self.first else self.script(body)
             if isinstance(line, Refusal):
                 return line, {}
             said = line.of if isinstance(line, Broken) else line

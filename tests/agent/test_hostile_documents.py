@@ -17,9 +17,8 @@ from wsq.agent.briefing import About, DocumentText, Last, OpenTask, Person, Situ
 
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 ATTACKS = Path(str(files("aib") / "data" / "attacks.jsonl"))
-TEXTS = sorted(
-    {row.text for row in load_corpus() if row.label == "malicious"} | {attack.injected for attack in load_attacks(ATTACKS)}
-)
+ATTEMPTS = [row.text for row in load_corpus() if row.label == "malicious"]
+TEXTS = sorted({*ATTEMPTS, *(attack.injected for attack in load_attacks(ATTACKS))})
 """From bastioncorpus and agent-injection-bench, both MIT licensed."""
 
 

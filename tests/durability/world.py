@@ -1,7 +1,8 @@
 """The world in which workers die: one recurring task whose agent makes two tasks and ends.
 
-Run as a program it is such a worker: `world.py DATABASE INSTANT PHASE NUMBER` makes a pass at INSTANT and
-kills itself with SIGKILL before, in or after its NUMBER-th transaction.
+Run as a program it is such a worker: `world.py DATABASE INSTANT PHASE NUMBER [asked]` makes a pass at INSTANT
+and kills itself with SIGKILL before, in or after its NUMBER-th transaction; with ``asked`` it asks the service
+that the settings name.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ def provider() -> ScriptedProvider:
     )
 
 
-def opened(database: Path, clock: ManualClock) -> wsq.Workspace:
+def opened(database: Path, clock: ManualClock, *, asked: bool = False) -> wsq.Workspace:
     """The world's workspace."""
-    return wsq.open(database, clock=clock, provider=provider(), actor="ada")
+    return wsq.open(database, clock=clock, provider=None if asked else provider(), actor="ada")
 
 
 class MortalEngine(EmbeddedEngine):
@@ -80,11 +81,11 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(database: str, instant: str, phase: str, number: str) -> None:
+def main(database: str, instant: str, phase: str, number: str, asked: str = "") -> None:
     """Make a pass, and die in it."""
     MortalEngine.phase = phase
     api.EmbeddedEngine = MortalEngine  # type: ignore[misc]  # the one place that makes engines
-    with opened(Path(database), ManualClock(datetime.fromisoformat(instant))) as ws:
+    with opened(Path(database), ManualClock(datetime.fromisoformat(instant)), asked=bool(asked)) as ws:
         MortalEngine.number = int(number)
         ws.process()
 
