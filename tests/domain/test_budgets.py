@@ -145,8 +145,9 @@ def test_executions_side_by_side_cannot_together_exceed_the_stores_budget(open_w
     clock.advance(HOUR)
 
     ended = ws.begin_pass()
-    until(lambda: [row.status for row in acme.executions()].count("failed") == 3)
+    until(lambda: len(provider.requests) == 3)
     assert acme.spending().reserved == 3.0
+    assert [row.status for row in acme.executions()] == ["running"] * 6
     together.set()
     report = ended()
 
@@ -154,6 +155,21 @@ def test_executions_side_by_side_cannot_together_exceed_the_stores_budget(open_w
     assert {row.reason for row in report.executions if row.status == "failed"} == {"budget"}
     assert (acme.spending().spent, acme.spending().reserved) == (3.0, 0.0)
     assert len(provider.requests) == 3
+
+
+def test_who_finds_no_room_for_others_reservations_waits_until_they_cost_less(open_workspace, clock):
+    provider = PaidProvider([say("ok")], price=0.1, most=1.0)
+    ws = open_workspace(provider=provider)
+    ws.create_store("acme", budget_per_day=2)
+    acme = ws.store("acme")
+    for n in range(6):
+        acme.create_recurring_task(f"Triage {n}", "Look.", every="1 hour")
+    clock.advance(HOUR)
+
+    report = ws.process()
+
+    assert (report.completed, report.failed) == (6, 0)
+    assert acme.spending().spent == pytest.approx(0.6)
 
 
 def test_a_failed_attempt_that_cost_something_counts(open_workspace, clock):

@@ -52,6 +52,9 @@ ATTEMPTS = 3
 SAME_CALLS = 4
 """As many identical calls in a row mean that the model is stuck."""
 
+ROOM_EVERY = 0.5
+"""Seconds between two tries to set something aside, while others' reservations leave no room."""
+
 LONGEST_WAIT = 60.0
 """Seconds that the back-off between two attempts grows to at the most."""
 
@@ -254,18 +257,28 @@ class _Carrier:
                 return lambda tx, row: commands.fail(tx, row, "empty_answer", "The model's answer was empty.")
 
     async def _reserve(self) -> None:
-        """Set aside what the next call may come to at the most; without room for it the execution ends."""
+        """Set aside what the next call may come to at the most; without room for it the execution ends.
+
+        When there is no room only because of what others have set aside, they are waited for: most calls
+        come to far less than that.
+        """
         estimate: Callable[[Request], Most] | None = getattr(self.provider, "most", None)
         if estimate is None:
             return
         most = estimate(self._request())
 
-        def decide(tx: Transaction, row: Execution) -> tuple[str | None]:
+        def decide(tx: Transaction, row: Execution) -> tuple[budgets.NoRoom | None]:
             return (budgets.reserve(tx, row, most.cost_usd, most.tokens),)
 
-        (refusal,) = await self._write(decide)
-        if refusal is not None:
-            raise _Ended(await self.failed("budget", refusal))
+        time = asyncio.get_running_loop().time
+        deadline = time() + self._seconds_left()
+        while True:
+            (no_room,) = await self._write(decide)
+            if no_room is None:
+                return
+            if not no_room.for_now or self._seconds_left() <= 0 or time() >= deadline:
+                raise _Ended(await self.failed("budget", no_room.reason))
+            await asyncio.sleep(ROOM_EVERY)
 
     async def _answer(self) -> Turn:
         """The model's answer, tried again after failures that may pass; every failure is on record."""

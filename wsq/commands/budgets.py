@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+import msgspec
+
 from wsq.commands.stores import store, workspace
 from wsq.events.recurring import ModelCharged
 from wsq.projections import Execution, RecurringTask, StoreRow
@@ -102,7 +104,14 @@ def by_task(cursor: Cursor, about: StoreRow, tasks: Sequence[RecurringTask], now
     return {task.id: day.of_task(task.id, task.budget_per_day) for task in tasks}
 
 
-def reserve(tx: Transaction, row: Execution, most: float | None, tokens: int) -> str | None:
+class NoRoom(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a budget does not hold a call. `for_now`: only because of what others have set aside for theirs."""
+
+    reason: str
+    for_now: bool
+
+
+def reserve(tx: Transaction, row: Execution, most: float | None, tokens: int) -> NoRoom | None:
     """Set aside what an execution's next call of the model may come to at the most.
 
     Args:
@@ -123,12 +132,17 @@ def reserve(tx: Transaction, row: Execution, most: float | None, tokens: int) ->
         ("the recurring task's", day.of_task(row.recurring_task_id, own_budget)),
         ("the store's", day.of_store(about.budget_per_day)),
     )
-    for whose, spending in spendings:
-        if dollars > spending.left:
-            return (
-                f"The next call of the model may cost up to ${dollars:,.2f}, and of {whose} ${spending.budget:,.2f}"
-                f" for today ${spending.left:,.2f} are left."
-            )
+    lacking = [
+        NoRoom(
+            reason=f"The next call of the model may cost up to ${dollars:,.2f}, and of {whose} ${spending.budget:,.2f}"
+            f" for today ${spending.left:,.2f} are left.",
+            for_now=dollars <= spending.budget - spending.spent,
+        )
+        for whose, spending in spendings
+        if dollars > spending.left
+    ]
+    if lacking:
+        return min(lacking, key=lambda each: each.for_now)
     tx.query(
         "UPDATE leases SET reserved_usd = $2, reserved_tokens = $3 WHERE execution_id = $1",
         [row.id, dollars, 0 if most is not None else tokens],
