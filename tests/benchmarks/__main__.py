@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-from tests.benchmarks import embedded, execution, process
+from tests.benchmarks import agent, embedded, execution, process
 from tests.benchmarks.measure import Figure
 
 README = Path(__file__).parents[2] / "README.md"
@@ -19,6 +19,7 @@ ALL = {
     "command": embedded.one_command,
     "rebuild": embedded.rebuild,
     "step": execution.durable_step,
+    "asked": agent.asked,
     "size": embedded.size_of_a_routine_execution,
 }
 

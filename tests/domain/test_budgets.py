@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -12,6 +15,7 @@ import wsq
 from tests.conftest import NOON
 from tests.domain.worlds import names, until
 from wsq.agent.providers import Most, ProviderError, ScriptedProvider, Turn, Usage, call, finish, say
+from wsq.commands import budgets
 
 HOUR = timedelta(hours=1)
 
@@ -260,3 +264,73 @@ def test_the_day_that_is_asked_about_begins_at_the_stores_midnight(paid):
     acme.create_task("Something")
 
     assert acme.spending().since == NOON.replace(hour=0)
+
+
+@pytest.mark.parametrize("how", ["cancelled", "timed out"])
+def test_a_call_that_nobody_hears_the_end_of_is_charged_with_what_was_set_aside(open_workspace, how):
+    async def silent(_request):
+        await asyncio.sleep(30)
+
+    provider = PaidProvider([silent], most=0.4)
+    acme = open_workspace(provider=provider).store("acme")
+    limit = "5 minutes" if how == "cancelled" else "1 second"
+    task = acme.create_recurring_task("Triage", "Look.", every="1 hour", time_limit=limit)
+    running = acme.start_now(task.id)
+    until(lambda: provider.requests)
+
+    if how == "cancelled":
+        acme.cancel_execution(running.id)
+    until(lambda: acme.execution(running.id).status != "running")
+
+    assert acme.execution(running.id).cost_usd == 0.4
+    assert (acme.spending(task.id).spent, acme.spending(task.id).reserved) == (0.4, 0.0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_remembered_of_a_day_is_what_stands_in_the_database(open_workspace, clock, seed):
+    # Given executions side by side that cost this or that, fail, break off or are cancelled
+    chance = random.Random(seed)
+    usage = Usage(input_tokens=5_000, output_tokens=700)
+
+    async def unruly(request):
+        await asyncio.sleep(chance.random() / 20)
+        match chance.randrange(6):
+            case 0:
+                raise ProviderError("broke off", retryable=True, usage=usage, cost_usd=chance.choice([None, 0.01]))
+            case 1:
+                raise ProviderError("no", retryable=False)
+            case 2 if request.turn < 3:
+                return call(("create_task", {"title": "Made"}))
+            case 3 if request.turn < 3:
+                return call(("list_tasks", {"status": chance.choice(["todo", "done"])}))
+        return say("ok")
+
+    provider = PaidProvider([unruly], price=0.02, most=0.05)
+    ws = open_workspace(provider=provider)
+    ws.create_store("acme", timezone="Asia/Tokyo", budget_per_day=2)
+    acme = ws.store("acme")
+    tasks = [acme.create_recurring_task(f"T{n}", "Look.", every="1 hour", budget_per_day=0.3) for n in range(8)]
+
+    # When they run, over the store's midnight too
+    compared = 0
+    for _ in range(5):
+        clock.advance(HOUR)
+        done = ws.begin_pass()
+        time.sleep(0.05)
+        for row in acme.executions(limit=3):
+            if row.status == "running" and chance.random() < 0.5:
+                with contextlib.suppress(wsq.WsqError):
+                    acme.cancel_execution(row.id)
+        done()
+
+        # Then what the writer remembers is what adding all of it up comes to
+        added_up = acme.spendings()
+        day = ws._log._memory.remembered.get((budgets.Day, "acme"))  # gone when a decision was refused
+        for task in tasks if day else ():
+            remembered = day.of_task(task.id, 0.3)
+            assert remembered.spent == pytest.approx(added_up[task.id].spent)
+            assert remembered.reserved == added_up[task.id].reserved == 0
+            compared += 1
+        assert all(each.spent <= 0.3 + 1e-9 for each in added_up.values())
+        assert acme.spending().spent <= 2
+    assert compared

@@ -205,7 +205,6 @@ class _Carrier:
     # Asking
 
     async def _ask(self) -> None:
-        await self._reserve()
         turn = await self._answer()
         message = _message(turn.content)
         content = msgspec.json.decode(message)
@@ -314,7 +313,7 @@ class _Carrier:
             return turn
         except TimeoutError:
             raise _Ended(await self._timed_out()) from None
-        except (WsqError, asyncio.CancelledError):
+        except (WsqError, _Ended, asyncio.CancelledError):
             raise
         except Exception as error:
             words = f"{self.provider.name}: {_sentence(error)}"
@@ -332,6 +331,7 @@ class _Carrier:
         )
 
     async def _one_attempt(self) -> Turn:
+        await self._reserve()  # before each attempt: what the one before took is charged by now
         request = self._request()
         try:
             self.progress.asking(request.turn)
@@ -412,6 +412,8 @@ class _Carrier:
         self.leave()
 
         def decide(tx: Transaction, row: Execution) -> Execution:
+            if reason == "timed_out":  # in the midst of a call, as far as anything is set aside
+                budgets.charge_reserved(tx, row)
             _charge(tx, row, charge)
             return commands.fail(tx, commands.held(tx, row.id, row.epoch), reason, error)
 

@@ -20,10 +20,19 @@ from wsq.rules.budgets import Spending
 from wsq.store.engine import Cursor
 from wsq.store.transaction import Transaction
 
-RELEASE = "UPDATE leases SET reserved_usd = 0, reserved_tokens = 0 WHERE execution_id IN (SELECT unnest($1::VARCHAR[]))"
+_RELEASE = (
+    "UPDATE leases SET reserved_usd = 0, reserved_tokens = 0 WHERE execution_id IN (SELECT unnest($1::VARCHAR[]))"
+)
+
+_SET_ASIDE = """UPDATE leases SET reserved_usd = v.usd, reserved_tokens = v.tokens
+    FROM (SELECT unnest($1::VARCHAR[]) AS id, unnest($2::DOUBLE[]) AS usd, unnest($3::BIGINT[]) AS tokens) v
+    WHERE leases.execution_id = v.id"""
+
+_FREE = ("offline", "scripted")
+"""Kinds of providers whose answers cost nothing."""
 
 _SPENT = f"""SELECT recurring_task_id, sum(coalesce(cost_usd, CASE
-        WHEN provider_kind IN ('offline', 'scripted') THEN 0
+        WHEN provider_kind IN {_FREE} THEN 0
         ELSE (input_tokens + output_tokens + cache_read_tokens + cache_write_tokens)
             / {budgets.TOKENS_PER_DOLLAR}.0 END))::DOUBLE PRECISION
     FROM task_executions WHERE store_id = $1 AND started_at >= $2 GROUP BY recurring_task_id"""  # noqa: S608
@@ -37,16 +46,26 @@ class Day:
 
     Args:
         since: The day's first instant.
-        own: An execution whose own reservation is not counted.
     """
 
-    def __init__(self, cursor: Cursor, store_id: str, since: datetime, own: str | None = None) -> None:
+    def __init__(self, cursor: Cursor, store_id: str, since: datetime) -> None:
         self.since = since
         self._spent: dict[str, float] = dict(cursor.query(_SPENT, [store_id, since]))
-        self._reserved: dict[str, float] = {}
-        for task_id, execution_id, dollars in cursor.query(_RESERVED, [store_id]):
-            if execution_id != own:
-                self._reserved[task_id] = self._reserved.get(task_id, 0.0) + dollars
+        self._reserved: dict[str, tuple[str, float]] = {
+            execution_id: (task_id, dollars) for task_id, execution_id, dollars in cursor.query(_RESERVED, [store_id])
+        }
+
+    def spend(self, task_id: str, dollars: float) -> None:
+        """Count what a recurring task has spent more."""
+        self._spent[task_id] = self._spent.get(task_id, 0.0) + dollars
+
+    def set_aside(self, execution_id: str, task_id: str, dollars: float) -> None:
+        """Count what an execution has set aside, in the place of what it had."""
+        self._reserved[execution_id] = (task_id, dollars)
+
+    def release(self, execution_id: str) -> None:
+        """Count nothing as set aside by an execution."""
+        self._reserved.pop(execution_id, None)
 
     def of_task(self, task_id: str, budget: float | None) -> Spending:
         """What one recurring task has spent of its budget; None is the usual one."""
@@ -54,7 +73,7 @@ class Day:
             since=self.since,
             budget=budgets.TASK_PER_DAY if budget is None else budget,
             spent=self._spent.get(task_id, 0.0),
-            reserved=self._reserved.get(task_id, 0.0),
+            reserved=sum(dollars for task, dollars in self._reserved.values() if task == task_id),
         )
 
     def of_store(self, budget: float | None) -> Spending:
@@ -63,16 +82,54 @@ class Day:
             since=self.since,
             budget=budgets.STORE_PER_DAY if budget is None else budget,
             spent=sum(self._spent.values()),
-            reserved=sum(self._reserved.values()),
+            reserved=sum(dollars for _, dollars in self._reserved.values()),
         )
 
 
+def today(tx: Transaction, about: StoreRow) -> Day:
+    """A store's day as it is in this transaction.
+
+    It is remembered from one to the next, since adding all of it up takes longer than most transactions;
+    `spent` and `release` keep it true.
+    """
+    since = budgets.day_begins(tx.now, about.timezone)
+    day = tx.remembered.get((Day, about.id))
+    if not isinstance(day, Day) or day.since != since:
+        day = tx.remembered[Day, about.id] = Day(tx, about.id, since)
+    return day
+
+
+def spent(tx: Transaction, before: Execution) -> None:
+    """Keep the day true after an event that charged an execution; `before` is how that stood."""
+    day, row = tx.remembered.get((Day, before.store_id)), tx.row("task_executions", before.id)
+    if isinstance(day, Day) and isinstance(row, Execution) and row.started_at >= day.since:
+        day.spend(row.recurring_task_id, _cost_of(row) - _cost_of(before))
+
+
+def release(tx: Transaction, row: Execution, *, ended: bool = False) -> None:
+    """Give back what an execution had set aside; one that has `ended` has no lease any more."""
+    day = tx.remembered.get((Day, row.store_id))
+    if isinstance(day, Day):
+        day.release(row.id)
+    if not ended:
+        tx.after(_RELEASE, row.id)
+
+
+def _cost_of(row: Execution) -> float:
+    """What an execution is counted at, in US dollars: the same as in `_SPENT`."""
+    if row.cost_usd is not None:
+        return row.cost_usd
+    if row.provider_kind in _FREE:
+        return 0.0
+    tokens = row.input_tokens + row.output_tokens + row.cache_read_tokens + row.cache_write_tokens
+    return tokens / budgets.TOKENS_PER_DOLLAR
+
+
 class Purse:
-    """The budgets as one transaction sees them; each store is looked at once."""
+    """The budgets as one transaction sees them."""
 
     def __init__(self, tx: Transaction) -> None:
         self._tx = tx
-        self._days: dict[str, Day] = {}
         self._costs = workspace(tx).model_provider is not None
 
     def used_up(self, task: RecurringTask) -> str | None:
@@ -80,10 +137,7 @@ class Purse:
         if not self._costs:
             return None
         about = store(self._tx, task.store_id)
-        if task.store_id not in self._days:
-            since = budgets.day_begins(self._tx.now, about.timezone)
-            self._days[task.store_id] = Day(self._tx, task.store_id, since)
-        day = self._days[task.store_id]
+        day = today(self._tx, about)
         mine, whole = day.of_task(task.id, task.budget_per_day), day.of_store(about.budget_per_day)
         if mine.is_used_up:
             return f"{task.name!r} has spent ${mine.spent:,.2f} of its ${mine.budget:,.2f} for today."
@@ -125,7 +179,8 @@ def reserve(tx: Transaction, row: Execution, most: float | None, tokens: int) ->
     """
     dollars = tokens / budgets.TOKENS_PER_DOLLAR if most is None else most
     about = store(tx, row.store_id)
-    day = Day(tx, row.store_id, budgets.day_begins(tx.now, about.timezone), own=row.id)
+    day = today(tx, about)
+    day.release(row.id)
     task = tx.row("recurring_tasks", row.recurring_task_id)
     own_budget = task.budget_per_day if isinstance(task, RecurringTask) else None
     spendings = (
@@ -143,10 +198,8 @@ def reserve(tx: Transaction, row: Execution, most: float | None, tokens: int) ->
     ]
     if lacking:
         return min(lacking, key=lambda each: each.for_now)
-    tx.query(
-        "UPDATE leases SET reserved_usd = $2, reserved_tokens = $3 WHERE execution_id = $1",
-        [row.id, dollars, 0 if most is not None else tokens],
-    )
+    day.set_aside(row.id, row.recurring_task_id, dollars)
+    tx.after(_SET_ASIDE, row.id, dollars, 0 if most is not None else tokens)
     return None
 
 
@@ -157,6 +210,7 @@ def charge_reserved(tx: Transaction, row: Execution) -> None:
     ) or [(0, 0)]
     if dollars > 0:
         charge(tx, row, estimated=True, cost_usd=None if tokens else dollars, input_tokens=tokens)
+        release(tx, row)
 
 
 def charge(tx: Transaction, row: Execution, *, estimated: bool = False, cost_usd: float | None, **tokens: int) -> None:
@@ -165,3 +219,4 @@ def charge(tx: Transaction, row: Execution, *, estimated: bool = False, cost_usd
         row.store_id,
         ModelCharged(execution_id=row.id, epoch=row.epoch, estimated=estimated, cost_usd=cost_usd, **tokens),
     )
+    spent(tx, row)

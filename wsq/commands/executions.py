@@ -299,8 +299,9 @@ def record_answer(tx: Transaction, row: Execution, *, message: bytes, **figures:
         row.store_id,
         e.ModelAnswered(execution_id=row.id, epoch=row.epoch, step=row.steps + 1, body=tx.keep(message), **figures),
     )
+    budgets.spent(tx, row)
     if row.model is not None:
-        tx.after(budgets.RELEASE, row.id)
+        budgets.release(tx, row)
 
 
 def record_call(tx: Transaction, row: Execution, *, tool: str, tool_use_id: str, result: bytes, **outcome: Any) -> None:
@@ -400,4 +401,5 @@ def prune(tx: Transaction, store_id: str, execution_ids: Iterable[str]) -> int:
 def _end(tx: Transaction, row: Execution, fact: e.ExecutionCompleted | e.ExecutionFailed) -> Execution:
     tx.record(row.store_id, fact)
     tx.after(recurring.END_LEASE, row.id)
+    budgets.release(tx, row, ended=True)
     return _there(tx.row("task_executions", row.id))

@@ -8,10 +8,11 @@ from typing import Any, cast
 
 from msgspec import UNSET, structs
 
+from wsq.commands import budgets
 from wsq.commands.common import at_version, cleaned, cleared, differing, existing, existing_store
 from wsq.errors import InvalidInput
 from wsq.events import recurring as e
-from wsq.projections import Project, RecurringTask, Running
+from wsq.projections import Execution, Project, RecurringTask, Running
 from wsq.rules import schedule, values
 from wsq.store.transaction import Transaction
 
@@ -177,7 +178,13 @@ def delete_recurring_task(tx: Transaction, store_id: str, task_id: str) -> Recur
 
 
 def cancel(tx: Transaction, store_id: str, execution_id: str, task_id: str) -> None:
-    """End a running execution at once; what its worker writes later is refused."""
+    """End a running execution at once; what its worker writes later is refused.
+
+    What it had set aside for a call that is under way is charged: nobody will hear what that came to.
+    """
+    row = tx.row("task_executions", execution_id)
+    if isinstance(row, Execution):
+        budgets.charge_reserved(tx, row)
     tx.record(store_id, e.ExecutionCancelled(execution_id=execution_id, recurring_task_id=task_id))
     tx.after(END_LEASE, execution_id)
 

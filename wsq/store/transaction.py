@@ -75,6 +75,7 @@ class Memory:
         self.rows: dict[str, dict[Key, Row | None]] = {name: {} for name in TABLES}
         self.heads: dict[str, int] = {}
         self.bodies: set[str] = set()
+        self.remembered: dict[Any, Any] = {}
 
     def trim(self) -> None:
         """Forget what is too much; documents are long and are never kept."""
@@ -109,6 +110,9 @@ class Transaction:
         self._stored = memory.rows
         self._gone: dict[str, set[Key]] = {name: set() for name in TABLES}
         self._bodies: dict[str, bytes] = {}
+        self.remembered = memory.remembered
+        """What commands have worked out and keep true with everything that they record, for the next transaction:
+        it is gone as soon as anybody else has written, or a transaction has failed."""
         self._after: dict[str, list[tuple[Any, ...]]] = {}
         self.recorded = 0
         """How many events this transaction has recorded so far."""
@@ -248,6 +252,7 @@ class Transaction:
         write_world(self._cursor, world_of(self._cursor))
         for rows in self._stored.values():
             rows.clear()
+        self.remembered.clear()
         return int(self._cursor.query("SELECT count(*) FROM events")[0][0])
 
     # Writing
