@@ -16,6 +16,7 @@ from tests.agent.strict import JsonObject, Memory, Refused, check
 KEY = "sk-ant-a-secret-of-the-tests"
 HEADERS = {"content-type": "application/json", "request-id": "req_1"}
 VERSION = "2026-10-21"
+PING_EVERY = 2.0  # seconds, while an answer is thought over
 TYPES = {
     400: "invalid_request_error", 401: "authentication_error", 402: "billing_error", 403: "permission_error",
     404: "not_found_error", 408: "timeout_error", 413: "invalid_request_error", 429: "rate_limit_error",
@@ -190,9 +191,9 @@ def _handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
                     self._event({"type": "ping"})
                     deadline = time.monotonic() + line.seconds
                     while (left := deadline - time.monotonic()) > 0:
-                        if not peer.waits(min(left, 0.2)):
+                        if not peer.waits(min(left, PING_EVERY)):
                             return
-                        if left > 0.3:
+                        if left > PING_EVERY:
                             self._event({"type": "ping"})
                 for event in events(message, line):
                     self._event(event)
