@@ -354,9 +354,10 @@ class Executor:
                 raise
             ended = await self._row(row)
         except Exception as error:
-            logger.exception("An execution stopped for want of its workspace.", extra={"action": "stopped"})
             if this is not None:
                 this.failed(row.store_id, error)
+            if this is None or not isinstance(error, WsqError):
+                logger.exception("An execution stopped for want of its workspace.", extra={"action": "stopped"})
         finally:
             live.close()
             self._running.pop(row.id, None)
