@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
+import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +19,28 @@ from wsq.ids import seeded
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """A Monday, far from any change of clocks."""
+
+
+@pytest.fixture(autouse=True)
+def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Share the machine with the tests of other workers, but for those marked ``alone``: they measure time."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    shared = tmp_path_factory.getbasetemp().parent
+    kind = fcntl.LOCK_EX if request.node.get_closest_marker("alone") else fcntl.LOCK_SH
+    with _locked(shared / "machine.lock", kind, turnstile=shared / "turnstile.lock"):
+        yield
+
+
+@contextmanager
+def _locked(path: Path, kind: int, *, turnstile: Path) -> Iterator[None]:
+    """Hold a lock on a file; who waits for it stands in the turnstile, so that nobody overtakes them for ever."""
+    with path.open("w") as lock:
+        with turnstile.open("w") as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            fcntl.flock(lock, kind)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,6 @@ from tests.agent.strict import JsonObject, Memory, Refused, check
 KEY = "sk-ant-a-secret-of-the-tests"
 HEADERS = {"content-type": "application/json", "request-id": "req_1"}
 VERSION = "2026-10-21"
-PING_EVERY = 2.0  # seconds, while an answer is thought over
 TYPES = {
     400: "invalid_request_error", 401: "authentication_error", 402: "billing_error", 403: "permission_error",
     404: "not_found_error", 408: "timeout_error", 413: "invalid_request_error", 429: "rate_limit_error",
@@ -91,12 +90,14 @@ def turn_of(body: JsonObject) -> int:
 class Peer:
     """Serves until it is closed. `lines` are the answers by turn, the last one for all that follow.
 
-    They may be replaced by another `script`. What stands in `first` is answered before that. `requests` holds
+    While one is thought over the peer pings every so many seconds, which is how it finds that nobody listens
+    any more. They may be replaced by another `script`. What stands in `first` is answered before that. `requests` holds
     what was asked, `refusals` each rule that was broken, `answered` the turns that were paid for.
     """
 
-    def __init__(self, lines: Sequence[Line] | Script, *, key: str = KEY) -> None:
+    def __init__(self, lines: Sequence[Line] | Script, *, key: str = KEY, ping_every: float = 0.2) -> None:
         self.key = key
+        self.ping_every = ping_every
         self.first: deque[Line] = deque()
         self.requests: list[JsonObject] = []
         self.refusals: list[str] = []
@@ -191,9 +192,9 @@ def _handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
                     self._event({"type": "ping"})
                     deadline = time.monotonic() + line.seconds
                     while (left := deadline - time.monotonic()) > 0:
-                        if not peer.waits(min(left, PING_EVERY)):
+                        if not peer.waits(min(left, peer.ping_every)):
                             return
-                        if left > PING_EVERY:
+                        if left > peer.ping_every:
                             self._event({"type": "ping"})
                 for event in events(message, line):
                     self._event(event)

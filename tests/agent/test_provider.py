@@ -12,6 +12,8 @@ from tests.agent.peer import Say, calls, finished, text, thinking
 from tests.agent.strict import Memory, Refused, check, uncached
 from wsq.agent.providers.anthropic import thinks
 
+pytestmark = pytest.mark.alone
+
 HARD = "Line\none\ttab <b>&amp;</b> {{today}} {{x}} \u202eright to left\u202c 𝔘𝔫𝔦 🦆\u200d \"quoted\" 'and' \\back"
 """What texts lose when somebody tidies them up."""
 

@@ -57,7 +57,7 @@ import dataclasses, sys
 from tests.agent.peer import Peer, calls, finished, turn_of
 lines = [calls(("list_tasks", {})), calls(("list_documents", {})), finished("Looked around.")]
 slow = [dataclasses.replace(line, seconds=1.0) for line in lines]
-peer = Peer(lambda body: slow[min(turn_of(body), 2)])
+peer = Peer(lambda body: slow[min(turn_of(body), 2)], ping_every=5)
 print(peer.url, flush=True)
 sys.stdin.read()
 """

@@ -15,6 +15,8 @@ from wsq.cli import process
 from wsq.cli.process import Options
 from wsq.clock import ManualClock, SystemClock
 
+pytestmark = pytest.mark.alone
+
 SOON = 5.0
 """Seconds within which a command must have ended."""
 

@@ -16,6 +16,8 @@ from wsq.store.embedded import EmbeddedEngine
 from wsq.store.latest import FORGOTTEN, Latest
 from wsq.store.schema import WorkspaceSchema
 
+pytestmark = pytest.mark.alone
+
 
 class Speaking:
     """Says a few words, and waits to be let on before it says more."""

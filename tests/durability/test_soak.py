@@ -12,6 +12,8 @@ import pytest
 import wsq
 from tests.durability.soak import LATEST, ROLES
 
+pytestmark = pytest.mark.alone
+
 SECONDS = 120
 
 

@@ -18,7 +18,18 @@ LARGEST = 100_000
 
 def ran(*places, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-p", "no:cacheprovider", *map(str, places)],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--nbval",
+            "--nbval-current-env",
+            "-n",
+            "0",
+            "-p",
+            "no:cacheprovider",
+            *map(str, places),
+        ],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,

@@ -18,6 +18,8 @@ from tests.store.crew import Counters, counted, finish, increment, kill, start, 
 from wsq.errors import WorkspaceBusy, WorkspaceError
 from wsq.store.embedded import EmbeddedEngine
 
+pytestmark = pytest.mark.alone
+
 
 def test_no_increment_is_lost_among_processes(path):
     finish(*[start(crew.count, path, 40) for _ in range(4)])

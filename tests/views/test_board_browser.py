@@ -13,6 +13,8 @@ from playwright.sync_api import expect, sync_playwright
 
 import wsq
 
+pytestmark = pytest.mark.alone
+
 SERVE = """\
 import asyncio, sys, wsq
 from wsq.agent.providers import OfflineProvider
