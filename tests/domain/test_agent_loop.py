@@ -12,6 +12,7 @@ import wsq
 from tests.domain.worlds import UNUSUAL_TEXTS, endings, names
 from wsq.agent.loop import recall
 from wsq.agent.providers import ScriptedProvider, Turn, call, finish, say
+from wsq.ids import seeded
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -238,6 +239,31 @@ def test_the_events_of_a_call_name_the_agent_and_the_call_that_caused_them(agent
         f"{execution.id}:call_0_1": ["task.create", "task_execution.call"],
         f"{execution.id}:call_1_0": ["task_execution.call", "task_execution.complete"],
     }
+
+
+def test_an_answer_is_on_record_even_if_wsq_fails_at_its_calls(open_workspace):
+    # Given a workspace in which something breaks while a call is carried out
+    good, broken = seeded(7), False
+
+    def ids():
+        nonlocal broken
+        if broken:
+            broken = False
+            raise RuntimeError("no ids any more")
+        return good()
+
+    def breaking(_request):
+        nonlocal broken
+        broken = True
+        return call(("create_task", {"title": "a"}))
+
+    acme = open_workspace(ids=ids, provider=ScriptedProvider([breaking])).store("acme")
+
+    execution = acme.run_now(acme.create_recurring_task("Triage", "Make one.", every="1 day").id)
+
+    assert (execution.status, execution.reason, execution.turns) == ("failed", "abandoned", 1)
+    assert "no ids any more" in execution.error
+    assert acme.tasks() == []
 
 
 def test_what_it_created_is_known_from_what_was_written(agent):

@@ -29,7 +29,7 @@ class PaidProvider(ScriptedProvider):
         super().__init__(lines, name="paid")
         self.price, self.maximum, self.tokens = price, most, tokens
 
-    def most(self, _request):
+    def most(self, _request, *, unseen=0):
         return Most(cost_usd=self.maximum, tokens=self.tokens)
 
     async def turn(self, request, progress):

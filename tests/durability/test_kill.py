@@ -16,8 +16,8 @@ from tests.durability.world import PHASES, opened
 from wsq.clock import ManualClock
 from wsq.commands.executions import LEASE
 
-TRANSACTIONS = 9
-"""The claim, three answers, five calls: the last call ends the execution."""
+TRANSACTIONS = 5
+"""The claim, and three answers with their calls; those of the second take two. The last call ends the execution."""
 
 
 @pytest.mark.parametrize("phase", PHASES)

@@ -26,11 +26,12 @@ PHASES = ("before", "in", "after")
 
 
 def provider() -> ScriptedProvider:
-    """Two parallel calls, one more, and the end: an answer that is asked for twice would show."""
+    """Two parallel calls, more than share a transaction, and the end: an answer asked for twice would show."""
+    looks = [("list_tasks", {"status": status}) for status in ("todo", "doing", "done")]
     return ScriptedProvider(
         [
             call(("create_task", {"title": "First"}), ("create_task", {"title": "Second"})),
-            call(("move_task_by_title", {}), ("create_task", {"title": "Third"})),
+            call(("move_task_by_title", {}), *looks, ("create_task", {"title": "Third"})),
             finish("done", "Three tasks."),
         ]
     )

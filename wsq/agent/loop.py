@@ -13,6 +13,7 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
@@ -51,6 +52,12 @@ ATTEMPTS = 3
 
 SAME_CALLS = 4
 """As many identical calls in a row mean that the model is stuck."""
+
+RESULT_OVERHEAD = 200
+"""Bytes that a call's result takes in a request beyond itself."""
+
+CALLS_TOGETHER = 4
+"""Calls of one answer that share a transaction at the most: a bound on how long it takes."""
 
 ROOM_EVERY = 0.5
 """Seconds between two tries to set something aside, while others' reservations leave no room."""
@@ -104,11 +111,21 @@ class Conversation(msgspec.Struct, kw_only=True):
         else:  # a new message, for a request that was made holds on to the old one
             self.messages[-1] = {"role": "user", "content": [*self.messages[-1]["content"], block]}
         self.pending = self.pending[1:]
-        self.last_calls = [*self.last_calls, (call["name"], _canonical(call["input"]))][-SAME_CALLS:]
+        self.last_calls = [*self.last_calls, _known_by(call)][-SAME_CALLS:]
 
     def is_stuck(self) -> bool:
         """Whether the last calls were all the same."""
-        return len(self.last_calls) == SAME_CALLS and len(set(self.last_calls)) == 1
+        return _all_the_same(self.last_calls)
+
+    def next_calls(self, pending: Sequence[Block]) -> list[Block]:
+        """Of the calls that are to be carried out, those that may share a transaction: none after one too many."""
+        last, together = list(self.last_calls), []
+        for call in pending[:CALLS_TOGETHER]:
+            if _all_the_same(last):
+                break
+            last = [*last, _known_by(call)][-SAME_CALLS:]
+            together.append(call)
+        return together
 
 
 class _Ended(Exception):
@@ -174,6 +191,7 @@ class _Carrier:
         )
         self.limits = msgspec.json.decode(row.limits or "{}", type=Limits)
         self.talk: Conversation
+        self._has_room = False
 
     async def begin(self, ready: commands.Preparation | None) -> None:
         """Take the conversation up where the record leaves it."""
@@ -195,7 +213,7 @@ class _Carrier:
             words = f"It called {self.talk.last_calls[-1][0]} {SAME_CALLS} times in a row with the same arguments."
             raise _Ended(await self.failed("stuck", words))
         if self.talk.pending:
-            await self._call(self.talk.pending[0])
+            await self._take_in(self.talk.pending)
         elif self.row.verdict is not None:
             raise _Ended(await self._write(lambda tx, row: commands.complete(tx, row, row.verdict, row.output)))
         else:
@@ -210,7 +228,7 @@ class _Carrier:
         content = msgspec.json.decode(message)
         ending = self._ending(turn, content)
 
-        def decide(tx: Transaction, row: Execution) -> Execution:
+        def record(tx: Transaction, row: Execution) -> Execution:
             usage = msgspec.structs.asdict(turn.usage)
             commands.record_answer(
                 tx,
@@ -221,15 +239,13 @@ class _Carrier:
                 cost_usd=turn.cost_usd,
                 **usage,
             )
-            now = commands.held(tx, row.id, row.epoch)
-            return ending(tx, now) if ending else now
+            return commands.held(tx, row.id, row.epoch)
 
         if ending:
             self.leave()
-        self.row = await self._write(decide)
-        if ending:
-            raise _Ended(self.row)
+            raise _Ended(await self._write(lambda tx, row: ending(tx, record(tx, row))))
         self.talk.heard(content, turn.stop_reason)
+        await self._take_in(self.talk.pending, record)
 
     def _ending(self, turn: Turn, content: list[Block]) -> Callable[[Transaction, Execution], Execution] | None:
         """What this answer ends the execution with, None when it goes on."""
@@ -261,13 +277,15 @@ class _Carrier:
         When there is no room only because of what others have set aside, they are waited for: most calls
         come to far less than that.
         """
-        estimate: Callable[[Request], Most] | None = getattr(self.provider, "most", None)
-        if estimate is None:
+        if self._has_room:  # set aside together with what came before
+            self._has_room = False
             return
-        most = estimate(self._request())
+        set_aside = self._setting_aside(self.talk.messages)
+        if set_aside is None:
+            return
 
         def decide(tx: Transaction, row: Execution) -> tuple[budgets.NoRoom | None]:
-            return (budgets.reserve(tx, row, most.cost_usd, most.tokens),)
+            return (set_aside(tx, row, 0),)
 
         time = asyncio.get_running_loop().time
         deadline = time() + self._seconds_left()
@@ -278,6 +296,21 @@ class _Carrier:
             if not no_room.for_now or self._seconds_left() <= 0 or time() >= deadline:
                 raise _Ended(await self.failed("budget", no_room.reason))
             await asyncio.sleep(ROOM_EVERY)
+
+    def _setting_aside(
+        self, messages: Sequence[Message]
+    ) -> Callable[[Transaction, Execution, int], budgets.NoRoom | None] | None:
+        """What sets aside for the call that asks these, and so many more bytes of results; None when it is free."""
+        estimate: Callable[..., Most] | None = getattr(self.provider, "most", None)
+        if estimate is None:
+            return None
+        request = self._request(messages)
+
+        def set_aside(tx: Transaction, row: Execution, unseen: int) -> budgets.NoRoom | None:
+            most = estimate(request, unseen=unseen)
+            return budgets.reserve(tx, row, most.cost_usd, most.tokens)
+
+        return set_aside
 
     async def _answer(self) -> Turn:
         """The model's answer, tried again after failures that may pass; every failure is on record."""
@@ -319,20 +352,20 @@ class _Carrier:
             words = f"{self.provider.name}: {_sentence(error)}"
             raise _Ended(await self.failed("provider", words, charge=error)) from error
 
-    def _request(self) -> Request:
+    def _request(self, messages: Sequence[Message]) -> Request:
         return Request(
             execution_id=self.row.id,
             model=self.row.model,
             system=self.talk.system,
             tools=self.talk.tools,
-            messages=tuple(self.talk.messages),
+            messages=tuple(messages),
             turn=self.row.turns,
             seconds=self._seconds_left(),
         )
 
     async def _one_attempt(self) -> Turn:
         await self._reserve()  # before each attempt: what the one before took is charged by now
-        request = self._request()
+        request = self._request(self.talk.messages)
         try:
             self.progress.asking(request.turn)
             async with asyncio.timeout(max(request.seconds, 0.001)) as limit:
@@ -344,41 +377,81 @@ class _Carrier:
 
     # Calling
 
-    async def _call(self, call: Block) -> None:
-        """Carry out one call and put it on record, in one transaction."""
-        if self.row.calls >= self.limits.calls:
-            words = f"It made {self.limits.calls} calls of tools and wanted more."
-            raise _Ended(await self.failed("call_limit", words))
-        if self.row.changes >= self.limits.changes and not tools.only_looks(call["name"]):
-            words = f"It made {self.limits.changes} changes and wanted more."
-            raise _Ended(await self.failed("change_limit", words))
-        self.progress.calling(call["name"])
-        last = len(self.talk.pending) == 1
-        outcome: tools.Outcome
+    async def _take_in(
+        self, pending: Sequence[Block], record: Callable[[Transaction, Execution], Execution] | None = None
+    ) -> None:
+        """Put an answer on record, carry out its next calls, and set aside what asking again may cost: at once.
 
-        def decide(tx: Transaction, row: Execution) -> tuple[Execution, tools.Outcome]:
-            before = tx.recorded
-            outcome = tools.carry_out(tx, self.scope, call["name"], call["input"])
-            commands.record_call(
-                tx,
-                row,
-                tool=call["name"],
-                tool_use_id=call["id"],
-                result=outcome.result,
-                is_error=outcome.is_error,
-                changes=tx.recorded - before,
-                verdict=outcome.verdict,
-                summary=outcome.summary,
-            )
-            now = commands.held(tx, row.id, row.epoch)
-            if last and now.verdict is not None:
-                now = commands.complete(tx, now, now.verdict, now.output)
-            return now, outcome
+        Several of what each could be a transaction of its own share one: either all of it is there
+        afterwards or nothing. Calls that are too many for one are left pending.
+        """
+        together = self.talk.next_calls(pending) or list(pending[:1])
+        last = len(together) == len(pending)
+        set_aside = self._setting_aside(self.talk.messages) if last else None
+        for call in together:
+            self.progress.calling(call["name"])
+        if last and any(tools.ends(call["name"], call["input"]) for call in together):
+            self.leave()
 
-        self.row, outcome = await self._write(decide, actor=f"agent:{self.row.id}", cause=f"{self.row.id}:{call['id']}")
+        def decide(tx: Transaction, row: Execution) -> tuple[Execution, list[tools.Outcome], bool]:
+            now = record(tx, row) if record else row
+            now, outcomes = self._carry_out(tx, now, together)
+            if now.status != "running" or not last:
+                return now, outcomes, False
+            if now.verdict is not None:
+                with self._told_by(tx, together[-1]):
+                    return commands.complete(tx, now, now.verdict, now.output), outcomes, False
+            if set_aside is None or now.turns >= self.limits.turns:
+                return now, outcomes, False
+            unseen = sum(len(outcome.result) + RESULT_OVERHEAD for outcome in outcomes)
+            return now, outcomes, set_aside(tx, now, unseen) is None
+
+        try:
+            self.row, outcomes, self._has_room = await self._write(decide)
+        except WsqError:
+            raise
+        except Exception:
+            if record:  # it was paid for, whatever went wrong after it
+                self.row = await self._write(record)
+            raise
         if self.row.status != "running":
             raise _Ended(self.row)
-        self.talk.answered(call, outcome.result, is_error=outcome.is_error)
+        for call, outcome in zip(together, outcomes, strict=True):
+            self.talk.answered(call, outcome.result, is_error=outcome.is_error)
+
+    def _carry_out(
+        self, tx: Transaction, row: Execution, calls: Sequence[Block]
+    ) -> tuple[Execution, list[tools.Outcome]]:
+        """Carry out these calls one after the other, each with the record of it; a limit ends the execution."""
+        outcomes: list[tools.Outcome] = []
+        for call in calls:
+            if row.calls >= self.limits.calls:
+                words = f"It made {self.limits.calls} calls of tools and wanted more."
+                return commands.fail(tx, row, "call_limit", words), outcomes
+            if row.changes >= self.limits.changes and not tools.only_looks(call["name"]):
+                words = f"It made {self.limits.changes} changes and wanted more."
+                return commands.fail(tx, row, "change_limit", words), outcomes
+            before = tx.recorded
+            with self._told_by(tx, call):
+                outcome = tools.carry_out(tx, self.scope, call["name"], call["input"])
+                commands.record_call(
+                    tx,
+                    row,
+                    tool=call["name"],
+                    tool_use_id=call["id"],
+                    result=outcome.result,
+                    is_error=outcome.is_error,
+                    changes=tx.recorded - before,
+                    verdict=outcome.verdict,
+                    summary=outcome.summary,
+                )
+            outcomes.append(outcome)
+            row = commands.held(tx, row.id, row.epoch)
+        return row, outcomes
+
+    def _told_by(self, tx: Transaction, call: Block) -> AbstractContextManager[None]:
+        """What is recorded inside is the agent's doing, and that call is its cause."""
+        return tx.told_by(f"agent:{self.row.id}", f"{self.row.id}:{call['id']}")
 
     # Limits
 
@@ -496,8 +569,13 @@ def _tools(offered: bytes) -> list[dict[str, Any]]:
     return definitions
 
 
-def _canonical(arguments: Any) -> bytes:
-    return msgspec.json.encode(arguments, order="deterministic")
+def _known_by(call: Block) -> tuple[str, bytes]:
+    """What two calls of the same have in common."""
+    return call["name"], msgspec.json.encode(call["input"], order="deterministic")
+
+
+def _all_the_same(calls: Sequence[tuple[str, bytes]]) -> bool:
+    return len(calls) == SAME_CALLS and len(set(calls)) == 1
 
 
 def _sentence(error: BaseException) -> str:

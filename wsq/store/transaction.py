@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -116,6 +117,16 @@ class Transaction:
         self._after: dict[str, list[tuple[Any, ...]]] = {}
         self.recorded = 0
         """How many events this transaction has recorded so far."""
+
+    @contextmanager
+    def told_by(self, actor: str, cause: str) -> Iterator[None]:
+        """Name somebody else and another cause on what is recorded inside."""
+        before = self.actor, self.cause
+        self.actor, self.cause = actor, cause
+        try:
+            yield
+        finally:
+            self.actor, self.cause = before
 
     def new_id(self) -> str:
         """An id that nothing has yet."""

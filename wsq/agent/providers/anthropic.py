@@ -80,10 +80,10 @@ class AnthropicProvider:
                     answer.hear(event)
             return answer.turn(model)
 
-    def most(self, request: Request) -> Most:
+    def most(self, request: Request, *, unseen: int = 0) -> Most:
         """The most that the next answer can come to: no token of a prompt is shorter than a byte."""
         asked = (request.system, request.tools, request.messages)
-        prompt = len(msgspec.json.encode(asked)) + OVERHEAD
+        prompt = len(msgspec.json.encode(asked)) + unseen + OVERHEAD
         return Most(
             cost_usd=prices.most(_model(request), input_tokens=prompt, output_tokens=MAX_OUTPUT),
             tokens=prompt + MAX_OUTPUT,

@@ -100,8 +100,9 @@ class Most(msgspec.Struct, frozen=True, kw_only=True):
 class Provider(Protocol):
     """Answers requests. `kind` is ``offline``, ``scripted`` or the service's (``anthropic``).
 
-    One that costs something also has ``most(request) -> Most``: before each call so much is reserved of
-    the budgets, and without room for it the call is not made. One that holds connections has
+    One that costs something also has ``most(request, *, unseen=0) -> Most``: before each call so much is
+    reserved of the budgets, and without room for it the call is not made; `unseen` is how many bytes of
+    results the request will have beyond what it has. One that holds connections has
     ``async aclose()``, which gives back those of the running event loop.
     """
 

@@ -6,6 +6,6 @@ No tool reaches the network, sends anything, runs code or changes a recurring ta
 """
 
 from wsq.agent.tools.base import Outcome, Scope
-from wsq.agent.tools.catalogue import carry_out, offered, only_looks
+from wsq.agent.tools.catalogue import carry_out, ends, offered, only_looks
 
-__all__ = ["Outcome", "Scope", "carry_out", "offered", "only_looks"]
+__all__ = ["Outcome", "Scope", "carry_out", "ends", "offered", "only_looks"]

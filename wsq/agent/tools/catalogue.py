@@ -14,6 +14,8 @@ from wsq.errors import LeaseLost, WorkspaceError, WsqError
 from wsq.rules import values
 from wsq.store.transaction import Transaction
 
+FINISH = "finish"
+
 
 class Finish(Arguments):
     """Say how it went and end; call this last, exactly once."""
@@ -34,7 +36,7 @@ def _finish(_tx: Transaction, _scope: Scope, given: Finish) -> Any:
 def catalogue(*, in_project: bool) -> dict[str, Tool]:
     """The tools of an execution. Their descriptions are part of what is frozen when it starts."""
     finish = Tool(
-        name="finish",
+        name=FINISH,
         description="Say how it went and end. Call this last, exactly once.",
         arguments=Finish,
         carry_out=_finish,
@@ -59,6 +61,17 @@ def only_looks(name: str) -> bool:
     """Whether a call of this tool changes nothing on the board."""
     tool = catalogue(in_project=True).get(name) or catalogue(in_project=False).get(name)
     return tool is not None and tool.only_looks
+
+
+def ends(name: str, arguments: Any) -> bool:
+    """Whether a call ends the execution: it is ``finish``, and nothing is wrong with it."""
+    if name != FINISH:
+        return False
+    try:
+        values.text(Finish.model_validate(arguments).summary, "summary")
+    except (ValidationError, WsqError):
+        return False
+    return True
 
 
 @cache
