@@ -288,6 +288,12 @@ class Workspace:
         for executor in stopped:
             executor.stop()
 
+    def _look_after_what_runs(self) -> None:
+        """Tell the executors that something was written here, which may have ended what they carry out."""
+        with self._lock:
+            for executor in self._executors:
+                executor.look()
+
     # Who answers
 
     def provider(self) -> Provider:
@@ -522,7 +528,9 @@ class Store(Questions):
         return self._log.ask(question)
 
     def _decide(self, command: Callable[Concatenate[Transaction, str, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return self._log.decide(lambda tx: command(tx, self.id, *args, **kwargs), actor=self._actor)
+        outcome = self._log.decide(lambda tx: command(tx, self.id, *args, **kwargs), actor=self._actor)
+        self.workspace._look_after_what_runs()
+        return outcome
 
     def as_actor(self, actor: str) -> Store:
         """The same store, with `actor` on the events of what is done through it."""

@@ -164,6 +164,7 @@ def _with_id(block: JsonObject, number: int, place: int) -> JsonObject:
 def _handler(peer: Peer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # each event is sent when it is there, as services do
 
         def log_message(self, *_: Any) -> None:
             """Nobody reads it."""

@@ -22,8 +22,8 @@ SCRIPT = [
     calls(("create_document", {"title": "Draft: x", "content": "To: a@example.com"}), before=[thinking("Now this.")]),
     finished("Both."),
 ]
-TRANSACTIONS = 5
-"""The claim, what is set aside, and three answers with their calls; the last call ends the execution."""
+TRANSACTIONS = 4
+"""The claim, and three answers with their calls; the last call ends the execution."""
 
 
 @pytest.fixture

@@ -136,6 +136,25 @@ class _Ended(Exception):
         self.row = row
 
 
+def first_cost(provider: Provider, execution_id: str, ready: commands.Preparation) -> Most | None:
+    """What the first call of an execution may come to at the most; None when it is free."""
+    estimate: Callable[[Request], Most] | None = getattr(provider, "most", None)
+    if estimate is None:
+        return None
+    talk = _opening(ready.system, ready.tools, ready.first_message)
+    return estimate(
+        Request(
+            execution_id=execution_id,
+            model=ready.model,
+            system=talk.system,
+            tools=talk.tools,
+            messages=talk.messages,
+            turn=0,
+            seconds=ready.limits.time,
+        )
+    )
+
+
 async def carry_out(
     desk: Desk,
     row: Execution,
@@ -144,15 +163,17 @@ async def carry_out(
     progress: Progress,
     ready: commands.Preparation | None = None,
     leave: Callable[[], None] = lambda: None,
+    *,
+    with_means: bool = False,
 ) -> Execution:
     """Carry an execution on to its end and return it as it then is.
 
     `ready` is what it was started with; without it the conversation is read from the record. `leave` is
     called, perhaps more than once, when no more than its end is left to be written: so that another's
-    beginning can be written with it. Raises
-    `LeaseLost` when another worker has it, `asyncio.CancelledError` when this one is to stop.
+    beginning can be written with it. `with_means` says that what the first call may cost is set aside
+    already. Raises `LeaseLost` when another worker has it, `asyncio.CancelledError` when this one is to stop.
     """
-    carrier = _Carrier(desk, row, task, provider, progress, leave)
+    carrier = _Carrier(desk, row, task, provider, progress, leave, with_means=with_means)
     try:
         await carrier.begin(ready)
         while True:
@@ -177,6 +198,8 @@ class _Carrier:
         provider: Provider,
         progress: Progress,
         leave: Callable[[], None],
+        *,
+        with_means: bool,
     ) -> None:
         self.desk = desk
         self.row = row
@@ -191,7 +214,7 @@ class _Carrier:
         )
         self.limits = msgspec.json.decode(row.limits or "{}", type=Limits)
         self.talk: Conversation
-        self._has_room = False
+        self._has_means = with_means
 
     async def begin(self, ready: commands.Preparation | None) -> None:
         """Take the conversation up where the record leaves it."""
@@ -277,8 +300,8 @@ class _Carrier:
         When there is no room only because of what others have set aside, they are waited for: most calls
         come to far less than that.
         """
-        if self._has_room:  # set aside together with what came before
-            self._has_room = False
+        if self._has_means:  # set aside together with what came before
+            self._has_means = False
             return
         set_aside = self._setting_aside(self.talk.messages)
         if set_aside is None:
@@ -307,8 +330,7 @@ class _Carrier:
         request = self._request(messages)
 
         def set_aside(tx: Transaction, row: Execution, unseen: int) -> budgets.NoRoom | None:
-            most = estimate(request, unseen=unseen)
-            return budgets.reserve(tx, row, most.cost_usd, most.tokens)
+            return budgets.reserve(tx, row, estimate(request, unseen=unseen))
 
         return set_aside
 
@@ -407,7 +429,7 @@ class _Carrier:
             return now, outcomes, set_aside(tx, now, unseen) is None
 
         try:
-            self.row, outcomes, self._has_room = await self._write(decide)
+            self.row, outcomes, self._has_means = await self._write(decide)
         except WsqError:
             raise
         except Exception:

@@ -16,13 +16,9 @@ from wsq.commands.stores import store, workspace
 from wsq.events.recurring import ModelCharged
 from wsq.projections import Execution, RecurringTask, StoreRow
 from wsq.rules import budgets
-from wsq.rules.budgets import Spending
+from wsq.rules.budgets import Most, Spending
 from wsq.store.engine import Cursor
 from wsq.store.transaction import Transaction
-
-_RELEASE = (
-    "UPDATE leases SET reserved_usd = 0, reserved_tokens = 0 WHERE execution_id IN (SELECT unnest($1::VARCHAR[]))"
-)
 
 _SET_ASIDE = """UPDATE leases SET reserved_usd = v.usd, reserved_tokens = v.tokens
     FROM (SELECT unnest($1::VARCHAR[]) AS id, unnest($2::DOUBLE[]) AS usd, unnest($3::BIGINT[]) AS tokens) v
@@ -112,7 +108,7 @@ def release(tx: Transaction, row: Execution, *, ended: bool = False) -> None:
     if isinstance(day, Day):
         day.release(row.id)
     if not ended:
-        tx.after(_RELEASE, row.id)
+        tx.after(_SET_ASIDE, row.id, 0.0, 0)
 
 
 def _cost_of(row: Execution) -> float:
@@ -165,19 +161,18 @@ class NoRoom(msgspec.Struct, frozen=True, kw_only=True):
     for_now: bool
 
 
-def reserve(tx: Transaction, row: Execution, most: float | None, tokens: int) -> NoRoom | None:
+def reserve(tx: Transaction, row: Execution, most: Most) -> NoRoom | None:
     """Set aside what an execution's next call of the model may come to at the most.
 
     Args:
         tx: The transaction.
         row: The execution.
-        most: US dollars; None for a model without a known price, which is counted by its tokens.
-        tokens: All that the call may take, of every kind.
+        most: What it may come to; a model without a known price is counted by its tokens.
 
     Returns:
         Why not, when a budget does not hold it; then nothing is set aside.
     """
-    dollars = tokens / budgets.TOKENS_PER_DOLLAR if most is None else most
+    dollars = most.tokens / budgets.TOKENS_PER_DOLLAR if most.cost_usd is None else most.cost_usd
     about = store(tx, row.store_id)
     day = today(tx, about)
     day.release(row.id)
@@ -199,7 +194,7 @@ def reserve(tx: Transaction, row: Execution, most: float | None, tokens: int) ->
     if lacking:
         return min(lacking, key=lambda each: each.for_now)
     day.set_aside(row.id, row.recurring_task_id, dollars)
-    tx.after(_SET_ASIDE, row.id, dollars, 0 if most is not None else tokens)
+    tx.after(_SET_ASIDE, row.id, dollars, 0 if most.cost_usd is not None else most.tokens)
     return None
 
 

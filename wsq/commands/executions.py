@@ -19,6 +19,7 @@ from wsq.errors import AlreadyRunning, InvalidInput, LeaseLost, NotRunnable
 from wsq.events import recurring as e
 from wsq.projections import Execution, RecurringTask, Row, Running, StoreRow
 from wsq.rules import schedule
+from wsq.rules.budgets import Most
 from wsq.store.transaction import Transaction
 
 WINDOW = timedelta(minutes=10)
@@ -42,7 +43,10 @@ DISABLED_FOR_FAILURES = f"It failed {MOST_FAILURES} times in a row."
 
 
 class Preparation(msgspec.Struct, frozen=True, kw_only=True):
-    """What is frozen when an execution starts: provider, model, texts and limits."""
+    """What is frozen when an execution starts: provider, model, texts and limits.
+
+    `most` is what its first call may come to, None where nothing is paid for.
+    """
 
     provider: str
     provider_kind: str
@@ -51,6 +55,7 @@ class Preparation(msgspec.Struct, frozen=True, kw_only=True):
     tools: bytes
     first_message: bytes
     limits: e.Limits
+    most: Most | None = None
 
 
 class Occasion(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,10 +88,14 @@ def execution(tx: Transaction, store_id: str, execution_id: str) -> Execution:
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of due tasks: executions that were skipped or now run, and tasks left for want of room."""
+    """What became of due tasks: executions that were skipped or now run, and tasks left for want of room.
+
+    For those `with_means` the most that their first call may come to is set aside already.
+    """
 
     executions: list[Execution]
     left: list[DueTask]
+    with_means: frozenset[str] = frozenset()
 
 
 # Beginning
@@ -102,15 +111,17 @@ def settle(tx: Transaction, due: Sequence[DueTask], holder: str, prepare: Prepar
     judged, left = _judge(tx, due, room)
     begin = prepare(tx, [row for row, _, reason in judged if reason is None])
     settled: list[str] = []
-    started: list[str] = []
+    with_means: set[str] = set()
     for row, slots, reason in judged:
         if reason is not None:
             settled.append(recurring.record_skip(tx, row, slots, reason, nxt=slots.next))
-        else:
-            settled.append(_start(tx, row, slots, begin))
-            started.append(settled[-1])
-    _lease(tx, started, holder)
-    return Settled(executions=[_there(tx.row("task_executions", each)) for each in settled], left=left)
+            continue
+        execution_id, has_means = _start(tx, row, slots, begin, holder)
+        settled.append(execution_id)
+        if has_means:
+            with_means.add(execution_id)
+    executions = [_there(tx.row("task_executions", each)) for each in settled]
+    return Settled(executions=executions, left=left, with_means=frozenset(with_means))
 
 
 Judged = tuple[RecurringTask, schedule.Slots, str | None]
@@ -138,7 +149,7 @@ def _judge(tx: Transaction, due: Sequence[DueTask], room: int) -> tuple[list[Jud
     return judged, left
 
 
-def start_manually(tx: Transaction, store_id: str, task_id: str, holder: str, prepare: Prepare) -> Execution:
+def start_manually(tx: Transaction, store_id: str, task_id: str, holder: str, prepare: Prepare) -> Settled:
     """Begin an execution on somebody's wish; it settles no slot and moves no grid."""
     row = recurring.recurring_task(tx, store_id, task_id)
     existing_store(tx, store_id)
@@ -150,9 +161,9 @@ def start_manually(tx: Transaction, store_id: str, task_id: str, holder: str, pr
         raise AlreadyRunning(f"{row.name!r} is running already, as execution {other}.", execution_id=other)
     if over := budgets.Purse(tx).used_up(row):
         raise NotRunnable(f"{over} Give it a larger budget, or wait until tomorrow.")
-    execution_id = _start(tx, row, None, prepare(tx, [row]))
-    _lease(tx, [execution_id], holder)
-    return _there(tx.row("task_executions", execution_id))
+    execution_id, has_means = _start(tx, row, None, prepare(tx, [row]), holder)
+    execution = _there(tx.row("task_executions", execution_id))
+    return Settled(executions=[execution], left=[], with_means=frozenset({execution_id} if has_means else ()))
 
 
 def _put_away(tx: Transaction, store_id: str) -> bool:
@@ -174,7 +185,10 @@ def _reason_to_skip(
     return None
 
 
-def _start(tx: Transaction, row: RecurringTask, slots: schedule.Slots | None, begin: Begin) -> str:
+def _start(
+    tx: Transaction, row: RecurringTask, slots: schedule.Slots | None, begin: Begin, holder: str
+) -> tuple[str, bool]:
+    """Begin an execution under a lease of the holder's; its id, and whether its first call's cost is set aside."""
     execution_id = tx.new_id()
     occasion = Occasion(
         execution_id=execution_id,
@@ -206,7 +220,10 @@ def _start(tx: Transaction, row: RecurringTask, slots: schedule.Slots | None, be
             limits=ready.limits,
         ),
     )
-    return execution_id
+    execution = _there(tx.row("task_executions", execution_id))
+    tx.after(_BEGIN_LEASE, execution_id, row.store_id, holder, tx.now + LEASE)
+    most = ready.most
+    return execution_id, most is not None and budgets.reserve(tx, execution, most) is None
 
 
 def _running(tx: Transaction, task_id: str) -> str | None:
@@ -227,12 +244,6 @@ _BEGIN_LEASE = (
     "INSERT INTO leases (execution_id, store_id, holder, epoch, expires_at) SELECT unnest($1::VARCHAR[]),"
     " unnest($2::VARCHAR[]), unnest($3::VARCHAR[]), 1, unnest($4::TIMESTAMPTZ[])"
 )
-
-
-def _lease(tx: Transaction, execution_ids: list[str], holder: str) -> None:
-    for execution_id in execution_ids:
-        row = _there(tx.row("task_executions", execution_id))
-        tx.after(_BEGIN_LEASE, execution_id, row.store_id, holder, tx.now + LEASE)
 
 
 def renew(tx: Transaction, execution_ids: Iterable[str], holder: str) -> set[str]:

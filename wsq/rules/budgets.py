@@ -23,6 +23,13 @@ million tokens of any kind."""
 MINUTES = {"minutes": 1, "hours": 60, "days": 24 * 60}
 
 
+class Most(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call may come to at the most: US dollars (None when unpriced) and tokens of every kind."""
+
+    cost_usd: float | None
+    tokens: int
+
+
 class Spending(msgspec.Struct, frozen=True, kw_only=True):
     """A day's budget and what has gone of it, in US dollars.
 

@@ -13,6 +13,8 @@ from concurrent.futures import CancelledError, Future
 from datetime import datetime
 from typing import Any, TypeVar
 
+import msgspec
+
 from wsq.agent import context, loop
 from wsq.agent.providers import Provider
 from wsq.clock import Clock
@@ -133,6 +135,7 @@ class Executor:
         self._door = threading.Lock()
         self._stopper = threading.Lock()
         self._renew_at: datetime | None = None
+        self._is_told = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
         self._watcher: asyncio.Task[None] | None = None
@@ -150,6 +153,7 @@ class Executor:
         except KeyboardInterrupt:
             if started.done() and not started.exception():
                 self.log.decide(lambda tx: commands.cancel_execution(tx, store_id, started.result()))
+                self.look()
             raise
 
     def start_now(self, store_id: str, task_id: str, actor: str | None = None) -> Execution:
@@ -159,6 +163,10 @@ class Executor:
     def begin_round(self, work: Work, on_end: Callable[[Execution], None] | None = None) -> Future[Round]:
         """Set going what a pass found; the future is done when all of it has ended: ask for its `outcome`."""
         return self._call(self._round(work, on_end))
+
+    def look(self) -> None:
+        """Look soon whether the leases still stand: somebody in this process has written."""
+        self._is_told = True
 
     def stop(self, patience: float = 4.0) -> None:
         """Start nothing new, stop what runs at its next step, release the leases; within `patience` seconds.
@@ -192,11 +200,12 @@ class Executor:
         self._watch()
         ready: Prepared = {}
 
-        def decide(tx: Transaction) -> Execution:
+        def decide(tx: Transaction) -> commands.Settled:
             return commands.start_manually(tx, store_id, task_id, self.holder, self._preparing(ready))
 
-        row = await asyncio.wrap_future(self.desk.submit(decide, actor=actor))
-        self._spawn(row, None, ready.get(row.id))
+        settled = await asyncio.wrap_future(self.desk.submit(decide, actor=actor))
+        (row,) = settled.executions
+        self._spawn(row, None, ready.get(row.id), with_means=row.id in settled.with_means)
         return row
 
     async def _manual(self, store_id: str, task_id: str, actor: str | None, started: Future[str]) -> Execution:
@@ -277,7 +286,7 @@ class Executor:
             self._expected.discard(task_id)
             row = by_task.get(task_id)
             if row is not None and row.status == "running":
-                self._spawn(row, this, ready.get(row.id))
+                self._spawn(row, this, ready.get(row.id), with_means=row.id in settled.with_means)
             else:
                 this.done(row)
         self._dispatch()
@@ -297,12 +306,14 @@ class Executor:
                 return commands.Settled(executions=[], left=[])
         executions: list[Execution] = []
         left: list[DueTask] = []
+        with_means: frozenset[str] = frozenset()
         for task in tasks:
             running = sum(row.status == "running" for row in executions)
             alone = await self._settle([task], rounds, room - running, ready)
             executions += alone.executions
             left += alone.left
-        return commands.Settled(executions=executions, left=left)
+            with_means |= alone.with_means
+        return commands.Settled(executions=executions, left=left, with_means=with_means)
 
     def _give_up(self, task: DueTask, this: Round, error: Exception) -> None:
         self._expected.discard(task.recurring_task_id)
@@ -321,6 +332,8 @@ class Executor:
 
             def begin(task: RecurringTask, occasion: Occasion) -> Preparation:
                 preparation = freeze(task, occasion)
+                most = loop.first_cost(self.provider, occasion.execution_id, preparation)
+                preparation = msgspec.structs.replace(preparation, most=most)
                 ready[occasion.execution_id] = (preparation, task)
                 return preparation
 
@@ -328,11 +341,11 @@ class Executor:
 
         return prepare
 
-    def _spawn(self, row: Execution, this: Round | None, ready: Ready | None) -> None:
+    def _spawn(self, row: Execution, this: Round | None, ready: Ready | None, *, with_means: bool = False) -> None:
         self._room -= 1
-        self._running[row.id] = self._task(self._carry_out(row, this, ready))
+        self._running[row.id] = self._task(self._carry_out(row, this, ready, with_means=with_means))
 
-    async def _carry_out(self, row: Execution, this: Round | None, ready: Ready | None) -> None:
+    async def _carry_out(self, row: Execution, this: Round | None, ready: Ready | None, *, with_means: bool) -> None:
         ended: Execution | None = None
         working = True
 
@@ -348,7 +361,9 @@ class Executor:
             preparation, task = ready or (None, None)
             if preparation is None:
                 task = await asyncio.to_thread(self._task_of, row)
-            ended = await loop.carry_out(self.desk, row, task, self.provider, live, preparation, leave)
+            ended = await loop.carry_out(
+                self.desk, row, task, self.provider, live, preparation, leave, with_means=with_means
+            )
         except (LeaseLost, asyncio.CancelledError) as stop:
             if isinstance(stop, asyncio.CancelledError) and row.id not in self._lost:
                 raise
@@ -384,20 +399,23 @@ class Executor:
             self._watcher = self._task(self._keep_watch())
 
     async def _keep_watch(self) -> None:
-        """Renew the leases, and stop what was cancelled or taken over, as long as something runs."""
-        seen = self.log.changes()
+        """Renew the leases, and stop what was cancelled or taken over, as long as something runs.
+
+        What this executor writes itself gives no reason to look.
+        """
+        seen = self.log.engine.written_by_others()
         self._renew_at = self.clock.now() + commands.LEASE / 2
         while not self._stopping:
             await asyncio.sleep(TICK)
             if not self._running:
                 continue
             try:
-                now, changes = self.clock.now(), self.log.changes()
+                now, others = self.clock.now(), self.log.engine.written_by_others()
                 if now >= self._renew_at:
                     self._renew_at = now + commands.LEASE / 2
                     await self._renew()
-                elif changes != seen:
-                    seen = changes
+                elif self._is_told or others != seen:
+                    self._is_told, seen = False, others
                     running = set(self._running)
                     held = await asyncio.to_thread(self.log.ask, self._held)
                     self._stop_lost(running - held)

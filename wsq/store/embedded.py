@@ -39,6 +39,7 @@ class EmbeddedEngine:
         self._patience = patience
         self._threads = threads
         self._committed: int | None = None
+        self._disturbances = 0
         self._closed = False
         real = Path(path).expanduser().resolve()
         try:
@@ -100,6 +101,7 @@ class EmbeddedEngine:
     def _write(self) -> Iterator[WritingCursor]:
         with self._transaction("BEGIN TRANSACTION") as (connection, cursor):
             cursor.undisturbed = self._committed is not None and self._committed == self._lease.tally.value()
+            self._disturbances += not cursor.undisturbed
             yield cursor
             cursor.be_whole()
             self._commit(connection)
@@ -166,6 +168,11 @@ class EmbeddedEngine:
         """A number that has risen when anybody has written; asking takes some microseconds and no lock."""
         self._refuse_when_closed()
         return self._lease.tally.value()
+
+    def written_by_others(self) -> tuple[int, int]:
+        """What is no longer the same when anybody but this engine has written; asking takes some microseconds."""
+        now = self.changes()
+        return self._disturbances, 0 if now == self._committed else now
 
     def note_pass(self, note: bytes) -> None:
         """Leave a heartbeat beside the log; the newest twenty are kept."""

@@ -95,6 +95,10 @@ class Engine(Protocol):
         """A number that has risen when anybody has written; asking costs next to nothing."""
         ...
 
+    def written_by_others(self) -> object:
+        """What is no longer equal to itself when anybody but this engine has written; it may differ without that."""
+        ...
+
     def note_pass(self, note: bytes) -> None:
         """Leave a heartbeat beside the log; the newest some twenty are kept."""
         ...

@@ -29,8 +29,8 @@ T = TypeVar("T")
 MOST_AT_ONCE = 256
 """Decisions that share one transaction at the most: a bound on how long the lease is held."""
 
-A_SHORT_WHILE = 0.005
-"""Real seconds: as long as it takes to give a database back and to have it anew."""
+A_SHORT_WHILE = 0.025
+"""Real seconds: somewhat longer than it takes to give a database back and to have it anew."""
 
 A_GOOD_WHILE = 0.5
 """Real seconds from which on the workspace is given back, even where nobody is seen to wait for it."""

@@ -114,7 +114,7 @@ class Transaction:
         self.remembered = memory.remembered
         """What commands have worked out and keep true with everything that they record, for the next transaction:
         it is gone as soon as anybody else has written, or a transaction has failed."""
-        self._after: dict[str, list[tuple[Any, ...]]] = {}
+        self._after: dict[str, dict[Any, tuple[Any, ...]]] = {}
         self.recorded = 0
         """How many events this transaction has recorded so far."""
 
@@ -229,10 +229,10 @@ class Transaction:
     def after(self, statement: str, *item: Any) -> None:
         """Have an operational `statement` run when facts are written, once for all items given to it.
 
-        It has a parameter for each part of an item: the list of that part of all items. What inserts
-        runs before what deletes.
+        It has a parameter for each part of an item: the list of that part of all items. An item is known by
+        its first part, and takes the place of one that was given before. What inserts runs before the rest.
         """
-        self._after.setdefault(statement, []).append(item)
+        self._after.setdefault(statement, {})[item[0]] = item
 
     def give_up(self, names: Iterable[str]) -> None:
         """Delete those of the bodies that nothing refers to any more."""
@@ -280,7 +280,7 @@ class Transaction:
         if self._bodies:
             self._write_bodies()
         for statement in sorted(self._after, key=lambda each: not each.startswith("INSERT")):
-            self._cursor.query(statement, [list(part) for part in zip(*self._after[statement], strict=True)])
+            self._cursor.query(statement, [list(part) for part in zip(*self._after[statement].values(), strict=True)])
         self._after.clear()
 
     def _write_events(self) -> None:

@@ -7,6 +7,22 @@ from typing import Any, Protocol
 
 import msgspec
 
+from wsq.rules.budgets import Most
+
+__all__ = [
+    "Block",
+    "Message",
+    "Most",
+    "Progress",
+    "Provider",
+    "ProviderError",
+    "Request",
+    "Turn",
+    "Usage",
+    "calls_of",
+    "text_of",
+]
+
 Block = dict[str, Any]
 Message = dict[str, Any]
 
@@ -88,13 +104,6 @@ class ProviderError(Exception):
         self.retry_after = retry_after
         self.usage = usage
         self.cost_usd = cost_usd
-
-
-class Most(msgspec.Struct, frozen=True, kw_only=True):
-    """What a call may come to at the most: US dollars (None when unpriced) and tokens of every kind."""
-
-    cost_usd: float | None
-    tokens: int
 
 
 class Provider(Protocol):
