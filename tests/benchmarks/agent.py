@@ -18,22 +18,27 @@ MEBIBYTE = 1024
 
 
 def asked(rounds: int) -> list[Figure]:
-    """Many executions against a strict peer that answers each turn after a second; both in processes of their own."""
-    taken, memory = zip(*(_measured() for _ in range(rounds)), strict=True)
-    wall, peak = statistics.median(taken), max(memory)
+    """Many executions against a strict peer that answers each turn after a second; both in processes of their own.
+
+    In turn with them the SDK alone is asked the same, without a board and without a log: the limit.
+    """
+    ours, alone = zip(*((_measured(_WORKER), _measured(_ALONE)) for _ in range(rounds)), strict=True)
+    wall, limit = (statistics.median(told["seconds"] for told in side) for side in (ours, alone))
+    peak = max(told["kilobytes"] for told in ours) / MEBIBYTE
     return [
         Figure(
             f"{EXECUTIONS} executions of {TURNS} answers against a Messages API that takes a second for each, "
             f"{TOGETHER} at a time",
             f"within 5 % of {IDEAL:g} s",
-            f"{wall:.2f} s ({(wall / IDEAL - 1) * 100:+.1f} %)",
+            f"{wall:.2f} s ({(wall / IDEAL - 1) * 100:+.1f} %); the SDK alone, asked the same without wsq, "
+            f"{limit:.2f} s ({(limit / IDEAL - 1) * 100:+.1f} %)",
             wall <= IDEAL * 1.05,
         ),
         Figure("peak memory of that process (`VmHWM`)", "≤ 250 MiB", f"{peak:.0f} MiB", peak <= 250),
     ]
 
 
-def _measured() -> tuple[float, float]:
+def _measured(worker: str) -> dict[str, float]:
     root = Path(__file__).parents[2]
     with (
         folder() as place,
@@ -45,11 +50,11 @@ def _measured() -> tuple[float, float]:
         url = service.stdout.readline().strip()
         given = [str(place / "w.duckdb"), url, str(EXECUTIONS), str(TOGETHER)]
         found = subprocess.run(
-            [sys.executable, "-c", _WORKER, *given], cwd=root, capture_output=True, text=True, check=True
+            [sys.executable, "-c", worker, *given], cwd=root, capture_output=True, text=True, check=True
         )
         service.kill()
-    told = json.loads(found.stdout.splitlines()[-1])
-    return told["seconds"], told["kilobytes"] / MEBIBYTE
+    told: dict[str, float] = json.loads(found.stdout.splitlines()[-1])
+    return told
 
 
 _SERVICE = """
@@ -86,6 +91,48 @@ with wsq.open(database, clock=clock) as ws:
     report = ws.process()
     taken = time.perf_counter() - began
     assert report.completed == int(executions), report
+kilobytes = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(json.dumps({"seconds": taken, "kilobytes": kilobytes}))
+"""
+
+_ALONE = """
+import asyncio, json, sys, time
+import msgspec
+from tests.agent.peer import KEY
+from wsq.agent.context import SYSTEM
+from wsq.agent.providers.anthropic import AnthropicProvider
+from wsq.agent.providers.base import Request
+from wsq.agent.tools import Scope, offered
+_, url, executions, together = sys.argv[1:]
+tools = msgspec.json.decode(offered(Scope(store_id="store", project_id=None, execution_id="x")))
+provider = AnthropicProvider(api_key=KEY, base_url=url)
+
+class Silent:
+    def __call__(self, text): pass
+    def asking(self, turn): pass
+    def calling(self, tool): pass
+
+async def converse():
+    messages = [{"role": "user", "content": [{"type": "text", "text": "Look around. " * 100}]}]
+    for turn in range(3):
+        asked = Request(execution_id="x", model="claude-sonnet-5-5", system=SYSTEM, tools=tools,
+                        messages=tuple(messages), turn=turn, seconds=300)
+        said = list((await provider.turn(asked, Silent())).content)
+        results = [{"type": "tool_result", "tool_use_id": block["id"], "content": "{}"}
+                   for block in said if block["type"] == "tool_use"]
+        messages += [{"role": "assistant", "content": said}, {"role": "user", "content": results}]
+
+async def work():
+    for _ in range(int(executions) // int(together)):
+        await converse()
+
+async def all_of_it():
+    await converse()
+    began = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(int(together))))
+    return time.perf_counter() - began
+
+taken = asyncio.run(all_of_it())
 kilobytes = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(json.dumps({"seconds": taken, "kilobytes": kilobytes}))
 """
