@@ -452,6 +452,10 @@ class Questions:
         """One document by its id."""
         return self._list(board_queries.document, document_id)
 
+    def documents_made_by(self, execution_id: str) -> list[Document]:
+        """The documents that an execution made, oldest first, archived or not."""
+        return self._list(board_queries.documents_made_by, execution_id)
+
     def tasks(
         self, project_id: str | None = None, status: str | None = None, *, include_archived: bool = False
     ) -> list[Task]:

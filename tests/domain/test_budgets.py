@@ -13,29 +13,11 @@ import pytest
 
 import wsq
 from tests.conftest import NOON
-from tests.domain.worlds import names, until
-from wsq.agent.providers import Most, ProviderError, ScriptedProvider, Turn, Usage, call, finish, say
+from tests.domain.worlds import PaidProvider, names, until
+from wsq.agent.providers import ProviderError, Usage, call, finish, say
 from wsq.commands import budgets
 
 HOUR = timedelta(hours=1)
-
-
-class PaidProvider(ScriptedProvider):
-    """A model whose every answer has a price: `price` dollars, at most `most` of them or `tokens`."""
-
-    kind = "paid"
-
-    def __init__(self, lines, *, price=0.25, most=0.25, tokens=1_000):
-        super().__init__(lines, name="paid")
-        self.price, self.maximum, self.tokens = price, most, tokens
-
-    def most(self, _request, *, unseen=0):
-        return Most(cost_usd=self.maximum, tokens=self.tokens)
-
-    async def turn(self, request, progress):
-        turn = await super().turn(request, progress)
-        usage = Usage(input_tokens=self.tokens // 2, output_tokens=self.tokens // 2)
-        return Turn(content=turn.content, stop_reason=turn.stop_reason, usage=usage, cost_usd=self.price)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import wsq
-from wsq.agent.providers import Request, Turn
+from wsq.agent.providers import Most, Progress, Request, ScriptedProvider, Turn, Usage
 
 ENDINGS = ("task_execution.complete", "task_execution.fail", "task_execution.cancel", "task_execution.skip")
 
@@ -83,3 +83,25 @@ async def for_ever(request: Request) -> Turn:
 
     await asyncio.sleep(3600)
     raise AssertionError
+
+
+class PaidProvider(ScriptedProvider):
+    """A model whose every answer has a price: `price` dollars, at most `most` of them or `tokens`."""
+
+    kind = "paid"
+
+    def __init__(
+        self, lines: list[Any], *, price: float | None = 0.25, most: float | None = 0.25, tokens: int = 1_000
+    ) -> None:
+        super().__init__(lines, name="paid")
+        self.price, self.maximum, self.tokens = price, most, tokens
+
+    def most(self, _request: Request, *, unseen: int = 0) -> Most:
+        """What a call may come to."""
+        return Most(cost_usd=self.maximum, tokens=self.tokens + unseen)
+
+    async def turn(self, request: Request, progress: Progress) -> Turn:
+        """The script's line, and what it cost."""
+        turn = await super().turn(request, progress)
+        usage = Usage(input_tokens=self.tokens // 2, output_tokens=self.tokens // 2)
+        return Turn(content=turn.content, stop_reason=turn.stop_reason, usage=usage, cost_usd=self.price)

@@ -12,6 +12,8 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 import wsq
+from tests.domain.worlds import PaidProvider
+from wsq.agent.providers import OfflineProvider, ScriptedProvider, call, finish, say
 
 pytestmark = pytest.mark.alone
 
@@ -49,7 +51,7 @@ def visitor(chromium, tmp_path_factory):
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
     """The workspace as another process has it open, here the test's own."""
-    with wsq.open(tmp_path_factory.mktemp("board") / "team.duckdb") as opened:
+    with wsq.open(tmp_path_factory.mktemp("board") / "team.duckdb", provider=OfflineProvider()) as opened:
         yield opened
 
 
@@ -168,6 +170,54 @@ def test_editing_begins_with_what_is_there(open_board, acme):
     dialog.get_by_role("button", name="Save", exact=True).click()
 
     expect(card(page, "Triage")).to_contain_text("Every 6 hours")
+
+
+def test_the_form_says_which_placeholders_stay_as_they_are_and_what_a_day_will_cost(open_board, acme):
+    acme.create_recurring_task("Triage", "Look at {{project}} and {{ Weather }}.", every="5 minutes")
+    page = open_board()
+
+    card(page, "Triage").get_by_role("button", name="Edit").click()
+    dialog = page.get_by_role("dialog")
+
+    expect(dialog.get_by_role("status")).to_have_text("{{Weather}} stays as it is: nothing fills it in.")
+    expect(dialog).to_contain_text("288 runs a day, cost unknown.")
+    fill_form(page, Prompt="{{today}}, {{ last_outcome }}, {{scheduled_time}}, {{project}}")
+    expect(dialog.get_by_role("status")).to_have_count(0)
+    fill_form(page, Prompt="{{a}} {{b}} {{a}} {{project}}")
+    expect(dialog.get_by_role("status")).to_have_text("{{a}}, {{b}} stay as they are: nothing fills them in.")
+
+
+def test_what_the_day_has_cost_stands_on_the_card_and_beside_the_lane(open_board, acme, team):
+    task = acme.create_recurring_task("Triage", "Look.", every="4 hours", budget_per_day=0.3)
+    page = open_board()
+    expect(card(page, "Triage")).to_be_visible()
+
+    with wsq.open(team.place, provider=PaidProvider([say("ok")])) as paid:
+        paid.store(acme.id).run_now(task.id)
+
+    expect(card(page, "Triage").locator(".spent.warning")).to_have_text("$0.25 of $0.30 today")
+    expect(page.get_by_role("region", name="Recurring").locator("header .spent.fine")).to_have_text(
+        "$0.25 of $5.00 today"
+    )
+
+
+def test_a_draft_is_opened_in_the_mail_program_by_whoever_reads_it(open_board, acme, team):
+    task = acme.create_recurring_task("Remind", "Remind Ada.", every="1 day")
+    content = "To: ada@example.com\nSubject: The contract\n\nIt is due on Friday."
+    lines = [call(("create_document", {"title": "Draft: reminder", "content": content})), finish("done", "Drafted.")]
+    with wsq.open(team.place, provider=ScriptedProvider(lines)) as other:
+        other.store(acme.id).run_now(task.id)
+    page = open_board()
+
+    card(page, "Remind").get_by_role("listitem").first.get_by_role("button").click()
+    made = page.get_by_role("dialog").get_by_role("region", name="Documents it made")
+    made.get_by_text("Draft: reminder").click()
+
+    expect(made).to_contain_text("It is due on Friday.")
+    link = made.get_by_role("link", name="Open in mail program")
+    expect(link).to_have_attribute(
+        "href", "mailto:ada@example.com?subject=The%20contract&body=It%20is%20due%20on%20Friday."
+    )
 
 
 def test_run_now_leaves_a_manual_completed_execution_and_its_details(open_board, acme):

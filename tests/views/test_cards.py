@@ -1,5 +1,8 @@
+from datetime import UTC, datetime
+
 import pytest
 
+from wsq.rules.budgets import Spending
 from wsq.views import cards
 
 
@@ -72,3 +75,28 @@ def test_a_long_text_is_shortened_on_a_card(store):
 )
 def test_a_transcript_is_told_as_plain_text(content, text):
     assert cards.said(content) == text
+
+
+@pytest.mark.parametrize(
+    ("spent", "text", "state"),
+    [
+        (0.004, "<$0.01 of $1.00 today", "fine"),
+        (0.79, "$0.79 of $1.00 today", "fine"),
+        (0.8, "$0.80 of $1.00 today", "warning"),
+        (1.0, "$1.00 of $1.00 today", "used_up"),
+    ],
+)
+def test_four_fifths_of_a_budget_are_a_warning_and_all_of_it_the_end(spent, text, state):
+    day = Spending(since=datetime(2026, 3, 2, tzinfo=UTC), budget=1.0, spent=spent)
+
+    assert cards.spent_line(day) == {"text": text, "state": state}
+
+
+def test_the_draft_of_an_email_has_a_link_and_another_document_has_none(store):
+    draft = store.create_document("Draft: reminder", "To: ada@example.com\nSubject: The contract\n\nIt is due.")
+    report = store.create_document("Report", "To: ada@example.com\nSubject: x\n\nNo draft.")
+
+    link = cards.document_line(draft)["mailto"]
+
+    assert link == "mailto:ada@example.com?subject=The%20contract&body=It%20is%20due."
+    assert cards.document_line(report)["mailto"] is None

@@ -1,5 +1,11 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+import wsq
+from tests.domain.worlds import PaidProvider
+from wsq.agent.providers import say
+from wsq.clock import ManualClock
 from wsq.views.feed import Feed
 
 
@@ -109,3 +115,34 @@ def test_a_board_that_was_read_while_somebody_wrote_is_read_again(store, feed):
     followed.refresh()
 
     assert what_shows(followed) == read_anew(store)
+
+
+def test_a_board_tells_what_the_day_has_cost_and_when_it_is_over(tmp_path):
+    clock = ManualClock(datetime(2026, 3, 2, 12, 0, tzinfo=UTC))
+    with wsq.open(tmp_path / "paid.duckdb", provider=PaidProvider([say("ok")], price=0.3), clock=clock) as opened:
+        store = opened.store("acme")
+        task = store.create_recurring_task("Triage", "Look.", every="1 hour", budget_per_day=1.0)
+        feed = Feed(store)
+        feed.refresh()
+        (card,) = feed.snapshot()["cards"]
+        assert (card["spent"], feed.snapshot()["spent"]) == (None, None)
+
+        store.run_now(task.id)
+        patch = feed.refresh()
+
+        assert patch["cards"][0]["spent"] == {"text": "$0.30 of $1.00 today", "state": "fine"}
+        assert patch["spent"] == {"text": "$0.30 of $5.00 today", "state": "fine"}
+        store.run_now(task.id)
+        store.run_now(task.id)
+        assert feed.refresh()["cards"][0]["spent"]["state"] == "warning"
+        store.update_recurring_task(task.id, budget_per_day=0.5)
+        assert feed.refresh()["cards"][0]["spent"] == {"text": "$0.90 of $0.50 today", "state": "used_up"}
+        assert not feed.is_of_yesterday(clock.now())
+        assert feed.refresh(clock.now()) is None
+
+        clock.advance(timedelta(hours=12))
+
+        assert feed.is_of_yesterday(clock.now())
+        patch = feed.refresh(clock.now())
+        assert (patch["cards"][0]["spent"], patch["spent"]) == (None, None)
+        assert not feed.is_of_yesterday(clock.now())

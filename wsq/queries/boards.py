@@ -84,6 +84,12 @@ def documents(
     return select(cursor, "documents", Document, rest, [store_id, project_id])
 
 
+def documents_made_by(cursor: Cursor, store_id: str, execution_id: str) -> list[Document]:
+    """The documents that an execution made, in the order in which it made them, archived or not."""
+    rest = "WHERE store_id = $1 AND created_by_execution_id = $2 ORDER BY created_at, id"
+    return select(cursor, "documents", Document, rest, [store_id, execution_id])
+
+
 def tasks(
     cursor: Cursor,
     store_id: str,

@@ -5,7 +5,14 @@ const EMPTY = {
   recurring: "No recurring task yet. Describe a task once, and an agent carries it out on schedule.",
   todo: "Nothing to do.", doing: "Nothing in progress.", in_review: "Nothing to review.", done: "Nothing done yet.",
 };
+const PLACEHOLDERS = ["project", "scheduled_time", "last_outcome", "today"];
 const HUES = ["#4c6ef5", "#0f9d8a", "#c2571a", "#a34cc4", "#2f8f3e", "#c9364f", "#8a7413", "#2480b8"];
+
+// The names in double braces that nothing fills in, each once: the rule of wsq.rules.placeholders.
+function unknownPlaceholders(prompt) {
+  const names = [...prompt.matchAll(/\{\{[ \t]*([^{}\n]{1,100}?)[ \t]*\}\}/g)].map((found) => found[1]);
+  return [...new Set(names)].filter((name) => !PLACEHOLDERS.includes(name));
+}
 
 // Whether a card stands after another of its lane; recurring tasks stand newest first.
 function follows(card, other) {
@@ -87,7 +94,8 @@ class BoardPage extends Frame {
     shown.scrollTop = shown.scrollHeight;
   }
 
-  replaceAll({ rev, cards, projects, doing }) {
+  replaceAll({ rev, cards, projects, doing, spent }) {
+    this.showSpent(spent);
     this.doing = new Map(Object.entries(doing ?? {}));
     const here = new Set(cards.map((card) => card.id));
     this.setProjects(projects);
@@ -97,14 +105,27 @@ class BoardPage extends Frame {
     this.count();
   }
 
-  patch({ rev, cards, gone, projects }) {
+  patch({ rev, cards, gone, projects, spent }) {
     const kept = this.rememberFocus();
+    this.showSpent(spent);
     if (projects) this.setProjects(projects);
     for (const id of gone) this.drop(id);
     for (const card of cards) this.put(card, true);
     this.rev = rev;
     this.count();
     this.restoreFocus(kept);
+  }
+
+  // What the day has cost so far in all, beside the lane of what costs it.
+  showSpent(spent) {
+    const shown = this.drawSpent(spent, "What all recurring tasks of this store have cost today, of what they may");
+    this.storeSpent.replaceChildren(shown ?? "");
+  }
+
+  drawSpent(spent, title) {
+    if (!spent) return null;
+    const word = { warning: " – four fifths are spent", used_up: " – nothing more starts today" }[spent.state] ?? "";
+    return h("span", { class: `spent ${spent.state}`, title: title + word }, spent.text);
   }
 
   setProjects(projects) {
@@ -206,8 +227,9 @@ class BoardPage extends Frame {
     const count = h("span", { class: "count" }, "0");
     const recurring = lane === "recurring";
     const empty = h("div", { class: "empty" }, EMPTY[lane]);
+    if (recurring) this.storeSpent = h("span", { class: "lane-spent" });
     const head = h("header", null, recurring ? icon("again") : h("span", { class: "dot" }), h("h2", null, name), count,
-      recurring && button("New recurring task", "plus", { onclick: () => this.recurringForm(null) }));
+      recurring && this.storeSpent, recurring && button("New recurring task", "plus", { onclick: () => this.recurringForm(null) }));
     const section = h("section", { class: "lane", "aria-label": name, "data-lane": lane }, head, lane === "todo" && this.drawAdd(), empty, list);
     if (!recurring) this.acceptDrops(section, lane);
     this.lanes.set(lane, { section, list, count, empty });
@@ -284,6 +306,7 @@ class BoardPage extends Frame {
       card.about && h("p", { class: "about" }, card.about),
       h("div", { class: "facts" }, h("span", null, icon("again"), card.every),
         card.enabled && card.next && h("span", { title: "Next slot" }, icon("clock"), "Next ", this.countdown(card.next)),
+        this.drawSpent(card.spent, "What it has cost today, of what it may"),
         this.chip(card.project), this.people(card.assignees)),
       card.disabled_reason && h("p", { class: "trouble amber" }, card.disabled_reason),
       card.failures > 1 && h("p", { class: "never" }, `Failed ${card.failures} times in a row.`),
@@ -482,11 +505,20 @@ class BoardPage extends Frame {
     const every = h("input", { class: "field", type: "number", min: "1", step: "1", inputmode: "numeric", value: task?.every ?? "1" });
     const unit = h("select", { class: "field" }, ["minutes", "hours", "days"].map((each) => h("option", { value: each, selected: each === (task?.unit ?? "days") }, each)));
     const project = this.projectSelect(task ? task.project : this.project);
+    const kept = h("span", { class: "hint amber", role: "status" });
+    const look = () => {
+      const names = unknownPlaceholders(prompt.value).map((name) => `{{${name}}}`);
+      setText(kept, names.length ? `${names.join(", ")} ${names.length > 1 ? "stay as they are" : "stays as it is"}: nothing fills ${names.length > 1 ? "them" : "it"} in.` : "");
+    };
+    prompt.addEventListener("input", look);
+    look();
     const dialog = this.formDialog(task ? "Edit recurring task" : "New recurring task", [
       this.field("Name", name),
       this.field("Description", about, "What it is about; the agent reads it too."),
-      this.field("Prompt", prompt, "What the agent is asked to do, each time."),
+      this.field("Prompt", prompt, ["What the agent is asked to do, each time. Filled in: ", PLACEHOLDERS.map((name) => `{{${name}}}`).join(", "), "."]),
+      kept,
       h("div", { class: "row" }, this.field("Every", every), this.field("Unit", unit)),
+      task?.forecast && h("p", { class: "hint forecast" }, "As it is: ", task.forecast),
       this.field("Project", project, "With a project, the agent sees and changes that project alone."),
     ], {
       submit: task ? "Save" : "Create",
@@ -577,10 +609,18 @@ class BoardPage extends Frame {
         run.status === "running" && this.drawDoing(run.id),
         run.output && part("Output", h("div", { class: "block" }, run.output)),
         run.created.length > 0 && part("Tasks it made", h("ul", null, run.created.map((task) => h("li", null, this.linkTo(task, dialog))))),
+        run.documents.length > 0 && part("Documents it made", run.documents.map((document) => this.drawDocument(document))),
         run.steps.length > 0 && part("Transcript", h("ol", { class: "steps" }, run.steps.map((step) => h("li", { class: step.is_error ? "wrong" : null },
           h("div", { class: "say" }, step.who, step.at && at(step.at)), step.text && h("pre", null, step.text)))))),
       h("footer", null, cancel, button("Close", null, { onclick: () => dialog.close() })),
     ];
+  }
+
+  // A draft is sent by the person who opens it in their mail program, and by nobody else.
+  drawDocument(document) {
+    return h("details", { class: "document" }, h("summary", null, document.title),
+      document.mailto && h("p", null, h("a", { href: document.mailto, class: "button" }, "Open in mail program")),
+      h("div", { class: "block" }, document.text));
   }
 
   linkTo(task, dialog) {

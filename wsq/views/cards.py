@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from wsq.projections.rows import Execution, RecurringTask, Task
+from wsq.projections.rows import Document, Execution, RecurringTask, Task
+from wsq.rules import drafts
+from wsq.rules.budgets import Spending
 from wsq.views import words
 from wsq.views.ports import Doing
 
@@ -48,8 +50,8 @@ def task_card(task: Task) -> Card:
     }
 
 
-def recurring_card(task: RecurringTask, runs: Sequence[Execution]) -> Card:
-    """A recurring task as a card with its last executions, newest first."""
+def recurring_card(task: RecurringTask, runs: Sequence[Execution], spending: Spending | None = None) -> Card:
+    """A recurring task as a card with its last executions, newest first, and what its day has cost."""
     last = next((run for run in runs if run.status not in ("running", "skipped")), None)
     return {
         "kind": "recurring",
@@ -69,7 +71,16 @@ def recurring_card(task: RecurringTask, runs: Sequence[Execution]) -> Card:
         "running": next((run.id for run in runs if run.status == "running"), None),
         "runs": [run_line(run) for run in runs],
         "output": shortened(last.output, TEXT_SHOWN) if last else "",
+        "spent": spent_line(spending) if spending else None,
     }
+
+
+def spent_line(spending: Spending) -> Card | None:
+    """What a day has cost of its budget, and whether somebody should look; None while it has cost nothing."""
+    if spending.spent == 0:
+        return None
+    state = "used_up" if spending.is_used_up else "warning" if spending.is_warning else "fine"
+    return {"text": words.spent(spending), "state": state}
 
 
 def run_line(run: Execution) -> Card:
@@ -96,7 +107,9 @@ def doing_line(doing: Doing) -> Card:
     return {"turn": doing.turn, "text": doing.text[-DOING_SHOWN:], "tool": doing.tool}
 
 
-def execution_detail(run: Execution, transcript: Iterable[Any], titles: dict[str, str]) -> Card:
+def execution_detail(
+    run: Execution, transcript: Iterable[Any], titles: dict[str, str], documents: Iterable[Document] = ()
+) -> Card:
     """Everything that the dialog of an execution shows; `titles` names the tasks that it made."""
     return run_line(run) | {
         "recurring_task_id": run.recurring_task_id,
@@ -117,8 +130,15 @@ def execution_detail(run: Execution, transcript: Iterable[Any], titles: dict[str
         },
         "cost": run.cost_usd,
         "created": [{"id": each, "title": titles.get(each)} for each in run.created_task_ids],
+        "documents": [document_line(document) for document in documents],
         "steps": [step_line(step) for step in transcript],
     }
+
+
+def document_line(document: Document) -> Card:
+    """A document that an execution made; the draft of an e-mail with the link that opens it as one."""
+    link = drafts.mailto(document.content) if drafts.is_draft(document.title) else None
+    return {"id": document.id, "title": document.title, "text": shortened(document.content, STEP_SHOWN), "mailto": link}
 
 
 def step_line(line: Any) -> Card:

@@ -128,6 +128,7 @@ class Dispatcher:
             "every": str(task.interval_value),
             "unit": task.interval_unit,
             "project": task.project_id,
+            "forecast": f"{str(self._store.forecast(task.id)).capitalize()}.",
         }
 
     def _task_form(self, task_id: str) -> dict[str, Any]:
@@ -147,7 +148,8 @@ class Dispatcher:
 
     def _execution(self, execution_id: str) -> dict[str, Any]:
         run = self._store.execution(execution_id)
-        return cards.execution_detail(run, self._transcript(run.id), self._titles(run.created_task_ids))
+        titles, documents = self._titles(run.created_task_ids), self._store.documents_made_by(run.id)
+        return cards.execution_detail(run, self._transcript(run.id), titles, documents)
 
     def _transcript(self, execution_id: str) -> list[Any]:
         try:

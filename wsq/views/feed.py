@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from wsq.errors import NotFound
 from wsq.events import Recorded
+from wsq.events.recurring import ModelAnswered, ModelCharged, RecurringTaskUpdated
+from wsq.events.stores import StoreUpdated
 from wsq.projections import Execution, keys, reduce
+from wsq.rules.budgets import Spending
 from wsq.views import cards
 from wsq.views.cards import Card
-from wsq.views.ports import Doing, Questions
+from wsq.views.ports import Doing, Store
 
 FOLDED = ("tasks", "recurring_tasks", "projects", "task_executions")
 """The tables whose rows a board shows."""
 
 ARCHIVED = ("tasks", "projects")
 """Those of them whose archived rows are not kept here, and may come back."""
+
+SHORTEST_DAY = timedelta(hours=23)
+"""The day on which clocks are set forward."""
 
 Rows = dict[str, Any]
 
@@ -31,7 +37,7 @@ class Feed:
     `rev` at which it last changed, so that a browser can tell old from new.
     """
 
-    def __init__(self, store: Questions) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
         self.rev = 0
         self._lock = threading.Lock()
@@ -40,15 +46,30 @@ class Feed:
         self._cards: dict[str, Card] = {}
         self._projects: list[Card] = []
         self._doing: dict[str, Card] = {}
+        self._spendings: Mapping[str, Spending] = {}
+        self._spent: Card | None = None
+        self._told_spent: Card | None = None
+        self._day: datetime | None = None
+        self._costs_are_due = False
 
-    def refresh(self) -> Card | None:
-        """Read what is new; the patch that leads there, None when nothing has changed."""
+    def refresh(self, now: datetime | None = None) -> Card | None:
+        """Read what is new; the patch that leads there, None when nothing has changed.
+
+        With the time of now also what is no longer so, since a day has passed.
+        """
         with self._lock:
+            self._costs_are_due |= now is not None and self.is_of_yesterday(now)
             try:
                 self._catch_up()
+                if self._costs_are_due:
+                    self._read_costs()
             except NotFound:  # a store is made by its first command, and may not be there yet
                 self._rows, self._seq = {table: {} for table in FOLDED}, None
-            return self._patch(self._draw(), self._draw_projects())
+            return self._patch(self._draw(), self._draw_projects(), self._spent)
+
+    def is_of_yesterday(self, now: datetime) -> bool:
+        """Whether the day may be over of which the cards tell what it has cost."""
+        return self._day is not None and now - self._day >= SHORTEST_DAY
 
     def snapshot(self) -> Card:
         """All of it, as it was when it was last read."""
@@ -59,6 +80,7 @@ class Feed:
                 "cards": list(self._cards.values()),
                 "projects": self._projects,
                 "doing": self._doing,
+                "spent": self._spent,
             }
 
     def running(self) -> set[str]:
@@ -81,11 +103,13 @@ class Feed:
             self._seq = self._read_all()
             return
         news = self.store.events(after=seq)
+        self._costs_are_due |= any(map(_costs, news))
         complete = all(map(self._fold, news))
         self._seq = (news[-1].seq if news else seq) if complete else self._read_all()
 
     def _read_all(self) -> int | None:
         """Read every row; up to which event, None when somebody wrote meanwhile and it must be done again."""
+        self._costs_are_due = True
         before = self.store.head()
         runs = self.store.recent_executions(cards.RUNS_SHOWN)
         self._rows = {
@@ -95,6 +119,12 @@ class Feed:
             "task_executions": _by_id(run for each in runs.values() for run in each),
         }
         return before if self.store.head() == before else None
+
+    def _read_costs(self) -> None:
+        """What the day has cost so far, of each recurring task and all together."""
+        whole = self.store.spending()
+        self._spendings, self._spent, self._day = self.store.spendings(), cards.spent_line(whole), whole.since
+        self._costs_are_due = False
 
     def _fold(self, event: Recorded) -> bool:
         """Make of the rows what `event` makes of them; False when one is needed that is not here."""
@@ -111,7 +141,10 @@ class Feed:
     def _draw(self) -> dict[str, Card]:
         runs = self._newest_runs()
         drawn = [cards.task_card(task) for task in self._rows["tasks"].values()]
-        drawn += [cards.recurring_card(task, runs[task.id]) for task in self._rows["recurring_tasks"].values()]
+        drawn += [
+            cards.recurring_card(task, runs[task.id], self._spendings.get(task.id))
+            for task in self._rows["recurring_tasks"].values()
+        ]
         return {card["id"]: card for card in drawn}
 
     def _newest_runs(self) -> dict[str, list[Execution]]:
@@ -128,24 +161,33 @@ class Feed:
         named = sorted((project.name.casefold(), project.name, id_) for id_, project in self._rows["projects"].items())
         return [{"id": id_, "name": name} for _, name, id_ in named]
 
-    def _patch(self, now: dict[str, Card], projects: list[Card]) -> Card | None:
+    def _patch(self, now: dict[str, Card], projects: list[Card], spent: Card | None) -> Card | None:
         changed = [card for id_, card in now.items() if _unmarked(self._cards.get(id_)) != card]
         gone = sorted(self._cards.keys() - now.keys())
         moved = projects != self._projects
-        if self.rev and not (changed or gone or moved):
+        if self.rev and not (changed or gone or moved or spent != self._told_spent):
             return None
         self.rev += 1
         marked = {card["id"]: card | {"rev": self.rev} for card in changed}
         self._cards = {id_: marked.get(id_) or self._cards[id_] for id_ in now}
-        self._projects = projects
+        self._projects, self._told_spent = projects, spent
         patch: dict[str, Any] = {
             "type": "patch",
             "from": self.rev - 1,
             "rev": self.rev,
             "cards": list(marked.values()),
             "gone": gone,
+            "spent": spent,
         }
         return patch | ({"projects": projects} if moved else {})
+
+
+def _costs(event: Recorded) -> bool:
+    """Whether an event changes what a day has cost, or may cost."""
+    fact = event.fact
+    if isinstance(fact, ModelAnswered | ModelCharged):
+        return bool(fact.cost_usd or fact.input_tokens or fact.output_tokens)
+    return isinstance(fact, RecurringTaskUpdated | StoreUpdated)
 
 
 def _unmarked(card: Card | None) -> Card | None:

@@ -140,6 +140,7 @@ class Hub:
                 self._tell_all([feed for feed in self._feeds_in_use() if feed.rev == 0])
                 if time.monotonic() >= self._header_due:
                     self._look_at_header()
+                    self._look_at_the_date()
                 self._follow_progress()
                 return
             self._tell_all(self._feeds_in_use())
@@ -149,6 +150,13 @@ class Hub:
             self._follow_progress()
             # Only now: a read that failed is tried again at the next look.
             self._seen = changes
+
+    def _look_at_the_date(self) -> None:
+        now = self.workspace.clock.now()
+        for feed in self._feeds_in_use():
+            patch = feed.refresh(now) if feed.is_of_yesterday(now) else None
+            if patch is not None:
+                self._tell(feed, patch)
 
     def _tell_all(self, feeds: list[Feed]) -> None:
         for feed in feeds:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from wsq.rules.budgets import Spending
+
+CENT = 0.01
+
 LANES = {"todo": "To do", "doing": "Doing", "in_review": "In review", "done": "Done"}
 """The lanes of tasks, in the order in which they stand on the board."""
 
@@ -45,6 +49,16 @@ REASONS = {
     "cancelled": "It was cancelled.",
 }
 """What a reason's stable word means, for those who did not make it up."""
+
+
+def spent(spending: Spending) -> str:
+    """What a day has cost so far, as of a budget: ``$0.12 of $1.00 today``."""
+    return f"{money(spending.spent)} of {money(spending.budget)} today"
+
+
+def money(dollars: float) -> str:
+    """An amount in US dollars and cents; what is less than a cent says so."""
+    return "<$0.01" if 0 < dollars < CENT else f"${dollars:,.2f}"
 
 
 def interval(value: int, unit: str, starting: str | None = None) -> str:
