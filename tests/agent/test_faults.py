@@ -12,7 +12,7 @@ import pytest
 from tests.agent.peer import KEY, TYPES, Broken, Refusal, Say, calls, finished, text, turn_of
 from wsq.agent.providers.anthropic import AnthropicProvider
 
-PATIENCE = 0.4
+PATIENCE = 1.0
 """Seconds for which a silent stream is waited for here."""
 
 SPEND = {"error_code": "enforced_spend_limit_reached"}

@@ -359,6 +359,7 @@ def test_a_disabled_task_does_not_run_and_nothing_is_written(acme):
 # Cancelling
 
 
+@pytest.mark.alone
 def test_a_cancelled_execution_has_ended_at_once_and_its_worker_stops_within_a_second(open_workspace):
     stopped = threading.Event()
 

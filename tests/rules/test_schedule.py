@@ -297,6 +297,7 @@ def test_a_question_that_ends_before_it_begins_finds_nothing():
     assert due_slots(schedule, at("2026-03-02"), at("2026-03-01")) is None
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("unit", ["minutes", "hours", "days"])
 def test_ten_years_of_slots_are_counted_at_once(unit):
     schedule = Schedule(at("2015-01-01"), 1, unit, BERLIN)

@@ -93,6 +93,7 @@ def test_a_cursor_answers_no_more_after_its_block(engine):
         cursor.query("SELECT 1")
 
 
+@pytest.mark.alone
 def test_a_read_is_consistent_while_others_write(engine):
     begun, written = threading.Event(), threading.Event()
 
@@ -169,6 +170,7 @@ def test_the_counter_rises_with_every_write_of_anybody_and_with_nothing_else(eng
     assert engine.changes() > after
 
 
+@pytest.mark.alone
 def test_asking_for_the_counter_waits_for_nobody(engine):
     with engine.write():
         began = time.perf_counter()

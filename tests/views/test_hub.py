@@ -8,6 +8,8 @@ import pytest
 import wsq
 from wsq.views.hub import GRACE, Hub, scheduler_state
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def hub(workspace):

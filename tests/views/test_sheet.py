@@ -6,6 +6,8 @@ import pytest
 from wsq.views.hub import forget
 from wsq.views.sheet import Sheet, admin_sheet, statistics_sheet
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def told(workspace):
