@@ -16,6 +16,7 @@ import pytest
 from tests.store import crew
 from tests.store.crew import Counters, counted, increment, kill, start, wait_for
 from wsq.errors import Conflict, InvalidInput, NewerWorkspace, WorkspaceError
+from wsq.store import instance
 from wsq.store.embedded import EmbeddedEngine
 
 
@@ -430,3 +431,20 @@ def test_a_backup_overwrites_nothing(engine, path, tmp_path):
     assert target.read_text() == "keep me"
     assert counted(engine) == 0
     assert not list(tmp_path.glob(".*part*"))
+
+
+def test_an_instance_that_was_made_ready_is_used_once_and_by_whom_it_suits():
+    instance.make_ready()
+    other = instance.connect(1)
+    first, second = instance.connect(instance.THREADS), instance.connect(instance.THREADS)
+
+    threads = "SELECT current_setting('threads'), current_setting('TimeZone')"
+    assert [each.execute(threads).fetchall() for each in (other, first, second)] == [
+        [(1, "UTC")],
+        [(instance.THREADS, "UTC")],
+        [(instance.THREADS, "UTC")],
+    ]
+    first.execute("CREATE TABLE t (n INTEGER)")
+    assert second.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
+    for each in (other, first, second):
+        each.close()

@@ -33,7 +33,7 @@ class EmbeddedEngine:
         WorkspaceError: there is something else at `path`, or it cannot be used.
     """
 
-    def __init__(self, path: Path, schema: Schema, *, patience: float = 30.0, threads: int = 2) -> None:
+    def __init__(self, path: Path, schema: Schema, *, patience: float = 30.0, threads: int = instance.THREADS) -> None:
         self.place = str(path)
         self._schema = schema
         self._patience = patience

@@ -3,11 +3,47 @@
 from __future__ import annotations
 
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 import duckdb
 
 ALIAS = "workspace"
 """What an attached workspace is called inside an instance."""
+
+
+THREADS = 2
+"""How many work on a query unless somebody says otherwise."""
+
+_ready: SimpleQueue[duckdb.DuckDBPyConnection | None] = SimpleQueue()
+_made_ready: list[Thread] = []
+
+
+def make_ready() -> None:
+    """Begin to make an instance with `THREADS`, aside, for whoever is the next to `connect` to such a one.
+
+    A command calls this first: it takes as long as loading the modules that it needs meanwhile. A process
+    that forks must not.
+    """
+
+    def make() -> None:
+        try:
+            _ready.put(_connected(THREADS, None))
+        except Exception:  # noqa: BLE001 - whoever connects tries again, and is told
+            _ready.put(None)
+
+    _made_ready.append(Thread(target=make, name="wsq-instance", daemon=True))
+    _made_ready[-1].start()
+
+
+def _taken() -> duckdb.DuckDBPyConnection | None:
+    """The instance that was made ready, once; None when there is none."""
+    while _made_ready:
+        _made_ready.pop().join()
+    try:
+        return _ready.get_nowait()
+    except Empty:
+        return None
 
 
 def connect(threads: int, *, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -17,6 +53,11 @@ def connect(threads: int, *, spill: Path | None = None) -> duckdb.DuckDBPyConnec
         threads: How many work on a query.
         spill: A folder for what does not fit into memory; without one, such a query fails.
     """
+    ready = _taken() if (threads, spill) == (THREADS, None) else None
+    return ready or _connected(threads, spill)
+
+
+def _connected(threads: int, spill: Path | None) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(
         ":memory:",
         config={
