@@ -15,6 +15,7 @@ import wsq
 from tests.conftest import NOON
 from tests.domain.worlds import PaidProvider, names, until
 from wsq.agent.providers import ProviderError, Usage, call, finish, say
+from wsq.clock import SystemClock
 from wsq.commands import budgets
 
 HOUR = timedelta(hours=1)
@@ -266,6 +267,38 @@ def test_a_call_that_nobody_hears_the_end_of_is_charged_with_what_was_set_aside(
 
     assert acme.execution(running.id).cost_usd == 0.4
     assert (acme.spending(task.id).spent, acme.spending(task.id).reserved) == (0.4, 0.0)
+
+
+def test_a_call_that_was_never_made_is_not_charged(open_workspace, clock):
+    # Given a time limit that passes with the first answer, when the next call's cost is set aside already
+    def slow(_request):
+        clock.advance(60)
+        return call(("list_tasks", {}))
+
+    acme = open_workspace(provider=PaidProvider([slow])).store("acme")
+    task = acme.create_recurring_task("Triage", "Look.", every="1 hour", time_limit="1 minute")
+
+    execution = acme.run_now(task.id)
+
+    assert (execution.reason, execution.calls, execution.cost_usd) == ("timed_out", 1, 0.25)
+    assert (acme.spending(task.id).spent, acme.spending(task.id).reserved) == (0.25, 0.0)
+
+
+def test_an_execution_that_waits_to_try_again_has_nothing_set_aside(open_workspace):
+    # Given a call that failed and cost a little, and that is tried again in a while
+    failure = ProviderError("busy", retryable=True, retry_after=30.0, usage=Usage(input_tokens=10), cost_usd=0.01)
+    acme = open_workspace(provider=PaidProvider([failure]), clock=SystemClock()).store("acme")
+    task = acme.create_recurring_task("Triage", "Look.", every="1 hour")
+    running = acme.start_now(task.id)
+    until(lambda: acme.execution(running.id).attempts == 2)
+    assert (acme.spending(task.id).spent, acme.spending(task.id).reserved) == (0.01, 0.0)
+
+    # When it is cancelled meanwhile
+    acme.cancel_execution(running.id)
+
+    # Then that little is all that it cost
+    assert acme.execution(running.id).cost_usd == 0.01
+    assert acme.spending(task.id).spent == 0.01
 
 
 @pytest.mark.parametrize("seed", range(3))

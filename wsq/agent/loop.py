@@ -349,6 +349,7 @@ class _Carrier:
 
             def decide(tx: Transaction, row: Execution) -> None:
                 _charge(tx, row, error)
+                budgets.release(tx, row)  # while it waits, others may have the room
                 commands.record_failed_attempt(tx, row, error=_sentence(error), wait=seconds)
 
             self.row = await self._write(decide)
@@ -367,7 +368,7 @@ class _Carrier:
             turn: Turn = await retrying(self._one_attempt)
             return turn
         except TimeoutError:
-            raise _Ended(await self._timed_out()) from None
+            raise _Ended(await self.failed("timed_out", self._too_long(), in_call=True)) from None
         except (WsqError, _Ended, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -479,7 +480,7 @@ class _Carrier:
 
     async def _within_limits(self) -> None:
         if self._seconds_left() <= 0:
-            raise _Ended(await self._timed_out())
+            raise _Ended(await self.failed("timed_out", self._too_long()))
         if self.row.turns >= self.limits.turns:
             words = f"It took {self.limits.turns} turns and had not come to an end."
             raise _Ended(await self.failed("turn_limit", words))
@@ -494,20 +495,22 @@ class _Carrier:
         worked = self.desk.clock.now() - self.row.started_at - self.row.idle
         return (timedelta(seconds=self.limits.time) - worked).total_seconds()
 
-    async def _timed_out(self) -> Execution:
-        return await self.failed("timed_out", self._too_long())
-
     def _too_long(self) -> str:
         return f"It took longer than its time limit of {self.limits.time:g} seconds."
 
     # Writing
 
-    async def failed(self, reason: str, error: str, *, charge: BaseException | None = None) -> Execution:
-        """End the execution with a reason; `charge` is an error that may have cost something."""
+    async def failed(
+        self, reason: str, error: str, *, charge: BaseException | None = None, in_call: bool = False
+    ) -> Execution:
+        """End the execution with a reason; `charge` is an error that may have cost something.
+
+        So may a call that was given up in its midst: then what is set aside for it is charged.
+        """
         self.leave()
 
         def decide(tx: Transaction, row: Execution) -> Execution:
-            if reason == "timed_out":  # in the midst of a call, as far as anything is set aside
+            if in_call:
                 budgets.charge_reserved(tx, row)
             _charge(tx, row, charge)
             return commands.fail(tx, commands.held(tx, row.id, row.epoch), reason, error)
