@@ -11,7 +11,7 @@ import pytest
 import wsq
 from tests.domain.worlds import UNUSUAL_TEXTS, endings, names
 from wsq.agent.loop import recall
-from wsq.agent.providers import ScriptedProvider, Turn, call, finish, say
+from wsq.agent.providers import ScriptedProvider, Turn, Usage, call, finish, say
 from wsq.ids import seeded
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -411,3 +411,21 @@ def _as_it_was_left(ws, store, seq, execution_id):
 
     ws._log.decide(leave)
     ws.rebuild()
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "tool_use", "id": "t1", "name": "list_tasks"},
+        {"text": "no type"},
+    ],
+)
+def test_an_answer_of_an_unexpected_shape_is_the_providers_failure_and_is_charged(open_workspace, block):
+    turn = Turn(content=[block], stop_reason="tool_use", usage=Usage(input_tokens=1_000), cost_usd=0.3)
+    provider = ScriptedProvider([turn])
+    acme = open_workspace(provider=provider).store("acme")
+
+    execution = acme.run_now(acme.create_recurring_task("Triage", "Look.", every="1 day").id)
+
+    assert (execution.status, execution.reason) == ("failed", "provider")
+    assert (execution.cost_usd, execution.input_tokens) == (0.3, 1_000)

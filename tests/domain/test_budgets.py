@@ -349,3 +349,26 @@ def test_what_is_remembered_of_a_day_is_what_stands_in_the_database(open_workspa
         assert all(each.spent <= 0.3 + 1e-9 for each in added_up.values())
         assert acme.spending().spent <= 2
     assert compared
+
+
+def test_past_midnight_an_execution_is_bounded_by_the_day_on_which_it_began(open_workspace, clock):
+    # Given an execution that begins a minute before midnight and whose answers cost $0.40 of $1.00 each
+    clock.move_to(NOON.replace(hour=23, minute=59))
+
+    def past_midnight(_request):
+        clock.advance(61)
+        return call(("list_tasks", {}))
+
+    lines = [
+        past_midnight,
+        *[call(("list_tasks", {"status": lane})) for lane in ("todo", "doing", "done")] * 3,
+        finish(),
+    ]
+    acme = open_workspace(provider=PaidProvider(lines, price=0.4, most=0.4)).store("acme")
+    task = acme.create_recurring_task("Triage", "Look.", every="1 hour", time_limit="30 minutes")
+
+    execution = acme.run_now(task.id)
+
+    assert (execution.reason, execution.turns) == ("budget", 2)
+    assert execution.cost_usd == pytest.approx(0.8)
+    assert (acme.spending(task.id).spent, acme.spending(task.id).reserved) == (0.0, 0.0)

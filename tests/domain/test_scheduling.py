@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -412,3 +413,46 @@ def test_two_workers_that_look_at_once_carry_a_slot_out_once(open_workspace, clo
     assert sorted(row.recurring_task_id for row in acme.executions()) == sorted(task.id for task in tasks)
     assert names(acme).count("task_execution.start") == 5
     assert until(lambda: workers[0].verify() == [])
+
+
+def test_a_callback_that_raises_holds_nobody_up_and_its_error_is_told(open_workspace, clock):
+    ws = open_workspace()
+    for n in range(3):
+        ws.store("acme").create_recurring_task(f"Task {n}", "List the tasks", every="1 hour")
+    clock.advance(timedelta(hours=1))
+
+    def breaks(_execution):
+        raise ValueError("not this one")
+
+    with pytest.raises(ValueError, match="not this one"):
+        ws.begin_pass(on_end=breaks)()
+    assert [row.status for row in ws.store("acme").executions()] == ["completed"] * 3
+
+
+def test_no_more_are_taken_over_at_a_time_than_may_run(open_workspace, clock, monkeypatch):
+    # Given ten executions whose worker is gone
+    async def ponder(_request):
+        await asyncio.sleep(60)
+
+    first = open_workspace(provider=ScriptedProvider([ponder]))
+    tasks = [first.store("acme").create_recurring_task(f"T {n}", "Look", every="1 day") for n in range(10)]
+    for task in tasks:
+        first.store("acme").start_now(task.id)
+    first.close()
+    clock.advance(timedelta(minutes=2))
+    side_by_side, most = 0, 0
+
+    async def count(_request):
+        nonlocal side_by_side, most
+        side_by_side += 1
+        most = max(most, side_by_side)
+        await asyncio.sleep(0.01)
+        side_by_side -= 1
+        return finish()
+
+    # When a worker that may carry out two takes them over
+    monkeypatch.setenv("WSQ_MAX_CONCURRENCY", "2")
+    report = open_workspace(provider=ScriptedProvider([count])).process()
+
+    assert (report.resumed, report.completed) == (10, 10)
+    assert most == 2

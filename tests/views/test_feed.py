@@ -1,10 +1,11 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 import wsq
 from tests.domain.worlds import PaidProvider
-from wsq.agent.providers import say
+from wsq.agent.providers import ScriptedProvider, say
 from wsq.clock import ManualClock
 from wsq.views.feed import Feed
 
@@ -146,3 +147,26 @@ def test_a_board_tells_what_the_day_has_cost_and_when_it_is_over(tmp_path):
         patch = feed.refresh(clock.now())
         assert (patch["cards"][0]["spent"], patch["spent"]) == (None, None)
         assert not feed.is_of_yesterday(clock.now())
+
+
+def test_what_runs_stays_on_its_card_however_many_slots_are_skipped_meanwhile(tmp_path):
+    async def ponder(_request):
+        await asyncio.sleep(60)
+
+    clock = ManualClock(datetime(2026, 3, 2, 12, 0, tzinfo=UTC))
+    with wsq.open(tmp_path / "long.duckdb", provider=ScriptedProvider([ponder]), clock=clock) as opened:
+        store = opened.store("acme")
+        task = store.create_recurring_task("Long", "Ponder.", every="1 minute", time_limit="1 hour")
+        running = store.start_now(task.id)
+        feed = Feed(store)
+        feed.refresh()
+        for _ in range(6):
+            clock.advance(60)
+            opened.process()
+            feed.refresh()
+
+        assert feed.running() == {running.id}
+        assert read_anew(store) == what_shows(feed)
+        (card,) = feed.snapshot()["cards"]
+        assert card["running"] == running.id
+        store.cancel_execution(running.id)

@@ -275,7 +275,7 @@ class _Carrier:
         words = _storable(text_of(content))
         if self._seconds_left() < 0:  # a provider that waits by another clock than the machine's was not cut off
             return lambda tx, row: commands.fail(tx, row, "timed_out", self._too_long(), words)
-        why = f" ({_storable(turn.stop_detail)})" if turn.stop_detail else ""
+        why = f" ({_storable(str(turn.stop_detail))})" if turn.stop_detail else ""
         match turn.stop_reason:
             case "tool_use" if calls_of(content):
                 return None
@@ -553,11 +553,20 @@ def _well_formed(turn: object) -> Turn:
         raise ProviderError(f"it answered with {type(turn).__name__}, not with a Turn", retryable=False)
     for block in turn.content:
         if not isinstance(block, dict) or not isinstance(block.get("type"), str):
-            raise ProviderError("it answered with a block that has no type", retryable=False)
+            raise _malformed(turn, "it answered with a block that has no type")
         called = (block.get("id"), block.get("name"))
         if block["type"] == "tool_use" and not all(isinstance(part, str) and part for part in called):
-            raise ProviderError("it called a tool without an id or a name", retryable=False)
+            raise _malformed(turn, "it called a tool without an id or a name")
+        if block["type"] == "tool_use" and "input" not in block:
+            raise _malformed(turn, "it called a tool without arguments")
+        if block["type"] == "text" and not isinstance(block.get("text"), str):
+            raise _malformed(turn, "it answered with a text that is none")
     return turn
+
+
+def _malformed(turn: Turn, words: str) -> ProviderError:
+    """An answer that cannot be used, and that was paid for all the same."""
+    return ProviderError(words, retryable=False, usage=turn.usage, cost_usd=turn.cost_usd)
 
 
 def recall(cursor: Cursor, row: Execution) -> Conversation:

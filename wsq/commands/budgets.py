@@ -31,7 +31,8 @@ _SPENT = f"""SELECT recurring_task_id, sum(coalesce(cost_usd, CASE
         WHEN provider_kind IN {_FREE} THEN 0
         ELSE (input_tokens + output_tokens + cache_read_tokens + cache_write_tokens)
             / {budgets.TOKENS_PER_DOLLAR}.0 END))::DOUBLE PRECISION
-    FROM task_executions WHERE store_id = $1 AND started_at >= $2 GROUP BY recurring_task_id"""  # noqa: S608
+    FROM task_executions WHERE store_id = $1 AND started_at >= $2 AND ($3::TIMESTAMPTZ IS NULL OR started_at < $3)
+    GROUP BY recurring_task_id"""  # noqa: S608
 
 _RESERVED = """SELECT e.recurring_task_id, l.execution_id, l.reserved_usd FROM leases l
     JOIN task_executions e ON e.id = l.execution_id WHERE l.store_id = $1 AND l.reserved_usd > 0"""
@@ -42,11 +43,12 @@ class Day:
 
     Args:
         since: The day's first instant.
+        until: The first one after it; None while it lasts.
     """
 
-    def __init__(self, cursor: Cursor, store_id: str, since: datetime) -> None:
+    def __init__(self, cursor: Cursor, store_id: str, since: datetime, until: datetime | None = None) -> None:
         self.since = since
-        self._spent: dict[str, float] = dict(cursor.query(_SPENT, [store_id, since]))
+        self._spent: dict[str, float] = dict(cursor.query(_SPENT, [store_id, since, until]))
         self._reserved: dict[str, tuple[str, float]] = {
             execution_id: (task_id, dollars) for task_id, execution_id, dollars in cursor.query(_RESERVED, [store_id])
         }
@@ -174,8 +176,11 @@ def reserve(tx: Transaction, row: Execution, most: Most) -> NoRoom | None:
     """
     dollars = most.tokens / budgets.TOKENS_PER_DOLLAR if most.cost_usd is None else most.cost_usd
     about = store(tx, row.store_id)
-    day = today(tx, about)
-    day.release(row.id)
+    now = day = today(tx, about)
+    now.release(row.id)
+    if row.started_at < now.since:  # it is counted for the day on which it began
+        day = Day(tx, about.id, budgets.day_begins(row.started_at, about.timezone), until=now.since)
+        day.release(row.id)
     task = tx.row("recurring_tasks", row.recurring_task_id)
     own_budget = task.budget_per_day if isinstance(task, RecurringTask) else None
     spendings = (
@@ -193,7 +198,7 @@ def reserve(tx: Transaction, row: Execution, most: Most) -> NoRoom | None:
     ]
     if lacking:
         return min(lacking, key=lambda each: each.for_now)
-    day.set_aside(row.id, row.recurring_task_id, dollars)
+    now.set_aside(row.id, row.recurring_task_id, dollars)
     tx.after(_SET_ASIDE, row.id, dollars, 0 if most.cost_usd is not None else most.tokens)
     return None
 

@@ -41,8 +41,8 @@ def executions(
 
 
 def recent(cursor: Cursor, store_id: str, per_task: int) -> dict[str, list[Execution]]:
-    """The newest executions of each of the store's tasks, newest first, by the task's id."""
-    rest = """WHERE store_id = $1 QUALIFY row_number() OVER (
+    """The newest executions of each of the store's tasks, newest first, by the task's id, and what runs."""
+    rest = """WHERE store_id = $1 QUALIFY status = 'running' OR row_number() OVER (
         PARTITION BY recurring_task_id ORDER BY started_at DESC, seq DESC) <= $2
         ORDER BY started_at DESC, seq DESC"""
     by_task: dict[str, list[Execution]] = {}

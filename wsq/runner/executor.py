@@ -43,6 +43,9 @@ Prepared = dict[str, Ready]
 TICK = 0.2
 """Real seconds between two looks at whether the leases still stand: a cancelled one stops within a second."""
 
+FOR_A_PLACE = 0.02
+"""Real seconds between two looks at whether another execution may be taken over."""
+
 TOGETHER = 256
 """Executions that one transaction starts at the most."""
 
@@ -65,11 +68,14 @@ class Round:
 
     def done(self, row: Execution | None = None) -> None:
         """Something under way has come to its end."""
+        self.open -= 1
         if row is not None:
             self.ended.append(row)
             if self.on_end is not None:
-                self.on_end(row)
-        self.open -= 1
+                try:
+                    self.on_end(row)
+                except Exception as error:  # noqa: BLE001 - whoever waits for the round is told
+                    self.trouble.append(error)
         if self.open == 0:
             self.over.set()
 
@@ -214,7 +220,10 @@ class Executor:
         await asyncio.wait([self._running[row.id]])
         if self._stopping:
             raise _closed()
-        return await self._row(row)
+        ended = await self._row(row)
+        if ended.status == "running":
+            raise WorkspaceError(f"Execution {row.id} stopped for want of its workspace; the next pass takes it up.")
+        return ended
 
     # Rounds
 
@@ -244,12 +253,18 @@ class Executor:
         def decide(tx: Transaction) -> Execution | None:
             return commands.take_over(tx, each.store_id, each.execution_id, self.holder)
 
+        while self._room <= 0:
+            await asyncio.sleep(FOR_A_PLACE)
+        self._room -= 1  # kept until it is known whether there is something to carry out
         try:
             row = await asyncio.wrap_future(self.desk.submit(decide))
         except Exception as error:  # noqa: BLE001 - one that cannot be taken up must not hide the others
             this.failed(each.store_id, error)
             this.done()
             return
+        finally:
+            self._room += 1
+            self._dispatch()
         if row is None:
             this.done()
             return
@@ -275,13 +290,14 @@ class Executor:
         self._room -= reserved
         rounds = {task.recurring_task_id: this for task, this in batch}
         ready: Prepared = {}
-        settled = await self._settle([task for task, _ in batch], rounds, reserved, ready)
+        given_up: set[str] = set()
+        settled = await self._settle([task for task, _ in batch], rounds, reserved, ready, given_up)
         self._room += reserved
         left = {task.recurring_task_id for task in settled.left}
         self._waiting.extend((task, rounds[task.recurring_task_id]) for task in settled.left)
         by_task = {row.recurring_task_id: row for row in settled.executions}
         for task_id, this in rounds.items():
-            if task_id in left or task_id not in self._expected:
+            if task_id in left or task_id in given_up:
                 continue
             self._expected.discard(task_id)
             row = by_task.get(task_id)
@@ -292,7 +308,7 @@ class Executor:
         self._dispatch()
 
     async def _settle(
-        self, tasks: list[DueTask], rounds: dict[str, Round], room: int, ready: Prepared
+        self, tasks: list[DueTask], rounds: dict[str, Round], room: int, ready: Prepared, given_up: set[str]
     ) -> commands.Settled:
         """Settle together; when that fails, one by one, so that only the troubled one stays behind."""
         try:
@@ -302,6 +318,7 @@ class Executor:
         except Exception as error:  # noqa: BLE001 - each task's trouble is told by its own round
             if len(tasks) == 1 or isinstance(error, WorkspaceError):
                 for task in tasks:
+                    given_up.add(task.recurring_task_id)
                     self._give_up(task, rounds[task.recurring_task_id], error)
                 return commands.Settled(executions=[], left=[])
         executions: list[Execution] = []
@@ -309,7 +326,7 @@ class Executor:
         with_means: frozenset[str] = frozenset()
         for task in tasks:
             running = sum(row.status == "running" for row in executions)
-            alone = await self._settle([task], rounds, room - running, ready)
+            alone = await self._settle([task], rounds, room - running, ready, given_up)
             executions += alone.executions
             left += alone.left
             with_means |= alone.with_means
@@ -412,15 +429,18 @@ class Executor:
             try:
                 now, others = self.clock.now(), self.log.engine.written_by_others()
                 if now >= self._renew_at:
-                    self._renew_at = now + commands.LEASE / 2
                     await self._renew()
+                    self._renew_at = now + commands.LEASE / 2
                 elif self._is_told or others != seen:
-                    self._is_told, seen = False, others
+                    self._is_told = False
                     running = set(self._running)
                     held = await asyncio.to_thread(self.log.ask, self._held)
                     self._stop_lost(running - held)
+                    seen = others
             except Exception:
+                self._is_told = True  # what went wrong is tried again
                 logger.exception("The leases could not be looked at.", extra={"action": "watch_failed"})
+                await asyncio.sleep(1.0)
 
     def _held(self, cursor: Cursor) -> set[str]:
         return queries.held_by(cursor, self.holder)
@@ -449,7 +469,11 @@ class Executor:
     async def _give_connections_back(self) -> None:
         close = getattr(self.provider, "aclose", None)
         if close is not None:
-            await close()
+            try:
+                async with asyncio.timeout(1.0):
+                    await close()
+            except Exception:
+                logger.exception("Connections could not be given back.", extra={"action": "not_given_back"})
 
     def _task(self, what: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = self._loop.create_task(what)

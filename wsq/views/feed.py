@@ -152,7 +152,7 @@ class Feed:
         runs: dict[str, list[Execution]] = {id_: [] for id_ in self._rows["recurring_tasks"]}
         for run in sorted(self._rows["task_executions"].values(), key=_begun, reverse=True):
             kept = runs.get(run.recurring_task_id)
-            if kept is not None and len(kept) < cards.RUNS_SHOWN:
+            if kept is not None and (len(kept) < cards.RUNS_SHOWN or run.status == "running"):
                 kept.append(run)
         self._rows["task_executions"] = _by_id(run for each in runs.values() for run in each)
         return runs
