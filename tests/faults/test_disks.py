@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
+import queue
 import sys
 from datetime import timedelta
+from logging import handlers
 from pathlib import Path
 
 import pytest
@@ -121,6 +124,8 @@ def _fills_up_in_the_middle(directory: Path) -> None:
         return call(("create_task", {"title": TITLES[1]}))
 
     create = [call(("create_task", {"title": title})) for title in TITLES]
+    told = queue.SimpleQueue()
+    logging.getLogger("wsq").addHandler(handlers.QueueHandler(told))
     with wsq.open(path, clock=clock, provider=ScriptedProvider([create[0], full, create[2], finish()])) as ws:
         with pytest.raises(WorkspaceUnwritable, match="no room left"):
             ws.process()
@@ -136,6 +141,7 @@ def _fills_up_in_the_middle(directory: Path) -> None:
         pytest.raises(WorkspaceUnwritable, match="no room left"),
     ):
         ws.process()
+    assert told.empty(), told.get()  # whoever waits for the pass hears of it, and nobody twice
     after = ledger(path)  # with a take-over or two, where the file had a block to fill
     assert (after.claims, after.executions, after.due) == (before.claims, before.executions, before.due)
 

@@ -303,7 +303,7 @@ class _Carrier:
         if self._has_means:  # set aside together with what came before
             self._has_means = False
             return
-        set_aside = self._setting_aside(self.talk.messages)
+        set_aside = self._setting_aside()
         if set_aside is None:
             return
 
@@ -320,14 +320,12 @@ class _Carrier:
                 raise _Ended(await self.failed("budget", no_room.reason))
             await asyncio.sleep(ROOM_EVERY)
 
-    def _setting_aside(
-        self, messages: Sequence[Message]
-    ) -> Callable[[Transaction, Execution, int], budgets.NoRoom | None] | None:
-        """What sets aside for the call that asks these, and so many more bytes of results; None when it is free."""
+    def _setting_aside(self) -> Callable[[Transaction, Execution, int], budgets.NoRoom | None] | None:
+        """What sets aside for the next call, with so many more bytes of results; None when it is free."""
         estimate: Callable[..., Most] | None = getattr(self.provider, "most", None)
         if estimate is None:
             return None
-        request = self._request(messages)
+        request = self._request()
 
         def set_aside(tx: Transaction, row: Execution, unseen: int) -> budgets.NoRoom | None:
             return budgets.reserve(tx, row, estimate(request, unseen=unseen))
@@ -375,20 +373,20 @@ class _Carrier:
             words = f"{self.provider.name}: {_sentence(error)}"
             raise _Ended(await self.failed("provider", words, charge=error)) from error
 
-    def _request(self, messages: Sequence[Message]) -> Request:
+    def _request(self) -> Request:
         return Request(
             execution_id=self.row.id,
             model=self.row.model,
             system=self.talk.system,
             tools=self.talk.tools,
-            messages=tuple(messages),
+            messages=tuple(self.talk.messages),
             turn=self.row.turns,
             seconds=self._seconds_left(),
         )
 
     async def _one_attempt(self) -> Turn:
         await self._reserve()  # before each attempt: what the one before took is charged by now
-        request = self._request(self.talk.messages)
+        request = self._request()
         try:
             self.progress.asking(request.turn)
             async with asyncio.timeout(max(request.seconds, 0.001)) as limit:
@@ -408,9 +406,10 @@ class _Carrier:
         Several of what each could be a transaction of its own share one: either all of it is there
         afterwards or nothing. Calls that are too many for one are left pending.
         """
+        # It may repeat itself once it has given its verdict: then the calls that are left go one by one.
         together = self.talk.next_calls(pending) or list(pending[:1])
         last = len(together) == len(pending)
-        set_aside = self._setting_aside(self.talk.messages) if last else None
+        set_aside = self._setting_aside() if last else None
         for call in together:
             self.progress.calling(call["name"])
         if last and any(tools.ends(call["name"], call["input"]) for call in together):
