@@ -18,7 +18,7 @@ from msgspec import UNSET
 from wsq import settings as configuration
 from wsq.clock import Clock, ShiftedClock, SystemClock, aware
 from wsq.commands import boards, budgets, executions, recurring, stores, tasks
-from wsq.errors import MissingCredentials, SettingError, WorkspaceError
+from wsq.errors import MissingCredentials, NotFound, SettingError, WorkspaceError
 from wsq.ids import Ids, random_id
 from wsq.projections import (
     Contact,
@@ -33,7 +33,7 @@ from wsq.projections import (
 from wsq.queries import boards as board_queries
 from wsq.queries import executions as execution_queries
 from wsq.queries import log as log_queries
-from wsq.rules import values
+from wsq.rules import schedule, values
 from wsq.rules.budgets import Forecast, Spending, forecast
 from wsq.runner import heartbeat, passes, pruning
 from wsq.runner.progress import Doing, doing
@@ -485,13 +485,18 @@ class Questions:
         """One execution by its id."""
         return self._list(execution_queries.execution, execution_id)
 
-    def forecast(self, recurring_task_id: str) -> Forecast:
-        """What a recurring task will cost a day, if it goes on as its last 20 executions did."""
+    def forecast(self, recurring_task_id: str, *, every: str | timedelta | None = None) -> Forecast:
+        """What a recurring task will cost a day, if it goes on as its last 20 executions did.
+
+        `every` is the interval that is asked about; left out, the task's own.
+        """
+        wished = schedule.parse_every(every) if every is not None else None
 
         def asked(cursor: Cursor) -> Forecast:
             task = board_queries.recurring_task(cursor, self.id, recurring_task_id)
             costs = execution_queries.costs(cursor, self.id, recurring_task_id)
-            return forecast(task.interval_value, task.interval_unit, costs)
+            value, unit = wished or (task.interval_value, task.interval_unit)
+            return forecast(value, unit, costs)
 
         return self._ask(asked)
 
@@ -571,6 +576,52 @@ class Store(Questions):
             return budgets.by_task(cursor, about, board_queries.recurring_tasks(cursor, self.id), now)
 
         return self._ask(asked)
+
+    def upcoming(
+        self,
+        *,
+        every: str | timedelta | None = None,
+        starting: Any = UNSET,
+        timezone: str | None = None,
+        recurring_task_id: str | None = None,
+        count: int = 3,
+    ) -> tuple[datetime, ...]:
+        """The first `count` slots that a recurring task would have if it were made, or changed so, now.
+
+        With a `recurring_task_id` what is left out stays as it is; where nothing is another, they are the ones
+        that the task has (those it will have once it is enabled).
+
+        Raises:
+            InvalidInput: An argument is outside what it may be, or `every` is missing for a new task.
+        """
+        now = self.workspace.clock.now()
+        interval = schedule.parse_every(every) if every is not None or recurring_task_id is None else None
+        zone = values.timezone(timezone) if timezone is not None else None
+        if recurring_task_id is not None:
+            row = self.recurring_task(recurring_task_id)
+            old = recurring.plan_of(row)
+            plan = schedule.replanned(old, now, every=interval, starting=starting, timezone=zone)
+            unsettled = row.next_execution_at if plan is old else None
+            first = unsettled or schedule.slot_after(plan.grid, now)
+        else:
+            assert interval is not None
+            plan = schedule.planned(interval, None if starting is UNSET else starting, zone or self.timezone(), now)
+            first = schedule.first_slot(plan.grid, plan.starting, now)
+        return (first, *schedule.upcoming(plan.grid, first, count - 1))[:count]
+
+    def last_edit(self, row_id: str) -> log_queries.Edit | None:
+        """Who changed a row last, and when; None when that is more than 10,000 events ago.
+
+        What an execution did to a recurring task by running it is no edit of it.
+        """
+        return self._list(log_queries.last_edit, row_id)
+
+    def timezone(self) -> str:
+        """The zone that its new recurring tasks get, also before the store is made."""
+        try:
+            return self.row().timezone
+        except NotFound:
+            return self.workspace.settings.timezone
 
     # Projects, contacts, documents
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from msgspec import UNSET, structs
+from msgspec import UNSET
 
 from wsq.commands import budgets
 from wsq.commands.common import at_version, cleaned, cleared, differing, existing, existing_store
@@ -34,6 +34,11 @@ def schedule_of(task: RecurringTask) -> schedule.Schedule:
     )
 
 
+def plan_of(task: RecurringTask) -> schedule.Plan:
+    """The task's grid, and how its start was given."""
+    return schedule.Plan(starting=task.starting, grid=schedule_of(task))
+
+
 def create_recurring_task(
     tx: Transaction,
     store_id: str,
@@ -54,8 +59,8 @@ def create_recurring_task(
     enabled: bool = True,
 ) -> RecurringTask:
     """Make a recurring task; its first slot is the start's next occurrence, or one interval from now."""
-    name, prompt = values.name(name), _prompt(prompt)
-    value, unit = schedule.parse_every(every)
+    name, prompt = values.name(name), values.prompt(prompt)
+    interval = schedule.parse_every(every)
     zone = values.timezone(timezone) if timezone is not None else None
     enabled = values.flag(enabled, "enabled")
     given = {
@@ -67,11 +72,10 @@ def create_recurring_task(
         "time_limit": values.time_limit(time_limit).total_seconds(),
     }
     store = existing_store(tx, store_id)
-    zone = zone or store.timezone
     if project_id is not None:
         _open_project(tx, store_id, project_id)
-    text, anchor = schedule.parse_starting(starting, zone, tx.now, every=(value, unit))
-    grid = schedule.Schedule(anchor=anchor, value=value, unit=unit, timezone=zone)
+    plan = schedule.planned(interval, starting, zone or store.timezone, tx.now)
+    grid = plan.grid
     task_id = tx.new_id()
     tx.record(
         store_id,
@@ -79,15 +83,15 @@ def create_recurring_task(
             recurring_task_id=task_id,
             name=name,
             prompt=prompt,
-            interval_value=value,
-            interval_unit=unit,
-            starting=text,
-            anchor=anchor,
-            timezone=zone,
+            interval_value=grid.value,
+            interval_unit=grid.unit,
+            starting=plan.starting,
+            anchor=grid.anchor,
+            timezone=grid.timezone,
             project_id=project_id,
             skip_unchanged=values.flag(skip_unchanged, "skip_unchanged"),
             enabled=enabled,
-            next_execution_at=schedule.first_slot(grid, text, tx.now) if enabled else None,
+            next_execution_at=schedule.first_slot(grid, plan.starting, tx.now) if enabled else None,
             **given,  # type: ignore[arg-type]
         ),
     )
@@ -123,7 +127,7 @@ def update_recurring_task(
         row,
         {
             "name": cleaned(name, values.name),
-            "prompt": cleaned(prompt, _prompt),
+            "prompt": cleaned(prompt, values.prompt),
             "description": cleared(description, "", values.text, "description"),
             "project_id": project_id,
             "assignees": cleared(assignees, (), values.assignees),
@@ -221,28 +225,22 @@ def record_skip(
 
 def _moved_grid(tx: Transaction, row: RecurringTask, every: Any, starting: Any, timezone: Any) -> dict[str, Any]:
     """What changes when the interval, the start or the zone is another; empty when none is."""
-    value, unit = (row.interval_value, row.interval_unit) if every is UNSET else schedule.parse_every(every)
-    zone = row.timezone if timezone is UNSET else values.timezone(timezone)
-    wish = row.starting if starting is UNSET else starting
-    text, anchor = schedule.parse_starting(wish, zone, tx.now, every=(value, unit))
-    changes = differing(row, {"interval_value": value, "interval_unit": unit, "timezone": zone, "starting": text})
-    if not changes:
+    old = plan_of(row)
+    new = schedule.replanned(
+        old,
+        tx.now,
+        every=None if every is UNSET else schedule.parse_every(every),
+        starting=starting,
+        timezone=None if timezone is UNSET else values.timezone(timezone),
+    )
+    if new is old:
         return {}
-    if text is None and set(changes) == {"timezone"}:
-        anchor = row.anchor
-    if anchor != row.anchor:
-        changes["anchor"] = anchor
+    grid = new.grid
+    spelled = {"interval_value": grid.value, "interval_unit": grid.unit, "timezone": grid.timezone}
+    changes = differing(row, {**spelled, "starting": new.starting, "anchor": grid.anchor})
     if row.enabled:
-        grid = structs.replace(schedule_of(row), anchor=anchor, value=value, unit=unit, timezone=zone)
         changes["next_execution_at"] = schedule.slot_after(grid, tx.now)
     return changes
-
-
-def _prompt(value: str) -> str:
-    prompt = values.text(value, "prompt")
-    if not prompt.strip():
-        raise InvalidInput("The prompt is blank; say what is to be done.")
-    return prompt
 
 
 def _open_project(tx: Transaction, store_id: str, project_id: str) -> Project:

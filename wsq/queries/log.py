@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+import msgspec
+
 from wsq.events import Recorded
 from wsq.store.engine import Cursor
 from wsq.store.folding import read_log
+
+REACH = 10_000
+"""How many events `last_edit` looks back."""
+
+
+class Edit(msgspec.Struct, frozen=True, kw_only=True):
+    """That somebody changed a row."""
+
+    actor: str
+    at: datetime
 
 
 def events(cursor: Cursor, store_id: str, after: int = 0) -> list[Recorded]:
@@ -16,3 +30,18 @@ def head(cursor: Cursor, store_id: str) -> int:
     """The seq of the store's newest event, 0 when it has none."""
     found = cursor.query("SELECT seq FROM heads WHERE store_id = $1", [store_id])
     return int(found[0][0]) if found else 0
+
+
+def last_edit(cursor: Cursor, store_id: str, row_id: str) -> Edit | None:
+    """Who changed a row last, and when; None when that is more than `REACH` events ago.
+
+    What an execution did to a recurring task by running it is no edit of it.
+    """
+    found = cursor.query(
+        """SELECT actor, recorded_at FROM events
+        WHERE store_id = $1 AND seq > $2 AND contains(args, $3)
+        AND name NOT LIKE 'task_execution.%' AND name <> 'recurring_task.execute'
+        ORDER BY seq DESC LIMIT 1""",
+        [store_id, head(cursor, store_id) - REACH, f'"{row_id}"'],
+    )
+    return Edit(actor=found[0][0], at=found[0][1]) if found else None

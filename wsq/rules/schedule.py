@@ -22,6 +22,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, structs
 
 from wsq.clock import aware
 from wsq.rules.values import refusal, zone
@@ -60,6 +61,13 @@ class Schedule(msgspec.Struct, frozen=True):
     value: int
     unit: Unit
     timezone: str
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A grid, and how its start was given: a wall time, an instant in ISO 8601, or None."""
+
+    starting: str | None
+    grid: Schedule
 
 
 class Slots(msgspec.Struct, frozen=True):
@@ -110,6 +118,54 @@ def parse_starting(
         return f"{wall:%H:%M}", _wall_time_anchor(wall, timezone, _utc(now), every)
     instant = _instant(starting)
     return instant.isoformat(), _utc(instant)
+
+
+def planned(every: tuple[int, Unit], starting: object, timezone: str, now: datetime) -> Plan:
+    """The plan of what is begun `now`; `starting` as `parse_starting` takes it.
+
+    Raises:
+        InvalidInput: `starting` is neither a wall time nor an instant.
+    """
+    value, unit = every
+    text, anchor = parse_starting(starting, timezone, now, every=every)
+    return Plan(starting=text, grid=Schedule(anchor=anchor, value=value, unit=unit, timezone=timezone))
+
+
+def replanned(
+    plan: Plan,
+    now: datetime,
+    *,
+    every: tuple[int, Unit] | None = None,
+    starting: object = UNSET,
+    timezone: str | None = None,
+) -> Plan:
+    """The plan with another interval, start or zone; the same object when none of them is another.
+
+    Only then is the grid moved: it is anchored anew at its start, or at `now` without one. A zone alone leaves
+    the anchor of a plan without a start where it is.
+
+    Raises:
+        InvalidInput: `starting` is neither a wall time nor an instant, see `parse_starting`.
+    """
+    old = plan.grid
+    interval = every or (old.value, old.unit)
+    wish = plan.starting if starting is UNSET else starting
+    new = planned(interval, wish, timezone or old.timezone, now)
+    if new.starting == plan.starting and interval == (old.value, old.unit):
+        if new.grid.timezone == old.timezone:
+            return plan
+        if new.starting is None:
+            return structs.replace(new, grid=structs.replace(new.grid, anchor=old.anchor))
+    return new
+
+
+def wall_instant(nominal: datetime, timezone: str) -> datetime:
+    """The first instant, in UTC, at which a zone's wall clock shows `nominal`, a plain datetime, or a later time.
+
+    Raises:
+        InvalidInput: the zone is not known here.
+    """
+    return _resolve(nominal, timezone)
 
 
 def first_slot(schedule: Schedule, starting: str | None, now: datetime) -> datetime:

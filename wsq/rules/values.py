@@ -89,6 +89,14 @@ def content(value: object, what: str = "content") -> str:
     return text(value, what, most=LONGEST_CONTENT)
 
 
+def prompt(value: object, what: str = "prompt") -> str:
+    """What an agent is asked to do: a text that is not blank."""
+    asked = text(value, what)
+    if not asked.strip():
+        raise InvalidInput(f"The {what.lower()} is blank; say what is to be done.")
+    return asked
+
+
 def email(value: object, what: str = "email") -> tuple[str, str]:
     """An address as it was given, trimmed, and folded: two that fold alike reach the same person.
 
