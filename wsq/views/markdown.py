@@ -26,6 +26,9 @@ DEPTH = 20
 CELLS = 8_000
 """Cells of all tables together, for a short row is filled up to the width of its head; later ones stay as written."""
 
+BRACKETS = 8
+"""Brackets inside one another that may still be links; each level costs all that follow their time."""
+
 OPEN = 32
 """Elements inside one another; emphasis beyond is left out, its text is not."""
 
@@ -182,7 +185,8 @@ def _image(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
 
 
 def _unread(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
-    if silent or not state.env.get("unread"):
+    """Pass over the rest of a paragraph: when looking for a bracket's end too deep, or in an image's description."""
+    if not (state.level > BRACKETS if silent else state.env.get("unread")):
         return False
     state.pos = state.posMax
     return True
