@@ -623,6 +623,13 @@ class Store(Questions):
         except NotFound:
             return self.workspace.settings.timezone
 
+    def usual_model(self) -> str:
+        """The model that is asked where a recurring task names none: the store's, else the settings'."""
+        try:
+            return self.row().model or self.workspace.settings.model
+        except NotFound:
+            return self.workspace.settings.model
+
     # Projects, contacts, documents
 
     def create_project(self, name: str, *, description: str = "") -> Project:

@@ -96,7 +96,9 @@ def test_a_page_that_has_missed_something_gets_the_whole_board(board, store):
     assert not [message for message in board.sent if message["type"] == "snapshot"]
 
 
-@pytest.mark.parametrize("script", ["frame.js", "board.js", "sheet.js"])
+@pytest.mark.parametrize(
+    "script", sorted(each.name for each in files("wsq.views").iterdir() if each.name.endswith(".js"))
+)
 def test_the_scripts_never_make_markup_or_code_of_text(script):
     text = files("wsq.views").joinpath(script).read_text("utf-8")
 

@@ -63,21 +63,6 @@ def test_a_long_text_is_shortened_on_a_card(store):
 
 
 @pytest.mark.parametrize(
-    ("content", "text"),
-    [
-        ("plain", "plain"),
-        (None, ""),
-        ([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}], "a\nb"),
-        ({"role": "assistant", "content": [{"type": "text", "text": "hi"}]}, "hi"),
-        ({"type": "tool_use", "name": "list_tasks", "input": {}}, "list_tasks {}"),
-        ({"ok": True}, '{\n  "ok": true\n}'),
-    ],
-)
-def test_a_transcript_is_told_as_plain_text(content, text):
-    assert cards.said(content) == text
-
-
-@pytest.mark.parametrize(
     ("spent", "text", "state"),
     [
         (0.004, "<$0.01 of $1.00 today", "fine"),

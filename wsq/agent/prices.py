@@ -66,6 +66,11 @@ def price_list() -> PriceList:
 _DATED = re.compile(r"-(\d{8}|latest)$")
 
 
+def models() -> list[str]:
+    """The ids of the models that have a price, in alphabetical order."""
+    return sorted(price_list().models)
+
+
 def price_of(model: str) -> Price | None:
     """A model's price, by its id with or without a date; None for a model that is not in the list."""
     models = price_list().models

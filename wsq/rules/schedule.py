@@ -29,6 +29,9 @@ from wsq.rules.values import refusal, zone
 
 Unit = Literal["minutes", "hours", "days"]
 
+UNITS: tuple[Unit, ...] = ("minutes", "hours", "days")
+"""What intervals are counted in."""
+
 LONGEST = timedelta(days=3650)
 """The longest interval: it keeps every slot within what a datetime can hold."""
 

@@ -2,17 +2,12 @@
 
 const LANES = [["recurring", "Recurring"], ["todo", "To do"], ["doing", "Doing"], ["in_review", "In review"], ["done", "Done"]];
 const EMPTY = {
-  recurring: "No recurring task yet. Describe a task once, and an agent carries it out on schedule.",
-  todo: "Nothing to do.", doing: "Nothing in progress.", in_review: "Nothing to review.", done: "Nothing done yet.",
+  recurring: "Describe a task once, and an agent carries it out on schedule, every step on record.",
+  todo: "Nothing to do. Type a task above, or let a recurring one make it.",
+  doing: "Nothing in progress. Drag a card here when work on it begins.",
+  in_review: "Nothing to review.", done: "Nothing done yet.",
 };
-const PLACEHOLDERS = ["project", "scheduled_time", "last_outcome", "today"];
 const HUES = ["#4c6ef5", "#0f9d8a", "#c2571a", "#a34cc4", "#2f8f3e", "#c9364f", "#8a7413", "#2480b8"];
-
-// The names in double braces that nothing fills in, each once: the rule of wsq.rules.placeholders.
-function unknownPlaceholders(prompt) {
-  const names = [...prompt.matchAll(/\{\{[ \t]*([^{}\n]{1,100}?)[ \t]*\}\}/g)].map((found) => found[1]);
-  return [...new Set(names)].filter((name) => !PLACEHOLDERS.includes(name));
-}
 
 // Whether a card stands after another of its lane; recurring tasks stand newest first.
 function follows(card, other) {
@@ -20,17 +15,20 @@ function follows(card, other) {
   return (card.rank > other.rank) === (card.lane !== "recurring");
 }
 
-class BoardPage extends Frame {
+class BoardPage extends DialogPage {
   constructor(model, el) {
     super(model, el);
-    this.cards = new Map(); // id -> { card, element }
+    this.cards = new Map(); // id -> { card: as the server told it, seen: with what was asked for and not told yet, element }
+    this.wishes = new Map(); // id -> { seen: what it will look like, until: the version at which it does, once that is known }
+    this.awaited = new Map(); // id of a task that was made here and not told yet -> id of the card that stands for it
     this.lanes = new Map(); // lane -> { section, list, count, empty }
     this.doing = new Map(); // id of a running execution -> what it does now, as far as it is told
     this.pending = new Set(); // ids of recurring tasks whose start was asked for and not answered yet
     this.project = this.opening.project;
     this.projects = this.first.projects;
+    this.query = this.opening.page ? this.inAddress("q") ?? "" : "";
+    this.found = new Set(); // ids of cards that hold the query beyond what is shown of them
     this.board = h("main", { class: "lanes", "aria-label": "Board" }, LANES.map(([lane, name]) => this.drawLane(lane, name)));
-    this.dialogs = h("div");
     this.root.append(this.board, this.dialogs, this.toasts);
     this.showHeader(this.first.header);
     this.replaceAll(this.first);
@@ -46,6 +44,19 @@ class BoardPage extends Frame {
       await new Promise((go) => setTimeout(go, Math.min(30000, 1000 * 2 ** asked)));
     }
     this.root.classList.remove("loading");
+    if (this.query) this.find();
+    this.takeUp(this.opening.page ? this.inAddress("open") : null);
+  }
+
+  // Opens again what was open when the page was left, with what was typed.
+  async takeUp(place) {
+    const draft = this.takeDraft();
+    if (!place) return;
+    const [kind, id] = place.split(":");
+    if (kind === "execution") return this.openExecution(id);
+    if (kind === "history") return this.openHistory(id, this.cards.get(id)?.card.title ?? "");
+    const form = kind === "task" ? await this.openTask(id) : kind === "recurring" ? await this.recurringForm(id) : kind === "new" ? await this.recurringForm(null) : null;
+    if (form && draft && draft.place === place) form.takeUp(draft);
   }
 
   // ---- what the server tells -------------------------------------------------------------------
@@ -102,7 +113,7 @@ class BoardPage extends Frame {
     for (const id of [...this.cards.keys()]) if (!here.has(id)) this.drop(id);
     for (const card of cards) this.put(card);
     this.rev = rev;
-    this.count();
+    this.filter();
   }
 
   patch({ rev, cards, gone, projects, spent }) {
@@ -110,10 +121,14 @@ class BoardPage extends Frame {
     this.showSpent(spent);
     if (projects) this.setProjects(projects);
     for (const id of gone) this.drop(id);
-    for (const card of cards) this.put(card, true);
+    for (const card of cards) {
+      this.put(card, true);
+      this.rowIsAt(card.id, card.version);
+    }
     this.rev = rev;
     this.count();
     this.restoreFocus(kept);
+    if (this.query) this.findSoon();
   }
 
   // What the day has cost so far in all, beside the lane of what costs it.
@@ -140,55 +155,126 @@ class BoardPage extends Frame {
   put(card, fresh = false) {
     const known = this.cards.get(card.id);
     if (known && known.card.rev >= card.rev) return;
-    const element = this.draw(card);
-    if (fresh && !known) element.classList.add("fresh");
-    this.cards.set(card.id, { card, element });
-    if (known && known.card.lane === card.lane && known.card.rank === card.rank) known.element.replaceWith(element);
+    const standIn = this.awaited.get(card.id);
+    this.awaited.delete(card.id);
+    if (standIn) this.drop(standIn);
+    if (known) known.card = card;
+    else this.cards.set(card.id, { card, seen: null, element: null });
+    if (this.wishes.get(card.id)?.until <= card.version) this.wishes.delete(card.id);
+    this.show(card.id);
+    if (fresh && !known && !standIn) this.cards.get(card.id).element.classList.add("fresh");
+  }
+
+  // Draws a card as it is to be seen, where it is to be seen.
+  show(id) {
+    const known = this.cards.get(id), before = known.seen, old = known.element;
+    const wish = this.wishes.get(id);
+    known.seen = wish ? { ...known.card, ...wish.seen } : known.card;
+    known.element = this.draw(known.seen);
+    if (before && before.lane === known.seen.lane && before.rank === known.seen.rank) old.replaceWith(known.element);
     else {
-      known?.element.remove();
-      this.place(card, element);
+      old?.remove();
+      this.place(known.seen, known.element);
     }
   }
 
   place(card, element) {
     const { list } = this.lanes.get(card.lane);
     let before = list.lastElementChild;
-    while (before && !follows(card, this.cards.get(before.dataset.id).card)) before = before.previousElementSibling;
+    while (before && !follows(card, this.cards.get(before.dataset.id).seen)) before = before.previousElementSibling;
     if (before) before.after(element);
     else list.prepend(element);
   }
 
   draw(card) {
     const element = card.kind === "recurring" ? this.drawRecurring(card) : this.drawTask(card);
-    element.hidden = Boolean(this.project) && card.project !== this.project;
+    element.hidden = !this.matches(card);
     return element;
   }
 
   drop(id) {
     this.cards.get(id)?.element.remove();
     this.cards.delete(id);
+    this.wishes.delete(id);
   }
 
   redraw(id) {
-    const known = this.cards.get(id);
-    if (!known) return;
+    if (!this.cards.has(id)) return;
     const kept = this.rememberFocus();
-    const element = this.draw(known.card);
-    known.element.replaceWith(element);
-    known.element = element;
+    this.show(id);
     this.restoreFocus(kept);
   }
 
+  // ---- what was asked for shows at once, and is taken back when it is refused --------------------
+
+  async act(id, seen, kind, fields) {
+    const wish = { seen };
+    this.wishes.set(id, wish);
+    this.redraw(id);
+    this.count();
+    const answer = await this.attempt(kind, fields);
+    if (this.wishes.get(id) !== wish) return answer; // something else was asked for meanwhile
+    if (answer.ok) {
+      wish.until = kind === "delete" ? Infinity : answer.value.version; // deleting leaves no later version
+      if (answer.value.rank) wish.seen = { ...wish.seen, lane: answer.value.lane, rank: answer.value.rank };
+    }
+    if (!answer.ok || this.cards.get(id)?.card.version >= wish.until) this.wishes.delete(id);
+    this.redraw(id);
+    this.count();
+    return answer;
+  }
+
   inLane(lane) {
-    return [...this.lanes.get(lane).list.children].map((element) => this.cards.get(element.dataset.id).card);
+    return [...this.lanes.get(lane).list.children].map((element) => this.cards.get(element.dataset.id).seen);
+  }
+
+  // ---- what is shown of it ---------------------------------------------------------------------
+
+  matches(card) {
+    if (card.gone || (this.project && card.project !== this.project)) return false;
+    const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
+    if (!words.length || this.found.has(card.id)) return true;
+    const held = [card.title, card.about, ...card.assignees, this.projectNames.get(card.project) ?? ""].join(" ").toLowerCase();
+    return words.every((word) => held.includes(word));
+  }
+
+  filter() {
+    for (const { seen, element } of this.cards.values()) element.hidden = !this.matches(seen);
+    this.count();
+  }
+
+  search(text) {
+    this.query = text.trim();
+    this.found = new Set();
+    this.remember({ q: this.query || null });
+    this.filter();
+    this.findSoon();
+  }
+
+  findSoon() {
+    clearTimeout(this.finding);
+    this.finding = setTimeout(() => this.find(), 200);
+  }
+
+  // Whole texts are with the server; what is on the cards has been looked through already.
+  async find() {
+    const text = this.query;
+    if (!text) return;
+    const answer = await this.ask("search", { text });
+    if (!answer.ok || text !== this.query) return;
+    this.found = new Set(answer.value);
+    this.filter();
   }
 
   count() {
-    for (const { list, count, empty } of this.lanes.values()) {
+    for (const { list, count, empty, invitation, nothing } of this.lanes.values()) {
       let shown = 0;
       for (const element of list.children) if (!element.hidden) shown += 1;
       setText(count, String(shown));
       empty.hidden = shown > 0;
+      const sifted = Boolean(this.query || this.project);
+      invitation.hidden = sifted;
+      nothing.hidden = !sifted;
     }
   }
 
@@ -212,42 +298,62 @@ class BoardPage extends Frame {
     const pick = h("select", { class: "button", "aria-label": "Project filter", onchange: () => this.showProject(pick.value || null) },
       h("option", { value: "" }, "All projects"),
       (this.projects || []).map((project) => h("option", { value: project.id, selected: project.id === this.project }, project.name)));
-    return [h("span", { class: "pick project" }, pick)];
+    this.searchBox ??= h("input", { type: "search", class: "search", "aria-label": "Search", placeholder: "Search", title: "Search (Ctrl+K)", value: this.query,
+      oninput: () => this.search(this.searchBox.value), onkeydown: (event) => { if (event.key === "Escape") { this.searchBox.value = ""; this.search(""); } } });
+    return [h("span", { class: "pick project" }, pick), h("span", { class: "searching" }, icon("search"), this.searchBox)];
   }
 
   showProject(id) {
     this.project = id;
-    if (this.opening.page) history.replaceState(null, "", this.address(location.pathname, this.opening.store, id));
-    for (const { card, element } of this.cards.values()) element.hidden = Boolean(id) && card.project !== id;
-    this.count();
+    this.remember({ project: id });
+    this.filter();
   }
 
   drawLane(lane, name) {
     const list = h("div", { class: "cards" });
     const count = h("span", { class: "count" }, "0");
     const recurring = lane === "recurring";
-    const empty = h("div", { class: "empty" }, EMPTY[lane]);
+    const invitation = h("div", null, h("p", null, EMPTY[lane]), recurring && button("Make the first one", "plus", { class: "button primary", onclick: () => this.recurringForm(null) }));
+    const nothing = h("p", { hidden: true }, "Nothing here matches what is looked for.");
+    const empty = h("div", { class: "empty" }, invitation, nothing);
     if (recurring) this.storeSpent = h("span", { class: "lane-spent" });
+    const add = !recurring && this.drawAdd(lane, name);
     const head = h("header", null, recurring ? icon("again") : h("span", { class: "dot" }), h("h2", null, name), count,
-      recurring && this.storeSpent, recurring && button("New recurring task", "plus", { onclick: () => this.recurringForm(null) }));
-    const section = h("section", { class: "lane", "aria-label": name, "data-lane": lane }, head, lane === "todo" && this.drawAdd(), empty, list);
+      recurring ? [this.storeSpent, button("New recurring task", "plus", { onclick: () => this.recurringForm(null) })]
+        : lane !== "todo" && button("", "plus", { class: "button quiet", "aria-label": `New task in ${name}`, title: `New task in ${name}`, onclick: () => { add.hidden = false; add.querySelector("input").focus(); } }));
+    const section = h("section", { class: "lane", "aria-label": name, "data-lane": lane }, head, add, empty, list);
     if (!recurring) this.acceptDrops(section, lane);
-    this.lanes.set(lane, { section, list, count, empty });
+    this.lanes.set(lane, { section, list, count, empty, invitation, nothing });
     return section;
   }
 
-  drawAdd() {
-    const title = h("input", { class: "field", "aria-label": "New task", placeholder: "New task", maxlength: "1000", autocomplete: "off" });
-    const add = h("button", { class: "button", type: "submit", "aria-label": "Add task" }, icon("plus"), "Add");
-    return h("form", { class: "add", onsubmit: async (event) => {
+  drawAdd(lane, name) {
+    const always = lane === "todo";
+    const title = h("input", { class: "field", "aria-label": always ? "New task" : `Title of the new task in ${name}`, placeholder: "New task", maxlength: "1000", autocomplete: "off" });
+    const hide = () => { if (!always && !title.value) form.hidden = true; };
+    const form = h("form", { class: "add", hidden: !always, onsubmit: (event) => {
       event.preventDefault();
-      if (add.disabled) return;
-      add.disabled = true;
-      const answer = await this.attempt("create_task", { title: title.value, lane: "todo", project: this.project });
-      add.disabled = false;
-      if (answer.ok) title.value = "";
+      const text = title.value;
+      title.value = "";
       title.focus();
-    } }, title, add);
+      this.createTask(text, lane, (refused) => { if (!title.value) title.value = refused; });
+    }, onfocusout: (event) => { if (!form.contains(event.relatedTarget)) hide(); } },
+      title, h("button", { class: "button", type: "submit", "aria-label": always ? "Add task" : `Add task to ${name}` }, icon("plus"), "Add"));
+    title.addEventListener("keydown", (event) => { if (event.key === "Escape") { title.value = ""; hide(); } });
+    return form;
+  }
+
+  // Its card is there at once; the one that the server tells of takes its place.
+  async createTask(title, lane, refused) {
+    const id = `new ${++this.number}`;
+    const shown = title.trim() ? { kind: "task", id, version: 0, rev: 0, title: title.trim(), about: "", lane, rank: "~", assignees: [], project: this.project, by_agent: false, awaited: true } : null;
+    if (shown) this.put(shown);
+    this.count();
+    const answer = await this.attempt("create_task", { title, lane, project: this.project });
+    if (!answer.ok) refused(title);
+    if (!answer.ok || this.cards.has(answer.value.id)) this.drop(id);
+    else if (shown) this.awaited.set(answer.value.id, id);
+    this.count();
   }
 
   // ---- cards -----------------------------------------------------------------------------------
@@ -275,15 +381,16 @@ class BoardPage extends Frame {
       const lane = move.value;
       move.selectedIndex = 0;
       if (lane) this.moveTo(card, lane, null);
-    } }, h("option", { value: "" }, "Move to"), LANES.slice(1).filter(([lane]) => lane !== card.lane).map(([lane, name]) => h("option", { value: lane }, name)));
+    }, disabled: Boolean(card.awaited) }, h("option", { value: "" }, "Move to"), LANES.slice(1).filter(([lane]) => lane !== card.lane).map(([lane, name]) => h("option", { value: lane }, name)));
     const element = this.frameCard(card,
       h("div", { class: "head" },
-        h("h3", null, h("button", { type: "button", "data-part": "open", onclick: () => this.openTask(card.id) }, card.title)),
+        h("h3", null, h("button", { type: "button", "data-part": "open", disabled: Boolean(card.awaited), onclick: () => this.openTask(card.id) }, card.title)),
         h("span", { class: "move", title: "Move to" }, icon("move"), move)),
       card.about && h("p", { class: "about" }, card.about),
       h("div", { class: "facts" }, this.chip(card.project), this.people(card.assignees),
         card.by_agent && h("span", { class: "badge agent", title: "An execution of a recurring task made this" }, icon("agent"), "Made by an agent")));
-    element.draggable = true;
+    element.classList.toggle("waiting", Boolean(card.awaited));
+    element.draggable = !card.awaited;
     element.addEventListener("dragstart", (event) => {
       this.dragged = card.id;
       event.dataTransfer.effectAllowed = "move";
@@ -308,39 +415,43 @@ class BoardPage extends Frame {
         card.enabled && card.next && h("span", { title: "Next slot" }, icon("clock"), "Next ", this.countdown(card.next)),
         this.drawSpent(card.spent, "What it has cost today, of what it may"),
         this.chip(card.project), this.people(card.assignees)),
-      card.disabled_reason && h("p", { class: "trouble amber" }, card.disabled_reason),
+      !card.enabled && card.disabled_reason && h("p", { class: "trouble amber" }, card.disabled_reason),
       card.failures > 1 && h("p", { class: "never" }, `Failed ${card.failures} times in a row.`),
-      card.runs.length ? h("ol", { class: "runs", "aria-label": "Last executions" }, card.runs.map((each) => h("li", null, this.drawRun(each)))) : h("p", { class: "never" }, "It has not run yet."),
+      card.runs.length ? h("ol", { class: "runs", "aria-label": "Last executions" }, card.runs.map((each) => h("li", null, this.drawRunRow(each)))) : h("p", { class: "never" }, "It has not run yet."),
       last && last.status === "failed" && last.reason && h("p", { class: "trouble" }, last.reason),
       last && last.loud && h("p", { class: "trouble amber" }, last.reason),
       card.running && this.drawDoing(card.running),
       card.output && !card.running && h("p", { class: "output clamped", title: "The last output" }, card.output.replace(/\n\s*\n/g, "\n")),
       h("div", { class: "actions" }, run,
-        button("Edit", "edit", { "data-part": "edit", onclick: () => this.editRecurring(card) }),
-        button(card.enabled ? "Disable" : "Enable", "power", { "data-part": "power", onclick: (event) => this.whileBusy(event.currentTarget, card.enabled ? "disable" : "enable", { id: card.id }) }),
-        button("Delete", "bin", { class: "button danger quiet", "data-part": "delete", onclick: () => this.confirmDelete(card) })));
+        button("Edit", "edit", { "data-part": "edit", onclick: () => this.recurringForm(card.id) }),
+        button(card.enabled ? "Disable" : "Enable", "power", { "data-part": "power", onclick: () => this.switchOn(card, !card.enabled) }),
+        h("span", { class: "gap" }),
+        card.runs.length > 0 && this.small("History", "history", { "data-part": "history", onclick: () => this.openHistory(card.id, card.title) }),
+        this.small("Duplicate", "copy", { "data-part": "copy", onclick: () => this.recurringForm(card.id, true) }),
+        this.small("Delete", "bin", { "data-part": "delete", onclick: () => this.confirmDelete(card) })));
     element.classList.toggle("off", !card.enabled);
     return element;
   }
 
-  drawRun(run) {
+  // A button that shows its mark alone.
+  small(name, mark, given) {
+    return button("", mark, { class: `button quiet ${mark === "bin" ? "danger" : ""}`, "aria-label": name, title: name, ...given });
+  }
+
+  switchOn(card, enabled) {
+    const seen = enabled ? { enabled } : { enabled, next: null };
+    return this.act(card.id, seen, enabled ? "enable" : "disable", { id: card.id });
+  }
+
+  // What came of it, in a few words.
+  runWords(run) {
     const what = [];
     if (run.verdict) what.push(h("span", { class: run.could_not ? "could-not" : null }, run.verdict));
     if (run.status === "failed" || run.status === "skipped") what.push(run.reason);
-    if (run.tasks) what.push(`${run.tasks} ${run.tasks === 1 ? "task" : "tasks"}`);
+    if (run.tasks) what.push(`${run.tasks} ${run.tasks === 1 ? "task" : "tasks"} created`);
     if (run.slots > 1) what.push(`${run.slots} slots`);
-    if (run.status === "running") what.push(h("span", { "data-since": Date.parse(run.at) }, duration(Math.max(0, Math.floor((this.now() - Date.parse(run.at)) / 1000)))));
-    else if (run.seconds !== null && run.status !== "skipped") what.push(duration(run.seconds));
     const shown = what.flatMap((part, index) => (index ? [" · ", part] : [part]));
-    return h("button", { type: "button", class: "run", "data-part": `run-${run.id}`, onclick: () => this.openExecution(run.id) },
-      badge(run.status, run.word), h("span", null, run.trigger), h("span", { class: "what" }, shown), this.since(run.at));
-  }
-
-  async whileBusy(pressed, kind, fields) {
-    pressed.disabled = true;
-    const answer = await this.attempt(kind, fields);
-    pressed.disabled = false;
-    return answer;
+    return shown;
   }
 
   // Busy until the execution has ended: first by our own asking, then by what the server says of it.
@@ -357,11 +468,13 @@ class BoardPage extends Frame {
 
   // ---- moving ----------------------------------------------------------------------------------
 
-  async moveTo(card, lane, position) {
-    const known = this.cards.get(card.id);
-    known?.element.classList.add("waiting");
-    await this.attempt("move_task", { id: card.id, lane, position });
-    this.cards.get(card.id)?.element.classList.remove("waiting");
+  // `position` is the place among the other cards of the lane, null its end.
+  moveTo(card, lane, position) {
+    const others = this.inLane(lane).filter((each) => each.id !== card.id);
+    const at = position ?? others.length;
+    // Ranks are words of letters and digits that never end with a 0: this one stands right behind the one before.
+    const rank = at > 0 ? `${others[at - 1].rank}0` : others.length ? ` ${others[0].rank}` : card.rank;
+    return this.act(card.id, { lane, rank }, "move_task", { id: card.id, lane, position });
   }
 
   acceptDrops(section, lane) {
@@ -385,8 +498,8 @@ class BoardPage extends Frame {
     section.addEventListener("drop", (event) => {
       if (!this.dragged) return;
       event.preventDefault();
-      const card = this.cards.get(this.dragged)?.card;
-      const before = spot(event)?.card;
+      const card = this.cards.get(this.dragged)?.seen;
+      const before = spot(event)?.seen;
       const others = this.inLane(lane).filter((each) => each.id !== this.dragged);
       const position = before ? others.indexOf(before) : null;
       this.endDrag();
@@ -394,7 +507,7 @@ class BoardPage extends Frame {
     });
   }
 
-  placeOf(card) { return this.inLane(card.lane).indexOf(card); }
+  placeOf(card) { return this.inLane(card.lane).findIndex((each) => each.id === card.id); }
 
   clearMarks() {
     for (const marked of this.board.querySelectorAll(".over, .before")) marked.classList.remove("over", "before");
@@ -413,7 +526,7 @@ class BoardPage extends Frame {
     if (event.key === "Enter") {
       event.preventDefault();
       if (card.kind === "task") this.openTask(card.id);
-      else this.editRecurring(card);
+      else this.recurringForm(card.id);
     } else if (step && event.ctrlKey) {
       event.preventDefault();
       if (card.kind === "task") this.carry(card, ...step);
@@ -445,189 +558,21 @@ class BoardPage extends Frame {
 
   // ---- dialogs ---------------------------------------------------------------------------------
 
-  dialog(label, cssClass, ...children) {
-    const dialog = h("dialog", { "aria-label": label, class: cssClass }, ...children);
-    const back = this.rememberFocus();
-    dialog.addEventListener("close", () => { this.root.append(this.toasts); dialog.remove(); this.restoreFocus(back); });
-    dialog.addEventListener("click", (event) => { if (event.target === dialog && !dialog.querySelector("form")) dialog.close(); });
-    this.dialogs.append(dialog);
-    dialog.showModal();
-    return dialog;
+  openTask(id) {
+    return this.taskForm(id, { archive: this.cards.has(id) && (() => this.archive(id)) });
   }
 
-  title(text, extra) {
-    return h("div", { class: "dialog-head" }, h("h2", null, text), extra);
-  }
-
-  field(label, control, hint) {
-    control.id = `wsq-${++this.number}`;
-    return h("div", { class: "labelled" }, h("label", { for: control.id }, label), control, hint && h("span", { class: "hint" }, hint));
-  }
-
-  projectSelect(chosen) {
-    const known = this.projectNames.has(chosen) || !chosen;
-    return h("select", { class: "field" }, h("option", { value: "" }, "No project"),
-      !known && h("option", { value: chosen, selected: true }, "Archived project"),
-      this.projects.map((project) => h("option", { value: project.id, selected: project.id === chosen }, project.name)));
-  }
-
-  // A form in a dialog: stays open with the server's sentence until the server has accepted it.
-  formDialog(label, parts, { submit, wish, left }) {
-    const trouble = h("p", { class: "trouble", role: "alert", hidden: true });
-    const save = h("button", { type: "submit", class: "button primary" }, submit);
-    const form = h("form", { novalidate: true }, this.title(label), h("div", { class: "body" }, parts, trouble),
-      h("footer", null, left, button("Cancel", null, { onclick: () => dialog.close() }), save));
-    const dialog = this.dialog(label, "", form);
-    form.addEventListener("submit", async (event) => {
-      event.preventDefault();
-      if (save.disabled) return;
-      save.disabled = true;
-      const { kind, fields } = wish();
-      const answer = await this.ask(kind, fields);
-      save.disabled = false;
-      if (answer.ok) return dialog.close();
-      trouble.textContent = answer.error;
-      trouble.hidden = false;
-      trouble.scrollIntoView({ block: "nearest" });
-    });
-    return dialog;
-  }
-
-  async editRecurring(card) {
-    const answer = await this.attempt("open_recurring", { id: card.id });
-    if (answer.ok) this.recurringForm(answer.value);
-  }
-
-  recurringForm(task) {
-    const name = h("input", { class: "field", maxlength: "1000", autocomplete: "off", value: task?.name });
-    const about = h("textarea", { class: "field", rows: "2" }, task?.description ?? "");
-    const prompt = h("textarea", { class: "field", rows: "6" }, task?.prompt ?? "");
-    const every = h("input", { class: "field", type: "number", min: "1", step: "1", inputmode: "numeric", value: task?.every ?? "1" });
-    const unit = h("select", { class: "field" }, ["minutes", "hours", "days"].map((each) => h("option", { value: each, selected: each === (task?.unit ?? "days") }, each)));
-    const project = this.projectSelect(task ? task.project : this.project);
-    const kept = h("span", { class: "hint amber", role: "status" });
-    const look = () => {
-      const names = unknownPlaceholders(prompt.value).map((name) => `{{${name}}}`);
-      setText(kept, names.length ? `${names.join(", ")} ${names.length > 1 ? "stay as they are" : "stays as it is"}: nothing fills ${names.length > 1 ? "them" : "it"} in.` : "");
-    };
-    prompt.addEventListener("input", look);
-    look();
-    const dialog = this.formDialog(task ? "Edit recurring task" : "New recurring task", [
-      this.field("Name", name),
-      this.field("Description", about, "What it is about; the agent reads it too."),
-      this.field("Prompt", prompt, ["What the agent is asked to do, each time. Filled in: ", PLACEHOLDERS.map((name) => `{{${name}}}`).join(", "), "."]),
-      kept,
-      h("div", { class: "row" }, this.field("Every", every), this.field("Unit", unit)),
-      task?.forecast && h("p", { class: "hint forecast" }, "As it is: ", task.forecast),
-      this.field("Project", project, "With a project, the agent sees and changes that project alone."),
-    ], {
-      submit: task ? "Save" : "Create",
-      wish: () => {
-        const fields = { name: name.value, description: about.value, prompt: prompt.value, every: every.value, unit: unit.value, project: project.value || null };
-        return task ? { kind: "update_recurring", fields: { ...fields, id: task.id, version: task.version } } : { kind: "create_recurring", fields };
-      },
-    });
-    name.focus();
-    return dialog;
-  }
-
-  async openTask(id) {
-    const answer = await this.attempt("open_task", { id });
+  async archive(id) {
+    const { seen } = this.cards.get(id);
+    const position = this.placeOf(seen);
+    const answer = await this.act(id, { gone: true }, "archive_task", { id });
     if (!answer.ok) return;
-    const task = answer.value;
-    const title = h("input", { class: "field", maxlength: "1000", autocomplete: "off", value: task.title });
-    const about = h("textarea", { class: "field", rows: "7" }, task.description);
-    const people = h("input", { class: "field", autocomplete: "off", value: task.assignees.join(", ") });
-    const project = this.projectSelect(task.project);
-    const archive = !task.archived && button("Archive", "bin", { class: "button danger left", onclick: async () => {
-      if ((await this.whileBusy(archive, "archive_task", { id })).ok) dialog.close();
-    } });
-    const origin = task.execution && h("p", { class: "facts" }, h("span", { class: "badge agent" }, icon("agent"), "Made by an agent"),
-      h("button", { type: "button", class: "linklike", onclick: () => { dialog.close(); this.openExecution(task.execution); } }, "Show the execution"));
-    const dialog = this.formDialog("Task", [
-      this.field("Title", title), this.field("Description", about),
-      this.field("Assignees", people, "Names, separated by commas."), this.field("Project", project), origin,
-    ], {
-      submit: "Save", left: archive,
-      wish: () => ({ kind: "update_task", fields: {
-        id, version: task.version, title: title.value, description: about.value, project: project.value || null,
-        assignees: people.value === task.assignees.join(", ") ? task.assignees : people.value.split(",").map((each) => each.trim()).filter(Boolean),
-      } }),
-    });
-    title.focus();
+    this.toast(`“${seen.title}” is archived.`, "", { name: "Undo", act: () => this.attempt("restore_task", { id, position }) });
   }
 
   confirmDelete(card) {
-    const keep = button("Cancel", null, { onclick: () => dialog.close() });
-    const remove = button("Delete", "bin", { class: "button danger", onclick: async () => {
-      if ((await this.whileBusy(remove, "delete", { id: card.id })).ok) dialog.close();
-    } });
-    const dialog = this.dialog("Delete recurring task", "small", h("div", { class: "inside" }, this.title("Delete recurring task?"),
-      h("div", { class: "body" }, h("p", null, "“", card.title, "” will not run any more. What it has done stays on record; a running execution is cancelled.")),
-      h("footer", null, keep, remove)));
-    keep.focus();
-  }
-
-  async openExecution(id) {
-    const answer = await this.attempt("open_execution", { id });
-    if (!answer.ok) return;
-    const inside = h("div", { class: "inside" });
-    const dialog = this.dialog("Execution", "", inside);
-    const show = (run) => inside.replaceChildren(...this.executionParts(run, dialog));
-    show(answer.value);
-    let running = answer.value.status === "running";
-    while (running && dialog.open) {
-      await new Promise((go) => setTimeout(go, 1000));
-      if (!dialog.open) return;
-      const next = await this.ask("open_execution", { id });
-      if (!next.ok) return;
-      if (JSON.stringify(next.value) !== JSON.stringify(answer.value)) show(next.value);
-      answer.value = next.value;
-      running = next.value.status === "running";
-    }
-  }
-
-  executionParts(run, dialog) {
-    const of = this.cards.get(run.recurring_task_id)?.card.title;
-    const at = (value) => (value ? h("time", { datetime: value }, whole.format(Date.parse(value))) : null);
-    const facts = [
-      ["Recurring task", of], ["Trigger", run.trigger],
-      ["Slot", run.slots ? h("span", null, at(run.scheduled_for), run.slots > 1 ? ` (settles ${run.slots} slots, the oldest of ${whole.format(Date.parse(run.first_slot))})` : "") : null],
-      ["Started", at(run.at)], ["Ended", at(run.completed_at)], ["Took", duration(run.seconds)], ["Verdict", run.verdict], ["Reason", run.reason_word],
-      ["Attempts", run.attempts > 1 ? String(run.attempts) : null], ["Taken over", run.takeovers ? `${run.takeovers} ×` : null],
-      ["Model", run.model ?? (run.offline ? "Offline provider: no language model was asked" : null)],
-      ["Tokens", Object.values(run.tokens).some(Boolean) ? Object.entries(run.tokens).filter(([, n]) => n).map(([name, n]) => `${n.toLocaleString()} ${name}`).join(" · ") : null],
-      ["Cost", run.cost === null ? (run.tokens.output ? "Unpriced" : null) : `$${run.cost.toFixed(4)}`],
-    ].filter(([, value]) => value);
-    const part = (name, ...content) => h("section", { class: "part", "aria-label": name }, h("h3", null, name), ...content);
-    const cancel = run.status === "running" && button("Cancel execution", "stop", { class: "button danger left", onclick: () => this.whileBusy(cancel, "cancel_execution", { id: run.id }) });
-    return [
-      this.title("Execution", badge(run.status, run.word)),
-      h("div", { class: "body", tabindex: "0", role: "group", "aria-label": "Details" },
-        run.reason && h("p", { class: `trouble ${run.status === "failed" ? "" : "amber"}` }, run.reason),
-        h("dl", { class: "grid" }, facts.map(([name, value]) => [h("dt", null, name), h("dd", null, value)])),
-        run.status === "running" && this.drawDoing(run.id),
-        run.output && part("Output", h("div", { class: "block" }, run.output)),
-        run.created.length > 0 && part("Tasks it made", h("ul", null, run.created.map((task) => h("li", null, this.linkTo(task, dialog))))),
-        run.documents.length > 0 && part("Documents it made", run.documents.map((document) => this.drawDocument(document))),
-        run.steps.length > 0 && part("Transcript", h("ol", { class: "steps" }, run.steps.map((step) => h("li", { class: step.is_error ? "wrong" : null },
-          h("div", { class: "say" }, step.who, step.at && at(step.at)), step.text && h("pre", null, step.text)))))),
-      h("footer", null, cancel, button("Close", null, { onclick: () => dialog.close() })),
-    ];
-  }
-
-  // A draft is sent by the person who opens it in their mail program, and by nobody else.
-  drawDocument(document) {
-    return h("details", { class: "document" }, h("summary", null, document.title),
-      document.mailto && h("p", null, h("a", { href: document.mailto, class: "button" }, "Open in mail program")),
-      h("div", { class: "block" }, document.text));
-  }
-
-  linkTo(task, dialog) {
-    const card = this.cards.get(task.id);
-    const name = task.title ?? task.id;
-    if (!card) return h("span", null, `${name} (not on the board any more)`);
-    return h("button", { type: "button", class: "linklike", onclick: () => { dialog.close(); this.openTask(task.id); } }, name);
+    this.confirm("Delete recurring task", ["“", card.title, "” will not run any more. What it has done stays on record; a running execution is cancelled."],
+      "Delete", "bin", () => this.act(card.id, { gone: true }, "delete", { id: card.id }));
   }
 }
 

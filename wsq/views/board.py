@@ -27,7 +27,7 @@ class Board(LivePage):
     In a cell it is 640 pixels high; `project_id` shows one project alone.
     """
 
-    _esm = resource("frame.js", "board.js")
+    _esm = resource("frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "board.js")
 
     def __init__(
         self,
@@ -39,11 +39,11 @@ class Board(LivePage):
     ) -> None:
         sizes = {"sizing_mode": "stretch_both"} if page else {"sizing_mode": "stretch_width", "height": 640}
         super().__init__(**(sizes | params))
-        self._dispatcher = Dispatcher(store)
         self._queue: deque[object] = deque()
         self._queue_lock = threading.Lock()
         hub = hub_of(store.workspace)
         self._subscription = hub.subscribe(store.id, weakly(self.send))
+        self._dispatcher = Dispatcher(store, self._subscription.find)
         opening = {"store": store.id, "project": project_id, "page": page, "path": "board"}
         # A page is made on the server's event loop, which must not wait for a read: it asks for the board itself.
         known = self._subscription.opening() if page else self._subscription.snapshot()

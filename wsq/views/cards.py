@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from wsq.projections.rows import Document, Execution, RecurringTask, Task
 from wsq.rules import drafts
 from wsq.rules.budgets import Spending
-from wsq.views import words
+from wsq.views import markdown, words
 from wsq.views.ports import Doing
 
 Card = dict[str, Any]
@@ -108,9 +107,18 @@ def doing_line(doing: Doing) -> Card:
 
 
 def execution_detail(
-    run: Execution, transcript: Iterable[Any], titles: dict[str, str], documents: Iterable[Document] = ()
+    run: Execution,
+    turns: Sequence[Card],
+    *,
+    task_name: str | None,
+    titles: Mapping[str, str],
+    documents: Iterable[Document] = (),
 ) -> Card:
-    """Everything that the dialog of an execution shows; `titles` names the tasks that it made."""
+    """Everything that the dialog of an execution shows.
+
+    `task_name` is what its recurring task is called, None once that is deleted; `titles` names the tasks that it
+    made.
+    """
     return run_line(run) | {
         "recurring_task_id": run.recurring_task_id,
         "scheduled_for": instant(run.scheduled_for),
@@ -121,6 +129,10 @@ def execution_detail(
         "reason_word": run.reason,
         "reason": run.error or words.reason(run.reason) or "",
         "output": run.output,
+        "output_tree": markdown.tree(run.output),
+        "task_name": task_name,
+        "waited": sum(turn.get("wait") or 0 for turn in turns),
+        "pruned": run.pruned_at is not None,
         "model": run.model,
         "tokens": {
             "input": run.input_tokens,
@@ -131,7 +143,7 @@ def execution_detail(
         "cost": run.cost_usd,
         "created": [{"id": each, "title": titles.get(each)} for each in run.created_task_ids],
         "documents": [document_line(document) for document in documents],
-        "steps": [step_line(step) for step in transcript],
+        "turns": turns,
     }
 
 
@@ -139,48 +151,6 @@ def document_line(document: Document) -> Card:
     """A document that an execution made; the draft of an e-mail with the link that opens it as one."""
     link = drafts.mailto(document.content) if drafts.is_draft(document.title) else None
     return {"id": document.id, "title": document.title, "text": shortened(document.content, STEP_SHOWN), "mailto": link}
-
-
-def step_line(line: Any) -> Card:
-    """One line of a transcript: who spoke, when, and what, as plain text."""
-    return {
-        "who": words.SPEAKERS.get(line.role, line.role) if line.tool is None else line.tool,
-        "at": instant(line.at),
-        "text": shortened(said(line.content), STEP_SHOWN) + _waited(line.wait),
-        "is_error": line.is_error,
-    }
-
-
-def _waited(seconds: float | None) -> str:
-    return "" if seconds is None else f"\nTried again after {seconds:.1f} s."
-
-
-def said(content: Any) -> str:
-    """The text of a message: its blocks one after the other, calls and results as JSON."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return "\n".join(filter(None, map(said, content)))
-    if isinstance(content, dict):
-        return _block(content)
-    return "" if content is None else _json(content)
-
-
-def _block(block: dict[str, Any]) -> str:
-    match block:
-        case {"type": "text", "text": str(text)}:
-            return text
-        case {"type": "thinking" | "redacted_thinking"}:
-            return f"(thinking) {block.get('thinking') or '…'}"
-        case {"type": "tool_use", "name": str(name)}:
-            return f"{name} {_json(block.get('input'))}"
-        case {"role": str(), "content": content}:
-            return said(content)
-    return _json(block)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def instant(value: datetime | None) -> str | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from wsq.errors import NotFound, WsqError
-from wsq.views import cards, messages
+from wsq.errors import Conflict, InvalidInput, NotFound, WsqError
+from wsq.projections.rows import Task
+from wsq.views import cards, markdown, messages, transcript
+from wsq.views.forms import FORMS, Form, Refused, Row
 from wsq.views.ports import Store
 
 log = logging.getLogger(__name__)
@@ -17,6 +20,9 @@ Answer = dict[str, Any]
 
 LATER = "Something went wrong here, and nothing was changed; the server's log says what."
 
+PAGE = 20
+"""Executions on a page of a history."""
+
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """How far a page knows the board; what it has missed, its board sends it."""
@@ -24,22 +30,39 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     rev: int
 
 
-class Dispatcher:
-    """Serves one page: bound to its store, so that no message can reach into another."""
+class Overtaken(Conflict):
+    """Someone else changed a row while a form was open; `now` is the form as it would be opened now."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, message: str, now: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.now = now
+
+
+class Dispatcher:
+    """Serves one page: bound to its store, so that no message can reach into another.
+
+    `find` returns the ids of the cards that hold a text.
+    """
+
+    def __init__(self, store: Store, find: Callable[[str], list[str]] | None = None) -> None:
         self._store = store
+        self._find = find or (lambda _text: [])
 
     def answer(self, raw: object) -> Answer:
         """What to send back: `ok` with a `value`, or not `ok` with one sentence in `error`.
 
-        Calls a method of the store and blocks for as long as it does; never raises.
+        With a refused form come its `problems` by field, with one that someone else was faster to change the
+        `conflict`: how the row is now, and who changed it. Blocks for as long as the store does; never raises.
         """
         ref = 0
         try:
             message = messages.understood(raw)
             ref = message.ref
             return {"type": "answer", "ref": ref, "ok": True, "value": self._carry_out(message)}
+        except Refused as refusal:
+            return {"type": "answer", "ref": ref, "ok": False, "error": str(refusal), "problems": refusal.problems}
+        except Overtaken as conflict:
+            return {"type": "answer", "ref": ref, "ok": False, "error": str(conflict), "conflict": conflict.now}
         except WsqError as refusal:
             return {"type": "answer", "ref": ref, "ok": False, "error": str(refusal)}
         except Exception:
@@ -48,117 +71,139 @@ class Dispatcher:
             return {"type": "answer", "ref": ref, "ok": False, "error": LATER}
 
     def _carry_out(self, message: messages.Known) -> Any:
-        store = self._store
         match message:
             case messages.Hello(rev=rev):
                 return Known(rev=rev)
+            case messages.Open() | messages.Check() | messages.Submit():
+                return self._form(message)
+            case messages.History() | messages.Search() | messages.Preview() | messages.OpenExecution():
+                return self._question(message)
+        return self._command(message)
+
+    def _command(self, message: messages.Known) -> Any:
+        store = self._store
+        match message:
             case messages.Run(id=id_):
                 return {"execution": store.start_now(id_).id}
             case messages.Enable(id=id_):
-                store.enable_recurring_task(id_)
+                return _stands(store.enable_recurring_task(id_))
             case messages.Disable(id=id_):
-                store.disable_recurring_task(id_)
+                return _stands(store.disable_recurring_task(id_))
             case messages.Delete(id=id_):
-                store.delete_recurring_task(id_)
-            case messages.OpenRecurring(id=id_):
-                return self._recurring_form(id_)
-            case messages.UpdateRecurring():
-                return {"id": self._update_recurring(message)}
-            case messages.CreateRecurring():
-                return {"id": self._create_recurring(message)}
-            case messages.OpenTask(id=id_):
-                return self._task_form(id_)
+                return _stands(store.delete_recurring_task(id_))
             case messages.CreateTask(title=title, lane=lane, project=project):
-                return {"id": store.create_task(title, status=lane, project_id=project).id}
-            case messages.UpdateTask():
-                return {"id": self._update_task(message)}
+                return _stands(store.create_task(title, status=lane, project_id=project))
             case messages.MoveTask(id=id_, lane=lane, position=None):
-                store.move_task(id_, status=lane)
+                return _placed(store.move_task(id_, status=lane))
             case messages.MoveTask(id=id_, lane=lane, position=position):
-                store.move_task(id_, status=lane, position=position)
+                return _placed(store.move_task(id_, status=lane, position=position))
             case messages.ArchiveTask(id=id_):
-                store.archive_task(id_)
-            case messages.OpenExecution(id=id_):
-                return self._execution(id_)
+                return _stands(store.archive_task(id_))
+            case messages.RestoreTask(id=id_, position=position):
+                return _placed(self._restored(id_, position))
             case messages.CancelExecution(id=id_):
                 store.cancel_execution(id_)
         return None
 
-    def _create_recurring(self, form: messages.CreateRecurring) -> str:
-        made = self._store.create_recurring_task(
-            form.name,
-            form.prompt,
-            every=f"{form.every.strip()} {form.unit}",
-            description=form.description,
-            project_id=form.project,
-        )
-        return made.id
+    def _question(self, message: messages.History | messages.Search | messages.Preview | messages.OpenExecution) -> Any:
+        match message:
+            case messages.History(id=id_, before=before):
+                return self._history(id_, before)
+            case messages.Search(text=text):
+                return self._find(text)
+            case messages.Preview(text=text):
+                return {"tree": markdown.tree(text)}
+            case messages.OpenExecution(id=id_):
+                return self._execution(id_)
 
-    def _update_recurring(self, form: messages.UpdateRecurring) -> str:
-        changed = self._store.update_recurring_task(
-            form.id,
-            name=form.name,
-            prompt=form.prompt,
-            every=f"{form.every.strip()} {form.unit}",
-            description=form.description,
-            project_id=form.project,
-            expected_version=form.version,
+    def _restored(self, task_id: str, position: int | None) -> Task:
+        restored = self._store.unarchive_task(task_id)
+        return (
+            restored if position is None else self._store.move_task(task_id, status=restored.status, position=position)
         )
-        return changed.id
 
-    def _update_task(self, form: messages.UpdateTask) -> str:
-        changed = self._store.update_task(
-            form.id,
-            title=form.title,
-            description=form.description,
-            assignees=tuple(form.assignees),
-            project_id=form.project,
-            expected_version=form.version,
-        )
-        return changed.id
+    # Forms
 
-    def _recurring_form(self, recurring_task_id: str) -> dict[str, Any]:
-        task = self._store.recurring_task(recurring_task_id)
-        return {
-            "id": task.id,
-            "version": task.version,
-            "name": task.name,
-            "description": task.description,
-            "prompt": task.prompt,
-            "every": str(task.interval_value),
-            "unit": task.interval_unit,
-            "project": task.project_id,
-            "forecast": f"{str(self._store.forecast(task.id)).capitalize()}.",
+    def _form(self, message: messages.Open | messages.Check | messages.Submit) -> Any:
+        kind = FORMS[message.form]
+        match message:
+            case messages.Open(id=None):
+                return self._opened(kind.blank(self._store))
+            case messages.Open(id=str(id_), copied=copied):
+                row = kind.row(self._store, id_)
+                return self._opened(kind.of(row), None if copied else row)
+            case messages.Check(id=id_, fields=fields):
+                form = kind.typed(fields)
+                return {"problems": form.problems(), "remarks": form.remarks(self._store, id_)}
+            case messages.Submit(id=None, fields=fields):
+                return _stands(kind.typed(fields).create(self._store))
+            case messages.Submit(id=str(id_), version=version, fields=fields):
+                return _stands(self._save(kind, id_, version, fields))
+
+    def _save(self, kind: type[Form], row_id: str, version: int | None, fields: dict[str, Any]) -> Row:
+        if version is None:
+            raise InvalidInput("The page does not say which version of it was opened.")
+        try:
+            return kind.typed(fields).save(self._store, row_id, version)
+        except Conflict as conflict:
+            row = kind.row(self._store, row_id)
+            raise Overtaken(str(conflict), self._opened(kind.of(row), row)) from conflict
+
+    def _opened(self, form: Form, row: Row | None = None) -> dict[str, Any]:
+        """A form as a browser shows it; with what there is to know of the row that it edits."""
+        opened: dict[str, Any] = {
+            "id": None,
+            "version": None,
+            "fields": form.fields(),
+            "about": form.about(self._store),
+        }
+        if row is None:
+            return opened
+        edit = self._store.last_edit(row.id)
+        return opened | {
+            "id": row.id,
+            "version": row.version,
+            "edited": {"by": edit.actor, "at": cards.instant(edit.at)} if edit else None,
+            "archived": getattr(row, "archived_at", None) is not None,
+            "execution": getattr(row, "created_by_execution_id", None),
         }
 
-    def _task_form(self, task_id: str) -> dict[str, Any]:
-        task = self._store.task(task_id)
-        return {
-            "id": task.id,
-            "version": task.version,
-            "title": task.title,
-            "description": task.description,
-            "assignees": list(task.assignees),
-            "project": task.project_id,
-            "lane": task.status,
-            "execution": task.created_by_execution_id,
-            "created_at": cards.instant(task.created_at),
-            "archived": task.archived_at is not None,
-        }
+    # Executions
+
+    def _history(self, recurring_task_id: str, before: str | None) -> dict[str, Any]:
+        runs = self._store.executions(recurring_task_id, limit=PAGE + 1, before=before)
+        return {"runs": [cards.run_line(run) for run in runs[:PAGE]], "more": len(runs) > PAGE}
 
     def _execution(self, execution_id: str) -> dict[str, Any]:
         run = self._store.execution(execution_id)
-        titles, documents = self._titles(run.created_task_ids), self._store.documents_made_by(run.id)
-        return cards.execution_detail(run, self._transcript(run.id), titles, documents)
+        return cards.execution_detail(
+            run,
+            transcript.turns(self._lines(run.id)),
+            task_name=self._name(run.recurring_task_id),
+            titles={each: self._store.task(each).title for each in run.created_task_ids},
+            documents=self._store.documents_made_by(run.id),
+        )
 
-    def _transcript(self, execution_id: str) -> list[Any]:
+    def _lines(self, execution_id: str) -> list[Any]:
         try:
             return list(self._store.transcript(execution_id))
         except NotFound:  # a skipped one was never carried out, and an old one's steps are pruned
             return []
 
-    def _titles(self, task_ids: tuple[str, ...]) -> dict[str, str]:
-        return {each: self._store.task(each).title for each in task_ids}
+    def _name(self, recurring_task_id: str) -> str | None:
+        try:
+            return self._store.recurring_task(recurring_task_id).name
+        except NotFound:
+            return None
+
+
+def _stands(row: Row) -> dict[str, Any]:
+    """Which row an action left, and at which version: what a browser waits for to see its wish come true."""
+    return {"id": row.id, "version": row.version}
+
+
+def _placed(task: Task) -> dict[str, Any]:
+    return _stands(task) | {"lane": task.status, "rank": task.rank}
 
 
 def as_json(answer: Answer) -> str:

@@ -11,7 +11,7 @@ from wsq.errors import NotFound
 from wsq.events import Recorded
 from wsq.events.recurring import ModelAnswered, ModelCharged, RecurringTaskUpdated
 from wsq.events.stores import StoreUpdated
-from wsq.projections import Execution, keys, reduce
+from wsq.projections import Execution, RecurringTask, Task, keys, reduce
 from wsq.rules.budgets import Spending
 from wsq.views import cards
 from wsq.views.cards import Card
@@ -82,6 +82,14 @@ class Feed:
                 "doing": self._doing,
                 "spent": self._spent,
             }
+
+    def find(self, text: str) -> list[str]:
+        """The ids of the cards that hold all words of a text, whole descriptions and prompts included."""
+        words = text.casefold().split()
+        with self._lock:
+            names = {id_: project.name for id_, project in self._rows.get("projects", {}).items()}
+            rows = [*self._rows.get("tasks", {}).values(), *self._rows.get("recurring_tasks", {}).values()]
+            return [row.id for row in rows if all(word in _held(row, names) for word in words)]
 
     def running(self) -> set[str]:
         """The executions that are under way on this board."""
@@ -180,6 +188,12 @@ class Feed:
             "spent": spent,
         }
         return patch | ({"projects": projects} if moved else {})
+
+
+def _held(row: Task | RecurringTask, project_names: Mapping[str, str]) -> str:
+    """All that people may look for in a card, case folded."""
+    own = [row.title] if isinstance(row, Task) else [row.name, row.prompt]
+    return "\n".join([*own, row.description, *row.assignees, project_names.get(row.project_id or "", "")]).casefold()
 
 
 def _costs(event: Recorded) -> bool:

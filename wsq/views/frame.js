@@ -21,6 +21,11 @@ const ICONS = {
   skip: "M3 4l5 4-5 4zM11.5 4v8",
   stop: "M4.5 4.5h7v7h-7z",
   move: "M2.5 8h8M7.5 4.5L11 8l-3.5 3.5M13.5 3v10",
+  search: "M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10zM10.8 10.8L14 14",
+  copy: "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
+  history: "M2.5 3v3h3M2.8 6A5.6 5.6 0 1 1 2.4 9M8 5v3.2l2 1.3",
+  archive: "M2 3h12v3H2zM3 6v7.5h10V6M6.5 8.8h3",
+  tool: "M9.8 2.3a3.6 3.6 0 0 0-3.3 5L2.3 11.5l2.2 2.2 4.2-4.2a3.6 3.6 0 0 0 4.8-4.4L11.3 7.3 9 6.7 8.5 4.5z",
   board: "M2.5 3h3v10h-3zM6.7 3h3v7h-3zM11 3h2.8v4.5H11z",
 };
 const MARKS = { completed: "check", failed: "cross", running: "again", skipped: "skip", cancelled: "stop" };
@@ -140,9 +145,11 @@ class Frame {
     return answer;
   }
 
-  toast(sentence, tone = "red") {
+  // `offer` is a further button, by its name and what it does.
+  toast(sentence, tone = "red", offer = null) {
     const close = button("", "close", { class: "button quiet", "aria-label": "Dismiss" });
-    const toast = h("div", { class: `toast ${tone}`, role: tone === "red" ? "alert" : null }, icon(tone === "red" ? "warn" : "info"), h("p", null, sentence), close);
+    const toast = h("div", { class: `toast ${tone}`, role: tone === "red" ? "alert" : null }, icon(tone === "red" ? "warn" : "info"), h("p", null, sentence),
+      offer && button(offer.name, null, { onclick: () => { toast.remove(); offer.act(); } }), close);
     close.addEventListener("click", () => toast.remove());
     (this.root.querySelector("dialog[open]") ?? this.root).append(this.toasts); // what is behind a dialog is not seen
     this.toasts.append(toast);
@@ -164,7 +171,21 @@ class Frame {
     return `${path}?${query}`;
   }
 
+  // What the address says, and how it is made to say something else: null takes it away.
+  inAddress(name) { return new URLSearchParams(location.search).get(name); }
+
+  remember(said) {
+    if (!this.opening.page) return;
+    const query = new URLSearchParams(location.search);
+    for (const [name, value] of Object.entries(said)) {
+      if (value === null) query.delete(name);
+      else query.set(name, value);
+    }
+    history.replaceState(null, "", `${location.pathname}?${query}`);
+  }
+
   drawBar() {
+    const focused = this.bar.getRootNode().activeElement;
     const { store, path } = this.opening;
     const names = [["board", "Board"], ["statistics", "Statistics"], ["admin", "Admin"]];
     const nav = h("nav", { "aria-label": "Pages" }, names.map(([to, name]) =>
@@ -179,6 +200,7 @@ class Frame {
       h("h1", { class: "unseen" }, `${names.find(([to]) => to === path)[1]} of ${store}`),
       ...(this.opening.page ? [nav, h("span", { class: "gap" }), path === "admin" ? "" : h("span", { class: "pick" }, pick)] : [h("strong", null, store), h("span", { class: "gap" })]),
       ...this.extras(), theme);
+    if (focused?.isConnected && this.bar.contains(focused)) focused.focus({ preventScroll: true });
   }
 
   extras() { return []; }
@@ -233,17 +255,21 @@ class Frame {
 
   connectionLost() {
     if (this.waiting) return;
-    const again = button("Reload", "again", { onclick: () => location.reload() });
+    const again = button("Reload", "again", { onclick: () => this.reload() });
     this.lost.replaceChildren(icon("warn"), h("span", null, "The connection to the server was lost; what you see may be old."), again);
     this.lost.hidden = false;
     this.waiting = setInterval(async () => {
       try {
-        if ((await fetch("health", { cache: "no-store" })).status < 500 && !this.busyTyping()) location.reload();
+        if ((await fetch("health", { cache: "no-store" })).status < 500 && !this.busyTyping()) this.reload();
       } catch { /* not back yet */ }
     }, 1500);
   }
 
-  busyTyping() { return Boolean(this.root.querySelector("dialog[open]")); }
+  // A page that is loaded anew knows everything again; what is open stands in its address.
+  reload() { location.reload(); }
+
+  // Whether somebody would be torn out of what they are doing.
+  busyTyping() { return false; }
 
   tick() {
     const now = this.now();

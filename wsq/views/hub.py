@@ -50,6 +50,10 @@ class Subscription:
         """What a page can show before anything is read: for where waiting would hold up others."""
         return self._hub.opening()
 
+    def find(self, text: str) -> list[str]:
+        """The cards that hold a text, see `Feed.find`."""
+        return self.feed.find(text) if self.feed else []
+
     def wake(self) -> None:
         """Look now: this page has just changed something."""
         self._hub.wake()

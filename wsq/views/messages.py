@@ -12,12 +12,14 @@ from msgspec.json import Decoder
 
 from wsq.errors import InvalidInput
 
-LONGEST = 400_000
-"""Characters of a message; the longest form with every character escaped stays below it."""
+LONGEST = 3_000_000
+"""Characters of a message: the longest document, with room for what JSON escapes."""
 
 Id = Annotated[str, Meta(min_length=1, max_length=36)]
 Short = Annotated[str, Meta(max_length=2_000)]
-Long = Annotated[str, Meta(max_length=60_000)]
+Kind = Literal["recurring_task", "task", "project", "contact", "document"]
+Typed = str | bool | None | Annotated[list[Short], Meta(max_length=100)]
+Fields = Annotated[dict[Annotated[str, Meta(max_length=40)], Typed], Meta(max_length=40)]
 Whole = Annotated[int, Meta(ge=0, le=2**31)]
 Lane = Literal["todo", "doing", "in_review", "done"]
 
@@ -58,34 +60,29 @@ class Delete(Message, frozen=True, kw_only=True, tag="delete"):
     id: Id
 
 
-class OpenRecurring(Message, frozen=True, kw_only=True, tag="open_recurring"):
-    """The full fields of a recurring task, for its form."""
+class Open(Message, frozen=True, kw_only=True, tag="open"):
+    """A form: for a new row without an `id`, for one like another with `copied`."""
 
-    id: Id
-
-
-class CreateRecurring(Message, frozen=True, kw_only=True, tag="create_recurring"):
-    """Make a recurring task of what the form says; `every` is what was typed."""
-
-    name: Short
-    description: Long
-    prompt: Long
-    every: Annotated[str, Meta(max_length=20)]
-    unit: Literal["minutes", "hours", "days"]
-    project: Id | None
+    form: Kind
+    id: Id | None
+    copied: bool = False
 
 
-class UpdateRecurring(CreateRecurring, frozen=True, kw_only=True, tag="update_recurring"):
-    """Change a recurring task to what the form says; `version` is the one that was opened."""
+class Check(Message, frozen=True, kw_only=True, tag="check"):
+    """What is wrong with a form as it is typed now, and what there is to say of it."""
 
-    id: Id
-    version: Whole
+    form: Kind
+    id: Id | None
+    fields: Fields
 
 
-class OpenTask(Message, frozen=True, kw_only=True, tag="open_task"):
-    """The full fields of a task, for its form."""
+class Submit(Message, frozen=True, kw_only=True, tag="submit"):
+    """Save a form; `version` is the one that was opened, None for a new row."""
 
-    id: Id
+    form: Kind
+    id: Id | None
+    version: Whole | None
+    fields: Fields
 
 
 class CreateTask(Message, frozen=True, kw_only=True, tag="create_task"):
@@ -93,17 +90,6 @@ class CreateTask(Message, frozen=True, kw_only=True, tag="create_task"):
 
     title: Short
     lane: Lane
-    project: Id | None
-
-
-class UpdateTask(Message, frozen=True, kw_only=True, tag="update_task"):
-    """Change a task to what the form says; `version` is the one that was opened."""
-
-    id: Id
-    version: Whole
-    title: Short
-    description: Long
-    assignees: Annotated[list[Short], Meta(max_length=100)]
     project: Id | None
 
 
@@ -119,6 +105,32 @@ class ArchiveTask(Message, frozen=True, kw_only=True, tag="archive_task"):
     """Take a task off the board."""
 
     id: Id
+
+
+class RestoreTask(Message, frozen=True, kw_only=True, tag="restore_task"):
+    """Put an archived task back, at a 0-based place of its lane; None is the end."""
+
+    id: Id
+    position: Whole | None
+
+
+class History(Message, frozen=True, kw_only=True, tag="history"):
+    """A page of a recurring task's executions, newest first; `before` an execution's id goes on from there."""
+
+    id: Id
+    before: Id | None
+
+
+class Search(Message, frozen=True, kw_only=True, tag="search"):
+    """The cards that hold all words of a text, wherever in them."""
+
+    text: Short
+
+
+class Preview(Message, frozen=True, kw_only=True, tag="preview"):
+    """How a text in Markdown will look."""
+
+    text: Annotated[str, Meta(max_length=1_000_000)]
 
 
 class OpenExecution(Message, frozen=True, kw_only=True, tag="open_execution"):
@@ -139,14 +151,16 @@ Known = (
     | Enable
     | Disable
     | Delete
-    | OpenRecurring
-    | CreateRecurring
-    | UpdateRecurring
-    | OpenTask
+    | Open
+    | Check
+    | Submit
     | CreateTask
-    | UpdateTask
     | MoveTask
     | ArchiveTask
+    | RestoreTask
+    | History
+    | Search
+    | Preview
     | OpenExecution
     | CancelExecution
 )

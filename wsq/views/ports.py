@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
+
+from msgspec import UNSET
 
 from wsq.clock import Clock
 from wsq.events import Recorded
-from wsq.projections.rows import Document, Execution, Project, RecurringTask, StoreRow, Task
+from wsq.projections.rows import Contact, Document, Execution, Project, RecurringTask, StoreRow, Task
 from wsq.rules.budgets import Forecast, Spending
 
 
@@ -40,6 +42,15 @@ class Doing(Protocol):
     def tool(self) -> str | None: ...
 
 
+class Edit(Protocol):
+    """That somebody changed a row."""
+
+    @property
+    def actor(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+
+
 class Questions(Protocol):
     """What the pages ask a store. Every call takes 1 to 40 ms."""
 
@@ -50,56 +61,138 @@ class Questions(Protocol):
     def task(self, task_id: str, /) -> Task: ...
     def recurring_tasks(self) -> Sequence[RecurringTask]: ...
     def recurring_task(self, recurring_task_id: str, /) -> RecurringTask: ...
-    def executions(self, recurring_task_id: str | None = None, *, limit: int = 20) -> Sequence[Execution]: ...
+    def project(self, project_id: str, /) -> Project: ...
+    def contact(self, contact_id: str, /) -> Contact: ...
+    def document(self, document_id: str, /) -> Document: ...
+    def executions(
+        self, recurring_task_id: str | None = None, limit: int = 20, *, before: str | None = None
+    ) -> Sequence[Execution]: ...
     def execution(self, execution_id: str, /) -> Execution: ...
     def recent_executions(self, per_task: int = 5, /) -> Mapping[str, Sequence[Execution]]: ...
     def transcript(self, execution_id: str, /) -> Any: ...
     def documents_made_by(self, execution_id: str, /) -> Sequence[Document]: ...
-    def forecast(self, recurring_task_id: str, /) -> Forecast: ...
+    def forecast(self, recurring_task_id: str, /, *, every: str | None = None) -> Forecast: ...
     def head(self) -> int: ...
     def events(self, *, after: int) -> Sequence[Recorded]: ...
 
 
 class Store(Questions, Protocol):
-    """The questions, and the commands behind the buttons."""
+    """The questions, and the commands behind the buttons. In updates an argument left out keeps the value."""
 
     @property
     def workspace(self) -> Workspace: ...
+    def timezone(self) -> str: ...
+    def usual_model(self) -> str: ...
     def spending(self) -> Spending: ...
     def spendings(self) -> Mapping[str, Spending]: ...
+    def upcoming(
+        self,
+        *,
+        every: str | None = None,
+        starting: Any = UNSET,
+        timezone: str | None = None,
+        recurring_task_id: str | None = None,
+        count: int = 3,
+    ) -> tuple[datetime, ...]: ...
+    def last_edit(self, row_id: str, /) -> Edit | None: ...
     def as_actor(self, actor: str, /) -> Store: ...
-    def create_task(self, title: str, *, status: str, project_id: str | None) -> Task: ...
+
+    def create_task(
+        self,
+        title: str,
+        *,
+        description: str = "",
+        project_id: str | None = None,
+        status: str = "todo",
+        assignees: Iterable[str] = (),
+    ) -> Task: ...
     def update_task(
         self,
         task_id: str,
         *,
-        title: str,
-        description: str,
-        assignees: Sequence[str],
-        project_id: str | None,
-        expected_version: int,
+        title: Any = UNSET,
+        description: Any = UNSET,
+        assignees: Any = UNSET,
+        project_id: Any = UNSET,
+        expected_version: int | None = None,
     ) -> Task: ...
     def move_task(self, task_id: str, *, status: str, position: int | None = None) -> Task: ...
     def archive_task(self, task_id: str) -> Task: ...
+    def unarchive_task(self, task_id: str) -> Task: ...
+
     def create_recurring_task(
-        self, name: str, prompt: str, *, every: str, description: str, project_id: str | None
+        self,
+        name: str,
+        prompt: str,
+        *,
+        every: str,
+        starting: str | datetime | None = None,
+        timezone: str | None = None,
+        description: str = "",
+        project_id: str | None = None,
+        assignees: Iterable[str] = (),
+        model: str | None = None,
+        missed: str = "skip",
+        budget_per_day: float | None = None,
+        time_limit: timedelta = ...,
+        skip_unchanged: bool = False,
     ) -> RecurringTask: ...
     def update_recurring_task(
         self,
         recurring_task_id: str,
         *,
-        name: str,
-        prompt: str,
-        every: str,
-        description: str,
-        project_id: str | None,
-        expected_version: int,
+        name: Any = UNSET,
+        prompt: Any = UNSET,
+        description: Any = UNSET,
+        every: Any = UNSET,
+        starting: Any = UNSET,
+        timezone: Any = UNSET,
+        project_id: Any = UNSET,
+        assignees: Any = UNSET,
+        model: Any = UNSET,
+        missed: Any = UNSET,
+        budget_per_day: Any = UNSET,
+        time_limit: Any = UNSET,
+        skip_unchanged: Any = UNSET,
+        expected_version: int | None = None,
     ) -> RecurringTask: ...
     def enable_recurring_task(self, recurring_task_id: str) -> RecurringTask: ...
     def disable_recurring_task(self, recurring_task_id: str) -> RecurringTask: ...
     def delete_recurring_task(self, recurring_task_id: str) -> RecurringTask: ...
     def start_now(self, recurring_task_id: str) -> Execution: ...
     def cancel_execution(self, execution_id: str) -> Execution: ...
+
+    def create_project(self, name: str, *, description: str = "") -> Project: ...
+    def update_project(
+        self, project_id: str, *, name: Any = UNSET, description: Any = UNSET, expected_version: int | None = None
+    ) -> Project: ...
+    def archive_project(self, project_id: str) -> Project: ...
+    def unarchive_project(self, project_id: str) -> Project: ...
+
+    def create_contact(
+        self, name: str, *, email: str | None = None, notes: str = "", project_id: str | None = None
+    ) -> Contact: ...
+    def update_contact(
+        self,
+        contact_id: str,
+        *,
+        name: Any = UNSET,
+        email: Any = UNSET,
+        notes: Any = UNSET,
+        expected_version: int | None = None,
+    ) -> Contact: ...
+    def delete_contact(self, contact_id: str) -> Contact: ...
+    def add_contact_to_project(self, contact_id: str, project_id: str) -> Contact: ...
+    def remove_contact_from_project(self, contact_id: str, project_id: str) -> Contact: ...
+
+    def create_document(self, title: str, content: str = "", *, project_id: str | None = None) -> Document: ...
+    def update_document(
+        self, document_id: str, *, title: Any = UNSET, content: Any = UNSET, expected_version: int | None = None
+    ) -> Document: ...
+    def archive_document(self, document_id: str) -> Document: ...
+    def unarchive_document(self, document_id: str) -> Document: ...
+    def add_document_to_project(self, document_id: str, project_id: str) -> Document: ...
+    def remove_document_from_project(self, document_id: str, project_id: str) -> Document: ...
 
 
 class Workspace(Protocol):

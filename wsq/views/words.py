@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from wsq.rules.budgets import Spending
 
 CENT = 0.01
@@ -19,8 +21,8 @@ STATUSES = {
 
 TRIGGERS = {"automatic": "Automatic", "manual": "Manual"}
 
-SPEAKERS = {"user": "Asked", "model": "Answered", "tool": "Tool", "failure": "Failed attempt"}
-"""Who speaks in a line of a transcript."""
+SPEAKERS = {"user": "Asked", "model": "Answered", "failure": "Failed attempt"}
+"""Who speaks in a turn of a transcript."""
 
 VERDICTS = {"done": "Done", "nothing_to_do": "Nothing to do", "could_not": "Could not do it"}
 
@@ -59,6 +61,15 @@ def spent(spending: Spending) -> str:
 def money(dollars: float) -> str:
     """An amount in US dollars and cents; what is less than a cent says so."""
     return "<$0.01" if 0 < dollars < CENT else f"${dollars:,.2f}"
+
+
+def length(span: timedelta) -> str:
+    """A time limit as people write it: ``5 minutes``, ``90 seconds``, ``1 hour``."""
+    seconds = span.total_seconds()
+    for unit, size in (("hour", 3600), ("minute", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}{'s' if seconds > size else ''}"
+    return f"{seconds:g} second{'' if seconds == 1 else 's'}"
 
 
 def interval(value: int, unit: str, starting: str | None = None) -> str:
