@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from wsq.projections.rows import Document, Execution, RecurringTask, Task
+from wsq.queries.executions import Run
 from wsq.rules import drafts
 from wsq.rules.budgets import Spending
 from wsq.views import words
@@ -17,7 +18,7 @@ from wsq.views.ports import Doing
 Card = dict[str, Any]
 
 RUNS_SHOWN = 5
-"""How many of a recurring task's last executions stand on its card."""
+"""How many of a recurring task's last runs stand on its card."""
 
 TEXT_SHOWN = 500
 """How many characters of an output or an error stand on a card; the dialog shows all of it."""
@@ -54,9 +55,10 @@ def task_card(task: Task) -> Card:
     }
 
 
-def recurring_card(task: RecurringTask, runs: Sequence[Execution], spending: Spending | None = None) -> Card:
-    """A recurring task as a card with its last executions, newest first, and what its day has cost."""
-    last = next((run for run in runs if run.status not in ("running", "skipped")), None)
+def recurring_card(task: RecurringTask, runs: Sequence[Run], spending: Spending | None = None) -> Card:
+    """A recurring task as a card with its last runs, newest first, and what its day has cost."""
+    newest = [run.execution for run in runs]
+    last = next((run for run in newest if run.status not in ("running", "skipped")), None)
     return {
         "kind": "recurring",
         "id": task.id,
@@ -72,8 +74,8 @@ def recurring_card(task: RecurringTask, runs: Sequence[Execution], spending: Spe
         "disabled_reason": task.disabled_reason,
         "failures": task.failures_in_row,
         "next": instant(task.next_execution_at),
-        "running": next((run.id for run in runs if run.status == "running"), None),
-        "runs": [run_line(run) for run in runs],
+        "running": next((run.id for run in newest if run.status == "running"), None),
+        "runs": [run_line(run.execution, run.settled) for run in runs],
         "output": shortened(last.output, TEXT_SHOWN) if last else "",
         "spent": spent_line(spending) if spending else None,
     }
@@ -87,8 +89,12 @@ def spent_line(spending: Spending) -> Card | None:
     return {"text": words.spent(spending), "state": state}
 
 
-def run_line(run: Execution) -> Card:
-    """One execution as a line of a card's history."""
+def run_line(run: Execution, settled: Sequence[int] | None = None) -> Card:
+    """One execution as a line of a card's history, or the newest of several that are told as one.
+
+    `settled` is how many slots each of these settles: `count` is their number, `slots` the sum.
+    """
+    settled = (run.slots,) if settled is None else settled
     return {
         "id": run.id,
         "status": run.status,
@@ -97,7 +103,8 @@ def run_line(run: Execution) -> Card:
         "at": instant(run.started_at),
         "seconds": run.duration.total_seconds() if run.duration is not None else None,
         "tasks": len(run.created_task_ids),
-        "slots": run.slots,
+        "count": len(settled),
+        "slots": sum(settled),
         "verdict": words.verdict(run.status, run.verdict),
         "could_not": run.verdict == "could_not",
         "reason": shortened(run.error or words.reason(run.reason) or "", TEXT_SHOWN),
