@@ -22,10 +22,12 @@ class Pass(Protocol):
 
 
 class Scheduler(Protocol):
-    """The scheduler's last pass, and whether none has come for three times its usual interval."""
+    """The scheduler's last pass, its usual interval in seconds, and whether none has come for three of them."""
 
     @property
     def last(self) -> Pass: ...
+    @property
+    def usual(self) -> float: ...
     @property
     def missed(self) -> bool: ...
 
