@@ -327,13 +327,13 @@ class BoardPage extends Frame {
     const what = [];
     if (run.verdict) what.push(h("span", { class: run.could_not ? "could-not" : null }, run.verdict));
     if (run.status === "failed" || run.status === "skipped") what.push(run.reason);
-    if (run.tasks) what.push(`${run.tasks} ${run.tasks === 1 ? "task" : "tasks"}`);
+    if (run.tasks) what.push(`${run.tasks} ${run.tasks === 1 ? "task" : "tasks"} created`);
     if (run.slots > 1) what.push(`${run.slots} slots`);
     if (run.status === "running") what.push(h("span", { "data-since": Date.parse(run.at) }, duration(Math.max(0, Math.floor((this.now() - Date.parse(run.at)) / 1000)))));
     else if (run.seconds !== null && run.status !== "skipped") what.push(duration(run.seconds));
     const shown = what.flatMap((part, index) => (index ? [" · ", part] : [part]));
     return h("button", { type: "button", class: "run", "data-part": `run-${run.id}`, onclick: () => this.openExecution(run.id) },
-      badge(run.status, run.word), h("span", null, run.trigger), h("span", { class: "what" }, shown), this.since(run.at));
+      badge(run.status, run.count > 1 ? `${run.word} ×${run.count}` : run.word), h("span", null, run.trigger), h("span", { class: "what" }, shown), this.since(run.at));
   }
 
   async whileBusy(pressed, kind, fields) {
