@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import wsq
 from tests.conftest import NOON
 from wsq.clock import ManualClock
+from wsq.runner import heartbeat
 from wsq.views.hub import GRACE, Hub, scheduler_state
 
 pytestmark = pytest.mark.alone
@@ -191,6 +192,27 @@ def test_a_scheduler_that_comes_at_another_interval_is_told_anew():
     assert within(15, within(60)) == {"state": "ok", "within": 15}
     assert within(300, within(60)) == {"state": "ok", "within": 300}
     assert within(60, {"state": "late", "last": "2026-03-02T12:00:00.000+00:00"})["within"] == 60
+
+
+def test_a_scheduler_that_watches_beside_one_that_cron_starts_is_the_one_that_is_told(tmp_path):
+    clock = ManualClock(NOON)
+    with wsq.open(tmp_path / "team.duckdb", clock=clock) as workspace:
+        told = []
+        for second in range(0, 300, 15):
+            clock.advance(timedelta(seconds=second) - (clock.now() - NOON))
+            heartbeat.note(workspace._engine, clock.now(), clock.now(), interval=15.0)
+            told.append(workspace.scheduler().usual)
+            if second % 60 == 0:
+                heartbeat.note(workspace._engine, clock.now() + timedelta(seconds=1), clock.now(), interval=None)
+                told.append(workspace.scheduler().usual)
+        assert set(told) == {15.0}
+
+        # And once it has gone, the other is
+        for minute in range(5, 9):
+            clock.advance(timedelta(minutes=minute) - (clock.now() - NOON))
+            heartbeat.note(workspace._engine, clock.now(), clock.now(), interval=None)
+        assert workspace.scheduler().usual == 60.0
+        assert not workspace.scheduler().missed
 
 
 def test_pages_hear_nothing_of_passes_while_they_come_as_usual(tmp_path):
