@@ -1,4 +1,4 @@
-"""What a countdown says, by the script of the pages in a real browser."""
+"""What the pages' scripts make of what they are told, in a real browser, without a server."""
 
 from importlib.resources import files
 
@@ -15,7 +15,8 @@ def page(chromium):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         opened = browser.new_page()
-        opened.add_script_tag(content=(files("wsq.views") / "frame.js").read_text())
+        scripts = [(files("wsq.views") / name).read_text() for name in ("frame.js", "board.js")]
+        opened.add_script_tag(content="\n".join(scripts).replace("export function", "function"))
         yield opened
         browser.close()
 
@@ -68,3 +69,34 @@ def test_a_countdown_that_was_drawn_before_looks_at_the_header_each_second(page)
     )
 
     assert said == ["due now", "due; next pass within 2 min"]
+
+
+def run(**fields):
+    made = {"id": "r1", "status": "completed", "word": "Completed", "trigger": "Automatic", "seconds": 3, "tasks": 0}
+    told = {"slots": 1, "count": 1, "verdict": None, "could_not": False, "reason": "", "loud": False, "offline": False}
+    return made | told | {"at": "2026-03-02T12:00:00.000+00:00"} | fields
+
+
+def parts(page, fields):
+    return page.evaluate(
+        """run => {
+          const board = Object.create(BoardPage.prototype);
+          board.ahead = 0;
+          const row = board.drawRun(run);
+          return [row.querySelector(".badge").textContent, row.querySelector(".what").textContent];
+        }""",
+        fields,
+    )
+
+
+def test_skips_that_are_told_as_one_say_how_many_they_are(page):
+    why = "Nothing ran the scheduler when it was due"
+    skipped = run(status="skipped", word="Skipped", seconds=0, reason=f"{why}.")
+
+    assert parts(page, skipped | {"count": 12, "slots": 12}) == ["Skipped ×12", f"{why} · 12 slots"]
+    assert parts(page, skipped) == ["Skipped", why]
+
+
+def test_a_row_says_how_many_tasks_were_created(page):
+    assert parts(page, run(tasks=2, verdict="Done")) == ["Completed", "Done · 2 tasks created · 3.0 s"]
+    assert parts(page, run(tasks=1, verdict="Done")) == ["Completed", "Done · 1 task created · 3.0 s"]

@@ -326,7 +326,7 @@ class BoardPage extends Frame {
   drawRun(run) {
     const what = [];
     if (run.verdict) what.push(h("span", { class: run.could_not ? "could-not" : null }, run.verdict));
-    if (run.status === "failed" || run.status === "skipped") what.push(run.reason);
+    if (run.status === "failed" || run.status === "skipped") what.push(run.reason.replace(/\.$/, ""));
     if (run.tasks) what.push(`${run.tasks} ${run.tasks === 1 ? "task" : "tasks"} created`);
     if (run.slots > 1) what.push(`${run.slots} slots`);
     if (run.status === "running") what.push(h("span", { "data-since": Date.parse(run.at) }, duration(Math.max(0, Math.floor((this.now() - Date.parse(run.at)) / 1000)))));
