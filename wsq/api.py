@@ -508,6 +508,14 @@ class Questions:
         """The newest executions of every recurring task, newest first, by the task's id."""
         return self._list(execution_queries.recent, values.limit(per_task))
 
+    def recent_runs(self, groups: int = 5) -> dict[str, list[execution_queries.Run]]:
+        """The newest runs of every recurring task, newest first, by the task's id, and what runs besides.
+
+        Executions skipped one after the other for the same reason are one run; a task has at most `groups`,
+        told of its newest 200 executions.
+        """
+        return self._list(execution_queries.recent_runs, values.limit(groups, "groups"))
+
     def transcript(self, execution_id: str) -> list[execution_queries.Line]:
         """The conversation of an execution, line by line; empty when there was none or it was pruned."""
         return self._list(execution_queries.transcript, execution_id)

@@ -7,7 +7,7 @@ from wsq.views import cards
 
 
 def card_of(store, task):
-    return cards.recurring_card(store.recurring_task(task.id), store.executions(task.id, limit=cards.RUNS_SHOWN))
+    return cards.recurring_card(store.recurring_task(task.id), store.recent_runs(cards.RUNS_SHOWN).get(task.id, ()))
 
 
 @pytest.fixture

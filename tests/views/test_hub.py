@@ -1,11 +1,17 @@
 import gc
 import threading
 import time
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import wsq
+from tests.conftest import NOON
+from wsq.clock import ManualClock
+from wsq.runner import heartbeat
 from wsq.views.hub import GRACE, Hub, scheduler_state
 
 pytestmark = pytest.mark.alone
@@ -152,9 +158,82 @@ def test_a_scheduler_whose_passes_stopped_is_missed_with_the_time_of_its_last(wo
     workspace.process()
     seen = workspace.scheduler()
 
-    assert scheduler_state(seen, GRACE) == {"state": "ok"}
-    stopped = SimpleNamespace(last=seen.last, missed=True)
+    assert scheduler_state(seen, GRACE) == {"state": "ok", "within": 300}
+    stopped = SimpleNamespace(last=seen.last, usual=seen.usual, missed=True)
     assert scheduler_state(stopped, GRACE)["state"] == "late"
+
+
+def within(usual, told=None):
+    seen = SimpleNamespace(last=None, usual=usual, missed=False)
+    return scheduler_state(seen, GRACE, told)
+
+
+@pytest.mark.parametrize(
+    ("usual", "seconds"),
+    [(0.5, 5), (15, 15), (17, 20), (30, 30), (59.7, 60), (60, 60), (60.4, 60), (90, 120), (120.5, 120), (3601, 3600)],
+)
+def test_the_next_pass_is_told_in_round_numbers(usual, seconds):
+    assert within(usual) == {"state": "ok", "within": seconds}
+
+
+@given(
+    centre=st.floats(5, 4_000),
+    jitters=st.lists(st.floats(-0.05, 0.05), min_size=2, max_size=30),
+)
+def test_passes_that_come_a_little_early_or_late_make_no_news(centre, jitters):
+    first, *later = [centre * (1 + jitter) for jitter in jitters]
+    told = within(first)
+
+    for usual in later:
+        assert within(usual, told) == told
+
+
+def test_a_scheduler_that_comes_at_another_interval_is_told_anew():
+    assert within(15, within(60)) == {"state": "ok", "within": 15}
+    assert within(300, within(60)) == {"state": "ok", "within": 300}
+    assert within(60, {"state": "late", "last": "2026-03-02T12:00:00.000+00:00"})["within"] == 60
+
+
+def test_a_scheduler_that_watches_beside_one_that_cron_starts_is_the_one_that_is_told(tmp_path):
+    clock = ManualClock(NOON)
+    with wsq.open(tmp_path / "team.duckdb", clock=clock) as workspace:
+        told = []
+        for second in range(0, 300, 15):
+            clock.advance(timedelta(seconds=second) - (clock.now() - NOON))
+            heartbeat.note(workspace._engine, clock.now(), clock.now(), interval=15.0)
+            told.append(workspace.scheduler().usual)
+            if second % 60 == 0:
+                heartbeat.note(workspace._engine, clock.now() + timedelta(seconds=1), clock.now(), interval=None)
+                told.append(workspace.scheduler().usual)
+        assert set(told) == {15.0}
+
+        # And once it has gone, the other is
+        for minute in range(5, 9):
+            clock.advance(timedelta(minutes=minute) - (clock.now() - NOON))
+            heartbeat.note(workspace._engine, clock.now(), clock.now(), interval=None)
+        assert workspace.scheduler().usual == 60.0
+        assert not workspace.scheduler().missed
+
+
+def test_pages_hear_nothing_of_passes_while_they_come_as_usual(tmp_path):
+    clock = ManualClock(NOON)
+    with wsq.open(tmp_path / "team.duckdb", clock=clock) as workspace:
+        workspace.store("acme").create_task("first")
+        hub = Hub(workspace)
+        for second in (0, 61, 118, 181, 240, 299, 362):
+            clock.advance(timedelta(seconds=second) - (clock.now() - NOON))
+            workspace.process()
+        page = Page(hub, "acme")
+        heard = len(page.heard)
+
+        for second in (419, 481, 540, 602, 658):
+            clock.advance(timedelta(seconds=second) - (clock.now() - NOON))
+            workspace.process()
+            hub._header_due = 0.0  # as if five seconds had passed
+            hub.look()
+
+        assert [message for message in page.heard[heard:] if message["type"] == "header"] == []
+        hub.close()
 
 
 def test_a_board_in_a_notebook_that_was_forgotten_is_not_kept_alive_by_the_hub(store):

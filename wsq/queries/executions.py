@@ -18,6 +18,9 @@ from wsq.store.engine import Cursor
 PAGE = 20
 """Executions that a question returns unless told otherwise."""
 
+LOOKED_AT = 200
+"""How many of a task's newest executions are told as runs: a skip that has gone on for longer is not counted whole."""
+
 
 def executions(
     cursor: Cursor,
@@ -48,6 +51,54 @@ def recent(cursor: Cursor, store_id: str, per_task: int) -> dict[str, list[Execu
     by_task: dict[str, list[Execution]] = {}
     for row in select(cursor, "task_executions", Execution, rest, [store_id, per_task]):
         by_task.setdefault(row.recurring_task_id, []).append(row)
+    return by_task
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """An execution, or several skipped one after the other for the same reason, told as one: their newest.
+
+    `settled` is how many slots each of them settles, newest first.
+    """
+
+    execution: Execution
+    settled: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """How many executions it stands for; 1 for any but skipped ones."""
+        return len(self.settled)
+
+    @property
+    def slots(self) -> int:
+        """How many slots they settle together."""
+        return sum(self.settled)
+
+
+_RUNS = f"""WITH placed AS (
+    SELECT id, recurring_task_id, status, slots, CASE status WHEN 'skipped' THEN reason END AS skipped_for,
+        row_number() OVER (PARTITION BY recurring_task_id ORDER BY started_at DESC, seq DESC) AS place
+    FROM task_executions WHERE store_id = $1
+), parted AS (
+    SELECT *, CASE WHEN skipped_for = lag(skipped_for) OVER (PARTITION BY recurring_task_id ORDER BY place)
+        THEN 0 ELSE 1 END AS parts
+    FROM placed WHERE place <= {LOOKED_AT} OR status = 'running'
+), numbered AS (
+    SELECT *, sum(parts) OVER (PARTITION BY recurring_task_id ORDER BY place) AS run FROM parted
+)
+SELECT (array_agg(id ORDER BY place))[1], array_agg(slots ORDER BY place) FROM numbered
+GROUP BY recurring_task_id, run HAVING (run <= $2 AND min(place) <= {LOOKED_AT}) OR bool_or(status = 'running')"""  # noqa: S608
+
+
+def recent_runs(cursor: Cursor, store_id: str, groups: int) -> dict[str, list[Run]]:
+    """The newest runs of each of the store's tasks, newest first, by the task's id, and what runs besides.
+
+    At most `groups` of a task, among its newest `LOOKED_AT` executions.
+    """
+    settled = {id_: tuple(slots) for id_, slots in cursor.query(_RUNS, [store_id, groups])}
+    rest = """WHERE store_id = $1 AND id IN (SELECT unnest($2::VARCHAR[])) ORDER BY started_at DESC, seq DESC"""
+    by_task: dict[str, list[Run]] = {}
+    for row in select(cursor, "task_executions", Execution, rest, [store_id, list(settled)]):
+        by_task.setdefault(row.recurring_task_id, []).append(Run(execution=row, settled=settled[row.id]))
     return by_task
 
 

@@ -88,9 +88,14 @@ def scheduler(engine: Engine, now: datetime) -> Scheduler | None:
 
 
 def _usual(beats: list[Heartbeat], last: Heartbeat) -> timedelta:
-    """The median distance between passes that were started one by one; what ``--watch`` says of itself."""
-    if last.interval is not None:
-        return timedelta(seconds=last.interval)
+    """What ``--watch`` says of itself, else the median distance between passes that were started one by one.
+
+    Of several that watch the quickest counts, also where cron came last: else it would change with every pass.
+    """
+    watching = [(timedelta(seconds=beat.interval), beat.started_at) for beat in beats if beat.interval is not None]
+    alive = [interval for interval, seen_at in watching if last.started_at - seen_at <= LATE * interval]
+    if alive:
+        return min(alive)
     starts = sorted(beat.started_at for beat in beats if beat.interval is None)
     apart = sorted(b - a for a, b in pairwise(starts))
     return max(apart[len(apart) // 2], timedelta(minutes=1)) if apart else USUAL

@@ -406,6 +406,7 @@ class BoardPage extends DialogPage {
     const run = h("button", { type: "button", class: `button ${card.enabled ? "run-now" : ""}`, "data-part": "run", disabled: busy, "aria-busy": busy ? "true" : null, onclick: () => this.runNow(card) },
       busy ? h("span", { class: "spinner", "aria-hidden": "true" }) : icon("play"), "Run now");
     const last = card.runs.find((each) => each.status !== "running");
+    const ended = card.runs.find((each) => each.status !== "running" && each.status !== "skipped");
     const element = this.frameCard(card,
       h("div", { class: "head" }, h("h3", null, card.title),
         !card.enabled && h("span", { class: "badge" }, "Disabled"),
@@ -418,7 +419,7 @@ class BoardPage extends DialogPage {
       !card.enabled && card.disabled_reason && h("p", { class: "trouble amber" }, card.disabled_reason),
       card.failures > 1 && h("p", { class: "never" }, `Failed ${card.failures} times in a row.`),
       card.runs.length ? h("ol", { class: "runs", "aria-label": "Last executions" }, card.runs.map((each) => h("li", null, this.drawRunRow(each)))) : h("p", { class: "never" }, "It has not run yet."),
-      last && last.status === "failed" && last.reason && h("p", { class: "trouble" }, last.reason),
+      ended && ended.status === "failed" && ended.reason && h("p", { class: "trouble" }, ended.reason),
       last && last.loud && h("p", { class: "trouble amber" }, last.reason),
       card.running && this.drawDoing(card.running),
       card.output && !card.running && h("p", { class: "output clamped", title: "The last output" }, card.output.replace(/\n\s*\n/g, "\n")),
@@ -447,7 +448,7 @@ class BoardPage extends DialogPage {
   runWords(run) {
     const what = [];
     if (run.verdict) what.push(h("span", { class: run.could_not ? "could-not" : null }, run.verdict));
-    if (run.status === "failed" || run.status === "skipped") what.push(run.reason);
+    if (run.status === "failed" || run.status === "skipped") what.push(run.reason.replace(/\.$/, ""));
     if (run.tasks) what.push(`${run.tasks} ${run.tasks === 1 ? "task" : "tasks"} created`);
     if (run.slots > 1) what.push(`${run.slots} slots`);
     const shown = what.flatMap((part, index) => (index ? [" · ", part] : [part]));

@@ -3,7 +3,7 @@
 Object.assign(DialogPage.prototype, {
   drawRunRow(run, part) {
     return h("button", { type: "button", class: "run", "data-part": part ?? `run-${run.id}`, onclick: () => this.openExecution(run.id) },
-      badge(run.status, run.word), h("span", null, run.trigger), h("span", { class: "what" }, this.runWords(run)), this.took(run), this.since(run.at));
+      badge(run.status, run.count > 1 ? `${run.word} ×${run.count}` : run.word), h("span", null, run.trigger), h("span", { class: "what" }, this.runWords(run)), this.took(run), this.since(run.at));
   },
 
   took(run) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,10 +12,12 @@ from wsq.events import Recorded
 from wsq.events.recurring import ModelAnswered, ModelCharged, RecurringTaskUpdated
 from wsq.events.stores import StoreUpdated
 from wsq.projections import Execution, RecurringTask, Task, keys, reduce
+from wsq.queries.executions import Run
 from wsq.rules.budgets import Spending
 from wsq.views import cards
 from wsq.views.cards import Card
 from wsq.views.ports import Doing, Store
+from wsq.views.runs import begun, newest
 
 FOLDED = ("tasks", "recurring_tasks", "projects", "task_executions")
 """The tables whose rows a board shows."""
@@ -42,6 +44,8 @@ class Feed:
         self.rev = 0
         self._lock = threading.Lock()
         self._rows: dict[str, Rows] = {}
+        self._settled: dict[str, tuple[int, ...]] = {}
+        self._begun: dict[str, tuple[datetime, int]] = {}
         self._seq: int | None = None
         self._cards: dict[str, Card] = {}
         self._projects: list[Card] = []
@@ -119,13 +123,14 @@ class Feed:
         """Read every row; up to which event, None when somebody wrote meanwhile and it must be done again."""
         self._costs_are_due = True
         before = self.store.head()
-        runs = self.store.recent_executions(cards.RUNS_SHOWN)
+        runs = self.store.recent_runs(cards.RUNS_SHOWN)
         self._rows = {
             "tasks": _by_id(self.store.tasks()),
             "recurring_tasks": _by_id(self.store.recurring_tasks()),
             "projects": _by_id(self.store.projects()),
-            "task_executions": _by_id(run for each in runs.values() for run in each),
         }
+        self._keep(runs)
+        self._begun = {id_: begun(each[0].execution) for id_, each in runs.items()}
         return before if self.store.head() == before else None
 
     def _read_costs(self) -> None:
@@ -139,8 +144,11 @@ class Feed:
         for table, (key, *_) in keys(event):
             if table not in FOLDED:
                 continue
-            row = reduce(table, self._rows[table].pop(key, None), event)
+            known = self._rows[table].pop(key, None)
+            row = reduce(table, known, event)
             if row is None and table in ARCHIVED:
+                return False
+            if known is None and isinstance(row, Execution) and self._comes_late(row):
                 return False
             if row is not None and getattr(row, "archived_at", None) is None:
                 self._rows[table][key] = row
@@ -155,15 +163,29 @@ class Feed:
         ]
         return {card["id"]: card for card in drawn}
 
-    def _newest_runs(self) -> dict[str, list[Execution]]:
-        """The newest executions of each task on the board; what is older is let go."""
-        runs: dict[str, list[Execution]] = {id_: [] for id_ in self._rows["recurring_tasks"]}
-        for run in sorted(self._rows["task_executions"].values(), key=_begun, reverse=True):
-            kept = runs.get(run.recurring_task_id)
-            if kept is not None and (len(kept) < cards.RUNS_SHOWN or run.status == "running"):
-                kept.append(run)
-        self._rows["task_executions"] = _by_id(run for each in runs.values() for run in each)
+    def _newest_runs(self) -> dict[str, list[Run]]:
+        """The newest runs of each task on the board; what is older is let go."""
+        known: dict[str, list[Run]] = {id_: [] for id_ in self._rows["recurring_tasks"]}
+        for row in sorted(self._rows["task_executions"].values(), key=begun, reverse=True):
+            if row.recurring_task_id in known:
+                run = Run(execution=row, settled=self._settled.get(row.id, (row.slots,)))
+                known[row.recurring_task_id].append(run)
+        runs = {id_: newest(each, cards.RUNS_SHOWN) for id_, each in known.items()}
+        self._keep(runs)
         return runs
+
+    def _keep(self, runs: Mapping[str, Sequence[Run]]) -> None:
+        kept = [run for each in runs.values() for run in each]
+        self._rows["task_executions"] = _by_id(run.execution for run in kept)
+        self._settled = {run.execution.id: run.settled for run in kept}
+
+    def _comes_late(self, run: Execution) -> bool:
+        """Whether a new execution began before one that is known, by its clock: it may part what was told as one."""
+        newest_one = self._begun.get(run.recurring_task_id)
+        if newest_one is not None and begun(run) < newest_one:
+            return True
+        self._begun[run.recurring_task_id] = begun(run)
+        return False
 
     def _draw_projects(self) -> list[Card]:
         named = sorted((project.name.casefold(), project.name, id_) for id_, project in self._rows["projects"].items())
@@ -210,7 +232,3 @@ def _unmarked(card: Card | None) -> Card | None:
 
 def _by_id(rows: Iterable[Any]) -> Rows:
     return {row.id: row for row in rows}
-
-
-def _begun(run: Execution) -> tuple[datetime, int]:
-    return run.started_at, run.seq

@@ -79,8 +79,14 @@ function ago(seconds) {
   return `${Math.floor(seconds / 86400)}d ago`;
 }
 
-function until(seconds) {
-  if (seconds <= 0) return "due now";
+// What has come due waits for the scheduler's next pass, if there is a scheduler; see `scheduler_state` in hub.py.
+function until(seconds, scheduler) {
+  if (seconds <= 0) {
+    if (scheduler?.state === "late" || scheduler?.state === "never") return "due; no scheduler has come by";
+    if (!scheduler?.within) return "due now";
+    const minutes = scheduler.within / 60;
+    return `due; next pass within ${minutes < 1 ? `${scheduler.within} s` : minutes < 120 ? `${minutes} min` : `${Math.ceil(minutes / 60)} h`}`;
+  }
   const s = Math.ceil(seconds), two = (n) => String(n).padStart(2, "0");
   if (s < 3600) return `in ${Math.floor(s / 60)}:${two(s % 60)}`;
   if (s < 86400) return `in ${Math.floor(s / 3600)}:${two(Math.floor((s % 3600) / 60))}:${two(s % 60)}`;
@@ -273,7 +279,7 @@ class Frame {
 
   tick() {
     const now = this.now();
-    for (const each of this.root.querySelectorAll("[data-until]")) setText(each, until((Number(each.dataset.until) - now) / 1000));
+    for (const each of this.root.querySelectorAll("[data-until]")) setText(each, until((Number(each.dataset.until) - now) / 1000, this.header?.scheduler));
     for (const each of this.root.querySelectorAll("[data-ago]")) setText(each, ago((now - Number(each.dataset.ago)) / 1000));
     for (const each of this.root.querySelectorAll("[data-since]")) setText(each, duration(Math.floor((now - Number(each.dataset.since)) / 1000)));
   }
@@ -285,7 +291,7 @@ class Frame {
 
   countdown(at) {
     const when = Date.parse(at);
-    return h("time", { class: "next", datetime: at, title: whole.format(when), "data-until": when, role: "timer", "aria-live": "off" }, until((when - this.now()) / 1000));
+    return h("time", { class: "next", datetime: at, title: whole.format(when), "data-until": when, role: "timer", "aria-live": "off" }, until((when - this.now()) / 1000, this.header?.scheduler));
   }
 
   end() {

@@ -7,9 +7,10 @@ all of them together.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from wsq.errors import WsqError
@@ -30,6 +31,12 @@ HEADER_EVERY = 5.0
 
 GRACE = 20.0
 """For how many seconds after it began the hub does not complain that no scheduler was ever seen."""
+
+SLACK = 3.0
+"""Seconds, but at most a twentieth of its usual interval, by which this may exceed the round number that is told."""
+
+LEEWAY = 0.15
+"""Part of its usual interval by which a scheduler must have changed before it is told anew."""
 
 Deliver = Callable[[Card], None]
 
@@ -214,7 +221,9 @@ class Hub:
             "demo": workspace.is_demo,
             "offline": workspace.provider_kind == "offline",
             "notice": self.notice,
-            "scheduler": scheduler_state(workspace.scheduler(), time.monotonic() - self._began),
+            "scheduler": scheduler_state(
+                workspace.scheduler(), time.monotonic() - self._began, self._header.get("scheduler")
+            ),
         }
 
     def _read_stores(self) -> list[Card]:
@@ -248,17 +257,37 @@ class Hub:
             log.exception("The pages could not be refreshed", extra={"action": "hub.look"})
 
 
-def scheduler_state(scheduler: Scheduler | None, known_for: float) -> dict[str, Any]:
+def scheduler_state(
+    scheduler: Scheduler | None, known_for: float, told: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Whether somebody still comes by to start what is due: ``ok``, ``late``, ``never`` or ``unknown``.
 
-    `known_for` is for how many seconds we have been looking. The last pass is told only when the next ones are
-    missed, so that what is told stays the same while all is well.
+    `known_for` is for how many seconds we have been looking, `told` what was answered last. While all is well
+    `within` is in how many seconds the next pass is to be expected at most, as far as one can tell. The last pass is
+    told only when the next ones are missed, so that what is told stays the same while all is well.
     """
     if scheduler is None:
         return {"state": "never" if known_for > GRACE else "unknown"}
     if scheduler.missed:
         return {"state": "late", "last": instant(scheduler.last.started_at)}
-    return {"state": "ok"}
+    return {"state": "ok", "within": _within(scheduler.usual, (told or {}).get("within"))}
+
+
+def _within(usual: float, told: int | None) -> int:
+    """Seconds from one pass to the next, rounded up; what was told already for as long as it is about right.
+
+    Passes that cron starts come a little early or late. The slack makes 60.4 s a minute, the leeway keeps a number
+    wherever the round ones lie: one that was found with 5 % of jitter is not left for as much to either side.
+    """
+    if told is not None and _rounded_up(usual * (1 - LEEWAY)) <= told <= _rounded_up(usual * (1 + LEEWAY)):
+        return told
+    return _rounded_up(usual - min(SLACK, usual / 20))
+
+
+def _rounded_up(seconds: float) -> int:
+    """To whole minutes when it is more than one, to five seconds below."""
+    step = 60 if seconds > 60 else 5
+    return max(step, math.ceil(seconds / step) * step)
 
 
 _hubs: dict[int, Hub] = {}
