@@ -7,6 +7,7 @@ import wsq
 from tests.domain.worlds import PaidProvider
 from wsq.agent.providers import ScriptedProvider, say
 from wsq.clock import ManualClock
+from wsq.views import cards
 from wsq.views.feed import Feed
 
 
@@ -83,6 +84,23 @@ def test_a_change_is_followed_with_one_question_however_large_the_board(store, m
 
     assert [card["id"] for card in patch["cards"]] == [tasks[3].id]
     assert len(asked) == 1
+
+
+def test_of_a_large_board_only_the_cards_that_may_have_changed_are_drawn_anew(store, monkeypatch):
+    tasks = [store.create_task(f"task {number}") for number in range(30)]
+    triage, *_ = [store.create_recurring_task(name, "List the tasks", every="1 day") for name in ("Triage", "Other")]
+    feed = Feed(store)
+    feed.refresh()
+    drawn = []
+    for kind in ("task_card", "recurring_card"):
+        draw = getattr(cards, kind)
+        monkeypatch.setattr(cards, kind, lambda row, *more, draw=draw: drawn.append(row.id) or draw(row, *more))
+    store.move_task(tasks[3].id, status="doing")
+    store.disable_recurring_task(triage.id)
+
+    feed.refresh()
+
+    assert sorted(drawn) == sorted([tasks[3].id, triage.id])
 
 
 def test_what_does_not_stand_on_the_board_makes_no_patch(store, feed):
