@@ -5,6 +5,7 @@ import pytest
 
 import wsq
 from tests.domain.worlds import PaidProvider
+from tests.views.browsers import patched
 from wsq.agent.providers import ScriptedProvider, say
 from wsq.clock import ManualClock
 from wsq.views import cards
@@ -68,6 +69,34 @@ def test_a_board_that_follows_the_log_shows_what_one_that_is_read_anew_shows(sto
         feed.refresh()
 
         assert what_shows(feed) == read_anew(store)
+
+
+def test_a_page_that_hears_patches_alone_shows_what_one_that_is_opened_later_shows(store):
+    feed = Feed(store)
+    shown = {}
+    for _ in a_day_at_work(store):
+        patch = feed.refresh()
+        shown = patched(shown, patch) if patch else shown
+
+        assert shown == {card["id"]: card for card in feed.snapshot()["cards"]}
+
+
+def test_a_patch_tells_of_a_card_and_its_runs_what_has_changed_alone(store):
+    copy = store.create_task("Write copy", description="Of the page.")
+    triage = store.create_recurring_task("Triage", "List the tasks", every="1 day", description="Every day.")
+    old = store.run_now(triage.id)
+    feed = Feed(store)
+    feed.refresh()
+
+    store.update_task(copy.id, title="Write good copy")
+    (news,) = feed.refresh()["cards"]
+    new = store.run_now(triage.id)
+    (ran,) = feed.refresh()["cards"]
+
+    assert news == {"id": copy.id, "title": "Write good copy", "version": copy.version + 1, "rev": 2}
+    assert not {"title", "about", "next"} & ran.keys()
+    assert [run["id"] if isinstance(run, dict) else run for run in ran["runs"]] == [new.id, old.id]
+    assert ran["runs"][1] == old.id
 
 
 def test_a_change_is_followed_with_one_question_however_large_the_board(store, monkeypatch):

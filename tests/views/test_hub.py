@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 import wsq
+from tests.views.browsers import patched
 from wsq.views.hub import GRACE, Hub, scheduler_state
 
 pytestmark = pytest.mark.alone
@@ -34,9 +35,7 @@ class Page:
         if message["type"] == "patch" and message["rev"] > getattr(self, "rev", message["rev"]):
             assert message["from"] == self.rev, "a gap"
             self.rev = message["rev"]
-            self.cards.update({card["id"]: card for card in message["cards"]})
-            for gone in message["gone"]:
-                del self.cards[gone]
+            self.cards = patched(self.cards, message)
             self.news.set()
 
     def waits_for_news(self):

@@ -133,9 +133,9 @@ class Feed:
         for table, (key, *_) in keys(event):
             if table not in FOLDED:
                 continue
-            before = self._rows[table].pop(key, None)
-            row = reduce(table, before, event)
-            self._mark_stale(_card_of(each) for each in (before, row) if each is not None)
+            known = self._rows[table].pop(key, None)
+            row = reduce(table, known, event)
+            self._mark_stale(_card_of(each) for each in (known, row) if each is not None)
             if row is None and table in ARCHIVED:
                 return False
             if row is not None and getattr(row, "archived_at", None) is None:
@@ -185,6 +185,7 @@ class Feed:
             return None
         self.rev += 1
         marked = {card["id"]: card | {"rev": self.rev} for card in changed}
+        news = [cards.news(card, self._cards.get(id_)) for id_, card in marked.items()]
         self._cards |= marked
         for id_ in gone:
             del self._cards[id_]
@@ -193,7 +194,7 @@ class Feed:
             "type": "patch",
             "from": self.rev - 1,
             "rev": self.rev,
-            "cards": list(marked.values()),
+            "cards": news,
             "gone": gone,
             "spent": spent,
         }
