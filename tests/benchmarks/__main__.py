@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-from tests.benchmarks import agent, embedded, execution, process
+from tests.benchmarks import agent, embedded, execution, pages, process
 from tests.benchmarks.measure import Figure
 
 README = Path(__file__).parents[2] / "README.md"
@@ -21,6 +21,10 @@ ALL = {
     "step": execution.durable_step,
     "asked": agent.asked,
     "size": embedded.size_of_a_routine_execution,
+    "load": pages.first_load,
+    "render": pages.first_render,
+    "change": pages.change,
+    "sessions": pages.sessions,
 }
 
 

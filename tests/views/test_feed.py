@@ -5,8 +5,10 @@ import pytest
 
 import wsq
 from tests.domain.worlds import PaidProvider
+from tests.views.browsers import patched
 from wsq.agent.providers import ScriptedProvider, say
 from wsq.clock import ManualClock
+from wsq.views import cards
 from wsq.views.feed import Feed
 
 
@@ -69,6 +71,34 @@ def test_a_board_that_follows_the_log_shows_what_one_that_is_read_anew_shows(sto
         assert what_shows(feed) == read_anew(store)
 
 
+def test_a_page_that_hears_patches_alone_shows_what_one_that_is_opened_later_shows(store):
+    feed = Feed(store)
+    shown = {}
+    for _ in a_day_at_work(store):
+        patch = feed.refresh()
+        shown = patched(shown, patch) if patch else shown
+
+        assert shown == {card["id"]: card for card in feed.snapshot()["cards"]}
+
+
+def test_a_patch_tells_of_a_card_and_its_runs_what_has_changed_alone(store):
+    copy = store.create_task("Write copy", description="Of the page.")
+    triage = store.create_recurring_task("Triage", "List the tasks", every="1 day", description="Every day.")
+    old = store.run_now(triage.id)
+    feed = Feed(store)
+    feed.refresh()
+
+    store.update_task(copy.id, title="Write good copy")
+    (news,) = feed.refresh()["cards"]
+    new = store.run_now(triage.id)
+    (ran,) = feed.refresh()["cards"]
+
+    assert news == {"id": copy.id, "title": "Write good copy", "version": copy.version + 1, "rev": 2}
+    assert not {"title", "about", "next"} & ran.keys()
+    assert [run["id"] if isinstance(run, dict) else run for run in ran["runs"]] == [new.id, old.id]
+    assert ran["runs"][1] == old.id
+
+
 def test_a_change_is_followed_with_one_question_however_large_the_board(store, monkeypatch):
     tasks = [store.create_task(f"task {number}") for number in range(30)]
     feed = Feed(store)
@@ -83,6 +113,23 @@ def test_a_change_is_followed_with_one_question_however_large_the_board(store, m
 
     assert [card["id"] for card in patch["cards"]] == [tasks[3].id]
     assert len(asked) == 1
+
+
+def test_of_a_large_board_only_the_cards_that_may_have_changed_are_drawn_anew(store, monkeypatch):
+    tasks = [store.create_task(f"task {number}") for number in range(30)]
+    triage, *_ = [store.create_recurring_task(name, "List the tasks", every="1 day") for name in ("Triage", "Other")]
+    feed = Feed(store)
+    feed.refresh()
+    drawn = []
+    for kind in ("task_card", "recurring_card"):
+        draw = getattr(cards, kind)
+        monkeypatch.setattr(cards, kind, lambda row, *more, draw=draw: drawn.append(row.id) or draw(row, *more))
+    store.move_task(tasks[3].id, status="doing")
+    store.disable_recurring_task(triage.id)
+
+    feed.refresh()
+
+    assert sorted(drawn) == sorted([tasks[3].id, triage.id])
 
 
 def test_what_does_not_stand_on_the_board_makes_no_patch(store, feed):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import wsq
 from tests.conftest import NOON
+from tests.views.browsers import patched
 from wsq.clock import ManualClock
 from wsq.runner import heartbeat
 from wsq.views.hub import GRACE, Hub, scheduler_state
@@ -40,9 +41,7 @@ class Page:
         if message["type"] == "patch" and message["rev"] > getattr(self, "rev", message["rev"]):
             assert message["from"] == self.rev, "a gap"
             self.rev = message["rev"]
-            self.cards.update({card["id"]: card for card in message["cards"]})
-            for gone in message["gone"]:
-                del self.cards[gone]
+            self.cards = patched(self.cards, message)
             self.news.set()
 
     def waits_for_news(self):

@@ -122,13 +122,21 @@ class BoardPage extends DialogPage {
     if (projects) this.setProjects(projects);
     for (const id of gone) this.drop(id);
     for (const card of cards) {
-      this.put(card, true);
+      this.put(this.whole(card), true);
       this.rowIsAt(card.id, card.version);
     }
     this.rev = rev;
     this.count();
     this.restoreFocus(kept);
     if (this.query) this.findSoon();
+  }
+
+  // Of a card that is known a patch tells what has changed alone, and of its runs those that are not known by their id.
+  whole(news) {
+    const known = this.cards.get(news.id)?.card;
+    if (!known) return news;
+    const runs = news.runs?.map((run) => (typeof run === "string" ? known.runs.find((each) => each.id === run) : run));
+    return { ...known, ...news, ...(runs && { runs }) };
   }
 
   // What the day has cost so far in all, beside the lane of what costs it.

@@ -80,6 +80,19 @@ def recurring_card(task: RecurringTask, runs: Sequence[Run], spending: Spending 
     }
 
 
+def news(card: Card, known: Card | None) -> Card:
+    """What a browser that knows a card as `known` must be told of it: its id and the fields that changed.
+
+    Of its runs those that it knows already are told by their id alone. A card that it does not know is told whole.
+    """
+    if known is None:
+        return card
+    told = {name: value for name, value in card.items() if name == "id" or value != known[name]}
+    if "runs" in told:
+        told["runs"] = [run["id"] if run in known["runs"] else run for run in card["runs"]]
+    return told
+
+
 def spent_line(spending: Spending) -> Card | None:
     """What a day has cost of its budget, and whether somebody should look; None while it has cost nothing."""
     if spending.spent == 0:

@@ -48,6 +48,7 @@ class Feed:
         self._begun: dict[str, tuple[datetime, int]] = {}
         self._seq: int | None = None
         self._cards: dict[str, Card] = {}
+        self._stale: set[str] | None = None  # ids of cards to be drawn anew; None is all of them
         self._projects: list[Card] = []
         self._doing: dict[str, Card] = {}
         self._spendings: Mapping[str, Spending] = {}
@@ -68,8 +69,8 @@ class Feed:
                 if self._costs_are_due:
                     self._read_costs()
             except NotFound:  # a store is made by its first command, and may not be there yet
-                self._rows, self._seq = {table: {} for table in FOLDED}, None
-            return self._patch(self._draw(), self._draw_projects(), self._spent)
+                self._rows, self._seq, self._stale = {table: {} for table in FOLDED}, None, None
+            return self._patch(self._draw_stale(), self._draw_projects(), self._spent)
 
     def is_of_yesterday(self, now: datetime) -> bool:
         """Whether the day may be over of which the cards tell what it has cost."""
@@ -121,7 +122,7 @@ class Feed:
 
     def _read_all(self) -> int | None:
         """Read every row; up to which event, None when somebody wrote meanwhile and it must be done again."""
-        self._costs_are_due = True
+        self._costs_are_due, self._stale = True, None
         before = self.store.head()
         runs = self.store.recent_runs(cards.RUNS_SHOWN)
         self._rows = {
@@ -137,6 +138,7 @@ class Feed:
         """What the day has cost so far, of each recurring task and all together."""
         whole = self.store.spending()
         self._spendings, self._spent, self._day = self.store.spendings(), cards.spent_line(whole), whole.since
+        self._mark_stale(self._rows["recurring_tasks"])
         self._costs_are_due = False
 
     def _fold(self, event: Recorded) -> bool:
@@ -146,6 +148,7 @@ class Feed:
                 continue
             known = self._rows[table].pop(key, None)
             row = reduce(table, known, event)
+            self._mark_stale(_card_of(each) for each in (known, row) if each is not None)
             if row is None and table in ARCHIVED:
                 return False
             if known is None and isinstance(row, Execution) and self._comes_late(row):
@@ -154,14 +157,25 @@ class Feed:
                 self._rows[table][key] = row
         return True
 
-    def _draw(self) -> dict[str, Card]:
+    def _mark_stale(self, ids: Iterable[str]) -> None:
+        if self._stale is not None:
+            self._stale.update(ids)
+
+    def _draw_stale(self) -> dict[str, Card | None]:
+        """The cards that may have changed, as the rows stand; None for one that is gone.
+
+        Not all of them: with thousands, drawing takes longer than reading what is new.
+        """
         runs = self._newest_runs()
-        drawn = [cards.task_card(task) for task in self._rows["tasks"].values()]
-        drawn += [
-            cards.recurring_card(task, runs[task.id], self._spendings.get(task.id))
-            for task in self._rows["recurring_tasks"].values()
-        ]
-        return {card["id"]: card for card in drawn}
+        tasks, recurring = self._rows["tasks"], self._rows["recurring_tasks"]
+        stale = {*self._cards, *tasks, *recurring} if self._stale is None else self._stale
+        drawn: dict[str, Card | None] = {id_: cards.task_card(task) for id_, task in tasks.items() if id_ in stale}
+        drawn |= {
+            id_: cards.recurring_card(task, runs[id_], self._spendings.get(id_))
+            for id_, task in recurring.items()
+            if id_ in stale
+        }
+        return drawn | dict.fromkeys(stale - drawn.keys())
 
     def _newest_runs(self) -> dict[str, list[Run]]:
         """The newest runs of each task on the board; what is older is let go."""
@@ -191,21 +205,25 @@ class Feed:
         named = sorted((project.name.casefold(), project.name, id_) for id_, project in self._rows["projects"].items())
         return [{"id": id_, "name": name} for _, name, id_ in named]
 
-    def _patch(self, now: dict[str, Card], projects: list[Card], spent: Card | None) -> Card | None:
-        changed = [card for id_, card in now.items() if _unmarked(self._cards.get(id_)) != card]
-        gone = sorted(self._cards.keys() - now.keys())
+    def _patch(self, drawn: dict[str, Card | None], projects: list[Card], spent: Card | None) -> Card | None:
+        changed = [card for id_, card in drawn.items() if card and _unmarked(self._cards.get(id_)) != card]
+        gone = sorted(id_ for id_, card in drawn.items() if card is None and id_ in self._cards)
         moved = projects != self._projects
+        self._stale = set()
         if self.rev and not (changed or gone or moved or spent != self._told_spent):
             return None
         self.rev += 1
         marked = {card["id"]: card | {"rev": self.rev} for card in changed}
-        self._cards = {id_: marked.get(id_) or self._cards[id_] for id_ in now}
+        news = [cards.news(card, self._cards.get(id_)) for id_, card in marked.items()]
+        self._cards |= marked
+        for id_ in gone:
+            del self._cards[id_]
         self._projects, self._told_spent = projects, spent
         patch: dict[str, Any] = {
             "type": "patch",
             "from": self.rev - 1,
             "rev": self.rev,
-            "cards": list(marked.values()),
+            "cards": news,
             "gone": gone,
             "spent": spent,
         }
@@ -224,6 +242,11 @@ def _costs(event: Recorded) -> bool:
     if isinstance(fact, ModelAnswered | ModelCharged):
         return bool(fact.cost_usd or fact.input_tokens or fact.output_tokens)
     return isinstance(fact, RecurringTaskUpdated | StoreUpdated)
+
+
+def _card_of(row: Any) -> str:
+    """The id of the card on which a row shows."""
+    return str(row.recurring_task_id if isinstance(row, Execution) else row.id)
 
 
 def _unmarked(card: Card | None) -> Card | None:
