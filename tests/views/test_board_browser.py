@@ -201,6 +201,9 @@ def test_a_scheduler_that_does_not_come_by_any_more_is_missed_on_the_page(open_b
     team.process(now=team.clock.now() - timedelta(days=1))
     acme.create_task("so that the page looks")
     expect(missed).to_be_visible()
+    page.get_by_role("button", name="New recurring task").click()
+    expect(page.get_by_role("dialog").get_by_text("what you save will not run by itself")).to_be_visible()
+    page.keyboard.press("Escape")
     team.process()
     acme.create_task("so that the page looks again")
 

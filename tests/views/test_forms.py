@@ -178,6 +178,13 @@ def test_a_new_form_has_the_zone_of_its_store(workspace, store):
     assert RecurringTaskForm.blank(store).timezone == "UTC"
 
 
+@pytest.mark.parametrize("kind", FORMS.values())
+def test_a_new_form_is_empty_where_people_write(store, kind):
+    fields = kind.blank(store).fields()
+
+    assert {fields.get(name, "") for name in ("name", "title", "prompt", "content", "description")} == {""}
+
+
 def test_the_form_foretells_runs_and_costs_and_names_what_stays(store):
     remarks = triage(prompt="{{today}} {{weather}} {{ weather }} {{project}}", starting="09:00").remarks(store, None)
 

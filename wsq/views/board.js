@@ -33,6 +33,13 @@ class BoardPage extends DialogPage {
     this.showHeader(this.first.header);
     this.replaceAll(this.first);
     this.opened();
+    if (this.opening.page) this.onWindow("keydown", (event) => this.onShortcut(event));
+  }
+
+  onShortcut(event) {
+    if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || this.open.length) return;
+    event.preventDefault();
+    this.searchBox.select();
   }
 
   // What came with the page may be old by now; on a served page it is nothing yet.
@@ -528,7 +535,7 @@ class BoardPage extends DialogPage {
     this.clearMarks();
   }
 
-  // Arrows go from card to card; with Ctrl they take the card along.
+  // Arrows go from card to card; with Ctrl they take the card along. Enter opens it, Delete archives it.
   onKey(event, card) {
     const step = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] }[event.key];
     if (event.target !== event.currentTarget) return;
@@ -536,6 +543,9 @@ class BoardPage extends DialogPage {
       event.preventDefault();
       if (card.kind === "task") this.openTask(card.id);
       else this.recurringForm(card.id);
+    } else if (event.key === "Delete" && card.kind === "task" && !card.awaited) {
+      event.preventDefault();
+      this.archive(card.id);
     } else if (step && event.ctrlKey) {
       event.preventDefault();
       if (card.kind === "task") this.carry(card, ...step);

@@ -136,17 +136,19 @@ class FormDialog {
 
   // ---- fields ----------------------------------------------------------------------------------
 
-  control(name, label, element, { get, set, hint, group = false } = {}) {
+  // `target` is what the label belongs to; a group of controls has none.
+  control(name, label, element, { get, set, hint, target = element } = {}) {
     const id = `wsq-${++this.page.number}`;
     const problem = h("p", { class: "problem", id: `${id}-problem`, hidden: true });
     const theirs = h("div", { class: "theirs", role: "status", hidden: true });
     const told = hint && h("span", { class: "hint", id: `${id}-hint` }, hint);
-    const target = group ? element.querySelector("input, select") ?? element : element;
-    if (!group) target.id = id;
-    target.setAttribute("aria-describedby", `${id}-problem${hint ? ` ${id}-hint` : ""}`);
-    const box = h("div", { class: "labelled", "data-field": name, ...(group ? { role: "group", "aria-labelledby": `${id}-label` } : {}) },
-      group ? h("span", { class: "label", id: `${id}-label` }, label) : h("label", { for: id }, label), element, told, problem, theirs);
-    this.controls.set(name, { label, element: target, problem, theirs, get: get ?? (() => element.value), set: set ?? ((value) => { element.value = value ?? ""; }) });
+    const described = target ?? element;
+    described.id = id;
+    described.setAttribute("aria-describedby", `${id}-problem${hint ? ` ${id}-hint` : ""}`);
+    if (!target) for (const [key, value] of [["role", "group"], ["aria-labelledby", `${id}-label`], ["tabindex", "-1"]]) element.setAttribute(key, value);
+    const box = h("div", { class: "labelled", "data-field": name },
+      target ? h("label", { for: id }, label) : h("span", { class: "label", id: `${id}-label` }, label), element, told, problem, theirs);
+    this.controls.set(name, { label, element: described, problem, theirs, get: get ?? (() => element.value), set: set ?? ((value) => { element.value = value ?? ""; }) });
     box.addEventListener("input", () => this.typed(name));
     box.addEventListener("change", () => this.typed(name));
     return box;
@@ -196,7 +198,7 @@ class FormDialog {
       return [...chosen.filter((id) => marked.has(id)), ...[...marked].filter((id) => !chosen.includes(id))];
     };
     set([]);
-    return this.control(name, label, list, { get, set, hint, group: true });
+    return this.control(name, label, list, { get, set, hint, target: null });
   }
 
   values() {

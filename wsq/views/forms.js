@@ -94,7 +94,7 @@ const TASK_LANES = [["todo", "To do"], ["doing", "Doing"], ["in_review", "In rev
 
 // When it first runs: an interval on, at a time of day, or at a date and a time of the task's zone.
 function startingControl(form) {
-  const kind = h("select", { class: "field", "aria-label": "First run" },
+  const kind = h("select", { class: "field" },
     [["", form.id ? "As the interval says" : "One interval from now"], ["time", "At a time of day"], ["date", "At a date and time"]].map(([value, text]) => h("option", { value }, text)));
   const time = h("input", { class: "field", type: "time", "aria-label": "Time of day" });
   const date = h("input", { class: "field", type: "datetime-local", "aria-label": "Date and time" });
@@ -109,5 +109,5 @@ function startingControl(form) {
     if (value) (value.includes("T") ? date : time).value = value;
     show();
   };
-  return form.control("starting", "First run", h("div", { class: "starting" }, kind, time, date), { get, set, group: true });
+  return form.control("starting", "First run", h("div", { class: "starting" }, kind, time, date), { get, set, target: kind });
 }

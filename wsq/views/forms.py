@@ -52,6 +52,10 @@ class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
     _typed_in: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """The fields that an argument is read from, where these are not the one of its name."""
 
+    def __init__(self, **fields: Any) -> None:
+        # What is given no name, param gives one of its own.
+        super().__init__(**({"name": ""} | fields if "name" in self._meanings else fields))
+
     @classmethod
     def typed(cls, fields: Mapping[str, Any]) -> Self:
         """The form with these fields, others as they are when it is opened.

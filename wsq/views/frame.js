@@ -294,6 +294,12 @@ class Frame {
     return h("time", { class: "next", datetime: at, title: whole.format(when), "data-until": when, role: "timer", "aria-live": "off" }, until((when - this.now()) / 1000, this.header?.scheduler));
   }
 
+  // Hear an event of the window for as long as this is shown.
+  onWindow(name, hear) {
+    addEventListener(name, hear);
+    this.model.on("remove", () => removeEventListener(name, hear));
+  }
+
   end() {
     this.alive = false;
     clearInterval(this.ticking);
