@@ -26,6 +26,7 @@ from wsq.projections import (
     Execution,
     Project,
     RecurringTask,
+    Rows,
     StoreRow,
     Task,
     WorkspaceRow,
@@ -129,7 +130,7 @@ class Workspace:
         """A handle on a store; the first command makes the store when it is not there yet."""
         return Store(self, values.store_id(store_id))
 
-    def stores(self, *, include_archived: bool = False) -> list[StoreRow]:
+    def stores(self, *, include_archived: bool = False) -> Rows[StoreRow]:
         """The stores by name."""
         return self._log.ask(lambda cursor: board_queries.stores(cursor, include_archived=include_archived))
 
@@ -428,7 +429,7 @@ class Questions:
         """The store's own row: name, zone, model, budget."""
         return self._ask(lambda cursor: board_queries.store(cursor, self.id))
 
-    def projects(self, *, include_archived: bool = False) -> list[Project]:
+    def projects(self, *, include_archived: bool = False) -> Rows[Project]:
         """The projects by name."""
         return self._list(board_queries.projects, include_archived=include_archived)
 
@@ -436,7 +437,7 @@ class Questions:
         """One project by its id."""
         return self._list(board_queries.project, project_id)
 
-    def contacts(self, project_id: str | None = None) -> list[Contact]:
+    def contacts(self, project_id: str | None = None) -> Rows[Contact]:
         """The contacts by name, of a project or of all."""
         return self._list(board_queries.contacts, project_id)
 
@@ -444,7 +445,7 @@ class Questions:
         """One contact by its id."""
         return self._list(board_queries.contact, contact_id)
 
-    def documents(self, project_id: str | None = None, *, include_archived: bool = False) -> list[Document]:
+    def documents(self, project_id: str | None = None, *, include_archived: bool = False) -> Rows[Document]:
         """The documents by title, of a project or of all."""
         return self._list(board_queries.documents, project_id, include_archived=include_archived)
 
@@ -452,13 +453,13 @@ class Questions:
         """One document by its id."""
         return self._list(board_queries.document, document_id)
 
-    def documents_made_by(self, execution_id: str) -> list[Document]:
+    def documents_made_by(self, execution_id: str) -> Rows[Document]:
         """The documents that an execution made, oldest first, archived or not."""
         return self._list(board_queries.documents_made_by, execution_id)
 
     def tasks(
         self, project_id: str | None = None, status: str | None = None, *, include_archived: bool = False
-    ) -> list[Task]:
+    ) -> Rows[Task]:
         """The tasks by lane and place, of a project or a lane or of all."""
         lane = values.status(status) if status is not None else None
         return self._list(board_queries.tasks, project_id, lane, include_archived=include_archived)
@@ -467,7 +468,7 @@ class Questions:
         """One task by its id, archived or not."""
         return self._list(board_queries.task, task_id)
 
-    def recurring_tasks(self, project_id: str | None = None) -> list[RecurringTask]:
+    def recurring_tasks(self, project_id: str | None = None) -> Rows[RecurringTask]:
         """The recurring tasks, newest first, of a project or of all."""
         return self._list(board_queries.recurring_tasks, project_id)
 
@@ -477,7 +478,7 @@ class Questions:
 
     def executions(
         self, recurring_task_id: str | None = None, limit: int = 20, *, before: str | None = None
-    ) -> list[Execution]:
+    ) -> Rows[Execution]:
         """The executions, newest first; `before` an execution's id goes on from there."""
         return self._list(execution_queries.executions, recurring_task_id, limit=values.limit(limit), before=before)
 
@@ -504,7 +505,7 @@ class Questions:
         """The task's newest execution, None when it has none."""
         return self._list(execution_queries.latest, recurring_task_id)
 
-    def recent_executions(self, per_task: int = 5) -> dict[str, list[Execution]]:
+    def recent_executions(self, per_task: int = 5) -> dict[str, Rows[Execution]]:
         """The newest executions of every recurring task, newest first, by the task's id."""
         return self._list(execution_queries.recent, values.limit(per_task))
 
@@ -516,7 +517,7 @@ class Questions:
         """
         return self._list(execution_queries.recent_runs, values.limit(groups, "groups"))
 
-    def transcript(self, execution_id: str) -> list[execution_queries.Line]:
+    def transcript(self, execution_id: str) -> Rows[execution_queries.Line]:
         """The conversation of an execution, line by line; empty when there was none or it was pruned."""
         return self._list(execution_queries.transcript, execution_id)
 

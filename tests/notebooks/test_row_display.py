@@ -25,7 +25,7 @@ def test_rows_in_a_list_are_one_line_each(acme):
     acme.create_task("Write copy")
     acme.create_task("Two\nlines", status="doing")
 
-    assert pretty(acme.tasks()) == "[<Task Write copy · todo>, <Task Two lines · doing>]"
+    assert pretty(list(acme.tasks())) == "[<Task Write copy · todo>, <Task Two lines · doing>]"
 
 
 def test_what_people_wrote_is_text_in_a_card(acme):

@@ -51,12 +51,12 @@ def add_command(given: Namespace) -> int:
 
 def list_command(given: Namespace) -> int:
     """List the recurring tasks of a store."""
+    tasks: list[wsq.RecurringTask] = []
+    latest: dict[str, wsq.Execution | None] = {}
     with wsq.open(given.database) as ws:
         zone = ws.settings.timezone
         there = [store.id for store in ws.stores()]
-        if given.store == STORE and STORE not in there:  # a workspace in which nothing was done yet
-            tasks, latest = [], {}
-        else:
+        if given.store != STORE or STORE in there:  # else nothing was done yet in this workspace
             store = ws.store(given.store)
             tasks = store.recurring_tasks()
             latest = {} if given.json else {task.id: store.latest_execution(task.id) for task in tasks}

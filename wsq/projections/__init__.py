@@ -10,6 +10,7 @@ from wsq.projections.rows import (
     Project,
     RecurringTask,
     Row,
+    Rows,
     Running,
     Step,
     StoreRow,
@@ -19,6 +20,6 @@ from wsq.projections.rows import (
 )
 
 __all__ = [
-    "TABLES", "Claim", "Contact", "Document", "Execution", "Project", "RecurringTask", "Row", "Running",
+    "TABLES", "Claim", "Contact", "Document", "Execution", "Project", "RecurringTask", "Row", "Rows", "Running",
     "Step", "StoreRow", "Table", "Task", "WorkspaceRow", "keys", "reduce",
 ]  # fmt: skip

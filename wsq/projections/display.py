@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from html import escape
+from itertools import zip_longest
 from typing import Any
+from unicodedata import combining, east_asian_width
+
+MOST_ROWS = 50
+"""Rows of a list that are shown; of the others it is said how many there are."""
+
+LONGEST_CELL = 80
+"""Characters of a text that a table shows."""
+
+LONGEST_COLUMN = 40
+"""The same in plain text, where a long one would break every line."""
+
+_UNSEEN = dict.fromkeys([*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
+"""Control characters, which a terminal obeys, and those that turn the direction of the text around them."""
 
 
 def shown(value: Any) -> str:
@@ -50,3 +64,52 @@ def in_brief(kind: str, fields: Mapping[str, Any]) -> str:
     """A row among others, on one line: what it is and what tells it from them."""
     told = (shown(value) for value in fields.values() if not is_nothing(value))
     return f"<{kind} {' · '.join(told)}>".replace("\n", " ")
+
+
+def as_table(kind: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], more: int) -> str:
+    """A table with a line for each row, and how many `more` there are; `kind` is what they are, in the plural.
+
+    The classes keep a notebook from taking what stands between two dollar signs for a formula.
+    """
+    head = "".join(f'<th style="text-align:left">{escape(name)}</th>' for name in columns)
+    body = "".join(
+        "<tr>"
+        + "".join(f'<td style="text-align:left">{escape(in_a_cell(value, LONGEST_CELL))}</td>' for value in row)
+        + "</tr>\n"
+        for row in rows
+    )
+    rest = f'<tr><td colspan="{len(columns)}" style="text-align:left">{_and_more(more)}</td></tr>\n' if more else ""
+    return (
+        '<table class="tex2jax_ignore mathjax_ignore">\n'
+        f"<caption>{escape(kind.capitalize())}: {len(rows) + more}</caption>\n"
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}{rest}</tbody>\n</table>"
+    )
+
+
+def as_aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]], more: int) -> str:
+    """The same as plain text: a row on a line, its values under their names."""
+    lines = [list(columns), *([in_a_cell(value, LONGEST_COLUMN) for value in row] for row in rows)]
+    widths = [max(map(_width, column)) for column in zip_longest(*lines, fillvalue="")]
+    told = [
+        "  ".join(_padded(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    ]
+    return "\n".join([*told, _and_more(more)] if more else told)
+
+
+def in_a_cell(value: Any, longest: int) -> str:
+    """A field's value on one line of at most `longest` characters, without what only a terminal understands."""
+    text = " ".join(shown(value)[: longest * 8].split()).translate(_UNSEEN)
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def _and_more(more: int) -> str:
+    return f"… and {more} more"
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal that a text takes; wide signs take two."""
+    return sum(0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in text)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar, overload
 
 import msgspec
 
-from wsq.projections.display import as_card, as_lines, in_brief, is_nothing
+from wsq.projections.display import MOST_ROWS, as_aligned, as_card, as_lines, as_table, in_brief, is_nothing
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +18,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     when nothing is said, nor what serves the machinery alone; among others, as in a list, one line of it.
     """
 
+    _plural: ClassVar[str] = "rows"
+    _columns: ClassVar[tuple[str, ...]] = ()
+    """What a table of them shows; no random ids, so that a notebook that is run again says the same."""
     _brief: ClassVar[tuple[str, ...]] = ("id",)
     _machinery: ClassVar[frozenset[str]] = frozenset()
 
@@ -43,6 +47,59 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return {name: getattr(self, name) for name in self.__struct_fields__}
 
 
+R = TypeVar("R", bound=Row)
+
+
+class Rows(list[R], Generic[R]):
+    """A list of rows of one kind, as questions return it: equal to any list of the same, and a slice is one too.
+
+    In a notebook it shows as a table of what tells one row from another, at most 50 of them.
+    """
+
+    __slots__ = ("kind",)
+
+    def __init__(self, rows: Iterable[R] = (), *, kind: type[R]) -> None:
+        super().__init__(rows)
+        self.kind = kind
+
+    @overload
+    def __getitem__(self, place: SupportsIndex, /) -> R: ...
+    @overload
+    def __getitem__(self, place: slice, /) -> Rows[R]: ...
+    def __getitem__(self, place: SupportsIndex | slice, /) -> R | Rows[R]:
+        if isinstance(place, slice):
+            return Rows(super().__getitem__(place), kind=self.kind)
+        return super().__getitem__(place)
+
+    def copy(self) -> Rows[R]:
+        """Another list of the same rows."""
+        return Rows(self, kind=self.kind)
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return f"<p>No {self.kind._plural}.</p>"
+        return as_table(self.kind._plural, *self._telling())
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 - IPython's protocol
+        if len(printer.stack) > 1:
+            printer.type_pprinters[list](self, printer, cycle)
+        else:
+            printer.text(as_aligned(*self._telling()) if self else f"No {self.kind._plural}.")
+
+    def _telling(self) -> tuple[list[str], list[list[Any]], int]:
+        """The names of the columns in which any shown row holds something, the shown rows' values, how many more."""
+        usual = {field.name: field.default for field in msgspec.structs.fields(self.kind)}
+        columns = self.kind._columns or self.kind._brief
+        shown = self[:MOST_ROWS]
+        told = [
+            name
+            for name in columns
+            if any(not is_nothing(value := getattr(row, name)) and value != usual.get(name) for row in shown)
+        ]
+        told = told or [columns[0]]
+        return told, [[getattr(row, name) for name in told] for row in shown], len(self) - len(shown)
+
+
 class WorkspaceRow(Row, frozen=True, kw_only=True):
     """What is known of the workspace as a whole; there is one, with the id ``*``."""
 
@@ -54,6 +111,8 @@ class WorkspaceRow(Row, frozen=True, kw_only=True):
 class StoreRow(Row, frozen=True, kw_only=True):
     """A store: one team's board."""
 
+    _plural: ClassVar[str] = "stores"
+    _columns: ClassVar[tuple[str, ...]] = ("id", "name", "timezone", "model", "budget_per_day", "archived_at")
     _brief: ClassVar[tuple[str, ...]] = ("id", "name")
 
     id: str
@@ -70,6 +129,8 @@ class StoreRow(Row, frozen=True, kw_only=True):
 class Project(Row, frozen=True, kw_only=True):
     """A project: what tasks, documents and contacts belong together for."""
 
+    _plural: ClassVar[str] = "projects"
+    _columns: ClassVar[tuple[str, ...]] = ("name", "description", "archived_at")
     _brief: ClassVar[tuple[str, ...]] = ("name",)
 
     id: str
@@ -85,6 +146,8 @@ class Project(Row, frozen=True, kw_only=True):
 class Contact(Row, frozen=True, kw_only=True):
     """A person. `email` as it was given; `email_folded` is what must be unique in a store."""
 
+    _plural: ClassVar[str] = "contacts"
+    _columns: ClassVar[tuple[str, ...]] = ("name", "email", "notes")
     _brief: ClassVar[tuple[str, ...]] = ("name", "email")
     _machinery: ClassVar[frozenset[str]] = frozenset(("email_folded",))
 
@@ -103,6 +166,8 @@ class Contact(Row, frozen=True, kw_only=True):
 class Document(Row, frozen=True, kw_only=True):
     """A text with a title, in any number of projects."""
 
+    _plural: ClassVar[str] = "documents"
+    _columns: ClassVar[tuple[str, ...]] = ("title", "content", "updated_at", "archived_at")
     _brief: ClassVar[tuple[str, ...]] = ("title",)
 
     id: str
@@ -124,6 +189,8 @@ class Task(Row, frozen=True, kw_only=True):
     an archived one.
     """
 
+    _plural: ClassVar[str] = "tasks"
+    _columns: ClassVar[tuple[str, ...]] = ("title", "status", "assignees", "description", "archived_at")
     _brief: ClassVar[tuple[str, ...]] = ("title", "status")
     _machinery: ClassVar[frozenset[str]] = frozenset(("rank",))
 
@@ -152,6 +219,11 @@ class RecurringTask(Row, frozen=True, kw_only=True):
     is the event with which it began: of two that were made at one instant it tells the newer.
     """
 
+    _plural: ClassVar[str] = "recurring tasks"
+    _columns: ClassVar[tuple[str, ...]] = (
+        "name", "description", "every", "assignees", "enabled", "disabled_reason", "next_execution_at",
+        "last_executed_at",
+    )  # fmt: skip
     _brief: ClassVar[tuple[str, ...]] = ("name", "next_execution_at")
     _machinery: ClassVar[frozenset[str]] = frozenset(("seq",))
 
@@ -183,6 +255,12 @@ class RecurringTask(Row, frozen=True, kw_only=True):
     version: int = 1
     seq: int = 0
 
+    @property
+    def every(self) -> str:
+        """How often, in the words in which it is given: ``4 hours``, ``1 day``."""
+        unit = self.interval_unit.removesuffix("s") if self.interval_value == 1 else self.interval_unit
+        return f"{self.interval_value} {unit}"
+
 
 class Execution(Row, frozen=True, kw_only=True):
     """One carrying-out of a recurring task, or the record of why there was none.
@@ -194,6 +272,11 @@ class Execution(Row, frozen=True, kw_only=True):
     of two that started at one instant it tells the newer.
     """
 
+    _plural: ClassVar[str] = "executions"
+    _columns: ClassVar[tuple[str, ...]] = (
+        "status", "trigger", "verdict", "reason", "scheduled_for", "started_at", "duration", "cost_usd",
+        "output", "error",
+    )  # fmt: skip
     _brief: ClassVar[tuple[str, ...]] = ("status", "trigger", "reason", "verdict", "started_at")
     _machinery: ClassVar[frozenset[str]] = frozenset(
         ("epoch", "steps", "idle", "system", "tools", "first_message", "limits", "seq")
@@ -246,6 +329,8 @@ class Step(Row, frozen=True, kw_only=True):
     `kind` is ``answer``, ``call`` or ``retry``; `body` names what was said or returned.
     """
 
+    _plural: ClassVar[str] = "steps"
+    _columns: ClassVar[tuple[str, ...]] = ("step", "kind", "tool", "at_instant", "stop_reason", "error")
     _brief: ClassVar[tuple[str, ...]] = ("kind", "tool")
 
     execution_id: str
@@ -268,6 +353,7 @@ class Step(Row, frozen=True, kw_only=True):
 class Claim(Row, frozen=True, kw_only=True):
     """A settlement's claim to its newest slot; there can be one."""
 
+    _plural: ClassVar[str] = "claims"
     _brief: ClassVar[tuple[str, ...]] = ("task_id", "scheduled_time")
 
     task_id: str
@@ -279,6 +365,7 @@ class Claim(Row, frozen=True, kw_only=True):
 class Running(Row, frozen=True, kw_only=True):
     """That a recurring task is being carried out; there can be one execution of it at a time."""
 
+    _plural: ClassVar[str] = "running executions"
     _brief: ClassVar[tuple[str, ...]] = ("recurring_task_id", "execution_id")
 
     recurring_task_id: str

@@ -14,6 +14,7 @@ from wsq.projections import (
     Project,
     RecurringTask,
     Row,
+    Rows,
     StoreRow,
     Task,
     WorkspaceRow,
@@ -32,12 +33,12 @@ _POSITION = """CASE WHEN archived_at IS NULL THEN (row_number() OVER (
 _LANE = "CASE status " + " ".join(f"WHEN '{s}' THEN {n}" for n, s in enumerate(LANES)) + " END"
 
 
-def select(cursor: Cursor, table: str, kind: type[R], rest: str, parameters: list[Any]) -> list[R]:
+def select(cursor: Cursor, table: str, kind: type[R], rest: str, parameters: list[Any]) -> Rows[R]:
     """The table's rows that `rest` (where, order, limit) leaves, as values."""
     spec = TABLES[table]
     found = cursor.query(f"SELECT {', '.join(spec.columns)} FROM {table} {rest}", parameters)  # noqa: S608
-    rows = [to_row(spec, row) for row in found]
-    return [row for row in rows if isinstance(row, kind)]
+    rows = (to_row(spec, row) for row in found)
+    return Rows((row for row in rows if isinstance(row, kind)), kind=kind)
 
 
 def workspace(cursor: Cursor) -> WorkspaceRow:
@@ -46,7 +47,7 @@ def workspace(cursor: Cursor) -> WorkspaceRow:
     return found[0] if found else WorkspaceRow(id="*")
 
 
-def stores(cursor: Cursor, *, include_archived: bool = False) -> list[StoreRow]:
+def stores(cursor: Cursor, *, include_archived: bool = False) -> Rows[StoreRow]:
     """The workspace's stores by name."""
     return select(cursor, "stores", StoreRow, f"{_alive(include_archived, 'WHERE')} ORDER BY name, id", [])
 
@@ -61,13 +62,13 @@ def store(cursor: Cursor, store_id: str) -> StoreRow:
     raise NotFound(f"There is no store {store_id!r}{hint}.")
 
 
-def projects(cursor: Cursor, store_id: str, *, include_archived: bool = False) -> list[Project]:
+def projects(cursor: Cursor, store_id: str, *, include_archived: bool = False) -> Rows[Project]:
     """The store's projects by name."""
     rest = f"WHERE store_id = $1 {_alive(include_archived)} ORDER BY name, id"
     return select(cursor, "projects", Project, rest, [store_id])
 
 
-def contacts(cursor: Cursor, store_id: str, project_id: str | None = None) -> list[Contact]:
+def contacts(cursor: Cursor, store_id: str, project_id: str | None = None) -> Rows[Contact]:
     """The store's contacts by name, of a project or of all."""
     _known_project(cursor, store_id, project_id)
     rest = "WHERE store_id = $1 AND ($2::VARCHAR IS NULL OR $2 = ANY(project_ids)) ORDER BY name, id"
@@ -76,7 +77,7 @@ def contacts(cursor: Cursor, store_id: str, project_id: str | None = None) -> li
 
 def documents(
     cursor: Cursor, store_id: str, project_id: str | None = None, *, include_archived: bool = False
-) -> list[Document]:
+) -> Rows[Document]:
     """The store's documents by title, of a project or of all."""
     _known_project(cursor, store_id, project_id)
     alive = _alive(include_archived)
@@ -84,7 +85,7 @@ def documents(
     return select(cursor, "documents", Document, rest, [store_id, project_id])
 
 
-def documents_made_by(cursor: Cursor, store_id: str, execution_id: str) -> list[Document]:
+def documents_made_by(cursor: Cursor, store_id: str, execution_id: str) -> Rows[Document]:
     """The documents that an execution made, in the order in which it made them, archived or not."""
     rest = "WHERE store_id = $1 AND created_by_execution_id = $2 ORDER BY created_at, id"
     return select(cursor, "documents", Document, rest, [store_id, execution_id])
@@ -97,7 +98,7 @@ def tasks(
     status: str | None = None,
     *,
     include_archived: bool = False,
-) -> list[Task]:
+) -> Rows[Task]:
     """The store's tasks by lane and place; places are counted in the store's whole lane."""
     _known_project(cursor, store_id, project_id)
     spec = TABLES["tasks"]
@@ -110,7 +111,7 @@ def tasks(
         ORDER BY {_LANE}, archived_at IS NOT NULL, rank, id""",  # noqa: S608
         [store_id, project_id, status],
     )
-    return [_placed(row) for row in found]
+    return Rows(map(_placed, found), kind=Task)
 
 
 def task(cursor: Cursor, store_id: str, task_id: str) -> Task:
@@ -126,7 +127,7 @@ def task(cursor: Cursor, store_id: str, task_id: str) -> Task:
     return _with_position(row, before)
 
 
-def recurring_tasks(cursor: Cursor, store_id: str, project_id: str | None = None) -> list[RecurringTask]:
+def recurring_tasks(cursor: Cursor, store_id: str, project_id: str | None = None) -> Rows[RecurringTask]:
     """The store's recurring tasks, newest first."""
     _known_project(cursor, store_id, project_id)
     rest = """WHERE store_id = $1 AND ($2::VARCHAR IS NULL OR project_id = $2)

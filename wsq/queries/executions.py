@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import zlib
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from wsq.events import encode
 from wsq.events.recurring import RecurringTaskDeleted
-from wsq.projections import Execution, Step
+from wsq.projections import Execution, Row, Rows, Step
 from wsq.queries.boards import missing, one, select
 from wsq.rules import naming
 from wsq.store.engine import Cursor
@@ -29,7 +29,7 @@ def executions(
     *,
     limit: int = PAGE,
     before: str | None = None,
-) -> list[Execution]:
+) -> Rows[Execution]:
     """The store's executions, newest first; `before` an execution's id goes on from there."""
     if recurring_task_id is not None:
         _known_task(cursor, store_id, recurring_task_id)
@@ -43,14 +43,14 @@ def executions(
     return select(cursor, "task_executions", Execution, rest, given)
 
 
-def recent(cursor: Cursor, store_id: str, per_task: int) -> dict[str, list[Execution]]:
+def recent(cursor: Cursor, store_id: str, per_task: int) -> dict[str, Rows[Execution]]:
     """The newest executions of each of the store's tasks, newest first, by the task's id, and what runs."""
     rest = """WHERE store_id = $1 QUALIFY status = 'running' OR row_number() OVER (
         PARTITION BY recurring_task_id ORDER BY started_at DESC, seq DESC) <= $2
         ORDER BY started_at DESC, seq DESC"""
-    by_task: dict[str, list[Execution]] = {}
+    by_task: dict[str, Rows[Execution]] = {}
     for row in select(cursor, "task_executions", Execution, rest, [store_id, per_task]):
-        by_task.setdefault(row.recurring_task_id, []).append(row)
+        by_task.setdefault(row.recurring_task_id, Rows(kind=Execution)).append(row)
     return by_task
 
 
@@ -131,7 +131,7 @@ def _known_task(cursor: Cursor, store_id: str, recurring_task_id: str) -> None:
         raise missing(cursor, "recurring_tasks", store_id, recurring_task_id)
 
 
-def steps(cursor: Cursor, execution_id: str) -> list[Step]:
+def steps(cursor: Cursor, execution_id: str) -> Rows[Step]:
     """The execution's durable steps in order; none once its conversation was pruned."""
     return select(cursor, "execution_steps", Step, "WHERE execution_id = $1 ORDER BY step", [execution_id])
 
@@ -144,13 +144,17 @@ def bodies(cursor: Cursor, hashes: list[str]) -> dict[str, bytes]:
     return {name: zlib.decompress(bytes(body)) for name, body in found}
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class Line(Row, frozen=True, kw_only=True):
     """One line of a transcript: who spoke (`user`, `model`, `tool`, `failure`), when, and what.
 
     `content` is the message's blocks as the provider's protocol has them, a tool's result as JSON, or a
     failed attempt's error, after which `wait` seconds passed before the next one. `tool` and `is_error`
     belong to a tool's line.
     """
+
+    _plural: ClassVar[str] = "lines"
+    _columns: ClassVar[tuple[str, ...]] = ("step", "role", "tool", "said", "is_error", "wait")
+    _brief: ClassVar[tuple[str, ...]] = ("step", "role", "tool")
 
     step: int
     role: str
@@ -161,13 +165,29 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     is_error: bool = False
     wait: float | None = None
 
+    @property
+    def said(self) -> str:
+        """The content as a person reads it: texts as they are, calls and results as JSON."""
+        if isinstance(self.content, str):
+            return self.content
+        blocks = self.content if isinstance(self.content, list) else [self.content]
+        return " ".join(_said(block) for block in blocks)
 
-def transcript(cursor: Cursor, store_id: str, execution_id: str) -> list[Line]:
+
+def _said(block: Any) -> str:
+    if isinstance(block, dict) and isinstance(block.get("text"), str):
+        return str(block["text"])
+    if isinstance(block, dict) and block.get("type") == "tool_use":
+        return f"{block.get('name')}({msgspec.json.encode(block.get('input')).decode()})"
+    return msgspec.json.encode(block).decode()
+
+
+def transcript(cursor: Cursor, store_id: str, execution_id: str) -> Rows[Line]:
     """The conversation of an execution from its first message; empty once it was pruned."""
     row = one(cursor, "task_executions", Execution, store_id, execution_id)
     said = steps(cursor, execution_id)
     texts = bodies(cursor, [h for h in (row.first_message, *(step.body for step in said)) if h])
-    lines = []
+    lines = Rows[Line](kind=Line)
     if row.first_message in texts:
         content = msgspec.json.decode(texts[row.first_message])
         lines.append(Line(step=0, role="user", at=row.started_at, content=content))

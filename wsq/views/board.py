@@ -59,6 +59,7 @@ class Board(LivePage):
 
         Messages of one page are carried out one after the other, in the order in which they came.
         """
+        self.scripts_arrived()
         with self._queue_lock:
             if len(self._queue) >= WAITING:
                 log.warning("A page sent more messages than it may", extra={"action": "page.flood"})

@@ -113,6 +113,7 @@ class Frame {
     el.style.height = "100%";
     this.wearTheme();
     this.watchConnection();
+    if (!this.opening.page) this.liveInACell();
     this.ticking = setInterval(() => this.tick(), 1000);
     model.on("msg:custom", (text) => this.hear(JSON.parse(text)));
     model.on("remove", () => this.end());
@@ -241,6 +242,29 @@ class Frame {
     if (this.header) this.drawBar();
   }
 
+  // -- a notebook: its theme can be switched under us, and its shortcuts must not take our keys
+
+  liveInACell() {
+    this.onNotebookTheme = new MutationObserver(() => this.applyTheme());
+    this.onNotebookTheme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+    // JupyterLab listens on the document, before anything in a cell can; for its sake alone the key is seen on
+    // the window. With Ctrl or Meta a key stays the notebook's (to save), but for our arrows.
+    this.onWindowKey = (event) => {
+      if (!(event.target instanceof Element) || !event.composedPath().includes(this.root)) return;
+      const ours = !(event.ctrlKey || event.metaKey) || event.key.startsWith("Arrow");
+      event.target.toggleAttribute("data-lm-suppress-shortcuts", ours);
+    };
+    window.addEventListener("keydown", this.onWindowKey, true);
+    // In JupyterLab, Enter in a field does not send its form.
+    this.root.addEventListener("keydown", (event) => {
+      const form = event.key === "Enter" && !event.isComposing && event.target.matches("input") && event.target.form;
+      if (!form) return;
+      event.preventDefault();
+      const send = form.querySelector("[type=submit]");
+      if (!send?.disabled) form.requestSubmit(send);
+    });
+  }
+
   switchTheme() {
     const to = this.root.dataset.theme === "dark" ? "light" : "dark";
     try { localStorage.setItem("wsq-theme", to); } catch { /* it lasts for this page then */ }
@@ -305,6 +329,8 @@ class Frame {
     clearInterval(this.ticking);
     clearInterval(this.waiting);
     this.system.removeEventListener("change", this.onSystem);
+    this.onNotebookTheme?.disconnect();
+    if (this.onWindowKey) window.removeEventListener("keydown", this.onWindowKey, true);
   }
 }
 

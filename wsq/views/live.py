@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
-from typing import ClassVar
+from typing import Any, ClassVar
 from weakref import WeakMethod
 
 import param
@@ -13,6 +13,7 @@ from panel.custom import JSComponent
 from panel.io.state import state
 
 from wsq.views.cards import Card
+from wsq.views.cell import bring_scripts, in_a_kernel
 from wsq.views.dispatch import as_json
 from wsq.views.hub import Subscription
 
@@ -35,6 +36,20 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
     _stylesheets: ClassVar[list[str]] = [resource("theme.css", "markdown.css", "dialogs.css", "board.css")]
 
     __abstract = True
+
+    _take_scripts_out: Callable[[], None] | None = None
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        """What a notebook's cell shows; nobody has to call ``panel.extension()`` before."""
+        if in_a_kernel():
+            self._take_scripts_out = bring_scripts()
+        return super()._repr_mimebundle_(include, exclude)
+
+    def scripts_arrived(self) -> None:
+        """Called when the browser has sent something: its scripts are there."""
+        take_out, self._take_scripts_out = self._take_scripts_out, None
+        if take_out is not None:
+            take_out()
 
     def send(self, message: Card) -> None:
         """Send a message to the browser, from whichever thread."""

@@ -1,0 +1,209 @@
+"""The board in a cell of a real JupyterLab, in a real browser, beside another process that writes as well."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+import psutil
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+import wsq
+from wsq.agent.providers import OfflineProvider
+
+pytestmark = pytest.mark.alone
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "a-token-of-the-test"
+OPENING = """\
+import wsq
+from wsq.agent.providers import OfflineProvider
+acme = wsq.open("team.duckdb", provider=OfflineProvider()).store("acme")"""
+CELLS = [OPENING, "from wsq.views import Board\nBoard(acme)"]
+
+
+def notebook():
+    cells = [
+        {"cell_type": "code", "id": f"c{n}", "source": s, "metadata": {}, "outputs": [], "execution_count": None}
+        for n, s in enumerate(CELLS)
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
+
+
+@pytest.fixture
+def acme(tmp_path):
+    """The store as another process has it open, here the test's own."""
+    with wsq.open(tmp_path / "team.duckdb", provider=OfflineProvider()) as team:
+        yield team.store("acme")
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """The address of a JupyterLab with a notebook; everything it wants to keep, it keeps in a folder of its own."""
+    (tmp_path / "board.ipynb").write_text(notebook(), "utf-8")
+    home = tmp_path / "home"
+    home.mkdir()
+    own = {
+        "HOME": home, "JUPYTER_CONFIG_DIR": home / "config", "JUPYTER_DATA_DIR": home / "data",
+        "JUPYTER_RUNTIME_DIR": home / "runtime", "IPYTHONDIR": home / "ipython",
+        "PYTHONPATH": ROOT, "WSQ_TIMEZONE": "UTC",
+    }  # fmt: skip
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+        f"--port={urlsplit(url).port}", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={tmp_path}",
+        "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True",
+    ]  # fmt: skip
+    environment = os.environ | {name: str(value) for name, value in own.items()}
+    with (home / "log").open("w") as log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as server:
+        try:
+            for _ in range(300):
+                try:
+                    urlopen(f"{url}/api/status?token={TOKEN}").close()
+                    break
+                except OSError:
+                    time.sleep(0.2)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+@pytest.fixture
+def page(lab):
+    """The notebook in a window; nothing may leave the host, and no script may fail."""
+    failed, strayed = [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        window = browser.new_page(viewport={"width": 1440, "height": 1000})
+        window.set_default_timeout(30_000)
+        window.on("console", lambda said: said.type == "error" and failed.append(said.text))
+        window.on("pageerror", lambda error: failed.append(str(error)))
+        window.on("request", lambda asked: _strays(asked.url, lab) and strayed.append(asked.url))
+        open_notebook(window, lab)
+        yield window
+        browser.close()
+    assert strayed == []
+    assert [each for each in failed if not _of_the_past(each)] == []
+
+
+def _of_the_past(complaint):
+    """Whether it is about a stored output that was replaced before the scripts came for which it had waited."""
+    return "Error rendering Bokeh model: could not find" in complaint
+
+
+def _strays(url, lab):
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != urlsplit(lab).netloc
+
+
+def open_notebook(page, lab):
+    page.goto(f"{lab}/lab/tree/board.ipynb?token={TOKEN}")
+    page.locator(".jp-NotebookPanel .jp-Cell").nth(1).wait_for()
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+
+
+def command(page, name, **arguments):
+    page.evaluate("([name, given]) => window.jupyterapp.commands.execute(name, given)", [name, arguments])
+
+
+def run_all(page):
+    command(page, "notebook:run-all-cells")
+    expect(lane(page, "Recurring")).to_be_visible()
+
+
+def lane(page, name):
+    return page.get_by_role("region", name=name, exact=True)
+
+
+def card(page, name):
+    return page.get_by_role("article", name=name, exact=True)
+
+
+def kernels():
+    return [each for each in psutil.Process().children(recursive=True) if "ipykernel_launcher" in each.cmdline()]
+
+
+def test_the_board_works_in_a_cell_as_it_does_on_its_page(page, acme, tmp_path):
+    acme.create_task("Write copy")
+    acme.create_task("Ask Ada")
+    triage = acme.create_recurring_task("Triage", "Create a task called 'Check mail'", every="4 hours")
+
+    run_all(page)
+
+    for name in ("Recurring", "To do", "Doing", "In review", "Done"):
+        assert lane(page, name).count() == 1
+    card(page, "Triage").get_by_role("button", name="Run now").click()
+    expect(card(page, "Triage").get_by_role("listitem").first).to_contain_text("Completed")
+    expect(card(lane(page, "To do"), "Check mail")).to_be_visible()
+    assert [each.trigger for each in acme.executions(triage.id)] == ["manual"]
+
+    card(page, "Write copy").drag_to(lane(page, "Doing"))
+    expect(card(lane(page, "Doing"), "Write copy")).to_be_visible()
+    card(page, "Ask Ada").focus()
+    page.keyboard.press("Control+ArrowRight")
+    expect(card(lane(page, "Doing"), "Ask Ada")).to_be_focused()
+
+    acme.create_task("from elsewhere")
+    expect(card(page, "from elsewhere")).to_be_visible(timeout=1_500)
+
+    page.get_by_label("New task", exact=True).click()
+    page.keyboard.type("dd xcv zab 00 m y")  # each of them a shortcut of the notebook
+    page.keyboard.press("Enter")
+    expect(card(lane(page, "To do"), "dd xcv zab 00 m y")).to_be_visible()
+    assert page.locator(".jp-NotebookPanel .jp-Cell").count() == len(CELLS)
+
+    command(page, "apputils:change-theme", theme="JupyterLab Dark")
+    expect(page.get_by_role("button", name="Light theme")).to_be_visible()
+
+    command(page, "docmanager:save")
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0)
+    assert (tmp_path / "board.ipynb").stat().st_size < 200_000  # the scripts alone are 3 MB
+
+
+def test_a_cell_that_is_run_again_after_a_reload_shows_a_living_board(page, lab, acme):
+    acme.create_task("first")
+    run_all(page)
+    command(page, "docmanager:save")
+    page.wait_for_timeout(1_000)
+
+    open_notebook(page, lab)
+    run_all(page)
+    acme.create_task("after the reload")
+
+    expect(card(page, "after the reload")).to_be_visible(timeout=1_500)
+    assert lane(page, "Doing").count() == 1
+
+
+def test_a_kernel_holds_neither_the_database_nor_anything_after_its_end(page, acme):
+    acme.create_task("first")
+    run_all(page)
+    [kernel] = kernels()
+
+    began = time.monotonic()
+    for number in range(10):
+        acme.create_task(f"task {number}")
+    assert time.monotonic() - began < 5
+    expect(card(page, "task 9")).to_be_visible(timeout=1_500)
+
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    _, alive = psutil.wait_procs([kernel], timeout=10)
+    assert alive == []
+    run_all(page)
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    _, alive = psutil.wait_procs(kernels(), timeout=10)
+    assert alive == []
