@@ -18,7 +18,7 @@ from msgspec import UNSET
 from wsq import settings as configuration
 from wsq.clock import Clock, ShiftedClock, SystemClock, aware
 from wsq.commands import boards, budgets, executions, recurring, stores, tasks
-from wsq.errors import MissingCredentials, NotFound, SettingError, WorkspaceError
+from wsq.errors import MissingCredentials, NotFound, SettingError, WorkspaceError, WsqError
 from wsq.ids import Ids, random_id
 from wsq.projections import (
     Contact,
@@ -262,6 +262,13 @@ class Workspace:
     def scheduler(self) -> heartbeat.Scheduler | None:
         """What is known of the scheduler: its last pass, and when the next should come; None if never seen."""
         return heartbeat.scheduler(self._engine, self.clock.now())
+
+    def make_ready(self) -> None:
+        """Load what carries executions out, so that the first one does not wait for it; never raises."""
+        try:
+            self._executor_for(self.clock)
+        except WsqError:
+            return  # whoever asks for an execution is told why there can be none
 
     def _executor_for(self, clock: Clock) -> Executor:
         """The workspace's executor, or one of its own for a pass with another clock."""

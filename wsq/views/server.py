@@ -15,6 +15,7 @@ from tornado.ioloop import IOLoop
 from tornado.web import OutputTransform, RedirectHandler, RequestHandler
 
 from wsq.views.hub import forget, hub_of
+from wsq.views.live import pool
 from wsq.views.pages import admin_page, board_page, statistics_page, titled
 from wsq.views.ports import Workspace
 
@@ -99,6 +100,7 @@ def serve(
     loop = server.io_loop
     handlers = _stop_on_signals(loop)
     server.start()
+    pool.submit(workspace.make_ready)
     (on_up or _announce)(url)
     if show:
         loop.add_callback(lambda: server.show("/"))
