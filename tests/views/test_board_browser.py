@@ -383,6 +383,17 @@ def test_statistics_and_administration_tell_what_happened(open_board, acme):
     expect(administration.get_by_role("row", name=acme.id)).to_contain_text("Every 4 hours")
 
 
+def test_scripts_are_sent_compressed_to_whoever_understands_it_and_are_kept(open_board):
+    page = open_board()
+    scripts = page.evaluate("() => [...document.scripts].map((each) => each.src).filter((src) => src.includes('?v='))")
+
+    assert len(scripts) >= 2
+    for script in scripts:
+        answer = page.request.get(script)
+        assert answer.headers["content-encoding"] == "gzip"
+        assert "max-age" in answer.headers["cache-control"]
+
+
 def test_every_answer_carries_the_policy_and_health_needs_nothing(served):
     from urllib.request import urlopen
 

@@ -136,6 +136,7 @@ def _build(workspace: Workspace, port: int, address: str, origins: Sequence[str]
         ],
         websocket_max_message_size=LARGEST_MESSAGE,
         unused_session_lifetime=30_000,
+        compress_response=True,
     )
     # Only now is the port known, when a free one was asked for.
     allowed = {f"{host}:{server.port}" for host in ("localhost", "127.0.0.1", _spoken(address))}
