@@ -1,0 +1,130 @@
+"""axe-core looks at every page and dialog, in light and in dark; nothing serious may be found."""
+
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+import wsq
+from tests.domain.worlds import PaidProvider
+from tests.views.windows import card
+from wsq.agent.providers import OfflineProvider, ScriptedProvider, call, finish
+from wsq.agent.providers.base import ProviderError
+
+pytestmark = [pytest.mark.alone, pytest.mark.parametrize("scheme", ["light", "dark"])]
+
+TABLE = "# No\n\n| a | b |\n|---|---|\n| `c` | [d](https://example.com/d) |"
+
+
+def serious(page):
+    page.wait_for_timeout(400)  # what fades in has its colours only then
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{each['id']}: {each['help']}: {[node['target'] for node in each['nodes']][:4]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.fixture
+def busy(acme, team):
+    """A board on which everything is that a card can show."""
+    launch = acme.create_project("Launch", description="Ship 1.0")
+    acme.create_task("Write copy", project_id=launch.id, assignees=["Ada", "Bo"], description="Long and good.")
+    for lane in ("doing", "in_review", "done"):
+        acme.create_task(f"In {lane}", status=lane)
+    lines = [
+        call(("create_task", {"title": "Made"}), ("get_task", {"task_id": "x"})),
+        finish("could_not", TABLE),
+    ]
+    providers = {
+        "Could not": ScriptedProvider(lines),
+        "Paid": PaidProvider([finish("done", "Well.")]),
+        "Failed": ScriptedProvider([ProviderError("The key is not valid.", retryable=False)]),
+        "Offline": OfflineProvider(),
+    }
+    for name, provider in providers.items():
+        task = acme.create_recurring_task(
+            name, "List the tasks", every="4 hours", budget_per_day=0.3, project_id=launch.id
+        )
+        with wsq.open(team.place, provider=provider) as other:
+            other.store(acme.id).run_now(task.id)
+    missed = acme.create_recurring_task("Missed", "List the tasks", every="1 day", timezone="Europe/Berlin")
+    for days in (1, 2):
+        team.process(now=missed.next_execution_at + timedelta(days=days, hours=1), stores=[acme.id])
+    off = acme.create_recurring_task("Off", "List the tasks", every="1 day")
+    acme.disable_recurring_task(off.id, reason="On holiday.")
+    return acme
+
+
+@pytest.mark.parametrize("path", ["board", "statistics", "admin"])
+def test_pages(open_board, busy, scheme, path):
+    page = open_board(path=path, scheme=scheme)
+    expect(page.get_by_text("Paid").first).to_be_visible()
+
+    assert serious(page) == []
+
+
+def test_an_empty_board_and_a_narrow_one(open_board, acme, scheme):
+    page = open_board(scheme=scheme, width=390, height=844)
+    expect(page.get_by_role("button", name="Make the first one")).to_be_visible()
+
+    assert serious(page) == []
+
+
+def test_the_form_with_everything_that_can_be_wrong(open_board, busy, scheme):
+    page = open_board(scheme=scheme)
+    card(page, "Off").get_by_role("button", name="Edit").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Advanced").click()
+    for label, wrong in {
+        "Name": "",
+        "Every": "0",
+        "Time zone": "Mars",
+        "Budget per day": "much",
+        "Prompt": "{{x}}",
+    }.items():
+        dialog.get_by_label(label, exact=True).fill(wrong)
+    expect(dialog.locator("[data-field=budget_per_day] .problem")).to_be_visible()
+    assert serious(page) == []
+
+    busy.update_recurring_task(busy.recurring_tasks()[0].id, prompt="Theirs")
+    expect(dialog.locator("[data-field=prompt] .theirs")).to_be_visible()
+    assert serious(page) == []
+
+    page.keyboard.press("Escape")
+    expect(dialog.get_by_role("button", name="Discard")).to_be_visible()
+    assert serious(page) == []
+
+
+@pytest.mark.parametrize("name", ["Could not", "Failed", "Missed"])
+def test_the_dialog_of_an_execution(open_board, busy, scheme, name):
+    page = open_board(scheme=scheme)
+    card(page, name).get_by_role("listitem").first.get_by_role("button").click()
+    dialog = page.get_by_role("dialog", name="Execution")
+    expect(dialog).to_be_visible()
+    for folded in dialog.locator("details").all():
+        folded.evaluate("each => { each.open = true; }")
+
+    assert serious(page) == []
+
+
+def test_the_other_dialogs(open_board, busy, scheme):
+    page = open_board(scheme=scheme)
+    for press in (
+        lambda: card(page, "Write copy").get_by_role("button", name="Write copy").click(),
+        lambda: card(page, "Paid").get_by_role("button", name="History").click(),
+        lambda: card(page, "Paid").get_by_role("button", name="Delete").click(),
+        lambda: page.get_by_role("button", name="New recurring task").click(),
+    ):
+        press()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        assert serious(page) == []
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+    card(page, "In doing").focus()
+    page.keyboard.press("Delete")
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    assert serious(page) == []
