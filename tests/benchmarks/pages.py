@@ -33,8 +33,8 @@ from wsq.projections.rows import Task
 from wsq.store.transaction import Transaction
 
 TASKS, MANY, RECURRING, RUNS = 500, 2_000, 50, 5
-FURTHER = 20
-"""Windows that are opened beside the first one."""
+FURTHER, AT_ONCE = 20, 4
+"""Windows that are opened beside the first one, and how many of them from one reading to the next."""
 
 IDLE = 30
 """For how many seconds it is watched what open windows cost while nothing happens."""
@@ -130,10 +130,12 @@ def change(rounds: int) -> list[Figure]:
 
 
 def sessions(rounds: int) -> list[Figure]:
-    """What further open windows cost the server: memory of its own (USS, after a collection) and, idle, its time.
+    """What further open windows cost the server: memory of its own and, idle, its time.
 
-    Each round has a new server, one window that was opened before and twenty that are opened then. While they are
-    open for half a minute a pass with nothing to do comes by every five seconds, as from a scheduler.
+    Each round has a new server, one window that was opened before and twenty that are opened then. Memory is USS, after
+    a collection and with what was freed given back, read after every four windows: the median of what they add counts,
+    since the server once gives back some megabytes of what its start took. While all are open for half a minute a pass
+    with nothing to do comes by every five seconds, as from a scheduler.
     """
     grown, busy = zip(*(_with_further_windows() for _ in range(rounds)), strict=True)
     memory, share = statistics.median(grown), statistics.median(busy)
@@ -254,17 +256,21 @@ def _with_further_windows() -> tuple[float, float]:
     """Bytes for each further window, and the share of a core that all of them take while nothing happens."""
     with team(TASKS) as (ws, server), browser() as visitor:
         _opened(visitor, server)
-        time.sleep(2)
-        alone = server.uss()
-        for _ in range(FURTHER):
-            _opened(visitor, server)
-        time.sleep(2)
-        grown = (server.uss() - alone) / FURTHER
+        grown = statistics.median(_grown_by(AT_ONCE, visitor, server) for _ in range(FURTHER // AT_ONCE))
         began, before = time.monotonic(), server.processor_time()
         for _ in range(IDLE // 5):
             time.sleep(5)
             ws.process()
         return grown, (server.processor_time() - before) / (time.monotonic() - began)
+
+
+def _grown_by(windows: int, visitor: BrowserContext, server: Server) -> float:
+    """Bytes that the server takes more for each of so many windows."""
+    before = server.uss()
+    for _ in range(windows):
+        _opened(visitor, server)
+    time.sleep(1)
+    return (server.uss() - before) / windows
 
 
 def _opened(visitor: BrowserContext, server: Server) -> None:
@@ -276,7 +282,7 @@ def _opened(visitor: BrowserContext, server: Server) -> None:
 # ---- the three processes -------------------------------------------------------------------------
 
 _SERVER = """
-import gc, json, os, signal, sys, threading, time, wsq
+import ctypes, gc, json, os, signal, sys, threading, time, wsq
 from wsq.views import serve
 from wsq.views.feed import Feed
 from wsq.views.hub import Hub
@@ -299,6 +305,7 @@ def told(hub, feed, message):
 def collect():
     for _ in sys.stdin:
         gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)  # what was freed must not hide what came instead
         say(kind="collected")
     os.kill(os.getpid(), signal.SIGTERM)  # who measures has gone, however
 
@@ -336,7 +343,7 @@ class Server:
             self._said.get()
 
     def uss(self) -> int:
-        """Bytes that would be free if it ended, after a collection."""
+        """Bytes that would be free if it ended, after a collection; needs glibc."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
