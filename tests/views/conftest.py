@@ -103,7 +103,7 @@ def open_board(visitor, served, acme):
         page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda asked: _strays(asked.url, served) and strayed.append(asked.url))
-        page.goto(f"{served}/{path}?store={acme.id}")
+        page.goto(f"{served}/{path}{'' if '?' in path else '?'}store={acme.id}")
         pages.append(page)
         return page
 
