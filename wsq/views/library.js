@@ -58,6 +58,9 @@ class LibraryPage extends DialogPage {
     if (!this.open.length) this.remember({ open: null });
   }
 
+  // What a running execution says is told to boards alone; its dialog shows here what has become of it.
+  drawDoing() { return null; }
+
   openRow(kind, id) {
     if (kind === "project") return this.projectForm(id);
     if (kind === "contact") return this.contactForm(id);
@@ -467,7 +470,7 @@ function documentEditor(page, form) {
   const show = previewer(page, text, preview, () => sideBySide.matches || editor.dataset.shows === "preview", form.opened.about.previewed);
   const box = form.control("content", "Text", text, { set: (value) => { text.value = value ?? ""; show(0); }, hint: "Markdown; the agent reads it as it is written here." });
   const tab = (name, to, of) => h("button", { type: "button", role: "tab", "aria-controls": of.id, "data-shows": to, onclick: () => turn(to) }, name);
-  const tabs = h("div", { role: "tablist", class: "tabs", "aria-label": "Text", onkeydown: (event) => {
+  const tabs = h("div", { role: "tablist", class: "tabs", "aria-label": "Write or preview", onkeydown: (event) => {
     if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
     event.preventDefault();
     turn(editor.dataset.shows === "write" ? "preview" : "write");

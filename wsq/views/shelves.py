@@ -86,11 +86,14 @@ def _contact(row: Contact) -> Card:
 
 
 def _document(row: DocumentLine) -> Card:
+    beginning = row.beginning
+    if row.length > len(beginning):
+        beginning = shortened(beginning, len(beginning) - 1)
     return {
         "id": row.id,
         "version": row.version,
         "name": row.title,
-        "text": row.beginning,
+        "text": beginning,
         "length": row.length,
         "changed": instant(row.updated_at),
         "projects": list(row.project_ids),
