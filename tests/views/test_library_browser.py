@@ -145,7 +145,7 @@ def test_where_there_is_little_room_one_switches_between_writing_and_the_preview
 
 
 def test_a_document_of_a_million_characters_is_edited_and_its_preview_says_where_it_is_cut(open_library, acme):
-    document = acme.create_document("Novel", ("Zürich, 東京 und 😀\n" * 62_501)[:1_000_000])
+    document = acme.create_document("Novel", ("Zürich, 東京 und 😀\n" * 62_501)[:999_996])
     page = open_library("documents")
     page.set_default_timeout(20_000)
 
@@ -264,6 +264,18 @@ def test_tab_search_project_and_open_form_survive_a_reload(open_library, acme, l
     expect(page.get_by_label("Project filter")).to_have_value(launch.id)
     expect(row(page, "Ada elsewhere")).to_have_count(0)
     assert "open=" not in page.url
+
+
+def test_the_board_leads_to_the_projects_and_they_lead_back_to_their_board(open_board, acme, launch):
+    acme.create_task("ours", project_id=launch.id)
+    acme.create_task("others")
+    page = open_board()
+
+    page.get_by_role("link", name="Manage projects").click()
+    row(page, "Launch").get_by_role("link", name="1 open task").click()
+
+    expect(page.get_by_role("article", name="ours")).to_be_visible()
+    expect(page.get_by_role("article", name="others")).to_be_hidden()
 
 
 def test_tabs_and_rows_are_walked_with_arrows(open_library, acme):
