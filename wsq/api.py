@@ -460,6 +460,24 @@ class Questions:
         """One document by its id."""
         return self._list(board_queries.document, document_id)
 
+    def document_lines(self, *, include_archived: bool = False) -> list[board_queries.DocumentLine]:
+        """The documents by title, each with the first 200 characters of its text and how long it is."""
+        return self._list(board_queries.document_lines, include_archived=include_archived)
+
+    def documents_holding(self, text: str) -> list[str]:
+        """The ids of the documents, archived ones too, whose title or text holds every word of `text`.
+
+        Capitals and small letters are alike; without a word in `text` the list is empty.
+        """
+        return self._list(board_queries.documents_holding, text)
+
+    def project_counts(self) -> dict[str, board_queries.ProjectCounts]:
+        """How many open tasks, recurring tasks, contacts and documents a project has, by the project's id.
+
+        Archived rows are not counted, and a project to which nothing belongs is left out.
+        """
+        return self._list(board_queries.project_counts)
+
     def documents_made_by(self, execution_id: str) -> Rows[Document]:
         """The documents that an execution made, oldest first, archived or not."""
         return self._list(board_queries.documents_made_by, execution_id)

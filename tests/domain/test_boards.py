@@ -6,6 +6,7 @@ import pytest
 
 import wsq
 from tests.domain.worlds import UNUSUAL_TEXTS, head, names, nothing_written, refused
+from wsq.queries.boards import ProjectCounts
 
 
 def test_the_first_command_makes_the_store_in_the_zone_of_the_settings(ws, acme):
@@ -449,3 +450,49 @@ def test_the_log_folds_into_what_stands_after_all_of_this(ws, acme):
     assert ws.verify() == []
     ws.rebuild()
     assert ws.verify() == []
+
+
+def test_documents_are_listed_by_lines_that_hold_their_beginning_and_their_length(acme):
+    launch = acme.create_project("Launch")
+    long = acme.create_document("Brief", "é😀" * 500_000, project_id=launch.id)
+    gone = acme.create_document("Aside", "Short.")
+    acme.archive_document(gone.id)
+
+    [line] = acme.document_lines()
+    both = acme.document_lines(include_archived=True)
+
+    assert (line.id, line.title, line.beginning, line.length) == (long.id, "Brief", "é😀" * 100, 1_000_000)
+    assert (line.project_ids, line.version, line.updated_at) == ((launch.id,), long.version, long.updated_at)
+    assert [(each.title, each.archived_at is None) for each in both] == [("Aside", False), ("Brief", True)]
+
+
+def test_documents_are_found_by_any_words_of_title_and_text(acme):
+    brief = acme.create_document("Brief", "x" * 5_000 + " The CONTRACT is 100% due")
+    acme.create_document("Notes", "due")
+
+    assert acme.documents_holding("contract brief") == [brief.id]
+    assert acme.documents_holding("100%  due") == [brief.id]
+    assert acme.documents_holding("due_") == []
+    assert acme.documents_holding("  ") == []
+
+
+def test_what_belongs_to_a_project_is_counted_without_what_is_archived_or_done(acme, ws):
+    launch, other = acme.create_project("Launch"), acme.create_project("Other")
+    acme.create_task("open", project_id=launch.id, status="doing")
+    acme.create_task("done", project_id=launch.id, status="done")
+    acme.archive_task(acme.create_task("archived", project_id=launch.id).id)
+    acme.create_recurring_task("on", "List the tasks", every="1 day", project_id=launch.id)
+    off = acme.create_recurring_task("off", "List the tasks", every="1 day", project_id=launch.id)
+    acme.disable_recurring_task(off.id)
+    ada = acme.create_contact("Ada", project_id=launch.id)
+    acme.add_contact_to_project(ada.id, other.id)
+    acme.create_document("Brief", project_id=launch.id)
+    acme.archive_document(acme.create_document("Old", project_id=launch.id).id)
+    ws.store("globex").create_document("Theirs")
+
+    counts = acme.project_counts()
+
+    assert counts == {
+        launch.id: ProjectCounts(open_tasks=1, recurring_tasks=2, enabled_recurring_tasks=1, contacts=1, documents=1),
+        other.id: ProjectCounts(contacts=1),
+    }

@@ -95,7 +95,7 @@ def open_board(visitor, served, acme):
     """Opens the store's board in a window; nothing may leave the host, and nothing be complained of."""
     pages, complaints, strayed = [], [], []
 
-    def opened(width=1440, height=900, path="board", scheme="light"):
+    def opened(width=1440, height=900, path="board", scheme="light", also=""):
         page = visitor.new_page()
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": height})
@@ -103,7 +103,7 @@ def open_board(visitor, served, acme):
         page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda asked: _strays(asked.url, served) and strayed.append(asked.url))
-        page.goto(f"{served}/{path}{'' if '?' in path else '?'}store={acme.id}")
+        page.goto(f"{served}/{path}{'' if '?' in path else '?'}store={acme.id}{also}")
         pages.append(page)
         return page
 

@@ -418,7 +418,7 @@ def test_what_was_open_is_open_again_after_a_reload(open_board, acme):
     expect(page.get_by_role("dialog", name="Task").get_by_label("Title")).to_have_value("Write copy")
     assert made.id in page.url
     page.keyboard.press("Escape")
-    assert "open=" not in page.url
+    eventually(lambda: "open=" not in page.url)
 
 
 def test_skips_for_the_same_reason_are_one_row_with_their_number(open_board, acme, team):

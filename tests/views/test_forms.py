@@ -261,3 +261,20 @@ def test_a_document_of_the_greatest_length_is_made_and_edited_and_a_longer_one_r
     saved = form.save(store, made.id, made.version)
 
     assert (saved.content, saved.project_ids) == ("short", ())
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_a_form_for_a_new_row_has_no_name_or_title_yet(store, kind):
+    fields = FORMS[kind].blank(store).fields()
+
+    assert {fields[each] for each in ("name", "title") if each in fields} == {""}
+
+
+def test_the_draft_of_an_email_can_be_opened_as_it_is_typed_and_no_other_document(store):
+    content = "To: ada@example.com\n\nHello"
+
+    draft = FORMS["document"].typed({"title": "Draft: hello", "content": content}).remarks(store, None)
+    other = FORMS["document"].typed({"title": "Hello", "content": content}).remarks(store, None)
+
+    assert draft == {"mailto": "mailto:ada@example.com?body=Hello"}
+    assert other == {"mailto": None}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypeVar
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from wsq.errors import NotFound
 from wsq.projections import (
@@ -27,6 +28,34 @@ R = TypeVar("R", bound=Row)
 
 LANES = ("todo", "doing", "in_review", "done")
 """The statuses of tasks in the order of the board's lanes."""
+
+BEGINNING = 200
+"""How many characters of a document its line holds."""
+
+
+class DocumentLine(Struct, frozen=True, kw_only=True):
+    """A document in a list: `beginning` is the first `BEGINNING` characters of its text, `length` counts them all."""
+
+    id: str
+    title: str
+    beginning: str
+    length: int
+    project_ids: tuple[str, ...]
+    updated_at: datetime
+    archived_at: datetime | None
+    created_by_execution_id: str | None
+    version: int
+
+
+class ProjectCounts(Struct, frozen=True, kw_only=True):
+    """How much belongs to a project, archived rows left out; `open_tasks` are those that are not done."""
+
+    open_tasks: int = 0
+    recurring_tasks: int = 0
+    enabled_recurring_tasks: int = 0
+    contacts: int = 0
+    documents: int = 0
+
 
 _POSITION = """CASE WHEN archived_at IS NULL THEN (row_number() OVER (
     PARTITION BY store_id, status, archived_at IS NULL ORDER BY rank, id) - 1) ELSE -1 END"""
@@ -83,6 +112,62 @@ def documents(
     alive = _alive(include_archived)
     rest = f"WHERE store_id = $1 AND ($2::VARCHAR IS NULL OR $2 = ANY(project_ids)) {alive} ORDER BY title, id"
     return select(cursor, "documents", Document, rest, [store_id, project_id])
+
+
+def document_lines(cursor: Cursor, store_id: str, *, include_archived: bool = False) -> list[DocumentLine]:
+    """The store's documents by title, without their texts but for the beginning."""
+    found = cursor.query(
+        f"""SELECT id, title, left(content, {BEGINNING}), length(content), project_ids, updated_at, archived_at,
+            created_by_execution_id, version
+        FROM documents WHERE store_id = $1 {_alive(include_archived)} ORDER BY title, id""",  # noqa: S608
+        [store_id],
+    )
+    return [_line(row) for row in found]
+
+
+def _line(row: tuple[Any, ...]) -> DocumentLine:
+    fields = dict(zip(DocumentLine.__struct_fields__, row, strict=True))
+    return DocumentLine(**(fields | {"project_ids": tuple(fields["project_ids"])}))
+
+
+def documents_holding(cursor: Cursor, store_id: str, text: str) -> list[str]:
+    """The ids of the store's documents, archived ones too, whose title or text holds every word of `text`.
+
+    Capitals and small letters are alike. Without a word there is nothing to hold: an empty list.
+    """
+    sought = text.lower().split()
+    if not sought:
+        return []
+    holds = [
+        f"(position(${n}::VARCHAR IN lower(content)) > 0 OR position(${n}::VARCHAR IN lower(title)) > 0)"
+        for n in range(2, len(sought) + 2)
+    ]
+    found = cursor.query(
+        f"SELECT id FROM documents WHERE store_id = $1 AND {' AND '.join(holds)} ORDER BY title, id",  # noqa: S608
+        [store_id, *sought],
+    )
+    return [id_ for (id_,) in found]
+
+
+def project_counts(cursor: Cursor, store_id: str) -> dict[str, ProjectCounts]:
+    """How much belongs to each of the store's projects, by id; those to which nothing does are left out."""
+    found = cursor.query(
+        """SELECT project_id, kind, count(*) FROM (
+            SELECT project_id, 'open_tasks' AS kind FROM tasks
+            WHERE store_id = $1 AND archived_at IS NULL AND status <> 'done'
+            UNION ALL SELECT project_id, 'recurring_tasks' FROM recurring_tasks WHERE store_id = $1
+            UNION ALL SELECT project_id, 'enabled_recurring_tasks' FROM recurring_tasks
+            WHERE store_id = $1 AND enabled
+            UNION ALL SELECT unnest(project_ids), 'contacts' FROM contacts WHERE store_id = $1
+            UNION ALL SELECT unnest(project_ids), 'documents' FROM documents
+            WHERE store_id = $1 AND archived_at IS NULL
+        ) AS belonging WHERE project_id IS NOT NULL GROUP BY project_id, kind""",
+        [store_id],
+    )
+    counts: dict[str, dict[str, int]] = {}
+    for project_id, kind, count in found:
+        counts.setdefault(project_id, {})[kind] = int(count)
+    return {project_id: ProjectCounts(**each) for project_id, each in counts.items()}
 
 
 def documents_made_by(cursor: Cursor, store_id: str, execution_id: str) -> Rows[Document]:

@@ -1,4 +1,4 @@
-"""The pages: board, statistics, administration, and the same board in a notebook's cell.
+"""The pages: board, library, statistics, administration, and the same board in a notebook's cell.
 
 Views never write: a button calls a method of the store that the page was given. Panel is loaded when
 one of these names is first asked for, not when `wsq` is imported.
@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wsq.views.board import Board
-    from wsq.views.pages import admin_page, board_page, statistics_page
+    from wsq.views.library import Library
+    from wsq.views.pages import admin_page, board_page, library_page, statistics_page
     from wsq.views.server import serve
 
-__all__ = ["Board", "admin_page", "board_page", "serve", "statistics_page"]
+__all__ = ["Board", "Library", "admin_page", "board_page", "library_page", "serve", "statistics_page"]
 
 _ROOMS = {
     "Board": "wsq.views.board",
+    "Library": "wsq.views.library",
     "admin_page": "wsq.views.pages",
     "board_page": "wsq.views.pages",
+    "library_page": "wsq.views.pages",
     "serve": "wsq.views.server",
     "statistics_page": "wsq.views.pages",
 }

@@ -315,7 +315,8 @@ class BoardPage extends DialogPage {
       (this.projects || []).map((project) => h("option", { value: project.id, selected: project.id === this.project }, project.name)));
     this.searchBox ??= h("input", { type: "search", class: "search", "aria-label": "Search", placeholder: "Search", title: "Search (Ctrl+K)", value: this.query,
       oninput: () => this.search(this.searchBox.value), onkeydown: (event) => { if (event.key === "Escape") { this.searchBox.value = ""; this.search(""); } } });
-    return [h("span", { class: "pick project" }, pick), h("span", { class: "searching" }, icon("search"), this.searchBox)];
+    const manage = this.opening.page && h("a", { href: this.address("library", this.opening.store), "aria-label": "Manage projects", title: "Manage projects" }, icon("folder"));
+    return [h("span", { class: "pick project" }, pick, manage), h("span", { class: "searching" }, icon("search"), this.searchBox)];
   }
 
   showProject(id) {

@@ -3,6 +3,7 @@
 
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const DRAFT = "wsq-draft";
+const LONGEST_THEIRS = 2000; // what is shown of a text that somebody else has saved; all of it can be taken
 
 class DialogPage extends Frame {
   constructor(model, el) {
@@ -109,7 +110,8 @@ class DialogPage extends Frame {
 }
 
 class FormDialog {
-  // options: label, submit, body(form) -> nodes, left(form) -> node, place, saved(value, form), wide
+  // options: label, submit, body(form) -> nodes, left(form) -> node, place, saved(value, form), wide,
+  // cssClass, pause(form) -> how many ms after the last key it is judged
   constructor(page, kind, opened, options) {
     Object.assign(this, { page, kind, options, id: opened.id, version: opened.version, opened });
     this.controls = new Map(); // field -> { label, get, set, problem, theirs, box }
@@ -125,7 +127,7 @@ class FormDialog {
     const form = h("form", { novalidate: true, onsubmit: (event) => { event.preventDefault(); this.submit(); } },
       page.title(options.label, ...(options.head?.(this) ?? [])), body, this.footer);
     this.showFooter();
-    this.dialog = page.dialog(options.label, { place: options.place, cssClass: options.wide ? "wide" : "" }, form);
+    this.dialog = page.dialog(options.label, { place: options.place, cssClass: options.cssClass ?? (options.wide ? "wide" : "") }, form);
     this.dialog.form = this;
     this.dialog.addEventListener("cancel", (event) => { event.preventDefault(); this.leave(); });
     this.dialog.addEventListener("close", () => { this.closed = true; clearTimeout(this.checking); });
@@ -213,7 +215,7 @@ class FormDialog {
     this.typedAt = Date.now();
     this.touched.add(name);
     clearTimeout(this.checking);
-    this.checking = setTimeout(() => this.check(), 150);
+    this.checking = setTimeout(() => this.check(), this.options.pause?.(this) ?? 150);
   }
 
   async check() {
@@ -308,7 +310,7 @@ class FormDialog {
       this.check();
       control.element.focus();
     } });
-    control.theirs.replaceChildren(h("span", null, "Theirs: ", h("q", null, words)), take);
+    control.theirs.replaceChildren(h("span", null, "Theirs: ", h("q", null, words.length > LONGEST_THEIRS ? `${[...words.slice(0, LONGEST_THEIRS)].slice(0, -1).join("")}…` : words)), take);
     control.theirs.hidden = false;
     const folded = control.element.closest("details");
     if (folded) folded.open = true;

@@ -10,7 +10,7 @@ import msgspec
 
 from wsq.errors import Conflict, InvalidInput, NotFound, WsqError
 from wsq.projections.rows import Task
-from wsq.views import cards, markdown, messages, transcript
+from wsq.views import cards, markdown, messages, shelves, transcript
 from wsq.views.forms import FORMS, Form, Refused, Row
 from wsq.views.ports import Store
 
@@ -78,6 +78,10 @@ class Dispatcher:
                 return self._form(message)
             case messages.History() | messages.Search() | messages.Preview() | messages.OpenExecution():
                 return self._question(message)
+            case messages.Library(archived=archived, known=known):
+                return shelves.lists(self._store, include_archived=archived, known=known)
+            case messages.Archive() | messages.Restore() | messages.DeleteContact():
+                return self._shelve(message)
         return self._command(message)
 
     def _command(self, message: messages.Known) -> Any:
@@ -104,6 +108,21 @@ class Dispatcher:
             case messages.CancelExecution(id=id_):
                 store.cancel_execution(id_)
         return None
+
+    def _shelve(self, message: messages.Archive | messages.Restore | messages.DeleteContact) -> Any:
+        store = self._store
+        match message:
+            case messages.Archive(kind="project", id=id_):
+                row, disabled = shelves.archive_project(store, id_)
+                return _stands(row) | {"disabled": disabled}
+            case messages.Archive(id=id_):
+                return _stands(store.archive_document(id_))
+            case messages.Restore(kind="project", id=id_, enable=enable):
+                return _stands(shelves.restore_project(store, id_, enable))
+            case messages.Restore(id=id_):
+                return _stands(store.unarchive_document(id_))
+            case messages.DeleteContact(id=id_):
+                return _stands(store.delete_contact(id_))
 
     def _question(self, message: messages.History | messages.Search | messages.Preview | messages.OpenExecution) -> Any:
         match message:

@@ -19,9 +19,9 @@ import param
 from wsq.agent import prices
 from wsq.errors import InvalidInput, WsqError
 from wsq.projections.rows import Contact, Document, Project, RecurringTask, Task
-from wsq.rules import placeholders, schedule, values
+from wsq.rules import drafts, placeholders, schedule, values
 from wsq.rules.budgets import TASK_PER_DAY, forecast
-from wsq.views import words
+from wsq.views import markdown, words
 from wsq.views.ports import Store
 
 Row = Contact | Document | Project | RecurringTask | Task
@@ -53,7 +53,7 @@ class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
     """The fields that an argument is read from, where these are not the one of its name."""
 
     def __init__(self, **fields: Any) -> None:
-        # What is given no name, param gives one of its own.
+        # Left to itself, param calls an object by its class and a number; a form's name is what somebody typed.
         super().__init__(**({"name": ""} | fields if "name" in self._meanings else fields))
 
     @classmethod
@@ -427,6 +427,16 @@ class DocumentForm(Form):
         "content": lambda form: values.content(form.content, "Text"),
         "project_ids": lambda form: tuple(dict.fromkeys(form.project_ids)),
     }
+
+    def about(self, store: Store) -> dict[str, Any]:
+        """How many characters of the text its preview shows."""
+        del store
+        return {"previewed": markdown.LIMIT}
+
+    def remarks(self, store: Store, row_id: str | None) -> dict[str, Any]:
+        """The link that opens the draft of an e-mail in a mail program; None of any other document."""
+        del store, row_id
+        return {"mailto": drafts.mailto(self.content) if drafts.is_draft(self.title) else None}
 
     @classmethod
     def of(cls, row: Document) -> Self:

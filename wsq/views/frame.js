@@ -26,6 +26,10 @@ const ICONS = {
   history: "M2.5 3v3h3M2.8 6A5.6 5.6 0 1 1 2.4 9M8 5v3.2l2 1.3",
   archive: "M2 3h12v3H2zM3 6v7.5h10V6M6.5 8.8h3",
   tool: "M9.8 2.3a3.6 3.6 0 0 0-3.3 5L2.3 11.5l2.2 2.2 4.2-4.2a3.6 3.6 0 0 0 4.8-4.4L11.3 7.3 9 6.7 8.5 4.5z",
+  folder: "M2 4.5V13h12V5.5H8L6.5 3.5H2z",
+  person: "M8 7.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM3 13.5c.4-2.7 2.3-4 5-4s4.6 1.3 5 4",
+  page: "M4 2h5l3 3v9H4zM9 2v3h3M6 8h4M6 10.8h4",
+  mail: "M2 3.5h12v9H2zM2 4.5l6 4.5 6-4.5",
   board: "M2.5 3h3v10h-3zM6.7 3h3v7h-3zM11 3h2.8v4.5H11z",
 };
 const MARKS = { completed: "check", failed: "cross", running: "again", skipped: "skip", cancelled: "stop" };
@@ -194,7 +198,7 @@ class Frame {
   drawBar() {
     const focused = this.bar.getRootNode().activeElement;
     const { store, path } = this.opening;
-    const names = [["board", "Board"], ["statistics", "Statistics"], ["admin", "Admin"]];
+    const names = [["board", "Board"], ["library", "Library"], ["statistics", "Statistics"], ["admin", "Admin"]];
     const nav = h("nav", { "aria-label": "Pages" }, names.map(([to, name]) =>
       h("a", { href: this.address(to, store), "aria-current": to === path ? "page" : null }, name)));
     const stores = this.header.stores.some((s) => s.id === store) ? this.header.stores : [{ id: store, name: store }, ...this.header.stores];

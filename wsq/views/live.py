@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
@@ -14,11 +17,16 @@ from panel.io.state import state
 
 from wsq.views.cards import Card
 from wsq.views.cell import bring_scripts, in_a_kernel
-from wsq.views.dispatch import as_json
+from wsq.views.dispatch import Answer, Dispatcher, as_json
 from wsq.views.hub import Subscription
+
+log = logging.getLogger(__name__)
 
 WORKERS = 8
 """Threads that carry out what all pages of this process ask for."""
+
+WAITING = 50
+"""Messages of one page that may wait; what comes on top is refused."""
 
 pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="wsq-page")
 
@@ -33,7 +41,9 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
 
     first = param.String(default="{}", doc="The first state, as JSON.")
 
-    _stylesheets: ClassVar[list[str]] = [resource("theme.css", "markdown.css", "dialogs.css", "board.css")]
+    _stylesheets: ClassVar[list[str]] = [
+        resource("theme.css", "markdown.css", "dialogs.css", "board.css", "library.css")
+    ]
 
     __abstract = True
 
@@ -60,6 +70,65 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
         document = state.curdoc
         if document is not None and document.session_context is not None:
             document.on_session_destroyed(lambda _context: subscription.close())
+
+
+class AskingPage(LivePage):
+    """A page whose browser asks: what it asks is carried out in its order, each answered when it is done."""
+
+    __abstract = True
+
+    _dispatcher: Dispatcher
+    _subscription: Subscription
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(**params)
+        self._queue: deque[object] = deque()
+        self._queue_lock = threading.Lock()
+
+    def begin(self, dispatcher: Dispatcher, subscription: Subscription) -> None:
+        """Answer with this dispatcher, and hear of changes until the browser's session ends."""
+        self._dispatcher = dispatcher
+        self._subscription = subscription
+        self.follow_session(subscription)
+
+    def close(self) -> None:
+        """Hear no more of the store's changes."""
+        self._subscription.close()
+
+    def completed(self, answer: Answer) -> Answer:
+        """What the browser is told, of what the dispatcher answered; by default the same."""
+        return answer
+
+    def _handle_msg(self, data: object) -> None:
+        """Called by Panel on its event loop with what the browser sent: never waits here.
+
+        Messages of one page are carried out one after the other, in the order in which they came.
+        """
+        self.scripts_arrived()
+        with self._queue_lock:
+            if len(self._queue) >= WAITING:
+                log.warning("A page sent more messages than it may", extra={"action": "page.flood"})
+                return
+            self._queue.append(data)
+            if len(self._queue) > 1:
+                return
+        pool.submit(self._drain)
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                self._carry_out(self._queue[0])
+            except Exception:
+                # One message that cannot be answered must not silence all that come after it.
+                log.exception("A page's message could not be answered", extra={"action": "page.message"})
+            with self._queue_lock:
+                self._queue.popleft()
+                if not self._queue:
+                    return
+
+    def _carry_out(self, raw: object) -> None:
+        self.send(self.completed(self._dispatcher.answer(raw)))
+        self._subscription.wake()
 
 
 def weakly(send: Callable[[Card], None]) -> Callable[[Card], None]:

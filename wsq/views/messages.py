@@ -20,6 +20,7 @@ Short = Annotated[str, Meta(max_length=2_000)]
 Kind = Literal["recurring_task", "task", "project", "contact", "document"]
 Typed = str | bool | None | Annotated[list[Short], Meta(max_length=100)]
 Fields = Annotated[dict[Annotated[str, Meta(max_length=40)], Typed], Meta(max_length=40)]
+Shelf = Literal["project", "document"]
 Whole = Annotated[int, Meta(ge=0, le=2**31)]
 Lane = Literal["todo", "doing", "in_review", "done"]
 
@@ -133,6 +134,34 @@ class Preview(Message, frozen=True, kw_only=True, tag="preview"):
     text: Annotated[str, Meta(max_length=1_000_000)]
 
 
+class Library(Message, frozen=True, kw_only=True, tag="library"):
+    """The projects, contacts and documents; `known` is the mark of the lists that the page has, empty for none."""
+
+    archived: bool
+    known: Annotated[str, Meta(max_length=64)]
+
+
+class Archive(Message, frozen=True, kw_only=True, tag="archive"):
+    """Put a project or a document away."""
+
+    kind: Shelf
+    id: Id
+
+
+class Restore(Message, frozen=True, kw_only=True, tag="restore"):
+    """Take a project or a document out again; with a project, switch on these of its recurring tasks."""
+
+    kind: Shelf
+    id: Id
+    enable: Annotated[list[Id], Meta(max_length=1_000)] = []
+
+
+class DeleteContact(Message, frozen=True, kw_only=True, tag="delete_contact"):
+    """Strike a person from the list."""
+
+    id: Id
+
+
 class OpenExecution(Message, frozen=True, kw_only=True, tag="open_execution"):
     """Everything about an execution."""
 
@@ -161,6 +190,10 @@ Known = (
     | History
     | Search
     | Preview
+    | Library
+    | Archive
+    | Restore
+    | DeleteContact
     | OpenExecution
     | CancelExecution
 )

@@ -9,12 +9,13 @@ from panel.io.state import state
 from wsq.errors import WsqError
 from wsq.views.board import Board
 from wsq.views.hub import hub_of
+from wsq.views.library import Library
 from wsq.views.ports import Store, Workspace
 from wsq.views.sheet import Section, Sheet, admin_sheet, statistics_sheet
 
 Page = TypeVar("Page")
 
-TITLES = {"board": "Board", "statistics": "Statistics", "admin": "Administration"}
+TITLES = {"board": "Board", "library": "Library", "statistics": "Statistics", "admin": "Administration"}
 
 DEFAULT_STORE = "default"
 
@@ -24,8 +25,17 @@ def board_page(workspace: Workspace) -> Board | Sheet:
     try:
         store = acting(workspace.store(asked("store") or first_store(workspace)))
     except WsqError as refusal:
-        return _dressed(_refused(workspace, str(refusal)), "board")
+        return _dressed(_refused(workspace, "board", str(refusal)), "board")
     return _dressed(Board(store, project_id=asked("project"), page=True), "board")
+
+
+def library_page(workspace: Workspace) -> Library | Sheet:
+    """Projects, contacts and documents of the store that the address names, else of the first one."""
+    try:
+        store = acting(workspace.store(asked("store") or first_store(workspace)))
+    except WsqError as refusal:
+        return _dressed(_refused(workspace, "library", str(refusal)), "library")
+    return _dressed(Library(store), "library")
 
 
 def statistics_page(workspace: Workspace) -> Sheet:
@@ -58,9 +68,9 @@ def asked(name: str) -> str | None:
     return values[0].decode("utf-8", "replace") or None
 
 
-def _refused(workspace: Workspace, why: str) -> Sheet:
-    said: list[Section] = [{"title": "There is no such board", "note": why}]
-    return Sheet(workspace, first_store(workspace), "board", lambda *_: said)
+def _refused(workspace: Workspace, path: str, why: str) -> Sheet:
+    said: list[Section] = [{"title": f"There is no such {path}", "note": why}]
+    return Sheet(workspace, first_store(workspace), path, lambda *_: said)
 
 
 def titled(path: str) -> str:

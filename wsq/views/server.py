@@ -16,7 +16,7 @@ from tornado.web import OutputTransform, RedirectHandler, RequestHandler
 
 from wsq.views.hub import forget, hub_of
 from wsq.views.live import pool
-from wsq.views.pages import admin_page, board_page, statistics_page, titled
+from wsq.views.pages import admin_page, board_page, library_page, statistics_page, titled
 from wsq.views.ports import Workspace
 
 log = logging.getLogger(__name__)
@@ -41,8 +41,9 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 
-LARGEST_MESSAGE = 2_000_000
-"""Bytes of a message from a browser; the longest form is well below it."""
+LARGEST_MESSAGE = 10_000_000
+"""Bytes of a message from a browser. A document of a million characters has up to four bytes for each, and more where
+JSON, in which it is wrapped twice, escapes them; a larger message would end the session without a word."""
 
 
 class Headers(OutputTransform):  # type: ignore[misc]  # Tornado is not typed here
@@ -118,6 +119,7 @@ def _build(workspace: Workspace, port: int, address: str, origins: Sequence[str]
     loop = IOLoop.current()
     pages: dict[str, Any] = {
         "/board": lambda: board_page(workspace),
+        "/library": lambda: library_page(workspace),
         "/statistics": lambda: statistics_page(workspace),
         "/admin": lambda: admin_page(workspace),
     }
