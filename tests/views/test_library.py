@@ -179,6 +179,7 @@ def test_a_library_tells_its_browser_that_something_has_changed_and_answers_it(s
     answer = next_told(library, "answer")
     assert answer["ref"] == 3
     assert [each["name"] for each in answer["value"]["projects"]] == ["Launch"]
+    assert store.id in [each["id"] for each in answer["header"]["stores"]]  # it may have come up after that was told
 
 
 def test_a_library_finds_documents_by_their_whole_text(store, library):

@@ -89,6 +89,7 @@ class LibraryPage extends DialogPage {
       this.onceMore = false;
       this.looked = Date.now();
       answer = await this.ask("library", { archived: this.archived, known: this.mark });
+      if (answer.header) this.showHeader(answer.header);
       if (answer.ok && answer.value.projects) this.take(answer.value);
     } while (this.onceMore && answer.ok);
     return answer.ok;
