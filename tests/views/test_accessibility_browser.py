@@ -12,7 +12,7 @@ from tests.views.windows import card
 from wsq.agent.providers import OfflineProvider, ScriptedProvider, call, finish
 from wsq.agent.providers.base import ProviderError
 
-pytestmark = [pytest.mark.alone, pytest.mark.parametrize("scheme", ["light", "dark"])]
+pytestmark = pytest.mark.parametrize("scheme", ["light", "dark"])
 
 TABLE = "# No\n\n| a | b |\n|---|---|\n| `c` | [d](https://example.com/d) |"
 

@@ -10,8 +10,6 @@ from tests.domain.worlds import PaidProvider
 from tests.views.windows import card, eventually, fill_form, lane
 from wsq.agent.providers import ScriptedProvider, call, finish, say
 
-pytestmark = pytest.mark.alone
-
 HOSTILE = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>{{7*7}}"
 
 
@@ -133,6 +131,7 @@ def test_run_now_leaves_a_manual_completed_execution_and_its_details(open_board,
     expect(page.get_by_role("dialog", name="Task").get_by_label("Title")).to_have_value("Check mail")
 
 
+@pytest.mark.alone
 def test_run_now_is_busy_in_every_window_until_the_execution_has_ended(open_board, acme):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="unhurried")
     here, there = open_board(), open_board()
@@ -239,6 +238,7 @@ def test_a_renamed_project_is_renamed_on_its_cards(open_board, acme):
     expect(card(page, "Write copy")).to_contain_text("Opening night")
 
 
+@pytest.mark.alone
 def test_what_another_process_writes_shows_within_a_second_and_a_half(open_board, acme):
     acme.create_task("first")
     page = open_board()
@@ -249,6 +249,7 @@ def test_what_another_process_writes_shows_within_a_second_and_a_half(open_board
     expect(card(page, "from elsewhere")).to_be_visible(timeout=1_500)
 
 
+@pytest.mark.alone
 def test_an_action_shows_in_every_window(open_board, acme):
     acme.create_task("first")
     here, there = open_board(), open_board()

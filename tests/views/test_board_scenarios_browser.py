@@ -12,8 +12,6 @@ from tests.domain.worlds import PaidProvider
 from tests.views.windows import card, eventually, fill_form, lane
 from wsq.agent.providers import ScriptedProvider, call, finish, say
 
-pytestmark = pytest.mark.alone
-
 SLOW = "unhurried"  # the served provider takes its time over a task that is described so
 
 
@@ -93,6 +91,7 @@ def test_a_double_click_on_run_now_is_one_execution(open_board, acme):
     assert len(acme.executions(task.id)) == 1
 
 
+@pytest.mark.alone
 def test_running_shows_within_half_a_second_of_run_now(open_board, acme):
     acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description=SLOW)
     page = open_board()
@@ -103,6 +102,7 @@ def test_running_shows_within_half_a_second_of_run_now(open_board, acme):
     expect(card(page, "Triage").get_by_role("listitem").first).to_contain_text("Running", timeout=500)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", ["move", "archive", "disable", "create"])
 def test_ones_own_action_shows_before_the_server_has_answered(open_board, acme, how):
     acme.create_task("Write copy")
@@ -184,6 +184,7 @@ def test_an_archived_task_comes_back_where_it_stood(open_board, acme):
     eventually(lambda: [each.title for each in acme.tasks()] == ["a", "b", "c"])
 
 
+@pytest.mark.alone
 def test_a_task_is_dragged_to_its_place_with_the_mouse(open_board, acme):
     for title in ("a", "b"):
         acme.create_task(title, status="done")
@@ -418,7 +419,7 @@ def test_what_was_open_is_open_again_after_a_reload(open_board, acme):
     expect(page.get_by_role("dialog", name="Task").get_by_label("Title")).to_have_value("Write copy")
     assert made.id in page.url
     page.keyboard.press("Escape")
-    eventually(lambda: "open=" not in page.url)
+    eventually(lambda: "open=" not in page.evaluate("location.search"))
 
 
 def test_skips_for_the_same_reason_are_one_row_with_their_number(open_board, acme, team):

@@ -9,8 +9,6 @@ from tests.views.windows import card
 from wsq.agent.providers import ScriptedProvider, call, finish
 from wsq.agent.providers.base import ProviderError
 
-pytestmark = pytest.mark.alone
-
 SHORT = [payload.text for payload in PAYLOADS if len(payload.text.strip()) <= 190 and "\n" not in payload.text]
 ALL = "\n\n".join(payload.text for payload in PAYLOADS)
 

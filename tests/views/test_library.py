@@ -9,8 +9,6 @@ from wsq.views import Library
 from wsq.views.dispatch import Dispatcher
 from wsq.views.hub import forget
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture
 def ask(store):

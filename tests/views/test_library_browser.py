@@ -10,8 +10,6 @@ from tests.views.windows import eventually, fill_form
 from wsq.agent.providers import ScriptedProvider, call, finish
 from wsq.views.markdown import LIMIT
 
-pytestmark = pytest.mark.alone
-
 TABS = ("projects", "contacts", "documents")
 
 
@@ -298,6 +296,7 @@ def test_tabs_and_rows_are_walked_with_arrows(open_library, acme):
 # Others at work
 
 
+@pytest.mark.alone
 def test_what_any_process_writes_shows_within_a_second_and_a_half(open_library, acme, launch):
     page = open_library()
     expect(row(page, "Launch")).to_contain_text("No open tasks")

@@ -9,8 +9,6 @@ from tests.views.payloads import PAYLOADS
 from wsq.views.live import resource
 from wsq.views.markdown import TAGS, tree
 
-pytestmark = pytest.mark.alone
-
 HOME = "http://page.example/"
 PAGE = """<!doctype html><title>Bare</title><div class="wsq"><div class="md"></div></div>"""
 DRAW = """json => {

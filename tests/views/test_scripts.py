@@ -6,8 +6,6 @@ from playwright.sync_api import sync_playwright
 from wsq.views import Board
 from wsq.views.hub import GRACE, scheduler_state
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture(scope="module")
 def page(chromium):

@@ -271,7 +271,10 @@ class Frame {
 
   switchTheme() {
     const to = this.root.dataset.theme === "dark" ? "light" : "dark";
-    try { localStorage.setItem("wsq-theme", to); } catch { /* it lasts for this page then */ }
+    try { // the system's own choice is followed again, also when it changes
+      if (to === (this.system.matches ? "dark" : "light")) localStorage.removeItem("wsq-theme");
+      else localStorage.setItem("wsq-theme", to);
+    } catch { /* it lasts for this page then */ }
     this.applyTheme();
     this.root.dataset.theme = to;
     if (this.opening.page) document.documentElement.dataset.theme = to;
