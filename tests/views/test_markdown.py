@@ -245,7 +245,6 @@ def usual():
     return min(_seconds(_filled(line)) for _ in range(3))
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("text", HARD.values(), ids=[repr(each)[:24] for each in HARD])
 def test_a_million_characters_made_to_be_hard_take_a_few_times_as_long_as_others(text, usual):
     # What grows with the square takes hundreds of times as long; a few times are what the parser's nesting costs.

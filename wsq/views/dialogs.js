@@ -213,6 +213,7 @@ class FormDialog {
 
   typed(name) {
     this.typedAt = Date.now();
+    this.trouble.hidden = true; // it was said of what is no longer there
     this.touched.add(name);
     clearTimeout(this.checking);
     this.checking = setTimeout(() => this.check(), this.options.pause?.(this) ?? 150);
@@ -234,7 +235,6 @@ class FormDialog {
       if (wrong) control.element.setAttribute("aria-invalid", "true");
       else control.element.removeAttribute("aria-invalid");
     }
-    if (!Object.keys(problems).length) this.trouble.hidden = true;
   }
 
   // ---- saved, or left --------------------------------------------------------------------------
