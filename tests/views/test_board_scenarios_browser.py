@@ -344,6 +344,22 @@ def test_an_execution_is_run_again_from_its_detail(open_board, acme):
     assert len(acme.executions(task.id)) == 2
 
 
+def test_a_refusal_is_told_in_front_of_whatever_is_open(open_board, acme):
+    task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours")
+    acme.run_now(task.id)
+    acme.disable_recurring_task(task.id)
+    page = open_board()
+    card(page, "Triage").get_by_role("button", name="History").click()
+    page.get_by_role("dialog", name="Executions").get_by_role("listitem").first.get_by_role("button").click()
+
+    detail = page.get_by_role("dialog", name="Execution", exact=True)
+    detail.get_by_role("button", name="Run again").click()
+
+    expect(detail.get_by_role("alert")).to_contain_text("disabled")
+    detail.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("dialog", name="Executions").get_by_role("alert")).to_be_visible()
+
+
 def test_a_transcript_shows_each_call_with_its_arguments_and_result_and_a_failure_in_full(open_board, acme, team):
     task = acme.create_recurring_task("Triage", "Look.", every="4 hours")
     lines = [call(("create_task", {"title": "Made"}), ("get_task", {"task_id": "nowhere"})), say("")]

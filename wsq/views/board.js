@@ -15,7 +15,7 @@ function follows(card, other) {
   return (card.rank > other.rank) === (card.lane !== "recurring");
 }
 
-class BoardPage extends DialogPage {
+class BoardPage extends SearchPage {
   constructor(model, el) {
     super(model, el);
     this.cards = new Map(); // id -> { card: as the server told it, seen: with what was asked for and not told yet, element }
@@ -26,20 +26,11 @@ class BoardPage extends DialogPage {
     this.pending = new Set(); // ids of recurring tasks whose start was asked for and not answered yet
     this.project = this.opening.project;
     this.projects = this.first.projects;
-    this.query = this.opening.page ? this.inAddress("q") ?? "" : "";
-    this.found = new Set(); // ids of cards that hold the query beyond what is shown of them
     this.board = h("main", { class: "lanes", "aria-label": "Board" }, LANES.map(([lane, name]) => this.drawLane(lane, name)));
     this.root.append(this.board, this.dialogs, this.toasts);
     this.showHeader(this.first.header);
     this.replaceAll(this.first);
     this.opened();
-    if (this.opening.page) this.onWindow("keydown", (event) => this.onShortcut(event));
-  }
-
-  onShortcut(event) {
-    if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || this.open.length) return;
-    event.preventDefault();
-    this.searchBox.select();
   }
 
   // What came with the page may be old by now; on a served page it is nothing yet.
@@ -120,7 +111,7 @@ class BoardPage extends DialogPage {
     for (const id of [...this.cards.keys()]) if (!here.has(id)) this.drop(id);
     for (const card of cards) this.put(card);
     this.rev = rev;
-    this.filter();
+    this.sift();
   }
 
   patch({ rev, cards, gone, projects, spent }) {
@@ -247,38 +238,12 @@ class BoardPage extends DialogPage {
 
   matches(card) {
     if (card.gone || (this.project && card.project !== this.project)) return false;
-    const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
-    if (!words.length || this.found.has(card.id)) return true;
-    const held = [card.title, card.about, ...card.assignees, this.projectNames.get(card.project) ?? ""].join(" ").toLowerCase();
-    return words.every((word) => held.includes(word));
+    return this.holds(card.id, [card.title, card.about, ...card.assignees, this.projectNames.get(card.project) ?? ""]);
   }
 
-  filter() {
+  sift() {
     for (const { seen, element } of this.cards.values()) element.hidden = !this.matches(seen);
     this.count();
-  }
-
-  search(text) {
-    this.query = text.trim();
-    this.found = new Set();
-    this.remember({ q: this.query || null });
-    this.filter();
-    this.findSoon();
-  }
-
-  findSoon() {
-    clearTimeout(this.finding);
-    this.finding = setTimeout(() => this.find(), 200);
-  }
-
-  // Whole texts are with the server; what is on the cards has been looked through already.
-  async find() {
-    const text = this.query;
-    if (!text) return;
-    const answer = await this.ask("search", { text });
-    if (!answer.ok || text !== this.query) return;
-    this.found = new Set(answer.value);
-    this.filter();
   }
 
   count() {
@@ -313,16 +278,14 @@ class BoardPage extends DialogPage {
     const pick = h("select", { class: "button", "aria-label": "Project filter", onchange: () => this.showProject(pick.value || null) },
       h("option", { value: "" }, "All projects"),
       (this.projects || []).map((project) => h("option", { value: project.id, selected: project.id === this.project }, project.name)));
-    this.searchBox ??= h("input", { type: "search", class: "search", "aria-label": "Search", placeholder: "Search", title: "Search (Ctrl+K)", value: this.query,
-      oninput: () => this.search(this.searchBox.value), onkeydown: (event) => { if (event.key === "Escape") { this.searchBox.value = ""; this.search(""); } } });
     const manage = this.opening.page && h("a", { href: this.address("library", this.opening.store), "aria-label": "Manage projects", title: "Manage projects" }, icon("folder"));
-    return [h("span", { class: "pick project" }, pick, manage), h("span", { class: "searching" }, icon("search"), this.searchBox)];
+    return [h("span", { class: "pick project" }, pick, manage), this.drawSearch()];
   }
 
   showProject(id) {
     this.project = id;
     this.remember({ project: id });
-    this.filter();
+    this.sift();
   }
 
   drawLane(lane, name) {

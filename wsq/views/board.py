@@ -19,7 +19,7 @@ class Board(AskingPage):
     In a cell it is 640 pixels high; `project_id` shows one project alone.
     """
 
-    _esm = resource("frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "board.js")
+    _esm = resource("frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "search.js", "board.js")
 
     def __init__(
         self,

@@ -21,8 +21,8 @@ class DialogPage extends Frame {
     const entry = { dialog, place };
     this.open.push(entry);
     dialog.addEventListener("close", () => {
-      this.root.append(this.toasts);
       this.open = this.open.filter((each) => each !== entry);
+      this.topmost().append(this.toasts);
       this.rememberPlace();
       dialog.remove();
       if (pressed?.isConnected) pressed.focus({ preventScroll: true });
@@ -34,6 +34,8 @@ class DialogPage extends Frame {
     this.rememberPlace();
     return dialog;
   }
+
+  topmost() { return this.open.at(-1)?.dialog ?? this.root; }
 
   rememberPlace() {
     const shown = this.open.filter((each) => each.place).at(-1);

@@ -162,11 +162,13 @@ class Frame {
     const toast = h("div", { class: `toast ${tone}`, role: tone === "red" ? "alert" : null }, icon(tone === "red" ? "warn" : "info"), h("p", null, sentence),
       offer && button(offer.name, null, { onclick: () => { toast.remove(); offer.act(); } }), close);
     close.addEventListener("click", () => toast.remove());
-    (this.root.querySelector("dialog[open]") ?? this.root).append(this.toasts); // what is behind a dialog is not seen
+    this.topmost().append(this.toasts); // what is behind a dialog is not seen
     this.toasts.append(toast);
     while (this.toasts.childElementCount > 4) this.toasts.firstElementChild.remove();
     setTimeout(() => toast.remove(), 10000);
   }
+
+  topmost() { return this.root; }
 
   showHeader(header) {
     if (JSON.stringify(header) === JSON.stringify(this.header)) return; // drawn anew, an open list would close

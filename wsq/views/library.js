@@ -19,16 +19,14 @@ function withoutMarks(text) {
   return text.replace(/^\s*(#{1,6}|>|[-*+])\s+/gm, "").replace(/\*\*|`+/g, "").replace(/\|[\s|:-]*/g, " ").replace(/\s+/g, " ").trim();
 }
 
-class LibraryPage extends DialogPage {
+class LibraryPage extends SearchPage {
   constructor(model, el) {
     super(model, el);
     this.lists = { projects: [], contacts: [], documents: [] };
     this.mark = ""; // of the lists, as the server made it
-    this.found = new Set(); // ids of documents whose whole text holds the query
     this.leaving = new Set(); // ids of rows whose going was asked for and is not told yet
     this.drawn = new Map(); // id -> { key: what it shows, element }
     this.tab = TABS[this.inAddress("tab")] ? this.inAddress("tab") : "projects";
-    this.query = this.inAddress("q") ?? "";
     this.project = this.inAddress("project");
     this.archived = this.inAddress("archived") === "1";
     this.root.append(this.drawMain(), this.dialogs, this.toasts);
@@ -118,9 +116,7 @@ class LibraryPage extends DialogPage {
     const pick = h("select", { class: "button", "aria-label": "Project filter", onchange: () => this.showProject(pick.value || null) },
       h("option", { value: "" }, "All projects"),
       this.projects.map((each) => h("option", { value: each.id, selected: each.id === this.project }, each.name)));
-    this.searchBox ??= h("input", { type: "search", class: "search", "aria-label": "Search", placeholder: "Search", maxlength: "500", value: this.query,
-      oninput: () => this.search(this.searchBox.value), onkeydown: (event) => { if (event.key === "Escape") { this.searchBox.value = ""; this.search(""); } } });
-    return [this.tab !== "projects" && h("span", { class: "pick project" }, pick), h("span", { class: "searching" }, icon("search"), this.searchBox)].filter(Boolean);
+    return [this.tab !== "projects" && h("span", { class: "pick project" }, pick), this.drawSearch()].filter(Boolean);
   }
 
   drawMain() {
@@ -184,34 +180,10 @@ class LibraryPage extends DialogPage {
   matches(tab, row) {
     if (this.leaving.has(row.id) || (row.archived && !this.archived)) return false;
     if (tab !== "projects" && this.project && !row.projects.includes(this.project)) return false;
-    const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
-    if (!words.length || this.found.has(row.id)) return true;
-    const held = [row.name, row.text, row.email ?? "", ...(row.projects ?? []).map((id) => this.projectNames.get(id) ?? "")].join(" ").toLowerCase();
-    return words.every((word) => held.includes(word));
+    return this.holds(row.id, [row.name, row.text, row.email ?? "", ...(row.projects ?? []).map((id) => this.projectNames.get(id) ?? "")]);
   }
 
-  search(text) {
-    this.query = text.trim();
-    this.found = new Set();
-    this.remember({ q: this.query || null });
-    this.draw();
-    this.findSoon();
-  }
-
-  findSoon() {
-    clearTimeout(this.finding);
-    this.finding = setTimeout(() => this.find(), 200);
-  }
-
-  // Whole texts are with the server; what is in the lists has been looked through already.
-  async find() {
-    const text = this.query;
-    if (!text) return;
-    const answer = await this.ask("search", { text });
-    if (!answer.ok || text !== this.query) return;
-    this.found = new Set(answer.value);
-    this.draw();
-  }
+  sift() { this.draw(); }
 
   showTab(tab) {
     this.tab = tab;
