@@ -643,12 +643,13 @@ class Store(Questions):
             first = schedule.first_slot(plan.grid, plan.starting, now)
         return (first, *schedule.upcoming(plan.grid, first, count - 1))[:count]
 
-    def last_edit(self, row_id: str) -> log_queries.Edit | None:
+    def last_edit(self, kind: str, row_id: str) -> log_queries.Edit | None:
         """Who changed a row last, and when; None when that is more than 10,000 events ago.
 
-        What an execution did to a recurring task by running it is no edit of it.
+        `kind` is ``task``, ``recurring_task``, ``project``, ``contact`` or ``document``. What an execution did to a
+        recurring task by running it is no edit of it.
         """
-        return self._list(log_queries.last_edit, row_id)
+        return self._list(log_queries.last_edit, kind, row_id)
 
     def timezone(self) -> str:
         """The zone that its new recurring tasks get, also before the store is made."""

@@ -71,7 +71,7 @@ def test_who_changed_a_row_last_is_told_and_running_it_is_no_change(ws, acme, cl
     acme.create_task("another")
     acme.run_now(task.id)
 
-    edit = acme.last_edit(task.id)
+    edit = acme.last_edit("recurring_task", task.id)
 
     assert (edit.actor, edit.at) == ("grace", acme.recurring_task(task.id).updated_at)
-    assert acme.last_edit("nowhere") is None
+    assert acme.last_edit("recurring_task", "nowhere") is None

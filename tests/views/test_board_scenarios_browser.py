@@ -274,6 +274,117 @@ def test_leaving_asks_when_something_was_typed_and_writes_nothing(open_board, ac
     assert len(acme.events()) == before
 
 
+def test_escape_never_discards_what_was_typed_however_often_it_is_pressed(open_board, acme):
+    page = open_board()
+    dialog = open_form(page)
+    field(dialog, "Name").fill("Half a thought")
+
+    for _ in range(4):
+        page.keyboard.press("Escape")
+
+    expect(field(dialog, "Name")).to_have_value("Half a thought")
+
+
+def test_archiving_from_the_form_asks_when_something_was_typed(open_board, acme):
+    task = acme.create_task("Write copy")
+    page = open_board()
+    card(page, "Write copy").get_by_role("button", name="Write copy").click()
+    dialog = page.get_by_role("dialog", name="Task")
+    field(dialog, "Description").fill("Half a thought")
+
+    dialog.get_by_role("button", name="Archive").click()
+
+    expect(dialog.get_by_role("alert")).to_contain_text("Discard")
+    assert acme.task(task.id).archived_at is None
+
+
+def test_a_first_run_that_was_chosen_and_not_filled_in_is_not_saved_as_none(open_board, acme):
+    page = open_board()
+    dialog = open_form(page)
+    fill_form(page, Name="Report", Prompt="List the tasks")
+    field(dialog, "First run").select_option("At a date and time")
+
+    dialog.get_by_role("button", name="Create").click()
+
+    expect(dialog.locator("[data-field=starting] .problem")).to_contain_text("expected a time of day")
+    expect(card(page, "Report")).to_have_count(0)
+
+
+@pytest.mark.parametrize("how", ["New recurring task", "Edit", "Duplicate"])
+def test_what_was_typed_survives_a_reload(open_board, acme, how):
+    acme.create_recurring_task("Triage", "List the tasks", every="4 hours")
+    page = open_board()
+    page.get_by_role("button", name=how).click()
+    field(page.get_by_role("dialog"), "Prompt").fill("Half a thought")
+
+    page.reload()
+
+    expect(field(page.get_by_role("dialog"), "Prompt")).to_have_value("Half a thought")
+
+
+def test_a_card_is_carried_past_the_next_one_that_is_shown(open_board, acme):
+    for title in ("foo 1", "bar 1", "bar 2", "foo 2"):
+        acme.create_task(title)
+    page = open_board(path="board?q=foo&")
+    expect(card(page, "bar 1")).to_be_hidden()
+
+    card(page, "foo 1").focus()
+    page.keyboard.press("Control+ArrowDown")
+
+    eventually(lambda: [each.title for each in acme.tasks()] == ["bar 1", "bar 2", "foo 2", "foo 1"])
+
+
+def test_tasks_archived_in_a_row_come_back_where_they_stood(open_board, acme):
+    for title in "ABCDE":
+        acme.create_task(title)
+    page = open_board()
+    for title in "ABD":
+        card(page, title).focus()
+        page.keyboard.press("Delete")
+    expect(page.get_by_role("button", name="Undo")).to_have_count(3)
+
+    for _ in range(3):
+        page.get_by_role("button", name="Undo").last.click()
+
+    eventually(lambda: [each.title for each in acme.tasks()] == list("ABCDE"))
+
+
+def test_a_project_that_is_archived_while_it_is_shown_gives_way_to_all(open_board, acme):
+    launch = acme.create_project("Launch")
+    acme.create_task("Ours", project_id=launch.id)
+    acme.create_task("Theirs")
+    page = open_board(path=f"board?project={launch.id}&")
+    expect(card(page, "Theirs")).to_be_hidden()
+
+    acme.archive_project(launch.id)
+
+    expect(card(page, "Theirs")).to_be_visible()
+    assert "project=" not in page.evaluate("location.search")
+
+
+def test_what_is_made_while_something_is_looked_for_is_seen(open_board, acme):
+    page = open_board(path="board?q=foo&")
+
+    page.get_by_label("New task", exact=True).fill("Something else")
+    page.keyboard.press("Enter")
+
+    expect(card(page, "Something else")).to_be_visible()
+    expect(page.get_by_role("searchbox")).to_have_value("")
+
+
+def test_a_history_that_is_open_follows_what_happens(open_board, acme):
+    task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours")
+    acme.run_now(task.id)
+    page = open_board()
+    card(page, "Triage").get_by_role("button", name="History").click()
+    dialog = page.get_by_role("dialog", name="Executions")
+    expect(dialog.get_by_role("listitem")).to_have_count(1)
+
+    acme.run_now(task.id)
+
+    expect(dialog.get_by_role("listitem")).to_have_count(2)
+
+
 def test_who_edits_second_is_told_what_changed_and_overwrites_nothing_unseen(open_board, acme):
     acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="Mornings")
     here, there = open_board(), open_board()

@@ -32,7 +32,7 @@ def head(cursor: Cursor, store_id: str) -> int:
     return int(found[0][0]) if found else 0
 
 
-def last_edit(cursor: Cursor, store_id: str, row_id: str) -> Edit | None:
+def last_edit(cursor: Cursor, store_id: str, kind: str, row_id: str) -> Edit | None:
     """Who changed a row last, and when; None when that is more than `REACH` events ago.
 
     What an execution did to a recurring task by running it is no edit of it.
@@ -40,8 +40,8 @@ def last_edit(cursor: Cursor, store_id: str, row_id: str) -> Edit | None:
     found = cursor.query(
         """SELECT actor, recorded_at FROM events
         WHERE store_id = $1 AND seq > $2 AND contains(args, $3)
-        AND name NOT LIKE 'task_execution.%' AND name <> 'recurring_task.execute'
+        AND starts_with(name, $4) AND name <> 'recurring_task.execute'
         ORDER BY seq DESC LIMIT 1""",
-        [store_id, head(cursor, store_id) - REACH, f'"{row_id}"'],
+        [store_id, head(cursor, store_id) - REACH, f'"{kind}_id":"{row_id}"', f"{kind}."],
     )
     return Edit(actor=found[0][0], at=found[0][1]) if found else None

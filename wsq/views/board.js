@@ -50,10 +50,15 @@ class BoardPage extends SearchPage {
   async takeUp(place) {
     const draft = this.takeDraft();
     if (!place) return;
+    await this.openPlace(place, draft);
+    if (!this.open.length) this.remember({ open: null });
+  }
+
+  async openPlace(place, draft) {
     const [kind, id] = place.split(":");
     if (kind === "execution") return this.openExecution(id);
     if (kind === "history") return this.openHistory(id, this.cards.get(id)?.card.title ?? "");
-    const form = kind === "task" ? await this.openTask(id) : kind === "recurring" ? await this.recurringForm(id) : kind === "new" ? await this.recurringForm(null) : null;
+    const form = kind === "task" ? await this.openTask(id) : kind === "recurring" ? await this.recurringForm(id) : kind === "copy" ? await this.recurringForm(id, true) : kind === "new" ? await this.recurringForm(null) : null;
     if (form && draft && draft.place === place) form.takeUp(draft);
   }
 
@@ -64,12 +69,21 @@ class BoardPage extends SearchPage {
       this.ahead = Date.parse(message.now) - Date.now();
       this.showHeader(message.header);
       this.replaceAll(message);
+      this.leaveLostProject();
     } else if (message.type === "patch" && message.rev > this.rev) {
       if (message.from !== this.rev) this.catchUp();
       else this.patch(message);
+      this.leaveLostProject();
     } else if (message.type === "doing") {
       this.hearDoing(message.doing);
     }
+  }
+
+  // A project that was archived, or never was, cannot be chosen any more: all are shown.
+  leaveLostProject() {
+    if (!this.project || this.projectNames.has(this.project)) return;
+    this.showProject(null);
+    this.drawBar();
   }
 
   async catchUp() {
@@ -230,8 +244,10 @@ class BoardPage extends SearchPage {
     return answer;
   }
 
+  // The cards of a lane in their order, as the server will know them once it has heard all that was asked for.
   inLane(lane) {
-    return [...this.lanes.get(lane).list.children].map((element) => this.cards.get(element.dataset.id).seen);
+    return [...this.lanes.get(lane).list.children].map((element) => this.cards.get(element.dataset.id).seen)
+      .filter((card) => !card.gone && !card.awaited);
   }
 
   // ---- what is shown of it ---------------------------------------------------------------------
@@ -327,6 +343,7 @@ class BoardPage extends SearchPage {
     const id = `new ${++this.number}`;
     const shown = title.trim() ? { kind: "task", id, version: 0, rev: 0, title: title.trim(), about: "", lane, rank: "~", assignees: [], project: this.project, by_agent: false, awaited: true } : null;
     if (shown) this.put(shown);
+    if (shown && this.query && !this.matches(shown)) this.clearSearch(); // what was just made must be seen
     this.count();
     const answer = await this.attempt("create_task", { title, lane, project: this.project });
     if (!answer.ok) refused(title);
@@ -523,9 +540,12 @@ class BoardPage extends SearchPage {
     const order = LANES.slice(1).map(([lane]) => lane);
     const lane = order[order.indexOf(card.lane) + sideways];
     if (!lane) return;
-    const place = this.placeOf(card) + along;
-    if (sideways) this.moveTo(card, lane, null);
-    else if (place >= 0 && place < this.inLane(lane).length) this.moveTo(card, lane, place);
+    if (sideways) return this.moveTo(card, lane, null);
+    const all = this.inLane(lane), shown = all.filter((each) => this.matches(each));
+    const neighbour = shown[shown.findIndex((each) => each.id === card.id) + along];
+    if (!neighbour) return;
+    const others = all.filter((each) => each.id !== card.id);
+    this.moveTo(card, lane, others.indexOf(neighbour) + (along > 0 ? 1 : 0));
   }
 
   focusNear(card, sideways, along) {
@@ -546,8 +566,12 @@ class BoardPage extends SearchPage {
   }
 
   async archive(id) {
-    const { seen } = this.cards.get(id);
+    const seen = this.cards.get(id)?.seen;
+    if (!seen) return this.attempt("archive_task", { id }); // somebody else was faster
     const position = this.placeOf(seen);
+    const lane = this.inLane(seen.lane).filter((each) => this.matches(each)), at = lane.findIndex((each) => each.id === id);
+    const next = lane[at + 1] ?? lane[at - 1];
+    if (next) setTimeout(() => this.cards.get(next.id)?.element.focus());
     const answer = await this.act(id, { gone: true }, "archive_task", { id });
     if (!answer.ok) return;
     this.toast(`“${seen.title}” is archived.`, "", { name: "Undo", act: () => this.attempt("restore_task", { id, position }) });

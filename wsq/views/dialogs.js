@@ -12,6 +12,7 @@ class DialogPage extends Frame {
     this.open = []; // the dialogs that lie one over the other, each with how it is called in the address
     this.projects = [];
     this.projectNames = new Map();
+    if (this.opening.page) this.onWindow("beforeunload", () => this.keepDraft());
   }
 
   // `place` is what the address says of it, so that a reload opens it again.
@@ -119,6 +120,7 @@ class FormDialog {
     this.controls = new Map(); // field -> { label, get, set, problem, theirs, box }
     this.touched = new Set();
     this.typedAt = 0;
+    this.ending = new AbortController(); // of what listens to more than the dialog itself
     this.trouble = h("p", { class: "trouble", role: "alert", hidden: true });
     this.news = h("p", { class: "trouble amber", role: "status", hidden: true });
     this.save = h("button", { type: "submit", class: "button primary" }, options.submit);
@@ -131,8 +133,15 @@ class FormDialog {
     this.showFooter();
     this.dialog = page.dialog(options.label, { place: options.place, cssClass: options.cssClass ?? (options.wide ? "wide" : "") }, form);
     this.dialog.form = this;
+    // A browser lets a page refuse to close a dialog once, and not again before something else was done in it.
+    this.dialog.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.leave();
+    });
     this.dialog.addEventListener("cancel", (event) => { event.preventDefault(); this.leave(); });
-    this.dialog.addEventListener("close", () => { this.closed = true; clearTimeout(this.checking); });
+    this.dialog.addEventListener("close", () => { this.closed = true; clearTimeout(this.checking); this.ending.abort(); });
     this.base = this.values(); // as the controls spell it: what a browser cannot hold is no change
     this.check();
     this.dialog.querySelector(".labelled :is(input, textarea, select)")?.focus();
@@ -141,7 +150,7 @@ class FormDialog {
   // ---- fields ----------------------------------------------------------------------------------
 
   // `target` is what the label belongs to; a group of controls has none.
-  control(name, label, element, { get, set, hint, target = element } = {}) {
+  control(name, label, element, { get, set, hint, target = element, words } = {}) {
     const id = `wsq-${++this.page.number}`;
     const problem = h("p", { class: "problem", id: `${id}-problem`, hidden: true });
     const theirs = h("div", { class: "theirs", role: "status", hidden: true });
@@ -152,7 +161,7 @@ class FormDialog {
     if (!target) for (const [key, value] of [["role", "group"], ["aria-labelledby", `${id}-label`], ["tabindex", "-1"]]) element.setAttribute(key, value);
     const box = h("div", { class: "labelled", "data-field": name },
       target ? h("label", { for: id }, label) : h("span", { class: "label", id: `${id}-label` }, label), element, told, problem, theirs);
-    this.controls.set(name, { label, element: described, problem, theirs, get: get ?? (() => element.value), set: set ?? ((value) => { element.value = value ?? ""; }) });
+    this.controls.set(name, { label, element: described, words, problem, theirs, get: get ?? (() => element.value), set: set ?? ((value) => { element.value = value ?? ""; }) });
     box.addEventListener("input", () => this.typed(name));
     box.addEventListener("change", () => this.typed(name));
     return box;
@@ -165,7 +174,8 @@ class FormDialog {
 
   select(name, label, options, { hint, none } = {}) {
     const element = h("select", { class: "field" }, options.map(([value, text]) => h("option", { value }, text)));
-    return this.control(name, label, element, { hint, get: () => (element.value === "" && none !== undefined ? none : element.value) });
+    const words = (value) => options.find(([each]) => each === (value ?? ""))?.[1] ?? value;
+    return this.control(name, label, element, { hint, words, get: () => (element.value === "" && none !== undefined ? none : element.value) });
   }
 
   flag(name, label) {
@@ -202,7 +212,7 @@ class FormDialog {
       return [...chosen.filter((id) => marked.has(id)), ...[...marked].filter((id) => !chosen.includes(id))];
     };
     set([]);
-    return this.control(name, label, list, { get, set, hint, target: null });
+    return this.control(name, label, list, { get, set, hint, target: null, words: (ids) => ids.map((id) => this.page.projectNames.get(id) ?? "Archived project").join(", ") || "nothing" });
   }
 
   values() {
@@ -294,6 +304,7 @@ class FormDialog {
       const theirs = now.fields[name];
       if (same(theirs, this.base[name])) continue;
       changed.push(control.label);
+      control.theirs.hidden = true; // what was offered before is nobody's any more
       if (same(mine[name], this.base[name])) control.set(theirs);
       else if (!same(mine[name], theirs)) this.offer(control, theirs);
     }
@@ -305,7 +316,7 @@ class FormDialog {
   }
 
   offer(control, theirs) {
-    const words = Array.isArray(theirs) ? theirs.join(", ") : typeof theirs === "boolean" ? (theirs ? "yes" : "no") : theirs || "nothing";
+    const words = control.words ? control.words(theirs) : Array.isArray(theirs) ? theirs.join(", ") : typeof theirs === "boolean" ? (theirs ? "yes" : "no") : theirs || "nothing";
     const take = button("Take theirs", "check", { onclick: () => {
       control.set(theirs);
       control.theirs.hidden = true;

@@ -54,10 +54,9 @@ class Dispatcher:
         With a refused form come its `problems` by field, with one that someone else was faster to change the
         `conflict`: how the row is now, and who changed it. Blocks for as long as the store does; never raises.
         """
-        ref = 0
+        ref = messages.number_of(raw)
         try:
             message = messages.understood(raw)
-            ref = message.ref
             return {"type": "answer", "ref": ref, "ok": True, "value": self._carry_out(message)}
         except Refused as refusal:
             return {"type": "answer", "ref": ref, "ok": False, "error": str(refusal), "problems": refusal.problems}
@@ -147,28 +146,28 @@ class Dispatcher:
         kind = FORMS[message.form]
         match message:
             case messages.Open(id=None):
-                return self._opened(kind.blank(self._store))
+                return self._opened(message.form, kind.blank(self._store))
             case messages.Open(id=str(id_), copied=copied):
                 row = kind.row(self._store, id_)
-                return self._opened(kind.of(row), None if copied else row)
+                return self._opened(message.form, kind.of(row), None if copied else row)
             case messages.Check(id=id_, fields=fields):
                 form = kind.typed(fields)
                 return {"problems": form.problems(), "remarks": form.remarks(self._store, id_)}
             case messages.Submit(id=None, fields=fields):
                 return _stands(kind.typed(fields).create(self._store))
             case messages.Submit(id=str(id_), version=version, fields=fields):
-                return _stands(self._save(kind, id_, version, fields))
+                return _stands(self._save(message.form, id_, version, fields))
 
-    def _save(self, kind: type[Form], row_id: str, version: int | None, fields: dict[str, Any]) -> Row:
+    def _save(self, name: str, row_id: str, version: int | None, fields: dict[str, Any]) -> Row:
         if version is None:
             raise InvalidInput("The page does not say which version of it was opened.")
         try:
-            return kind.typed(fields).save(self._store, row_id, version)
+            return FORMS[name].typed(fields).save(self._store, row_id, version)
         except Conflict as conflict:
-            row = kind.row(self._store, row_id)
-            raise Overtaken(str(conflict), self._opened(kind.of(row), row)) from conflict
+            row = FORMS[name].row(self._store, row_id)
+            raise Overtaken(str(conflict), self._opened(name, FORMS[name].of(row), row)) from conflict
 
-    def _opened(self, form: Form, row: Row | None = None) -> dict[str, Any]:
+    def _opened(self, kind: str, form: Form, row: Row | None = None) -> dict[str, Any]:
         """A form as a browser shows it; with what there is to know of the row that it edits."""
         opened: dict[str, Any] = {
             "id": None,
@@ -178,7 +177,7 @@ class Dispatcher:
         }
         if row is None:
             return opened
-        edit = self._store.last_edit(row.id)
+        edit = self._store.last_edit(kind, row.id)
         return opened | {
             "id": row.id,
             "version": row.version,

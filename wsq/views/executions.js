@@ -23,20 +23,31 @@ Object.assign(DialogPage.prototype, {
     const first = await this.attempt("history", { id, before: null });
     if (!first.ok) return;
     const dialog = this.dialog("Executions", { place: `history:${id}` }, inside);
-    let last = null;
-    const add = ({ runs, more: left }) => {
-      list.append(...runs.map((run) => h("li", null, this.drawRunRow(run))));
-      last = runs.at(-1)?.id ?? last;
-      older.hidden = !left;
-      empty.hidden = list.childElementCount > 0;
+    let runs = first.value.runs;
+    const show = () => {
+      list.replaceChildren(...runs.map((run) => h("li", null, this.drawRunRow(run))));
+      empty.hidden = runs.length > 0;
+    };
+    // What is known already, with newer pages before it or older ones behind.
+    const take = (page, left) => {
+      const ids = new Set(page.map((run) => run.id));
+      runs = left === null ? [...page, ...runs.filter((run) => !ids.has(run.id))] : [...runs, ...page];
+      if (left !== null) older.hidden = !left;
+      show();
     };
     const more = async () => {
       older.disabled = true;
-      const answer = await this.attempt("history", { id, before: last });
+      const answer = await this.attempt("history", { id, before: runs.at(-1)?.id ?? null });
       older.disabled = false;
-      if (answer.ok) add(answer.value);
+      if (answer.ok) take(answer.value.runs, answer.value.more);
     };
-    add(first.value);
+    older.hidden = !first.value.more;
+    show();
+    while (dialog.open) {
+      await new Promise((go) => setTimeout(go, 1000));
+      const newest = dialog.open && await this.ask("history", { id, before: null });
+      if (newest?.ok && !same(newest.value.runs, runs.slice(0, newest.value.runs.length))) take(newest.value.runs, null);
+    }
   },
 
   async openExecution(id) {
@@ -46,10 +57,12 @@ Object.assign(DialogPage.prototype, {
     const dialog = this.dialog("Execution", { place: `execution:${id}`, cssClass: "wide" }, inside);
     const show = (run) => {
       const at = inside.querySelector(".body")?.scrollTop ?? 0;
+      const focused = inside.contains(inside.getRootNode().activeElement);
       const folded = new Set([...inside.querySelectorAll("details[open]")].map((each) => each.dataset.key));
       inside.replaceChildren(...this.executionParts(run, dialog));
       for (const each of inside.querySelectorAll("details")) if (folded.has(each.dataset.key)) each.open = true;
       inside.querySelector(".body").scrollTop = at;
+      if (focused) inside.querySelector("footer button:last-child").focus();
     };
     show(answer.value);
     inside.querySelector("footer button:last-child").focus();

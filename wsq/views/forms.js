@@ -18,7 +18,7 @@ Object.assign(DialogPage.prototype, {
       copied,
       label: copied ? "Duplicate recurring task" : id ? "Edit recurring task" : "New recurring task",
       submit: id && !copied ? "Save" : "Create",
-      place: copied ? null : id ? `recurring:${id}` : "new",
+      place: copied ? `copy:${id}` : id ? `recurring:${id}` : "new",
       body: (form) => {
         if (copied) form.opened.fields.name = `${[...form.opened.fields.name].slice(0, 190).join("")} (copy)`;
         if (!id && this.project) form.opened.fields.project_id = this.project;
@@ -74,7 +74,7 @@ Object.assign(DialogPage.prototype, {
       submit: "Save",
       place: `task:${id}`,
       saved,
-      left: (form) => archive && !form.opened.archived && button("Archive", "archive", { class: "button left", onclick: () => { form.dialog.close(); archive(); } }),
+      left: (form) => archive && !form.opened.archived && button("Archive", "archive", { class: "button left", onclick: () => { if (form.isDirty()) return form.leave(); form.dialog.close(); archive(); } }),
       body: (form) => [
         form.opened.archived && h("p", { class: "trouble amber" }, "This task is archived; it is not on the board."),
         form.text("title", "Title", { maxlength: "1000" }),
@@ -103,7 +103,8 @@ function startingControl(form) {
     if (kind.value === "time" && !time.value) time.value = "09:00";
     show();
   });
-  const get = () => (kind.value === "time" ? time.value : kind.value === "date" ? date.value : "");
+  // What was chosen and not filled in is said to be wrong; it must not be saved as nothing.
+  const get = () => (kind.value === "time" ? time.value || "no time" : kind.value === "date" ? date.value || "no date" : "");
   const set = (value) => {
     kind.value = !value ? "" : value.includes("T") ? "date" : "time";
     if (value) (value.includes("T") ? date : time).value = value;

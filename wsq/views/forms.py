@@ -30,7 +30,7 @@ FORETOLD = 3
 """How many of the next slots a form shows."""
 
 _DOLLARS = re.compile(r"\$? *([0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})")
-_WALL_TIME = re.compile(r"[0-9]{1,2}:[0-9]{2}")
+_WALL_TIME = re.compile(r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9]")
 
 
 class Refused(InvalidInput):
@@ -157,7 +157,6 @@ def _starting(form: RecurringTaskForm) -> str | datetime | None:
     if not text:
         return None
     if _WALL_TIME.fullmatch(text):
-        schedule.parse_starting(text, "UTC", schedule.EARLIEST)
         return text
     try:
         local: datetime = datetime.fromisoformat(text)

@@ -459,7 +459,7 @@ function documentEditor(page, form) {
     }
     show(0);
   };
-  sideBySide.addEventListener("change", () => show(0));
+  sideBySide.addEventListener("change", () => show(0), { signal: form.ending.signal });
   text.addEventListener("input", () => show(250));
   turn("write");
   return editor;

@@ -18,7 +18,7 @@ LONGEST = 3_000_000
 Id = Annotated[str, Meta(min_length=1, max_length=36)]
 Short = Annotated[str, Meta(max_length=2_000)]
 Kind = Literal["recurring_task", "task", "project", "contact", "document"]
-Typed = str | bool | None | Annotated[list[Short], Meta(max_length=100)]
+Typed = str | bool | None | Annotated[list[Short], Meta(max_length=1_000)]
 Fields = Annotated[dict[Annotated[str, Meta(max_length=40)], Typed], Meta(max_length=40)]
 Shelf = Literal["project", "document"]
 Whole = Annotated[int, Meta(ge=0, le=2**31)]
@@ -199,6 +199,23 @@ Known = (
 )
 
 _decoder: Decoder[Known] = Decoder(Known)
+
+
+class Numbered(Struct, frozen=True):
+    """Of a message nothing but its number."""
+
+    ref: Whole = 0
+
+
+_numbered: Decoder[Numbered] = Decoder(Numbered)
+
+
+def number_of(raw: object) -> int:
+    """The browser's number for a message, also for one that is refused; 0 when it has none."""
+    try:
+        return _numbered.decode(raw).ref if isinstance(raw, str) else 0
+    except (ValidationError, DecodeError, UnicodeEncodeError):
+        return 0
 
 
 def understood(raw: object) -> Known:
