@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import wsq
@@ -19,6 +20,9 @@ from wsq.ids import seeded
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """A Monday, far from any change of clocks."""
+
+hypothesis.settings.register_profile("shared", deadline=None)  # on a busy machine an example may take any time
+hypothesis.settings.load_profile("shared")
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from msgspec import UNSET
 
 from wsq import settings as configuration
 from wsq.clock import Clock, ShiftedClock, SystemClock, aware
-from wsq.commands import boards, budgets, executions, recurring, stores, tasks
+from wsq.commands import boards, budgets, executions, pauses, recurring, stores, tasks
 from wsq.errors import MissingCredentials, NotFound, SettingError, WorkspaceError, WsqError
 from wsq.ids import Ids, random_id
 from wsq.projections import (
@@ -36,6 +36,7 @@ from wsq.queries import executions as execution_queries
 from wsq.queries import log as log_queries
 from wsq.rules import schedule, values
 from wsq.rules.budgets import Forecast, Spending, forecast
+from wsq.rules.pauses import Pause, pause_of
 from wsq.runner import heartbeat, passes, pruning
 from wsq.runner.progress import Doing, doing
 from wsq.runner.report import ProcessReport
@@ -179,6 +180,27 @@ class Workspace:
     def archive_store(self, store_id: str) -> StoreRow:
         """Put a store away; nothing in it runs any more."""
         return self._log.decide(lambda tx: stores.archive_store(tx, store_id))
+
+    # Keeping still
+
+    def row(self) -> WorkspaceRow:
+        """What is known of the workspace as a whole."""
+        return self._about()
+
+    def pause(self, *, until: datetime | None = None, reason: str | None = None) -> WorkspaceRow:
+        """Let nothing start in any store, until an instant (exclusive) or until it is resumed.
+
+        What runs already ends normally. Slots that fall due meanwhile are settled as skipped, ``paused``;
+        nothing is disabled and no grid is moved, so that resuming goes on as if nothing had been.
+
+        Raises:
+            InvalidInput: `until` has passed already, or is no datetime with a time zone.
+        """
+        return self._log.decide(lambda tx: pauses.pause_workspace(tx, until=until, reason=reason))
+
+    def resume(self) -> WorkspaceRow:
+        """Go on after a pause of the workspace; a store that is paused itself stays so."""
+        return self._log.decide(pauses.resume_workspace)
 
     # The scheduler
 
@@ -839,6 +861,27 @@ class Store(Questions):
         """Put a task back at the end of its lane."""
         return self._decide(tasks.unarchive_task, task_id)
 
+    # Keeping still
+
+    def pause(self, *, until: datetime | None = None, reason: str | None = None) -> StoreRow:
+        """Let nothing start in this store, until an instant (exclusive) or until it is resumed; see `Workspace.pause`.
+
+        Raises:
+            InvalidInput: `until` has passed already, or is no datetime with a time zone.
+        """
+        return self._decide(pauses.pause_store, until=until, reason=reason)
+
+    def resume(self) -> StoreRow:
+        """Go on after a pause of this store; one of the workspace still holds."""
+        return self._decide(pauses.resume_store)
+
+    def paused(self) -> Pause | None:
+        """The pause that keeps this store still now, the workspace's before its own; None when nothing does."""
+        now = self.workspace.clock.now()
+        return self._ask(
+            lambda cursor: pause_of(board_queries.workspace(cursor), board_queries.store(cursor, self.id), now)
+        )
+
     # Recurring tasks
 
     def create_recurring_task(
@@ -858,6 +901,8 @@ class Store(Questions):
         time_limit: str | timedelta = "5 minutes",
         skip_unchanged: bool = False,
         enabled: bool = True,
+        notify: Iterable[str] = (),
+        notify_on: Iterable[str] = values.USUALLY_TOLD,
     ) -> RecurringTask:
         """Make a recurring task; its first slot is the start's next occurrence, or one interval from now.
 
@@ -877,6 +922,8 @@ class Store(Questions):
             skip_unchanged: Whether a slot is skipped when nothing in its project has changed since its last
                 execution (without a project: nothing in the store).
             enabled: Whether it runs by itself.
+            notify: Who is told of executions that end as `notify_on` says; free names or addresses.
+            notify_on: Of which ends: any of ``failed``, ``could_not`` and ``done``.
 
         Raises:
             InvalidInput: An argument is outside what it may be.
@@ -898,6 +945,8 @@ class Store(Questions):
             time_limit=time_limit,
             skip_unchanged=skip_unchanged,
             enabled=enabled,
+            notify=notify,
+            notify_on=notify_on,
         )
 
     def update_recurring_task(
@@ -917,6 +966,8 @@ class Store(Questions):
         budget_per_day: Any = UNSET,
         time_limit: Any = UNSET,
         skip_unchanged: Any = UNSET,
+        notify: Any = UNSET,
+        notify_on: Any = UNSET,
         expected_version: int | None = None,
     ) -> RecurringTask:
         """Change what is given; a new interval, start or zone moves the grid and settles what was due."""
@@ -936,6 +987,8 @@ class Store(Questions):
             budget_per_day=budget_per_day,
             time_limit=time_limit,
             skip_unchanged=skip_unchanged,
+            notify=notify,
+            notify_on=notify_on,
             expected_version=expected_version,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import wsq
 from wsq.agent.providers import ProviderError, ScriptedProvider, Turn, call, finish, say
@@ -31,6 +31,10 @@ class History:
                 self.chance.choice(self.deeds())(self.chance.choice(self.stores))
             except wsq.WsqError:
                 self.refused += 1
+
+    def later(self) -> datetime | None:
+        """An instant to come, or none."""
+        return self.chance.choice((None, self.clock.now() + timedelta(seconds=self.chance.choice((30, 4_000)))))
 
     def deeds(self) -> list[Callable[[wsq.Store], object]]:
         """Everything that can be done, the frequent more than once."""
@@ -77,6 +81,7 @@ class History:
                     project_id=project(s),
                     missed=chance.choice(("skip", "run_once")),
                     enabled=chance.random() < 0.9,
+                    notify=chance.choice(((), ("Ada",))),
                 )
             ]
             * 3,
@@ -85,6 +90,8 @@ class History:
             lambda s: s.enable_recurring_task(recurring(s)),
             lambda s: s.disable_recurring_task(recurring(s), reason=chance.choice((None, "for now"))),
             lambda s: s.delete_recurring_task(recurring(s)),
+            lambda s: chance.choice((s, self.ws)).pause(until=self.later(), reason=chance.choice((None, "for now"))),
+            *[lambda s: chance.choice((s, self.ws)).resume()] * 2,
             *[lambda s: s.run_now(recurring(s))] * 3,
             lambda s: s.cancel_execution(s.start_now(recurring(s)).id),
             *[lambda _s: self.ws.process()] * 4,

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from wsq.commands import budgets, recurring
+from wsq.commands import budgets, pauses, recurring
 from wsq.commands.common import existing, existing_store
 from wsq.commands.stores import note_model
 from wsq.commands.unchanged import nothing_changed
@@ -156,6 +156,8 @@ def start_manually(tx: Transaction, store_id: str, task_id: str, holder: str, pr
     if not row.enabled:
         why = f" ({row.disabled_reason})" if row.disabled_reason else ""
         raise NotRunnable(f"{row.name!r} is disabled{why}; enable it to run it.")
+    if pause := pauses.pause_of(tx, store_id, tx.now):
+        raise NotRunnable(f"{pause}; resume it to run {row.name!r}.")
     other = _running(tx, task_id)
     if other is not None:
         raise AlreadyRunning(f"{row.name!r} is running already, as execution {other}.", execution_id=other)
@@ -176,6 +178,8 @@ def _reason_to_skip(
 ) -> str | None:
     if _running(tx, row.id) is not None:
         return "still_running"
+    if pauses.pause_of(tx, row.store_id, tx.now) or pauses.pause_of(tx, row.store_id, slots.newest):
+        return "paused"
     if slots.newest < seen_at - WINDOW and row.missed == "skip":
         return "missed"
     if purse.used_up(row):

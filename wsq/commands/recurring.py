@@ -34,6 +34,11 @@ def schedule_of(task: RecurringTask) -> schedule.Schedule:
     )
 
 
+def slot_after(task: RecurringTask, instant: datetime) -> datetime:
+    """The task's first slot strictly after `instant`."""
+    return schedule.slot_after(schedule_of(task), instant)
+
+
 def plan_of(task: RecurringTask) -> schedule.Plan:
     """The task's grid, and how its start was given."""
     return schedule.Plan(starting=task.starting, grid=schedule_of(task))
@@ -57,6 +62,8 @@ def create_recurring_task(
     time_limit: str | timedelta = "5 minutes",
     skip_unchanged: bool = False,
     enabled: bool = True,
+    notify: Iterable[str] = (),
+    notify_on: Iterable[str] = values.USUALLY_TOLD,
 ) -> RecurringTask:
     """Make a recurring task; its first slot is the start's next occurrence, or one interval from now."""
     name, prompt = values.name(name), values.prompt(prompt)
@@ -70,6 +77,8 @@ def create_recurring_task(
         "missed": values.missed(missed),
         "budget_per_day": values.budget(budget_per_day),
         "time_limit": values.time_limit(time_limit).total_seconds(),
+        "notify": values.assignees(notify, "notify"),
+        "notify_on": values.outcomes(notify_on),
     }
     store = existing_store(tx, store_id)
     if project_id is not None:
@@ -116,6 +125,8 @@ def update_recurring_task(
     budget_per_day: Any = UNSET,
     time_limit: Any = UNSET,
     skip_unchanged: Any = UNSET,
+    notify: Any = UNSET,
+    notify_on: Any = UNSET,
     expected_version: int | None = None,
 ) -> RecurringTask:
     """Change what is given; a new interval, start or zone moves the grid and settles what was due."""
@@ -136,6 +147,8 @@ def update_recurring_task(
             "budget_per_day": cleaned(budget_per_day, values.budget),
             "time_limit": cleaned(time_limit, values.time_limit),
             "skip_unchanged": cleaned(skip_unchanged, values.flag, "skip_unchanged"),
+            "notify": cleared(notify, (), values.assignees, "notify"),
+            "notify_on": cleared(notify_on, values.USUALLY_TOLD, values.outcomes),
         },
     )
     if "time_limit" in changes:
@@ -154,7 +167,7 @@ def enable_recurring_task(tx: Transaction, store_id: str, task_id: str) -> Recur
     if not row.enabled:
         if row.project_id is not None:
             _open_project(tx, store_id, row.project_id)
-        nxt = schedule.slot_after(schedule_of(row), tx.now)
+        nxt = slot_after(row, tx.now)
         tx.record(store_id, e.RecurringTaskEnabled(recurring_task_id=task_id, next_execution_at=nxt))
     return recurring_task(tx, store_id, task_id)
 

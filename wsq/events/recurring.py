@@ -32,6 +32,8 @@ class RecurringTaskCreated(Fact, frozen=True, kw_only=True):
     skip_unchanged: bool
     enabled: bool
     next_execution_at: datetime | None
+    notify: tuple[str, ...] = ()
+    notify_on: tuple[str, ...] = ("failed", "could_not")
 
 
 class RecurringTaskUpdated(Fact, frozen=True, kw_only=True):
@@ -55,6 +57,8 @@ class RecurringTaskUpdated(Fact, frozen=True, kw_only=True):
     time_limit: float | UnsetType = UNSET
     skip_unchanged: bool | UnsetType = UNSET
     next_execution_at: datetime | UnsetType | None = UNSET
+    notify: tuple[str, ...] | UnsetType = UNSET
+    notify_on: tuple[str, ...] | UnsetType = UNSET
 
 
 class RecurringTaskEnabled(Fact, frozen=True, kw_only=True):

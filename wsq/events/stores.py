@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from msgspec import UNSET, UnsetType
@@ -46,3 +47,33 @@ class StoreArchived(Fact, frozen=True, kw_only=True):
     """A store was put away; nothing in it runs any more."""
 
     stored_name: ClassVar[str] = "store.archive"
+
+
+class StorePaused(Fact, frozen=True, kw_only=True):
+    """Nothing is to start in a store from `since` (inclusive) to `until` (exclusive; None: until it is resumed)."""
+
+    stored_name: ClassVar[str] = "store.pause"
+    since: datetime
+    until: datetime | None = None
+    reason: str | None = None
+
+
+class StoreResumed(Fact, frozen=True, kw_only=True):
+    """A paused store goes on."""
+
+    stored_name: ClassVar[str] = "store.resume"
+
+
+class WorkspacePaused(Fact, frozen=True, kw_only=True):
+    """Nothing is to start in any store from `since` (inclusive) to `until` (exclusive; None: until it is resumed)."""
+
+    stored_name: ClassVar[str] = "workspace.pause"
+    since: datetime
+    until: datetime | None = None
+    reason: str | None = None
+
+
+class WorkspaceResumed(Fact, frozen=True, kw_only=True):
+    """A paused workspace goes on."""
+
+    stored_name: ClassVar[str] = "workspace.resume"

@@ -128,6 +128,23 @@ def _model_used(row: WorkspaceRow | None, fact: s.ModelFirstUsed, event: Recorde
     return structs.replace(row or WorkspaceRow(id=event.store_id), model_provider=fact.provider)
 
 
+@_on(s.WorkspacePaused, "workspace", _store)
+def _workspace_paused(row: WorkspaceRow | None, fact: s.WorkspacePaused, event: Recorded) -> WorkspaceRow:
+    return structs.replace(row or WorkspaceRow(id=event.store_id), **_pause(fact))
+
+
+@_on(s.WorkspaceResumed, "workspace", _store)
+def _workspace_resumed(row: WorkspaceRow | None, _fact: Any, event: Recorded) -> WorkspaceRow:
+    return structs.replace(row or WorkspaceRow(id=event.store_id), **_NO_PAUSE)
+
+
+def _pause(fact: s.StorePaused | s.WorkspacePaused) -> dict[str, Any]:
+    return {"paused_at": fact.since, "paused_until": fact.until, "paused_reason": fact.reason}
+
+
+_NO_PAUSE: dict[str, Any] = {"paused_at": None, "paused_until": None, "paused_reason": None}
+
+
 @_on(s.StoreCreated, "stores", _store)
 def _store_created(_row: None, fact: s.StoreCreated, event: Recorded) -> StoreRow:
     return StoreRow(id=event.store_id, **_fields(fact), created_at=event.recorded_at, updated_at=event.recorded_at)
@@ -141,6 +158,16 @@ def _store_updated(row: StoreRow | None, fact: s.StoreUpdated, event: Recorded) 
 @_on(s.StoreArchived, "stores", _store)
 def _store_archived(row: StoreRow | None, _fact: Any, event: Recorded) -> StoreRow | None:
     return _changed(row, event, archived_at=event.recorded_at)
+
+
+@_on(s.StorePaused, "stores", _store)
+def _store_paused(row: StoreRow | None, fact: s.StorePaused, event: Recorded) -> StoreRow | None:
+    return _changed(row, event, **_pause(fact))
+
+
+@_on(s.StoreResumed, "stores", _store)
+def _store_resumed(row: StoreRow | None, _fact: Any, event: Recorded) -> StoreRow | None:
+    return _changed(row, event, **_NO_PAUSE)
 
 
 # Projects, contacts, documents, tasks

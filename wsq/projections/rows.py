@@ -101,18 +101,30 @@ class Rows(list[R], Generic[R]):
 
 
 class WorkspaceRow(Row, frozen=True, kw_only=True):
-    """What is known of the workspace as a whole; there is one, with the id ``*``."""
+    """What is known of the workspace as a whole; there is one, with the id ``*``.
+
+    `paused_at`, `paused_until` and `paused_reason` tell of the newest pause, also once it has run out by itself.
+    """
 
     id: str
     demo: bool = False
     model_provider: str | None = None
+    paused_at: datetime | None = None
+    paused_until: datetime | None = None
+    paused_reason: str | None = None
 
 
 class StoreRow(Row, frozen=True, kw_only=True):
-    """A store: one team's board."""
+    """A store: one team's board.
+
+    `paused_at`, `paused_until` and `paused_reason` tell of the newest pause, also once it has run out by itself.
+    """
 
     _plural: ClassVar[str] = "stores"
-    _columns: ClassVar[tuple[str, ...]] = ("id", "name", "timezone", "model", "budget_per_day", "archived_at")
+    _columns: ClassVar[tuple[str, ...]] = (
+        "id", "name", "timezone", "model", "budget_per_day", "paused_at",
+        "paused_until", "paused_reason", "archived_at",
+    )  # fmt: skip
     _brief: ClassVar[tuple[str, ...]] = ("id", "name")
 
     id: str
@@ -124,6 +136,9 @@ class StoreRow(Row, frozen=True, kw_only=True):
     updated_at: datetime
     archived_at: datetime | None = None
     version: int = 1
+    paused_at: datetime | None = None
+    paused_until: datetime | None = None
+    paused_reason: str | None = None
 
 
 class Project(Row, frozen=True, kw_only=True):
@@ -216,7 +231,8 @@ class RecurringTask(Row, frozen=True, kw_only=True):
     `interval_hours` is the interval in hours. `starting` is a wall time (``09:00``) or an instant in
     ISO 8601. `anchor` is the point from which the grid of slots is counted. `next_execution_at` is the
     oldest slot that is not settled yet, None while disabled. `version` counts what people changed. `seq`
-    is the event with which it began: of two that were made at one instant it tells the newer.
+    is the event with which it began: of two that were made at one instant it tells the newer. `notify` names
+    who is told of executions that end as `notify_on` says: ``failed``, ``could_not``, ``done``.
     """
 
     _plural: ClassVar[str] = "recurring tasks"
@@ -254,6 +270,8 @@ class RecurringTask(Row, frozen=True, kw_only=True):
     updated_at: datetime
     version: int = 1
     seq: int = 0
+    notify: tuple[str, ...] = ()
+    notify_on: tuple[str, ...] = ("failed", "could_not")
 
     @property
     def every(self) -> str:

@@ -28,6 +28,10 @@ STATUSES = ("todo", "doing", "in_review", "done")
 """The lanes of the board, in their order."""
 MISSED = ("skip", "run_once")
 """What can be done with slots that nobody was there for."""
+OUTCOMES = ("failed", "could_not", "done")
+"""The ends of an execution of which somebody can be told."""
+USUALLY_TOLD = ("failed", "could_not")
+"""Those of which somebody is told unless it is said otherwise."""
 SHORTEST_TIME_LIMIT = timedelta(seconds=1)
 LONGEST_TIME_LIMIT = timedelta(hours=1)
 
@@ -56,6 +60,13 @@ def shown(value: object) -> str:
     if isinstance(value, str):
         return repr(value if len(value) <= _LONGEST_SHOWN else value[: _LONGEST_SHOWN - 1] + "…")
     return reprlib.repr(value)
+
+
+def outcomes(value: object, what: str = "notify_on") -> tuple[str, ...]:
+    """Of which ends of an execution somebody is told: any of ``failed``, ``could_not``, ``done``, in that order."""
+    if not isinstance(value, list | tuple) or not set(value) <= set(OUTCOMES):
+        raise refusal(what, value, f"a list of {', '.join(OUTCOMES[:-1])} and {OUTCOMES[-1]}")
+    return tuple(outcome for outcome in OUTCOMES if outcome in value)
 
 
 def store_id(value: object, what: str = "store") -> str:

@@ -11,7 +11,7 @@ from wsq.errors import WorkspaceError
 from wsq.projections import TABLES, Table
 from wsq.store.engine import Cursor, WritingCursor
 
-VERSION = 2
+VERSION = 3
 """Rises with every change of what stands in the database."""
 
 _SQL_TYPES: dict[Any, str] = {
@@ -24,6 +24,12 @@ _SQL_TYPES: dict[Any, str] = {
     tuple: "VARCHAR[]",
 }
 
+_DRY_RUNS = """CREATE TABLE dry_runs (
+    id VARCHAR PRIMARY KEY, store_id VARCHAR NOT NULL, project_id VARCHAR, model VARCHAR,
+    started_at TIMESTAMPTZ NOT NULL, cost_usd DOUBLE PRECISION, input_tokens BIGINT NOT NULL,
+    output_tokens BIGINT NOT NULL, cache_read_tokens BIGINT NOT NULL, cache_write_tokens BIGINT NOT NULL)"""
+"""What trying a prompt out has cost: no execution, and so in no log, but paid for."""
+
 OWN_TABLES = (
     """CREATE TABLE events (
         store_id VARCHAR NOT NULL, seq BIGINT NOT NULL, event_id VARCHAR NOT NULL, name VARCHAR NOT NULL,
@@ -35,6 +41,7 @@ OWN_TABLES = (
         execution_id VARCHAR PRIMARY KEY, store_id VARCHAR NOT NULL, holder VARCHAR NOT NULL,
         epoch BIGINT NOT NULL, expires_at TIMESTAMPTZ NOT NULL, reserved_usd DOUBLE PRECISION DEFAULT 0,
         reserved_tokens BIGINT DEFAULT 0)""",
+    _DRY_RUNS,
     """CREATE TABLE passes (
         id VARCHAR PRIMARY KEY, started_at TIMESTAMPTZ NOT NULL, finished_at TIMESTAMPTZ NOT NULL,
         host VARCHAR NOT NULL, pid BIGINT NOT NULL, version VARCHAR NOT NULL, due BIGINT NOT NULL,
@@ -44,11 +51,14 @@ OWN_TABLES = (
 """The log, what lies beside it, and what is operational: none of these is a projection."""
 
 
-_SINCE_1 = (
-    "ALTER TABLE leases ADD COLUMN reserved_usd DOUBLE PRECISION DEFAULT 0",
-    "ALTER TABLE leases ADD COLUMN reserved_tokens BIGINT DEFAULT 0",
-)
-"""What a workspace of version 1 lacks beside its projections."""
+_SINCE = {
+    1: (
+        "ALTER TABLE leases ADD COLUMN reserved_usd DOUBLE PRECISION DEFAULT 0",
+        "ALTER TABLE leases ADD COLUMN reserved_tokens BIGINT DEFAULT 0",
+    ),
+    2: (_DRY_RUNS,),
+}
+"""What a workspace of each version lacks, beside its projections, to be of the next one."""
 
 
 def sql_types(table: Table) -> dict[str, str]:
@@ -94,6 +104,6 @@ class WorkspaceSchema:
 
         if not 1 <= version < self.version:
             raise WorkspaceError(f"There is no way from schema version {version} to {self.version}.")
-        for statement in _SINCE_1:
+        for statement in (each for older in range(version, self.version) for each in _SINCE[older]):
             cursor.query(statement)
         write_world(cursor, fold(read_facts(cursor)))

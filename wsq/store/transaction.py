@@ -54,7 +54,7 @@ _GIVE_UP = """DELETE FROM bodies WHERE hash IN (SELECT unnest($1::VARCHAR[])) AN
     UNION ALL SELECT first_message FROM task_executions WHERE first_message IS NOT NULL)"""
 
 
-_ALL_TABLES = frozenset({*TABLES, "events", "heads", "bodies", "leases"})
+_ALL_TABLES = frozenset({*TABLES, "events", "heads", "bodies", "leases", "dry_runs"})
 
 
 @cache

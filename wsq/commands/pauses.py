@@ -1,0 +1,80 @@
+"""Commands that keep everything still for a while: a store or the whole workspace.
+
+Nothing starts meanwhile, and slots that fall due are settled as skipped, ``paused``. No task is disabled and
+no grid is moved, so resuming has nothing to restore. What runs already ends normally.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from wsq.commands import recurring, stores
+from wsq.events.stores import StorePaused, StoreResumed, WorkspacePaused, WorkspaceResumed
+from wsq.projections import RecurringTask, StoreRow, WorkspaceRow
+from wsq.rules import pauses, values
+from wsq.store.transaction import Transaction
+
+_DUE = """SELECT id FROM recurring_tasks WHERE next_execution_at <= $1 AND ($2::VARCHAR IS NULL OR store_id = $2)
+    AND store_id NOT IN (SELECT id FROM stores WHERE archived_at IS NOT NULL) ORDER BY next_execution_at, id"""
+
+
+def pause_store(
+    tx: Transaction, store_id: str, *, until: datetime | None = None, reason: str | None = None
+) -> StoreRow:
+    """Let nothing start in a store; saying the same again changes nothing, another end or reason is noted."""
+    row = stores.store(tx, store_id)
+    end, why = pauses.ends(until, tx.now), _reason(reason)
+    if not (pauses.holds(row, tx.now) and (row.paused_until, row.paused_reason) == (end, why)):
+        tx.record(store_id, StorePaused(since=_since(row, tx.now), until=end, reason=why))
+    return stores.store(tx, store_id)
+
+
+def resume_store(tx: Transaction, store_id: str) -> StoreRow:
+    """Let a store go on; slots that fell due in the pause are settled first. Without a pause nothing changes."""
+    row = stores.store(tx, store_id)
+    if pauses.holds(row, tx.now):
+        _settle(tx, store_id)
+        tx.record(store_id, StoreResumed())
+    return stores.store(tx, store_id)
+
+
+def pause_workspace(tx: Transaction, *, until: datetime | None = None, reason: str | None = None) -> WorkspaceRow:
+    """Let nothing start in any store; the same otherwise as `pause_store`."""
+    row = stores.workspace(tx)
+    end, why = pauses.ends(until, tx.now), _reason(reason)
+    if not (pauses.holds(row, tx.now) and (row.paused_until, row.paused_reason) == (end, why)):
+        tx.record(stores.WORKSPACE, WorkspacePaused(since=_since(row, tx.now), until=end, reason=why))
+    return stores.workspace(tx)
+
+
+def resume_workspace(tx: Transaction) -> WorkspaceRow:
+    """Let the workspace go on; a store that is paused itself stays so. Without a pause nothing changes."""
+    if pauses.holds(stores.workspace(tx), tx.now):
+        _settle(tx, None)
+        tx.record(stores.WORKSPACE, WorkspaceResumed())
+    return stores.workspace(tx)
+
+
+def pause_of(tx: Transaction, store_id: str, at: datetime) -> pauses.Pause | None:
+    """The pause that keeps a store still at an instant."""
+    row = tx.row("stores", store_id)
+    return pauses.pause_of(stores.workspace(tx), row if isinstance(row, StoreRow) else None, at)
+
+
+def _since(row: StoreRow | WorkspaceRow, now: datetime) -> datetime:
+    """When the pause began: one that is only prolonged goes on."""
+    return row.paused_at if row.paused_at is not None and pauses.holds(row, now) else now
+
+
+def _reason(reason: str | None) -> str | None:
+    return values.text(reason, "reason").strip() or None if reason is not None else None
+
+
+def _settle(tx: Transaction, store_id: str | None) -> None:
+    """Settle what has come due by now, so that the first pass afterwards does not take it for missed or late."""
+    due = [task_id for (task_id,) in tx.query(_DUE, [tx.now, store_id])]
+    tx.fetch("recurring_tasks", [(task_id,) for task_id in due])
+    for task_id in due:
+        row = tx.row("recurring_tasks", task_id)
+        assert isinstance(row, RecurringTask)
+        recurring.settle_as_skipped(tx, row, "paused", nxt=recurring.slot_after(row, tx.now))
