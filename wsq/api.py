@@ -18,7 +18,7 @@ from msgspec import UNSET
 from wsq import settings as configuration
 from wsq.clock import Clock, ShiftedClock, SystemClock, aware
 from wsq.commands import boards, budgets, executions, pauses, recurring, stores, tasks
-from wsq.errors import MissingCredentials, NotFound, SettingError, WorkspaceError, WsqError
+from wsq.errors import InvalidInput, MissingCredentials, NotFound, NotRunnable, SettingError, WorkspaceError, WsqError
 from wsq.ids import Ids, random_id
 from wsq.projections import (
     Contact,
@@ -597,6 +597,19 @@ class Store(Questions):
         self.workspace._look_after_what_runs()
         return outcome
 
+    def together(self, work: Callable[[Store], T]) -> T:
+        """Do several commands as one transaction: all that `work` does with the store it is given, or nothing.
+
+        Returns what `work` returns. It may be called anew when somebody else was faster, so that it should do
+        nothing but ask and command; nothing can be carried out in it.
+
+        Raises:
+            WsqError: What a command in it raised; then nothing is written.
+        """
+        outcome = self._log.decide(lambda tx: work(_StoreInTransaction(self, tx)), actor=self._actor)
+        self.workspace._look_after_what_runs()
+        return outcome
+
     def as_actor(self, actor: str) -> Store:
         """The same store, with `actor` on the events of what is done through it."""
         return Store(self.workspace, self.id, actor=actor)
@@ -1025,6 +1038,29 @@ class Store(Questions):
 
     def _hands(self) -> Executor:
         return self.workspace._executor_for(self.workspace.clock)
+
+
+class _StoreInTransaction(Store):
+    """The store inside a transaction: what was commanded before is seen, and stands or falls with the rest."""
+
+    def __init__(self, store: Store, tx: Transaction) -> None:
+        super().__init__(store.workspace, store.id, actor=store._actor)
+        self._tx = tx
+
+    def _ask(self, question: Callable[[Cursor], T]) -> T:
+        return question(self._tx)
+
+    def _decide(self, command: Callable[Concatenate[Transaction, str, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return command(self._tx, self.id, *args, **kwargs)
+
+    def together(self, work: Callable[[Store], T]) -> T:
+        return work(self)
+
+    def as_actor(self, actor: str) -> Store:
+        raise InvalidInput(f"Inside together() everything is done by one actor; {actor!r} cannot join.")
+
+    def _hands(self) -> Executor:
+        raise NotRunnable("Nothing is carried out inside together(); run it afterwards.")
 
 
 class PastStore(Questions):

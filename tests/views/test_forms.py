@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsq.errors import Conflict, InvalidInput
+from wsq.errors import Conflict, InvalidInput, NotFound
 from wsq.views.forms import FORMS, ContactForm, DocumentForm, ProjectForm, RecurringTaskForm, Refused, TaskForm
 
 
@@ -278,3 +278,16 @@ def test_the_draft_of_an_email_can_be_opened_as_it_is_typed_and_no_other_documen
 
     assert draft == {"mailto": "mailto:ada@example.com?body=Hello"}
     assert other == {"mailto": None}
+
+
+@pytest.mark.parametrize("form", [ContactForm(name="Ada"), DocumentForm(title="Brief")], ids=["contact", "document"])
+def test_a_row_whose_last_project_is_not_there_is_not_saved_in_part(form, acme):
+    launch = acme.create_project("Launch")
+    made = form.create(acme)
+    form.project_ids = [launch.id, "no-such-project"]
+    before = acme.head()
+    with pytest.raises(NotFound):
+        form.create(acme)
+    with pytest.raises(NotFound):
+        form.save(acme, made.id, made.version)
+    assert acme.head() == before

@@ -117,7 +117,8 @@ class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
             Refused: Something in it is wrong.
             WsqError: The command refused it.
         """
-        return self._create(store, self._meant(self._meanings))
+        meant = self._meant(self._meanings)
+        return store.together(lambda board: self._create(board, dict(meant)))
 
     def save(self, store: Store, row_id: str, version: int) -> Row:
         """Change the row to what was typed: what was not touched stays as it is, to the letter.
@@ -129,7 +130,8 @@ class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
         """
         before = self.of(self.row(store, row_id))
         touched = [name for name in self._meanings if self._differs(before, name)]
-        return self._update(store, row_id, version, self._meant(touched))
+        meant = self._meant(touched)
+        return store.together(lambda board: self._update(board, row_id, version, dict(meant)))
 
     def _meant(self, names: Iterable[str]) -> dict[str, Any]:
         problems = {name: text for name, text in self.problems().items() if name in names}

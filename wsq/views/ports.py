@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from msgspec import UNSET
 
@@ -15,6 +15,8 @@ from wsq.projections.rows import Contact, Document, Execution, Project, Recurrin
 from wsq.queries.boards import DocumentLine, ProjectCounts
 from wsq.queries.executions import Run
 from wsq.rules.budgets import Forecast, Spending
+
+T = TypeVar("T")
 
 
 class Pass(Protocol):
@@ -105,6 +107,7 @@ class Store(Questions, Protocol):
     ) -> tuple[datetime, ...]: ...
     def last_edit(self, kind: str, row_id: str, /) -> Edit | None: ...
     def as_actor(self, actor: str, /) -> Store: ...
+    def together(self, work: Callable[[Store], T], /) -> T: ...
 
     def create_task(
         self,
