@@ -161,6 +161,22 @@ def write_toml(
     return target
 
 
+def file_in_use(cwd: str | os.PathLike[str] | None = None) -> Path | None:
+    """The ``wsq.toml`` that holds here: the working directory's, else the user's; None when there is neither."""
+    folder = _working_folder(cwd)
+    places = (folder / FILE_NAME if folder else None, config_file())
+    return next((place for place in places if place is not None and place.exists()), None)
+
+
+def only_in_environment(
+    environ: Mapping[str, str] | None = None, cwd: str | os.PathLike[str] | None = None
+) -> tuple[str, ...]:
+    """The settings but for the database that a process without this environment would not see, by name."""
+    folder = _working_folder(cwd)
+    set_here = _from_environment(os.environ if environ is None else environ, folder)
+    return tuple(setting for setting in set_here if setting != "database" and setting not in _from_file(folder))
+
+
 def config_file() -> Path | None:
     """Where the user's own ``wsq.toml`` is or would be; None for a user without a home folder."""
     from platformdirs import user_config_path

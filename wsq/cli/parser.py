@@ -12,6 +12,8 @@ PROGRAM = "wsq"
 PORT = 5006
 ADDRESS = "127.0.0.1"
 STORE = "default"
+EVERY = 5
+SCHEDULERS = ("systemd", "launchd", "cron")
 
 ABOUT = "A task board whose recurring tasks an agent carries out on schedule."
 AFTER = (
@@ -35,6 +37,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(metavar="COMMAND", dest="command", required=True)
     _beginning(commands)
     _pages(commands)
+    _schedule(commands)
     _recurring_tasks(commands)
     _whole(commands)
     return top
@@ -56,6 +59,9 @@ def _beginning(commands: Any) -> None:
     init = _command(commands, "init", "Begin a workspace here: write wsq.toml, readable by you alone")
     init.add_argument("--user", action="store_true", help="write it to your configuration folder, for every folder")
     init.add_argument("--timezone", metavar="ZONE", help="IANA zone of new stores and tasks; else this machine's")
+    init.add_argument(
+        "--with-key", action="store_true", help="write the key and base URL that hold now, from the environment, too"
+    )
     init.add_argument("--model", metavar="ID", help="model that is asked where neither task nor store names one")
     _command(commands, "demo", "Make an example workspace in a file of its own; always offline")
     lab = commands.add_parser(
@@ -73,6 +79,25 @@ def _pages(commands: Any) -> None:
     serve.add_argument("--address", default=ADDRESS, help="loopback address to listen on; %(default)s")
     serve.add_argument("--no-scheduler", action="store_true", help="start no scheduler beside it")
     serve.add_argument("--demo", action="store_true", help="serve the example workspace, made when it is missing")
+
+
+def _schedule(commands: Any) -> None:
+    schedule = commands.add_parser(
+        "schedule",
+        help="have this machine run wsq-process every few minutes",
+        description="Have this machine run wsq-process every few minutes, with systemd, launchd or cron.",
+        allow_abbrev=False,
+    )
+    what = schedule.add_subparsers(metavar="WHAT", dest="what", required=True, help="install, status or remove")
+    install = _command(what, "install", "Install it for this workspace, in the place of an earlier one")
+    install.add_argument(
+        "--with", dest="by", choices=SCHEDULERS, help="systemd, launchd or cron; else the best that works here"
+    )
+    install.add_argument(
+        "--every", type=_minutes, default=EVERY, metavar="MINUTES", help="1 to 59 minutes apart; %(default)s"
+    )
+    _command(what, "status", "Tell how it is; exit 1 when nothing is installed or passes are missing", json=True)
+    _command(what, "remove", "Take out what install made for this workspace")
 
 
 def _recurring_tasks(commands: Any) -> None:
@@ -130,6 +155,13 @@ def _port(text: str) -> int:
     number = int(text) if text.isascii() and text.isdigit() else -1
     if not 0 <= number <= 65_535:
         raise argparse.ArgumentTypeError(f"it is {text!r}, expected a number from 0 to 65535")
+    return number
+
+
+def _minutes(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 3 else 0
+    if not 1 <= number <= 59:
+        raise argparse.ArgumentTypeError(f"it is {text!r}, expected whole minutes from 1 to 59")
     return number
 
 

@@ -59,6 +59,7 @@ FLAGS = (
     Flag("--json", "Print one JSON object per pass on one line, and nothing else on standard output."),
     Flag("--quiet", "Say nothing of a pass that found nothing to do."),
     Flag("--watch", "Make a pass every so many seconds until told to stop.", "SECONDS"),
+    Flag("--meanwhile", "While what it has started runs, look every so many seconds what else is due.", "SECONDS"),
     Flag("--max-concurrency", "Carry out at most so many at the same time; else WSQ_MAX_CONCURRENCY or 16.", "N"),
     Flag("--tethered", "Stop when standard input ends; so wsq serve takes its scheduler along."),
     Flag("--version", "Show the version and exit."),
@@ -71,10 +72,14 @@ LONGEST_WATCH = 86_400.0
 
 
 class Options(NamedTuple):
-    """How passes are made and told. `watch` is the seconds between two of them, None for a single one."""
+    """How passes are made and told. `watch` is the seconds between two of them, None for a single one.
+
+    `meanwhile` is the same for as long as the executions of a single one run; None for not looking again.
+    """
 
     now: datetime | None = None
     watch: float | None = None
+    meanwhile: float | None = None
     dry_run: bool = False
     json: bool = False
     quiet: bool = False
@@ -194,12 +199,12 @@ class Passes:
         self._bar: tqdm[None] | None = None
 
     def once(self) -> int:
-        """One pass, to its end; returns the exit status."""
+        """One pass, to its end, and those that were asked for meanwhile; returns the exit status."""
         self._bar = self._progress()
         try:
             self._begin()
             while self._open:
-                self._inbox.get()()
+                self._listen_or_look()
         finally:
             self._end_progress()
         return self.status
@@ -212,6 +217,15 @@ class Passes:
             self._survive(self._begin)
             due_at = max(due_at + pause, monotonic())  # a tick that took long is not made up for
             self._listen(due_at)
+
+    def _listen_or_look(self) -> None:
+        """Tell what ends next; when nothing does for so long, begin a pass beside the one that runs."""
+        try:
+            told = self._inbox.get(timeout=self.options.meanwhile)
+        except Empty:
+            self._survive(self._begin)
+        else:
+            told()
 
     def _begin(self) -> None:
         begun = self.ws.begin_pass(
@@ -366,7 +380,8 @@ def _closing_line(report: ProcessReport) -> str:
 def _options(given: dict[str, str | bool]) -> Options:
     options = Options(
         now=_instant(str(given["--now"])) if "--now" in given else None,
-        watch=_pause(str(given["--watch"])) if "--watch" in given else None,
+        watch=_pause("--watch", str(given["--watch"])) if "--watch" in given else None,
+        meanwhile=_pause("--meanwhile", str(given["--meanwhile"])) if "--meanwhile" in given else None,
         dry_run="--dry-run" in given,
         json="--json" in given,
         quiet="--quiet" in given,
@@ -374,6 +389,8 @@ def _options(given: dict[str, str | bool]) -> Options:
     )
     if options.now is not None and options.watch is not None:
         raise InvalidInput("--now sets the clock for a single pass and cannot be given with --watch.")
+    if options.meanwhile is not None and options.watch is not None:
+        raise InvalidInput("--meanwhile is for a single pass; --watch looks again anyway.")
     return options
 
 
@@ -400,13 +417,13 @@ def _instant(text: str) -> datetime:
     return instant
 
 
-def _pause(text: str) -> float:
+def _pause(flag: str, text: str) -> float:
     try:
         pause = float(text)
     except ValueError:
         pause = 0.0
     if not 0 < pause <= LONGEST_WATCH:
-        raise InvalidInput(f"--watch is {text!r}, expected seconds, more than 0 and at most a day.")
+        raise InvalidInput(f"{flag} is {text!r}, expected seconds, more than 0 and at most a day.")
     return pause
 
 

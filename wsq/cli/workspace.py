@@ -22,11 +22,15 @@ def init_command(given: Namespace) -> int:
     target = _target(for_user=given.user)
     database = given.database or (configuration.load().database if given.user else Path(target.parent, "wsq.duckdb"))
     settings = configuration.load(database=database, timezone=given.timezone, model=given.model, flags=True)
+    if given.with_key and not (settings.api_key or settings.base_url):
+        raise SettingError("ANTHROPIC_API_KEY and ANTHROPIC_BASE_URL are not set, expected one of them for --with-key.")
     wsq.open(settings.database).close()
     configuration.write_toml(
         target,
         database=given.database or (settings.database if given.user else "wsq.duckdb"),
         timezone=settings.timezone,
+        api_key=settings.api_key if given.with_key else None,
+        base_url=settings.base_url if given.with_key else None,
         model=given.model,
     )
     say(f"The settings are in {target}, the workspace in {settings.database}.")

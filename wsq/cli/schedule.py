@@ -1,0 +1,232 @@
+"""`wsq schedule`: has this machine run `wsq-process` every few minutes, by the best that it has for that."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import wsq
+from wsq import settings as configuration
+from wsq.cli.output import count, local, plain, say
+from wsq.cli.schedulers import ALL
+from wsq.cli.schedulers.base import Entry, Installed, Scheduling, checked, name_for
+from wsq.clock import SystemClock
+from wsq.errors import SettingError, WsqError
+from wsq.runner.heartbeat import LATE, Scheduler
+from wsq.runner.report import as_json
+
+PROCESS = "wsq-process"
+
+_KEPT_BY = {"ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"}
+"""What `wsq init --with-key` writes down."""
+
+
+def schedule_command(given: Namespace) -> int:
+    """Install the schedule, tell how it is, or remove it."""
+    database = _file(given.database)
+    if given.what == "install":
+        return _install(database, given.every, given.by)
+    return _remove(database) if given.what == "remove" else _status(database, in_json=given.json)
+
+
+def _file(database: str | None) -> str:
+    settings = configuration.load(database=database)
+    if "://" in settings.database:  # whose password would have to stand in the schedule
+        place = configuration.without_password(settings.database)
+        raise SettingError(
+            f"The workspace is {place}, expected a file: only one on this machine can be scheduled here."
+        )
+    return settings.database
+
+
+# Installing
+
+
+def _install(database: str, every: int, word: str | None) -> int:
+    by = _chosen(word)
+    entry = entry_for(database, every, SystemClock().now())
+    wsq.open(database).close()  # what would go wrong with it at every pass goes wrong now
+    os.close(os.open(entry.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+    by.install(entry)
+    for other in _having(entry.name):
+        if other.word != by.word:
+            other.remove(entry.name)
+    say(f"{by.word} now runs {PROCESS} every {count(entry.every, 'minute')} over {plain(database)}.")
+    say(by.hint(entry))
+    for sentence in _unseen():
+        say(sentence)
+    return 0
+
+
+def _chosen(word: str | None) -> Scheduling:
+    """What is asked for, else the best that can be used here.
+
+    Raises:
+        WsqError: It cannot be used, or nothing can.
+    """
+    if word is None:
+        hindrances = []
+        for each in ALL:
+            hindrance = each.hindrance()
+            if hindrance is None:
+                return each
+            hindrances.append(hindrance.rstrip("."))
+        told = "; ".join(hindrances)
+        raise WsqError(
+            f"Nothing here can run it: {told}. Keep `wsq serve` or `wsq-process --watch 300` running instead."
+        )
+    by = next(each for each in ALL if each.word == word)
+    hindrance = by.hindrance()
+    if hindrance:
+        raise WsqError(hindrance)
+    return by
+
+
+def entry_for(database: str, every: int, since: datetime) -> Entry:
+    """The entry of a workspace's file, for the settings that hold here.
+
+    Raises:
+        InvalidInput: A path cannot be written in a schedule.
+        WsqError: This installation has no `wsq-process`.
+    """
+    program = Path(sys.executable).with_name(PROCESS)
+    if not os.access(program, os.X_OK):
+        raise WsqError(f"There is no {program} to be run; install wsq with pip, and use the wsq that comes of it.")
+    told = configuration.file_in_use()
+    return checked(
+        Entry(
+            name=name_for(database),
+            program=str(program),
+            database=database,
+            folder=str(told.parent if told else Path("/")),  # where no wsq.toml of somebody else lies in wait
+            log=f"{database}.log",
+            every=every,
+            since=since,
+        )
+    )
+
+
+def _unseen() -> Iterable[str]:
+    """What is set in this shell alone, in sentences."""
+    unseen = configuration.only_in_environment()
+    if not unseen:
+        return
+    told = configuration.file_in_use()
+    names = " and ".join(configuration.VARIABLES[setting] for setting in unseen)
+    yield f"The scheduler will not see {names}, which only this environment sets."
+    if told:
+        yield f"Write it to {told} ({', '.join(unseen)} = …)."
+    elif _KEPT_BY.intersection(configuration.VARIABLES[setting] for setting in unseen):
+        yield "`wsq init --user --with-key` writes the key to a wsq.toml that it reads; then install again."
+    else:
+        yield "`wsq init --user` makes a wsq.toml that it reads; then install again."
+
+
+# Looking
+
+
+class _State:
+    """What there is to tell of a workspace's schedule."""
+
+    def __init__(self, database: str, now: datetime) -> None:
+        self.name = name_for(database)
+        self.entries = [found for by in ALL if (found := by.found(self.name)) is not None]
+        self.seen = _seen(database)
+        self.now = now
+
+    @property
+    def installed(self) -> Installed | None:
+        return self.entries[0] if self.entries else None
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether passes should have come and did not; one that was just installed has its time for the first."""
+        if self.installed is None:
+            return True
+        patience = LATE * timedelta(minutes=self.installed.every or 5)
+        return (self.seen is None or self.seen.missed) and self.now - self.installed.since > patience
+
+    @property
+    def next_pass(self) -> datetime | None:
+        """By when the next pass should have come; None when nobody knows."""
+        expected = self.seen.expected_at if self.seen is not None and not self.seen.missed else None
+        if self.installed is None or self.installed.every is None:
+            return expected
+        latest = (self.seen.last.started_at if expected and self.seen else self.now) + timedelta(
+            minutes=self.installed.every
+        )
+        return min(expected, latest) if expected else latest
+
+    @property
+    def as_plain(self) -> dict[str, Any]:
+        installed = self.installed
+        return {
+            "installed": installed is not None,
+            "name": self.name,
+            "with": installed and installed.by,
+            "where": installed and installed.where,
+            "every_minutes": installed and installed.every,
+            "since": installed and installed.since,
+            "last_pass": self.seen and self.seen.last.started_at,
+            "next_pass": self.next_pass,
+            "missing": self.is_missing,
+        }
+
+
+def _seen(database: str) -> Scheduler | None:
+    if not Path(database).exists():  # looking makes none
+        return None
+    with wsq.open(database) as ws:
+        return ws.scheduler()
+
+
+def _status(database: str, *, in_json: bool) -> int:
+    state = _State(database, SystemClock().now())
+    if in_json:
+        say(as_json(state.as_plain))
+    else:
+        _tell(state, database)
+    return 1 if state.is_missing else 0
+
+
+def _tell(state: _State, database: str) -> None:
+    zone = configuration.load().timezone
+    installed, seen = state.installed, state.seen
+    if installed is None:
+        say(f"Nothing is installed for {plain(database)}; wsq schedule install does it.")
+    else:
+        often = f"every {count(installed.every, 'minute')}" if installed.every else "as somebody has set it"
+        say(f"Installed with {installed.by}, {often}: {installed.name} in {plain(installed.where)}.")
+    for other in state.entries[1:]:
+        say(f"Also with {other.by}: {other.name} in {plain(other.where)}; installing again leaves one.")
+    say(
+        f"Last pass: {local(seen.last.started_at, zone)} on {plain(seen.last.host)}."
+        if seen
+        else "No pass was seen yet."
+    )
+    if installed and state.is_missing:
+        say("Passes are missing: look at what it printed, and whether the machine was on.")
+    elif state.next_pass:
+        say(f"Next pass: by {local(state.next_pass, zone)}.")
+
+
+# Removing
+
+
+def _remove(database: str) -> int:
+    name = name_for(database)
+    having = list(_having(name))
+    for by in having:
+        by.remove(name)
+    told = " and ".join(by.word for by in having)
+    say(f"Removed from {told}: {name}." if having else f"Nothing is installed for {plain(database)}.")
+    return 0
+
+
+def _having(name: str) -> Iterable[Scheduling]:
+    return [by for by in ALL if by.found(name) is not None]

@@ -1,0 +1,11 @@
+"""What a machine has for running a command again and again: systemd, launchd, cron."""
+
+from __future__ import annotations
+
+from wsq.cli.schedulers.base import Scheduling
+from wsq.cli.schedulers.cron import Cron
+from wsq.cli.schedulers.launchd import Launchd
+from wsq.cli.schedulers.systemd import Systemd
+
+ALL: tuple[Scheduling, ...] = (Systemd(), Launchd(), Cron())
+"""Best first: the first two make up for a pass that the machine slept through."""
