@@ -1,12 +1,14 @@
 """`wsq-process`: what it accepts, what it says, and the status it exits with."""
 
+import asyncio
 import json
 import os
 import pty
 import subprocess
 import sys
 import termios
-from datetime import datetime, timedelta
+import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from wsq import settings
 from wsq.agent.providers import ProviderError, ScriptedProvider, finish, say
 from wsq.api import Workspace
 from wsq.cli import process
+from wsq.cli.demo import MovedClock
 from wsq.cli.process import FLAGS, Options, Passes
 from wsq.errors import SettingError, WorkspaceBusy
 
@@ -45,6 +48,8 @@ def one_sentence(said):
         (["--watch", "nan"], "--watch is 'nan'"),
         (["--watch"], "--watch needs a value: --watch SECONDS"),
         (["--watch", "--json"], "--watch needs a value"),
+        (["--meanwhile", "0"], "--meanwhile is '0', expected seconds"),
+        (["--meanwhile", "5", "--watch", "5"], "--meanwhile is for a single pass"),
         (["--json=yes"], "--json takes no value"),
         (["--jsn"], "There is no flag '--jsn'; the nearest is --json"),
         (["today"], "'today' is one word too many"),
@@ -213,6 +218,34 @@ def test_a_watch_survives_what_passes_and_ends_on_what_lasts(folder, caplog):
         Passes(ws, Options(watch=0.01)).watch()
 
     ws.close()
+
+
+def test_a_lone_pass_carries_out_what_comes_due_while_its_own_executions_run(folder, capfd):
+    clock, ended = MovedClock(), threading.Event()
+    clock.move_to(datetime(2026, 3, 2, 12, tzinfo=UTC))
+
+    async def first_waits_for_the_second(request):
+        if len(provider.requests) > 1:
+            ended.set()
+            return finish()
+        clock.move_to(clock.now() + timedelta(seconds=31))
+        assert await asyncio.to_thread(ended.wait, 20)
+        return finish()
+
+    provider = ScriptedProvider([first_waits_for_the_second])
+    with Workspace(settings.load(), clock=clock, provider=provider) as ws:
+        board = ws.store("default")
+        slot = board.create_recurring_task("First", "p", every="1 minute").next_execution_at
+        board.create_recurring_task("Second", "p", every="1 day", starting=slot + timedelta(seconds=30))
+        clock.move_to(slot)
+
+        status = Passes(ws, Options(meanwhile=0.05)).once()
+
+        assert (status, sorted(row.status for row in board.executions())) == (0, ["completed", "completed"])
+    assert [line.split("  ")[2] for line in capfd.readouterr().out.splitlines() if "completed  done" in line] == [
+        "Second",
+        "First",
+    ]
 
 
 def test_an_idle_pass_loads_nothing_that_it_does_not_need(folder):

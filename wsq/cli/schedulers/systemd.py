@@ -50,10 +50,10 @@ class Systemd:
         """Stop the timer and delete the units; also where systemd does not answer (any more)."""
         if self.hindrance() is None:
             ask("systemctl", "--user", "disable", "--now", f"{name}.timer")
-            ask("systemctl", "--user", "clean", "--what=state", f"{name}.timer")  # when it came last
         units = _folder()
         for unit in (f"timers.target.wants/{name}.timer", f"{name}.timer", f"{name}.service"):
             (units / unit).unlink(missing_ok=True)
+        _stamp(name).unlink(missing_ok=True)
         if self.hindrance() is None:
             ask("systemctl", "--user", "daemon-reload")
             ask("systemctl", "--user", "reset-failed", f"{name}.service")
@@ -126,6 +126,13 @@ def _every(path: Path) -> int | None:
         return units.getint("X-Wsq", "EveryMinutes")
     except (Error, ValueError, OSError):
         return None
+
+
+def _stamp(name: str) -> Path:
+    """Where systemd notes when a persistent timer came last, which it keeps for ever."""
+    from platformdirs import user_data_path
+
+    return user_data_path() / "systemd" / "timers" / f"stamp-{name}.timer"
 
 
 def _folder() -> Path:
