@@ -18,7 +18,7 @@ SCHEDULERS = ("systemd", "launchd", "cron")
 ABOUT = "A task board whose recurring tasks an agent carries out on schedule."
 AFTER = (
     "Settings come from flags, then the environment (WSQ_DATABASE, WSQ_TIMEZONE, …), then wsq.toml. "
-    "Recurring tasks run when a scheduler does: `wsq serve`, or `wsq-process` from cron."
+    "Recurring tasks run when a scheduler does: `wsq serve`, or what `wsq schedule install` sets up."
 )
 
 

@@ -56,7 +56,8 @@ def _announce(url: str, ws: wsq.Workspace, given: Namespace) -> None:
     if given.no_scheduler:
         say("No scheduler was started beside it: recurring tasks run when wsq-process does.")
     else:
-        say(f"A scheduler looks for due tasks every {WATCH} s. It stops with this command; for good, use cron.")
+        say(f"A scheduler looks for due tasks every {WATCH} s, and stops with this command.")
+        say("For one that stays: wsq schedule install")
 
 
 def _only_here(address: str) -> None:
