@@ -158,6 +158,7 @@ def test_a_crontab_line_is_installed_once_carried_out_told_of_and_taken_out(wsq_
     installed, again = wsq_("schedule", "install"), wsq_("schedule", "install", "--every", "10")
 
     assert (installed.status, again.status, again.err) == (0, 0, "")
+    assert (folder / "team.duckdb.log").stat().st_mode & 0o777 == 0o600
     (line,) = [each for each in (system / "table").read_bytes().splitlines() if b"wsq-" in each]
     assert (system / "table").read_bytes() == FOREIGN + line + b"\n"
     assert f"{Path(sys.executable).parent}/wsq-process --quiet --database {folder}/team.duckdb" in line.decode()
@@ -212,6 +213,7 @@ def test_what_cannot_be_scheduled_is_refused_in_one_sentence_and_changes_nothing
     provide(system, "crontab", CRONTAB)
     uneven = wsq_("schedule", "install", "--every", "7")
     assert one_sentence(uneven)
+    assert not (folder / "team.duckdb.log").exists()
     assert "expected one of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30" in uneven.err
     for often in ("0", "60", "5.5", "often"):
         assert one_sentence(wsq_("schedule", "install", "--every", often))

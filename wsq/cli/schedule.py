@@ -51,8 +51,9 @@ def _install(database: str, every: int, word: str | None) -> int:
     by = _chosen(word)
     entry = entry_for(database, every, SystemClock().now())
     wsq.open(database).close()  # what would go wrong with it at every pass goes wrong now
-    os.close(os.open(entry.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
     by.install(entry)
+    if by.logs_to_file:  # which tells what the tasks are called: to nobody else
+        os.close(os.open(entry.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
     for other in _having(entry.name):
         if other.word != by.word:
             other.remove(entry.name)

@@ -70,6 +70,11 @@ class Scheduling(Protocol):
         """What `--with` calls it."""
         ...
 
+    @property
+    def logs_to_file(self) -> bool:
+        """Whether what a pass prints goes to the entry's `log`; else it goes to a journal of its own."""
+        ...
+
     def hindrance(self) -> str | None:
         """Why it cannot be used here, as a sentence; None when it can."""
         ...

@@ -21,6 +21,7 @@ class Cron:
     """Runs on whether or not the user is logged in; what the machine sleeps through is not made up for."""
 
     word = "cron"
+    logs_to_file = True
 
     def hindrance(self) -> str | None:
         """Whether there is a crontab to write to."""

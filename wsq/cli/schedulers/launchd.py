@@ -16,6 +16,7 @@ class Launchd:
     """Makes up for what the machine slept through, with one pass when it wakes."""
 
     word = "launchd"
+    logs_to_file = True
 
     def hindrance(self) -> str | None:
         """Whether there is a launchd."""

@@ -15,6 +15,7 @@ class Systemd:
     """Makes up for what the machine slept through, with one pass when it wakes."""
 
     word = "systemd"
+    logs_to_file = False
 
     def hindrance(self) -> str | None:
         """Whether there is a systemd that runs things for this user."""
