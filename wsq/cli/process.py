@@ -203,8 +203,12 @@ class Passes:
         self._bar = self._progress()
         try:
             self._begin()
+            look_at = self._next_look()
             while self._open:
-                self._listen_or_look()
+                if self._tell_next(look_at):
+                    continue
+                self._survive(self._begin)
+                look_at = self._next_look()
         finally:
             self._end_progress()
         return self.status
@@ -218,14 +222,21 @@ class Passes:
             due_at = max(due_at + pause, monotonic())  # a tick that took long is not made up for
             self._listen(due_at)
 
-    def _listen_or_look(self) -> None:
-        """Tell what ends next; when nothing does for so long, begin a pass beside the one that runs."""
+    def _next_look(self) -> float | None:
+        """When a pass is to begin beside the one that runs, on the monotonic clock; None for never."""
+        return None if self.options.meanwhile is None else monotonic() + self.options.meanwhile
+
+    def _tell_next(self, until: float | None) -> bool:
+        """Tell what ends next; False when that instant of the monotonic clock has come before."""
+        left = None if until is None else until - monotonic()
+        if left is not None and left <= 0:
+            return False
         try:
-            told = self._inbox.get(timeout=self.options.meanwhile)
+            told = self._inbox.get(timeout=left)
         except Empty:
-            self._survive(self._begin)
-        else:
-            told()
+            return False
+        told()
+        return True
 
     def _begin(self) -> None:
         begun = self.ws.begin_pass(
