@@ -6,8 +6,7 @@ import fcntl
 import ipaddress
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,26 +24,55 @@ hypothesis.settings.register_profile("shared", deadline=None)  # on a busy machi
 hypothesis.settings.load_profile("shared")
 
 
-@pytest.fixture(autouse=True)
-def machine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Share the machine with the tests of other workers, but for those marked ``alone``: they measure time."""
+class Machine:
+    """What the workers of a run share: by all of them at once, or by one alone."""
+
+    def __init__(self) -> None:
+        here = Path(__file__)
+        self._lock, self._turnstile = (here.parents[1] / "pyproject.toml").open("rb"), here.open("rb")
+        self._alone = False
+
+    def take(self, *, alone: bool) -> None:
+        """Wait until it is free; who waits stands in the turnstile, so that nobody overtakes them for ever."""
+        if alone and self._alone:
+            return
+        fcntl.flock(self._turnstile, fcntl.LOCK_EX)
+        fcntl.flock(self._lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(self._turnstile, fcntl.LOCK_UN)
+        self._alone = alone
+
+    def leave(self) -> None:
+        """Let others have it."""
+        fcntl.flock(self._lock, fcntl.LOCK_UN)
+        self._alone = False
+
+
+MACHINE = Machine()
+
+
+def is_alone(item: pytest.Item | None) -> bool:
+    """Whether a test measures time, and so has the machine alone."""
+    return item is not None and item.get_closest_marker("alone") is not None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that are alone in front, so that the other workers wait for all of them once."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: not is_alone(item))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Share the machine with the tests of other workers; waiting for it is no part of a test's time."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        yield
-        return
-    shared = tmp_path_factory.getbasetemp().parent
-    kind = fcntl.LOCK_EX if request.node.get_closest_marker("alone") else fcntl.LOCK_SH
-    with _locked(shared / "machine.lock", kind, turnstile=shared / "turnstile.lock"):
-        yield
-
-
-@contextmanager
-def _locked(path: Path, kind: int, *, turnstile: Path) -> Iterator[None]:
-    """Hold a lock on a file; who waits for it stands in the turnstile, so that nobody overtakes them for ever."""
-    with path.open("w") as lock:
-        with turnstile.open("w") as gate:
-            fcntl.flock(gate, fcntl.LOCK_EX)
-            fcntl.flock(lock, kind)
-        yield
+        return (yield)
+    MACHINE.take(alone=is_alone(item))
+    try:
+        return (yield)
+    finally:
+        if not (is_alone(item) and is_alone(nextitem)):
+            MACHINE.leave()
 
 
 @pytest.fixture(autouse=True)
