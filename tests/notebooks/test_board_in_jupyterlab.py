@@ -38,18 +38,32 @@ def notebook():
     return json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
 
 
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """The folder that the JupyterLab shows; each test has one of its own in it."""
+    return tmp_path_factory.mktemp("shelf")
+
+
 @pytest.fixture
-def acme(tmp_path):
+def desk(shelf, request):
+    """The test's own folder, with a notebook in it."""
+    made = shelf / f"desk{abs(hash(request.node.name))}"
+    made.mkdir()
+    (made / "board.ipynb").write_text(notebook(), "utf-8")
+    return made
+
+
+@pytest.fixture
+def acme(desk):
     """The store as another process has it open, here the test's own."""
-    with wsq.open(tmp_path / "team.duckdb", provider=OfflineProvider()) as team:
+    with wsq.open(desk / "team.duckdb", provider=OfflineProvider()) as team:
         yield team.store("acme")
 
 
-@pytest.fixture
-def lab(tmp_path):
-    """The address of a JupyterLab with a notebook; everything it wants to keep, it keeps in a folder of its own."""
-    (tmp_path / "board.ipynb").write_text(notebook(), "utf-8")
-    home = tmp_path / "home"
+@pytest.fixture(scope="module")
+def lab(shelf):
+    """The address of a JupyterLab; everything it wants to keep, it keeps in a folder of its own."""
+    home = shelf / "home"
     home.mkdir()
     own = {
         "HOME": home, "JUPYTER_CONFIG_DIR": home / "config", "JUPYTER_DATA_DIR": home / "data",
@@ -61,7 +75,7 @@ def lab(tmp_path):
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
-        f"--port={urlsplit(url).port}", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={tmp_path}",
+        f"--port={urlsplit(url).port}", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={shelf}",
         "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True",
     ]  # fmt: skip
@@ -80,23 +94,37 @@ def lab(tmp_path):
             server.wait(20)
 
 
-@pytest.fixture
-def page(lab):
-    """The notebook in a window; nothing may leave the host, and no script may fail."""
-    failed, strayed = [], []
+@pytest.fixture(scope="module")
+def browser():
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
+        opened = playwright.chromium.launch(
             executable_path=shutil.which("chromium"),
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
-        window = browser.new_page(viewport={"width": 1440, "height": 1000})
-        window.set_default_timeout(30_000)
-        window.on("console", lambda said: said.type == "error" and failed.append(said.text))
-        window.on("pageerror", lambda error: failed.append(str(error)))
-        window.on("request", lambda asked: _strays(asked.url, lab) and strayed.append(asked.url))
-        open_notebook(window, lab)
-        yield window
-        browser.close()
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def visit(browser):
+    """One visit for all tests: scripts that were fetched once are kept."""
+    with browser.new_context(viewport={"width": 1440, "height": 1000}) as context:
+        yield context
+
+
+@pytest.fixture
+def page(visit, lab, desk):
+    """The notebook in a window; nothing may leave the host, no script may fail, and its kernel ends with it."""
+    failed, strayed = [], []
+    window = visit.new_page()
+    window.set_default_timeout(30_000)
+    window.on("console", lambda said: said.type == "error" and failed.append(said.text))
+    window.on("pageerror", lambda error: failed.append(str(error)))
+    window.on("request", lambda asked: _strays(asked.url, lab) and strayed.append(asked.url))
+    open_notebook(window, lab, desk)
+    yield window
+    window.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
+    window.close()
     assert strayed == []
     assert [each for each in failed if not _of_the_past(each)] == []
 
@@ -111,8 +139,8 @@ def _strays(url, lab):
     return parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != urlsplit(lab).netloc
 
 
-def open_notebook(page, lab):
-    page.goto(f"{lab}/lab/tree/board.ipynb?token={TOKEN}")
+def open_notebook(page, lab, desk):
+    page.goto(f"{lab}/lab/workspaces/{desk.name}/tree/{desk.name}/board.ipynb?token={TOKEN}")
     page.locator(".jp-NotebookPanel .jp-Cell").nth(1).wait_for()
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
 
@@ -138,7 +166,7 @@ def kernels():
     return [each for each in psutil.Process().children(recursive=True) if "ipykernel_launcher" in each.cmdline()]
 
 
-def test_the_board_works_in_a_cell_as_it_does_on_its_page(page, acme, tmp_path):
+def test_the_board_works_in_a_cell_as_it_does_on_its_page(page, acme, desk):
     acme.create_task("Write copy")
     acme.create_task("Ask Ada")
     triage = acme.create_recurring_task("Triage", "Create a task called 'Check mail'", every="4 hours")
@@ -172,16 +200,16 @@ def test_the_board_works_in_a_cell_as_it_does_on_its_page(page, acme, tmp_path):
 
     command(page, "docmanager:save")
     expect(page.locator(".jp-mod-dirty")).to_have_count(0)
-    assert (tmp_path / "board.ipynb").stat().st_size < 200_000  # the scripts alone are 3 MB
+    assert (desk / "board.ipynb").stat().st_size < 200_000  # the scripts alone are 3 MB
 
 
-def test_a_cell_that_is_run_again_after_a_reload_shows_a_living_board(page, lab, acme):
+def test_a_cell_that_is_run_again_after_a_reload_shows_a_living_board(page, lab, desk, acme):
     acme.create_task("first")
     run_all(page)
     command(page, "docmanager:save")
     page.wait_for_timeout(1_000)
 
-    open_notebook(page, lab)
+    open_notebook(page, lab, desk)
     run_all(page)
     acme.create_task("after the reload")
 
