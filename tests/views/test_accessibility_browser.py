@@ -3,28 +3,16 @@
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 import wsq
 from tests.domain.worlds import PaidProvider
+from tests.views.axe import serious
 from tests.views.windows import card
 from wsq.agent.providers import OfflineProvider, ScriptedProvider, call, finish
 from wsq.agent.providers.base import ProviderError
 
-pytestmark = pytest.mark.parametrize("scheme", ["light", "dark"])
-
 TABLE = "# No\n\n| a | b |\n|---|---|\n| `c` | [d](https://example.com/d) |"
-
-
-def serious(page):
-    page.wait_for_timeout(400)  # what fades in has its colours only then
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{each['id']}: {each['help']}: {[node['target'] for node in each['nodes']][:4]}"
-        for each in found
-        if each["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.fixture
@@ -66,22 +54,22 @@ def busy(team):
 
 
 @pytest.mark.parametrize("path", ["board", "statistics", "admin"])
-def test_pages(open_board, busy, scheme, path):
-    page = open_board(path=path, scheme=scheme)
+def test_pages(open_board, busy, path):
+    page = open_board(path=path)
     expect(page.get_by_text("Paid").first).to_be_visible()
 
     assert serious(page) == []
 
 
-def test_an_empty_board_and_a_narrow_one(open_board, acme, scheme):
-    page = open_board(scheme=scheme, width=390, height=844)
+def test_an_empty_board_and_a_narrow_one(open_board, acme):
+    page = open_board(width=390, height=844)
     expect(page.get_by_role("button", name="Make the first one")).to_be_visible()
 
     assert serious(page) == []
 
 
-def test_the_form_with_everything_that_can_be_wrong(open_board, busy, scheme):
-    page = open_board(scheme=scheme)
+def test_the_form_with_everything_that_can_be_wrong(open_board, busy):
+    page = open_board()
     card(page, "Off").get_by_role("button", name="Edit").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_text("Advanced").click()
@@ -96,7 +84,7 @@ def test_the_form_with_everything_that_can_be_wrong(open_board, busy, scheme):
     expect(dialog.locator("[data-field=budget_per_day] .problem")).to_be_visible()
     assert serious(page) == []
 
-    busy.update_recurring_task(busy.recurring_tasks()[0].id, prompt=f"Theirs, in the {scheme}")
+    busy.update_recurring_task(busy.recurring_tasks()[0].id, prompt="Theirs")
     expect(dialog.locator("[data-field=prompt] .theirs")).to_be_visible()
     assert serious(page) == []
 
@@ -106,8 +94,8 @@ def test_the_form_with_everything_that_can_be_wrong(open_board, busy, scheme):
 
 
 @pytest.mark.parametrize("name", ["Could not", "Failed", "Missed"])
-def test_the_dialog_of_an_execution(open_board, busy, scheme, name):
-    page = open_board(scheme=scheme)
+def test_the_dialog_of_an_execution(open_board, busy, name):
+    page = open_board()
     card(page, name).get_by_role("listitem").first.get_by_role("button").click()
     dialog = page.get_by_role("dialog", name="Execution")
     expect(dialog).to_be_visible()
@@ -117,8 +105,8 @@ def test_the_dialog_of_an_execution(open_board, busy, scheme, name):
     assert serious(page) == []
 
 
-def test_the_other_dialogs(open_board, busy, scheme):
-    page = open_board(scheme=scheme)
+def test_the_other_dialogs(open_board, busy):
+    page = open_board()
     for press in (
         lambda: card(page, "Write copy").get_by_role("button", name="Write copy").click(),
         lambda: card(page, "Paid").get_by_role("button", name="History").click(),
@@ -131,7 +119,7 @@ def test_the_other_dialogs(open_board, busy, scheme):
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
 
-    card(page, {"light": "In doing", "dark": "In done"}[scheme]).focus()
+    card(page, "In doing").focus()
     page.keyboard.press("Delete")
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
     assert serious(page) == []
