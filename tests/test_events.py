@@ -5,11 +5,12 @@ from __future__ import annotations
 import types
 import typing
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, get_args, get_origin
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 
@@ -40,13 +41,15 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
     return SIMPLE[hint]
 
 
+@cache
 def structs(kind: type[Any]) -> st.SearchStrategy[Any]:
-    """Any instance of a struct."""
+    """Any instance of a struct; put together once, which costs more than an example."""
     hints = typing.get_type_hints(kind)
     return st.builds(kind, **{name: values(hints[name]) for name in kind.__struct_fields__})
 
 
 @pytest.mark.parametrize("kind", FACTS.values(), ids=lambda kind: kind.stored_name)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_fact_comes_back_from_the_log_as_it_went_in(kind: type[Fact], data: st.DataObject) -> None:
     fact = data.draw(structs(kind))
@@ -63,6 +66,7 @@ def test_stored_names_are_spelled_as_the_contract_has_them() -> None:
 
 
 @pytest.mark.parametrize("kind", FACTS.values(), ids=lambda kind: kind.stored_name)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_reducers_know_every_fact_and_are_pure(kind: type[Fact], data: st.DataObject) -> None:
     # Given any fact in its place in the log, on rows that are not there

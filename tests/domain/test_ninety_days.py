@@ -20,9 +20,9 @@ MINUTE = timedelta(minutes=1)
 
 TASKS = {
     "minutes": {"every": "3500 minutes", "missed": "skip"},
-    "hours": {"every": "43 hours", "missed": "run_once"},
-    "berlin": {"every": "2 days", "starting": "02:30", "timezone": "Europe/Berlin", "missed": "skip"},
-    "new_york": {"every": "3 days", "starting": "02:15", "timezone": "America/New_York", "missed": "run_once"},
+    "hours": {"every": "87 hours", "missed": "run_once"},
+    "berlin": {"every": "3 days", "starting": "02:30", "timezone": "Europe/Berlin", "missed": "skip"},
+    "new_york": {"every": "7 days", "starting": "02:15", "timezone": "America/New_York", "missed": "run_once"},
     "lord_howe": {"every": "7 days", "starting": "01:45", "timezone": "Australia/Lord_Howe", "missed": "skip"},
 }
 
@@ -49,9 +49,9 @@ def by_the_wall(day: date, every: int, wall: time, zone: str) -> Iterator[dateti
 
 ORACLES = {
     "minutes": elapsed(timedelta(minutes=3500)),
-    "hours": elapsed(timedelta(hours=43)),
-    "berlin": by_the_wall(date(2026, 2, 15), 2, time(2, 30), "Europe/Berlin"),
-    "new_york": by_the_wall(date(2026, 2, 15), 3, time(2, 15), "America/New_York"),
+    "hours": elapsed(timedelta(hours=87)),
+    "berlin": by_the_wall(date(2026, 2, 15), 3, time(2, 30), "Europe/Berlin"),
+    "new_york": by_the_wall(date(2026, 2, 15), 7, time(2, 15), "America/New_York"),
     "lord_howe": by_the_wall(date(2026, 2, 15), 7, time(1, 45), "Australia/Lord_Howe"),
 }
 

@@ -29,7 +29,7 @@ def lived(folder: Path, seed: int, steps: int = STEPS) -> tuple[wsq.Workspace, M
     return ws, clock
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_rebuilding_gives_the_tables_that_stand_after_any_history(
     tmp_path_factory: Callable[..., object], seed: int
@@ -55,7 +55,7 @@ def test_the_store_as_of_any_event_is_the_fold_up_to_it(tmp_path: Path) -> None:
     with wsq.open(tmp_path / "past.duckdb", clock=clock) as ws:
         store, chance = ws.store("acme"), random.Random(7)
         seen = []
-        for n in range(12):
+        for n in range(8):
             clock.advance(timedelta(seconds=1))
             store.create_task(f"Task {n}")
             store.move_task(chance.choice(store.tasks()).id, status="doing", position=0)

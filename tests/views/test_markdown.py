@@ -248,7 +248,7 @@ def usual():
 @pytest.mark.parametrize("text", HARD.values(), ids=[repr(each)[:24] for each in HARD])
 def test_a_million_characters_made_to_be_hard_take_a_few_times_as_long_as_others(text, usual):
     # What grows with the square takes hundreds of times as long; a few times are what the parser's nesting costs.
-    assert min(_seconds(text) for _ in range(2)) < 20 * usual
+    assert any(_seconds(text) < 20 * usual for _ in range(2))
 
 
 def _seconds(text):

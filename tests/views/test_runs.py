@@ -189,7 +189,7 @@ class Life:
 
 # A history that failed is told by its seed; a smaller seed is no simpler history, so none is looked for.
 @settings(
-    max_examples=4, deadline=None, phases=(Phase.generate,), suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=2, deadline=None, phases=(Phase.generate,), suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seed=st.integers(0, 2**32))
 def test_after_any_history_a_board_that_followed_shows_what_one_that_is_read_anew_shows(tmp_path_factory, seed):
