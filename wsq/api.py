@@ -618,9 +618,8 @@ class Store(Questions):
         """The store as it was at an instant or after the event of a seq (inclusive): questions only."""
         from wsq.store.past import PastEngine
 
-        until = aware(point) if isinstance(point, datetime) else point
-        world, seq = self._log.world_at(self.id, until)
-        return PastStore(self, PastEngine(world, self._log.engine), seq)
+        seq = self._log.seq_at(self.id, aware(point) if isinstance(point, datetime) else point)
+        return PastStore(self, PastEngine(self._log, self.id, seq), seq)
 
     def spending(self, recurring_task_id: str | None = None) -> Spending:
         """What has been spent today, by the store's zone, of its budget or of one recurring task's, in US dollars.
@@ -1085,4 +1084,4 @@ class PastStore(Questions):
 
     def events(self, after: int = 0) -> list[Recorded]:
         """The store's events up to then whose seq is greater than `after`."""
-        return [event for event in self._store.events(after) if event.seq <= self.seq]
+        return self._store._list(log_queries.events, after, self.seq)

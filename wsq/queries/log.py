@@ -21,9 +21,10 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-def events(cursor: Cursor, store_id: str, after: int = 0) -> list[Recorded]:
-    """The store's events whose seq is greater than `after`, in their order."""
-    return list(read_log(cursor, "WHERE store_id = $1 AND seq > $2", (store_id, after)))
+def events(cursor: Cursor, store_id: str, after: int = 0, until: int | None = None) -> list[Recorded]:
+    """The store's events whose seq is greater than `after` and not greater than `until`, in their order."""
+    where = "WHERE store_id = $1 AND seq > $2 AND ($3::BIGINT IS NULL OR seq <= $3)"
+    return list(read_log(cursor, where, (store_id, after, until)))
 
 
 def head(cursor: Cursor, store_id: str) -> int:

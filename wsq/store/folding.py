@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from wsq.errors import UnreadableLog
-from wsq.events import Fact, Recorded, known_names
+from wsq.events import FACTS, Fact, Recorded, known_names
 from wsq.events.codec import decode, decode_all
 from wsq.events.recurring import ConversationPruned
 from wsq.projections import TABLES, Row
@@ -29,6 +29,10 @@ _READ = """SELECT store_id, seq, event_id, name, version, args, actor, cause,
 _READ_FACTS = """SELECT store_id, seq, name, version, args,
     CAST(epoch_us(recorded_at) AS BIGINT) FROM events ORDER BY store_id, seq"""
 """All that reducers look at: who wrote an event and why is nothing to them, and fetching it takes a third."""
+
+_READ_STORE = """SELECT store_id, seq, name, version, args,
+    CAST(epoch_us(recorded_at) AS BIGINT) FROM events
+    WHERE store_id = $1 AND seq <= $2 AND name IN (SELECT unnest($3::VARCHAR[])) ORDER BY seq"""
 
 EXACT = 2**32 * 1_000_000
 """Microseconds up to which a float of seconds tells each of them (in the year 2106), at half the cost."""
@@ -68,13 +72,37 @@ def read_log(cursor: Cursor, where: str = "", parameters: tuple[Any, ...] = ()) 
 
 def read_facts(cursor: ReadingCursor) -> Iterator[Recorded]:
     """The whole log as reducers need it: without ids, actors and causes; the cursor is in use meanwhile."""
+    return chain.from_iterable(map(_bare, cursor.batches(_READ_FACTS, BATCH)))
+
+
+def read_store(cursor: Cursor, store_id: str, until: int, tables: Collection[str]) -> Iterator[Recorded]:
+    """What reducers need of one store's events up to the one of seq `until` (inclusive) to make these tables.
+
+    They are fetched at once and decoded while one goes through them: the cursor may be given back before.
+    """
+    return _bare(cursor.query(_READ_STORE, [store_id, until, names_touching(tables)]))
+
+
+def names_touching(tables: Collection[str]) -> list[str]:
+    """The stored names of the events that make, change or end a row of one of these tables, sorted."""
+    return sorted(
+        {
+            name
+            for (name, _), kind in FACTS.items()
+            if not {table for table, _, _ in rules_of(kind)}.isdisjoint(tables)
+            or (kind is ConversationPruned and "execution_steps" in tables)
+        }
+    )
+
+
+def _bare(found: list[tuple[Any, ...]]) -> Iterator[Recorded]:
+    """Events without ids, actors and causes."""
     return chain.from_iterable(
         map(
             Recorded,
             *(stores, seqs, repeat(""), repeat(""), repeat(None)),
             *(_instants(times), _facts(stores, seqs, names, versions, args)),
         )
-        for found in cursor.batches(_READ_FACTS, BATCH)
         for stores, seqs, names, versions, args, times in _batches(found)
     )
 
@@ -114,17 +142,23 @@ def _facts(
     return [facts[place] for place in range(len(names))]
 
 
-def fold(events: Iterable[Recorded]) -> World:
-    """The rows that `events` make, from nothing. Events of one store must come in their order."""
-    world: World = {name: {} for name in TABLES}
+def fold(events: Iterable[Recorded], tables: Collection[str] = TABLES.keys(), world: World | None = None) -> World:
+    """The rows of these tables that `events` make. Events of one store must come in their order.
+
+    They go on from `world`, which becomes what is returned; left out, they begin with nothing.
+    """
+    if world is None:
+        world = {name: {} for name in TABLES if name in tables}
     rules: dict[type[Fact], list[tuple[dict[Key, Row], Locator, Reducer]]] = {}
-    with _without_collector():
+    with without_collector():
         for event in events:
             fact = event.fact
             kind = type(fact)
             mine = rules.get(kind)
             if mine is None:
-                mine = rules[kind] = [(world[table], locate, rule) for table, locate, rule in rules_of(kind)]
+                mine = rules[kind] = [
+                    (world[table], locate, rule) for table, locate, rule in rules_of(kind) if table in world
+                ]
             for rows, locate, reducer in mine:
                 key = locate(fact, event)
                 if key[0] is None:
@@ -134,7 +168,7 @@ def fold(events: Iterable[Recorded]) -> World:
                     rows[key] = row
                 elif key in rows:
                     del rows[key]
-            if isinstance(fact, ConversationPruned):
+            if isinstance(fact, ConversationPruned) and "execution_steps" in world:
                 for table, key in pruned_steps(fact):
                     world[table].pop(key, None)
     return world
@@ -154,6 +188,18 @@ def unreadable(cursor: Cursor, stores: list[str]) -> dict[str, str]:
         "which this wsq does not know; a newer wsq may have written it."
         for store, seq, name, version in found
     }
+
+
+def refuse_what_is_unknown(cursor: Cursor, store_id: str, until: int) -> None:
+    """Raise `UnreadableLog` when one of the store's events up to `until` (inclusive) is of a kind not known here."""
+    names, versions = zip(*known_names(), strict=True)
+    found = cursor.query(
+        """SELECT seq, name, version, args FROM events WHERE store_id = $1 AND seq <= $2
+        AND (name, version) NOT IN (SELECT unnest($3::VARCHAR[]), unnest($4::INTEGER[])) ORDER BY seq LIMIT 1""",
+        [store_id, until, list(names), list(versions)],
+    )
+    for seq, name, version, args in found:
+        _facts([store_id], [seq], [name], [version], [args])
 
 
 def compare(expected: World, found: World) -> list[Difference]:
@@ -191,7 +237,7 @@ def gaps(cursor: Cursor) -> list[Difference]:
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Millions of new objects, none of them garbage: the collector would look through them for nothing."""
     running = gc.isenabled()
     gc.disable()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep
@@ -16,7 +17,17 @@ from wsq.errors import WorkspaceError
 from wsq.ids import Ids
 from wsq.projections import TABLES
 from wsq.store.engine import Cursor, Engine, Writing
-from wsq.store.folding import Difference, World, compare, fold, gaps, read_facts, read_log
+from wsq.store.folding import (
+    Difference,
+    World,
+    compare,
+    fold,
+    gaps,
+    read_facts,
+    read_store,
+    refuse_what_is_unknown,
+    without_collector,
+)
 from wsq.store.transaction import Memory, Transaction, to_row
 
 if TYPE_CHECKING:
@@ -40,6 +51,9 @@ BETWEEN_LOOKS = 0.001
 
 A_MOMENT = 0.002
 """Real seconds: short beside a commit, long enough for those who were woken by the last one."""
+
+READ_AT_ONCE = 100_000
+"""Events that are fetched while the workspace is held, at the most: more are read from a private copy."""
 
 SOME_MOMENTS = 4
 """How many of them at the most."""
@@ -226,15 +240,33 @@ class Log:
             expected = fold(read_facts(cursor))
             return gaps(cursor) + compare(expected, stored_world(cursor))
 
-    def world_at(self, store_id: str, until: int | datetime) -> tuple[World, int]:
-        """The rows of one store as of an event's seq (inclusive) or an instant, and the seq it came to.
+    def seq_at(self, store_id: str, until: int | datetime) -> int:
+        """The seq of the store's newest event as of a seq (inclusive) or an instant; 0 when there was none yet.
 
         An instant means the longest run of events from the first none of which was recorded later.
+
+        Raises:
+            UnreadableLog: one of the events up to there is of a kind that this wsq does not know.
         """
         with self.engine.read() as cursor:
-            seq = until if isinstance(until, int) else _seq_at(cursor, store_id, until)
-            events = read_log(cursor, "WHERE store_id = $1 AND seq <= $2", (store_id, seq))
-        return fold(events), seq
+            seq = _seq_at(cursor, store_id, until)
+            refuse_what_is_unknown(cursor, store_id, seq)
+            return seq
+
+    def worlds_at(self, store_id: str, seqs: Sequence[int], tables: Collection[str]) -> list[World]:
+        """These tables' rows of one store as they were after the events of these seqs, which rise; from one fold."""
+        reading = self.engine.study if seqs[-1] > READ_AT_ONCE else self.engine.read
+        with reading() as cursor:
+            events = read_store(cursor, store_id, seqs[-1], tables)
+        worlds: list[World] = []
+        with without_collector():
+            mine, done = list(events), 0
+            for seq in seqs:
+                upto = bisect_right(mine, seq, key=lambda event: event.seq)
+                world = {name: dict(rows) for name, rows in worlds[-1].items()} if worlds else None
+                worlds.append(fold(mine[done:upto], tables, world))
+                done = upto
+        return worlds
 
     def backup(self, target: Path) -> None:
         """Copy the workspace to `target`, which must not be there yet."""
@@ -262,10 +294,13 @@ def stored_world(cursor: Cursor) -> World:
     return world
 
 
-def _seq_at(cursor: Cursor, store_id: str, instant: datetime) -> int:
-    (found,) = cursor.query(
+def _seq_at(cursor: Cursor, store_id: str, until: int | datetime) -> int:
+    if isinstance(until, int):
+        found = cursor.query("SELECT seq FROM heads WHERE store_id = $1", [store_id])
+        return max(0, min(until, int(found[0][0]))) if found else 0
+    (row,) = cursor.query(
         "SELECT min(seq) FILTER (WHERE recorded_at > $2), max(seq) FROM events WHERE store_id = $1",
-        [store_id, instant],
+        [store_id, until],
     )
-    later, newest = found
+    later, newest = row
     return (newest or 0) if later is None else int(later) - 1

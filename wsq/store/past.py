@@ -1,60 +1,67 @@
-"""A database in memory that holds what a log folded into at some point: for looking back."""
+"""A store as it was: its tables in memory, each folded from the log when a question first names it."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
-from wsq.store import bulk
-from wsq.store.engine import Cursor, Engine, Parameters
-from wsq.store.folding import World
+from wsq.projections import TABLES
+from wsq.store.cursor import DuckCursor
+from wsq.store.engine import Cursor, Parameters
+from wsq.store.log import Log
 from wsq.store.schema import WorkspaceSchema
-from wsq.store.transaction import write_world
+from wsq.store.transaction import tables_in, write_world
 
-
-class PastCursor:
-    """Asks the database in memory; what lies beside the log is still asked of the living one."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection, living: Engine | None) -> None:
-        self._connection = connection
-        self._living = living
-
-    def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
-        """All rows of one statement."""
-        if self._living is not None and " FROM bodies " in sql:
-            with self._living.read() as cursor:
-                return cursor.query(sql, parameters)
-        found = self._connection.execute(sql, list(parameters)).fetchall()
-        return [tuple(_utc(value) for value in row) for row in found]
-
-    def load(self, table: str, kinds: dict[str, str], columns: Sequence[list[Any]]) -> None:
-        """Insert many rows, given as columns."""
-        bulk.load(self._connection, table, kinds, columns)
+_DELETIONS = """SELECT store_id, seq, event_id, name, version, args, actor, cause, recorded_at FROM events
+    WHERE store_id = $1 AND seq <= $2 AND name = 'recurring_task.delete'"""
+"""The only events that a question about rows looks for: whose executions are known by a task that is gone."""
 
 
 class PastEngine:
-    """Reads alone, from a world that no longer changes."""
+    """Reads alone, from one store as it was after the event of seq `seq`; what is later than that is not there.
 
-    def __init__(self, world: World, living: Engine | None = None) -> None:
-        self._lock = threading.RLock()
+    The log is only ever appended to, so it does not matter when it is read. What lies beside it, the bodies
+    of conversations, is asked of the living workspace: what was pruned since is gone here too.
+    """
+
+    def __init__(self, living: Log, store_id: str, seq: int) -> None:
         self._living = living
+        self._store_id = store_id
+        self._seq = seq
+        self._lock = threading.RLock()
+        self._folded: set[str] = set()
         self._connection = duckdb.connect(":memory:", config={"threads": 1})
         self._connection.execute("SET TimeZone = 'UTC'")
-        cursor = PastCursor(self._connection, None)
-        WorkspaceSchema().create(cursor)
-        write_world(cursor, world)
+        self._cursor = DuckCursor(self._connection, living.engine.place)
+        WorkspaceSchema().create(self._cursor)
+        self._cursor.query("INSERT INTO heads VALUES ($1, $2)", [store_id, seq])
 
     @contextmanager
     def read(self) -> Iterator[Cursor]:
         """A view of what was."""
         with self._lock:
-            yield PastCursor(self._connection, self._living)
+            yield self
 
+    def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+        """All rows of one statement, of what was."""
+        if " FROM bodies " in sql:
+            return self._living.ask(lambda cursor: cursor.query(sql, parameters))
+        missing = tables_in(sql) - self._folded
+        if missing:
+            self._fold(missing)
+        return self._cursor.query(sql, parameters)
 
-def _utc(value: Any) -> Any:
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+    def _fold(self, missing: frozenset[str]) -> None:
+        tables = missing & TABLES.keys()
+        if tables:
+            (world,) = self._living.worlds_at(self._store_id, [self._seq], tables)
+            write_world(self._cursor, world)
+        if "events" in missing:
+            columns = ", ".join(f"${n}" for n in range(1, 10))
+            for row in self._living.ask(lambda cursor: cursor.query(_DELETIONS, [self._store_id, self._seq])):
+                self._cursor.query(f"INSERT INTO events VALUES ({columns})", row)  # noqa: S608 - marks of our own
+        self._folded |= missing

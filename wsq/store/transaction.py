@@ -58,7 +58,7 @@ _ALL_TABLES = frozenset({*TABLES, "events", "heads", "bodies", "leases", "dry_ru
 
 
 @cache
-def _tables(sql: str) -> frozenset[str]:
+def tables_in(sql: str) -> frozenset[str]:
     """The tables that a statement names."""
     return _ALL_TABLES.intersection(re.findall(r"[a-z_]+", sql))
 
@@ -142,7 +142,7 @@ class Transaction:
         It is written first when the statement names a table that something waits to be written to;
         otherwise it goes on waiting, for what the next decisions add.
         """
-        if not self._waiting_tables().isdisjoint(_tables(sql)):
+        if not self._waiting_tables().isdisjoint(tables_in(sql)):
             self.flush()
         return self._cursor.query(sql, parameters)
 
@@ -155,7 +155,7 @@ class Transaction:
         if self._bodies:
             waiting.add("bodies")
         for statement in self._after:
-            waiting |= _tables(statement)
+            waiting |= tables_in(statement)
         return waiting
 
     def row(self, table: str, *key: Any) -> Row | None:
@@ -374,11 +374,11 @@ class Transaction:
 
 
 def write_world(cursor: LoadingCursor, world: World) -> None:
-    """Put `world` in the place of whatever stands in the projections."""
-    for name, table in TABLES.items():
+    """Put `world` in the place of whatever stands in its projections."""
+    for name, rows_by_key in world.items():
+        table, rows = TABLES[name], list(rows_by_key.values())
         cursor.query(f"DROP TABLE IF EXISTS {name}")
         cursor.query(create_statement(table))
-        rows = list(world[name].values())
         if len(rows) >= MANY:
             cursor.load(name, _types(name), [[getattr(row, column) for row in rows] for column in table.columns])
         elif rows:
