@@ -27,20 +27,24 @@ from wsq.errors import (
 from wsq.version import VERSION as __version__  # noqa: N811 - the name that tools look for
 
 if TYPE_CHECKING:
-    from wsq.api import Store, Workspace, open  # noqa: A004 - the contract's name
+    from wsq.api import PastStore, Store, Workspace, open  # noqa: A004 - the contract's name
     from wsq.projections import Contact, Document, Execution, Project, RecurringTask, Task
+    from wsq.projections.changes import Change
+    from wsq.runner.dry_run import DryRun
     from wsq.runner.report import ProcessReport
 
 __all__ = [
-    "AlreadyRunning", "Conflict", "Contact", "Document", "Execution", "InvalidInput", "LeaseLost",
-    "MissingCredentials", "NewerWorkspace", "NotAWorkspace", "NotFound", "NotRunnable", "ProcessReport",
+    "AlreadyRunning", "Change", "Conflict", "Contact", "Document", "DryRun", "Execution", "InvalidInput", "LeaseLost",
+    "MissingCredentials", "NewerWorkspace", "NotAWorkspace", "NotFound", "NotRunnable", "PastStore", "ProcessReport",
     "Project", "RecurringTask", "SettingError", "Store", "Task", "UnreadableLog", "Workspace",
     "WorkspaceBusy", "WorkspaceError", "WorkspaceUnwritable", "WsqError", "__version__", "open",
 ]  # fmt: skip
 
 _ROOMS = {
-    **dict.fromkeys(("Store", "Workspace", "open"), "wsq.api"),
+    **dict.fromkeys(("PastStore", "Store", "Workspace", "open"), "wsq.api"),
     **dict.fromkeys(("Contact", "Document", "Execution", "Project", "RecurringTask", "Task"), "wsq.projections"),
+    "Change": "wsq.projections.changes",
+    "DryRun": "wsq.runner.dry_run",
     "ProcessReport": "wsq.runner.report",
 }
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
@@ -31,6 +32,7 @@ from wsq.projections import (
     Task,
     WorkspaceRow,
 )
+from wsq.projections.changes import TITLES, Change, changes
 from wsq.queries import boards as board_queries
 from wsq.queries import executions as execution_queries
 from wsq.queries import log as log_queries
@@ -52,8 +54,12 @@ if TYPE_CHECKING:
 
     from wsq.agent.providers import Provider
     from wsq.events import Recorded
+    from wsq.runner.dry_run import DryRun
     from wsq.runner.executor import Executor
     from wsq.store.past import PastEngine
+
+    Trying = tuple[Provider, Callable[[Log], Executor]]
+    """Who answers, and what makes an executor of a fork's log."""
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -307,6 +313,26 @@ class Workspace:
             if clock is self.clock:
                 self._executor = executor
             return executor
+
+    @contextmanager
+    def _trying(self) -> Iterator[Trying]:
+        """Who answers, and what makes an executor for a fork; it is stopped when the workspace is closed, or here."""
+        from wsq.runner.executor import Executor
+
+        provider, made = self.provider(), []
+
+        def hands(fork: Log) -> Executor:
+            executor = Executor(fork, provider, clock=self.clock, model=self.settings.model, most=1)
+            made.append(executor)
+            with self._lock:
+                self._executors.add(executor)
+            return executor
+
+        try:
+            yield provider, hands
+        finally:
+            if made:
+                self._stop(*made)
 
     def _stop(self, *executors: Executor) -> None:
         """Stop these, or all that there are."""
@@ -618,8 +644,23 @@ class Store(Questions):
         """The store as it was at an instant or after the event of a seq (inclusive): questions only."""
         from wsq.store.past import PastEngine
 
-        seq = self._log.seq_at(self.id, aware(point) if isinstance(point, datetime) else point)
+        seq = self._log.seq_at(self.id, _point(point))
         return PastStore(self, PastEngine(self._log, self.id, seq), seq)
+
+    def difference(self, since: datetime | int, until: datetime | int | None = None) -> Rows[Change]:
+        """What became of the store's rows from one moment to another: each that differs, before and after.
+
+        Args:
+            since: An instant, or an event's seq (inclusive), as in `as_of`.
+            until: The same; left out, now. When it is the earlier of the two, the changes are told backwards.
+
+        Returns:
+            The changes by kind, those of what has been there for longer first; empty when nothing differs.
+        """
+        points = [self._log.seq_at(self.id, _point(each)) for each in (since, self.head() if until is None else until)]
+        worlds = self._log.worlds_at(self.id, sorted(points), TITLES)
+        before, after = worlds if points[0] <= points[1] else worlds[::-1]
+        return changes(before, after)
 
     def spending(self, recurring_task_id: str | None = None) -> Spending:
         """What has been spent today, by the store's zone, of its budget or of one recurring task's, in US dollars.
@@ -1025,7 +1066,11 @@ class Store(Questions):
             AlreadyRunning: It is being carried out; the error has the execution's id.
             NotRunnable: It is disabled.
         """
-        return self._hands().run_now(self.id, recurring_task_id, self._actor)
+        from wsq.runner.watching import watched
+
+        hands = self._hands()
+        with watched(self._log, self.id, hands.provider.kind) as watch:
+            return hands.run_now(self.id, recurring_task_id, self._actor, watch)
 
     def start_now(self, recurring_task_id: str) -> Execution:
         """Begin to carry a task out, and return the running execution; raises as `run_now` does."""
@@ -1035,8 +1080,50 @@ class Store(Questions):
         """Cancel a running execution: it has ended when this returns, and its worker stops within a second."""
         return self._decide(executions.cancel_execution, execution_id)
 
+    def dry_run(
+        self,
+        prompt: str,
+        project_id: str | None = None,
+        *,
+        model: str | None = None,
+        time_limit: str | timedelta = "5 minutes",
+    ) -> DryRun:
+        """Try a prompt out: the agent carries it out on a fork of the store, and nothing is written.
+
+        The same agent with the same tools, scope, limits and budgets as an execution of a recurring task with
+        this prompt. What a model costs is paid for all the same and counts against the store's budget for today.
+        A failed dry run is returned, not raised; an interrupt ends it and is raised.
+
+        Args:
+            prompt: What the agent is to do.
+            project_id: The project that it works in; None is the whole store.
+            model: The model that is asked; None is the store's, else the settings'.
+            time_limit: How long it may work, 1 second to 1 hour.
+
+        Raises:
+            InvalidInput: An argument is outside what it may be.
+            NotFound: There is no such project.
+            NotRunnable: The store has spent its budget for today, or is paused.
+        """
+        from wsq.runner.dry_run import Wish, dry_run
+        from wsq.runner.watching import watched
+
+        wish = Wish(
+            store_id=self.id,
+            prompt=prompt,
+            project_id=project_id,
+            model=model,
+            time_limit=time_limit,
+            actor=self._actor,
+        )
+        with self._trying() as (provider, hands):
+            return dry_run(self._log, provider, wish, hands, lambda fork, store: watched(fork, store, provider.kind))
+
     def _hands(self) -> Executor:
         return self.workspace._executor_for(self.workspace.clock)
+
+    def _trying(self) -> AbstractContextManager[Trying]:
+        return self.workspace._trying()
 
 
 class _StoreInTransaction(Store):
@@ -1061,6 +1148,13 @@ class _StoreInTransaction(Store):
     def _hands(self) -> Executor:
         raise NotRunnable("Nothing is carried out inside together(); run it afterwards.")
 
+    def _trying(self) -> AbstractContextManager[Trying]:
+        raise NotRunnable("Nothing is tried out inside together(); do it before or afterwards.")
+
+
+def _point(point: datetime | int) -> datetime | int:
+    return aware(point) if isinstance(point, datetime) else point
+
 
 class PastStore(Questions):
     """A store as it was: it answers questions and takes no commands. `seq` is its newest event's."""
@@ -1077,6 +1171,16 @@ class PastStore(Questions):
     def _ask(self, question: Callable[[Cursor], T]) -> T:
         with self._engine.read() as cursor:
             return question(cursor)
+
+    def difference(self, other: PastStore) -> Rows[Change]:
+        """What became of the store from this moment to the `other`; see `Store.difference`.
+
+        Raises:
+            InvalidInput: `other` is another store's.
+        """
+        if (other._store.workspace, other.id) != (self._store.workspace, self.id):
+            raise InvalidInput(f"{other!r} is another store than {self!r}: two moments of one store are compared.")
+        return self._store.difference(self.seq, other.seq)
 
     def head(self) -> int:
         """The seq of the newest event up to then."""

@@ -1,6 +1,7 @@
 """What a day's budget lets happen.
 
-Spent is what stands on the executions that began today, in the store's zone. Before each call of the
+Spent is what stands on the executions that began today, in the store's zone, and, of a store but of none
+of its recurring tasks, what dry runs took. Before each call of the
 model its greatest possible cost is reserved on the execution's lease: executions side by side cannot
 together exceed what one alone may not.
 """
@@ -13,6 +14,7 @@ from datetime import datetime
 import msgspec
 
 from wsq.commands.stores import store, workspace
+from wsq.errors import NotRunnable
 from wsq.events.recurring import ModelCharged
 from wsq.projections import Execution, RecurringTask, StoreRow
 from wsq.rules import budgets
@@ -34,6 +36,11 @@ _SPENT = f"""SELECT recurring_task_id, sum(coalesce(cost_usd, CASE
     FROM task_executions WHERE store_id = $1 AND started_at >= $2 AND ($3::TIMESTAMPTZ IS NULL OR started_at < $3)
     GROUP BY recurring_task_id"""  # noqa: S608
 
+_TRIED = f"""SELECT coalesce(sum(coalesce(cost_usd,
+        (input_tokens + output_tokens + cache_read_tokens + cache_write_tokens)
+            / {budgets.TOKENS_PER_DOLLAR}.0)), 0)::DOUBLE PRECISION
+    FROM dry_runs WHERE store_id = $1 AND started_at >= $2 AND ($3::TIMESTAMPTZ IS NULL OR started_at < $3)"""  # noqa: S608
+
 _RESERVED = """SELECT e.recurring_task_id, l.execution_id, l.reserved_usd FROM leases l
     JOIN task_executions e ON e.id = l.execution_id WHERE l.store_id = $1 AND l.reserved_usd > 0"""
 
@@ -49,6 +56,7 @@ class Day:
     def __init__(self, cursor: Cursor, store_id: str, since: datetime, until: datetime | None = None) -> None:
         self.since = since
         self._spent: dict[str, float] = dict(cursor.query(_SPENT, [store_id, since, until]))
+        ((self._tried,),) = cursor.query(_TRIED, [store_id, since, until])
         self._reserved: dict[str, tuple[str, float]] = {
             execution_id: (task_id, dollars) for task_id, execution_id, dollars in cursor.query(_RESERVED, [store_id])
         }
@@ -56,6 +64,10 @@ class Day:
     def spend(self, task_id: str, dollars: float) -> None:
         """Count what a recurring task has spent more."""
         self._spent[task_id] = self._spent.get(task_id, 0.0) + dollars
+
+    def spend_trying(self, dollars: float) -> None:
+        """Count what a dry run has spent more."""
+        self._tried += dollars
 
     def set_aside(self, execution_id: str, task_id: str, dollars: float) -> None:
         """Count what an execution has set aside, in the place of what it had."""
@@ -79,7 +91,7 @@ class Day:
         return Spending(
             since=self.since,
             budget=budgets.STORE_PER_DAY if budget is None else budget,
-            spent=sum(self._spent.values()),
+            spent=sum(self._spent.values()) + self._tried,
             reserved=sum(dollars for _, dollars in self._reserved.values()),
         )
 
@@ -142,6 +154,37 @@ class Purse:
         if whole.is_used_up:
             return f"The store has spent ${whole.spent:,.2f} of its ${whole.budget:,.2f} for today."
         return None
+
+
+def costs_nothing(provider_kind: str) -> bool:
+    """Whether answers of this kind of provider are free."""
+    return provider_kind in _FREE
+
+
+def refuse_when_used_up(tx: Transaction, store_id: str) -> None:
+    """Raise `NotRunnable` when the store has spent its budget for today."""
+    about = store(tx, store_id)
+    whole = today(tx, about).of_store(about.budget_per_day)
+    if whole.is_used_up:
+        raise NotRunnable(
+            f"The store has spent ${whole.spent:,.2f} of its ${whole.budget:,.2f} for today."
+            " Give it a larger budget, or wait until tomorrow."
+        )
+
+
+def record_dry_run(tx: Transaction, row: Execution) -> None:
+    """Count what a dry run took against its store's day; `row` is how its execution ended, which is in no log."""
+    tx.query(
+        "INSERT INTO dry_runs (id, store_id, project_id, model, started_at, cost_usd, input_tokens, output_tokens,"
+        " cache_read_tokens, cache_write_tokens) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        [
+            *(row.id, row.store_id, row.project_id, row.model, row.started_at, row.cost_usd),
+            *(row.input_tokens, row.output_tokens, row.cache_read_tokens, row.cache_write_tokens),
+        ],
+    )
+    day = tx.remembered.get((Day, row.store_id))
+    if isinstance(day, Day) and row.started_at >= day.since:
+        day.spend_trying(_cost_of(row))
 
 
 def spending(cursor: Cursor, about: StoreRow, task: RecurringTask | None, now: datetime) -> Spending:

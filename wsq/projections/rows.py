@@ -84,7 +84,11 @@ class Rows(list[R], Generic[R]):
         if len(printer.stack) > 1:
             printer.type_pprinters[list](self, printer, cycle)
         else:
-            printer.text(as_aligned(*self._telling()) if self else f"No {self.kind._plural}.")
+            printer.text(self.as_text())
+
+    def as_text(self) -> str:
+        """The table as plain text."""
+        return as_aligned(*self._telling()) if self else f"No {self.kind._plural}."
 
     def _telling(self) -> tuple[list[str], list[list[Any]], int]:
         """The names of the columns in which any shown row holds something, the shown rows' values, how many more."""

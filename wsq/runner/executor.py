@@ -9,7 +9,8 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from wsq.agent.providers import Provider
 from wsq.clock import Clock
 from wsq.commands import executions as commands
 from wsq.commands.executions import Begin, DueTask, Occasion, Preparation
-from wsq.errors import LeaseLost, WorkspaceError, WsqError
+from wsq.errors import InvalidInput, LeaseLost, WorkspaceError, WsqError
 from wsq.projections import Execution, RecurringTask
 from wsq.queries import boards
 from wsq.queries import executions as queries
@@ -40,11 +41,22 @@ Ready = tuple[Preparation, RecurringTask]
 Prepared = dict[str, Ready]
 """By execution."""
 
+Watch = Callable[[str], None]
+"""Is told an execution's id while that goes on."""
+
+
+def unwatched(_execution_id: str) -> None:
+    """Nobody watches."""
+
+
 TICK = 0.2
 """Real seconds between two looks at whether the leases still stand: a cancelled one stops within a second."""
 
 FOR_A_PLACE = 0.02
 """Real seconds between two looks at whether another execution may be taken over."""
+
+BETWEEN_LOOKS = 0.4
+"""Real seconds between two calls of whoever watches an execution."""
 
 TOGETHER = 256
 """Executions that one transaction starts at the most."""
@@ -113,6 +125,11 @@ def outcome(future: Future[T]) -> T:
         raise _closed() from None
 
 
+def _first_of(*futures: Future[Any]) -> None:
+    """Wait for one of them to be done."""
+    wait(futures, return_when=FIRST_COMPLETED)
+
+
 def _closed() -> WorkspaceError:
     return WorkspaceError("The workspace was closed while something ran; the next pass takes it up.")
 
@@ -150,17 +167,33 @@ class Executor:
 
     # From other threads
 
-    def run_now(self, store_id: str, task_id: str, actor: str | None = None) -> Execution:
-        """Carry a task out now and return the ended execution; an interrupt cancels it."""
+    def run_now(self, store_id: str, task_id: str, actor: str | None = None, watch: Watch = unwatched) -> Execution:
+        """Carry a task out now and return the ended execution; an interrupt cancels it.
+
+        `watch` is told the execution's id time and again as long as it goes on, on the caller's thread.
+        """
         started: Future[str] = Future()
         ended = self._call(self._manual(store_id, task_id, actor, started))
         try:
-            return outcome(ended)
+            return self._watched(started, ended, watch)
         except KeyboardInterrupt:
-            if started.done() and not started.exception():
-                self.log.decide(lambda tx: commands.cancel_execution(tx, store_id, started.result()))
-                self.look()
+            self._cancel(store_id, started, ended)
             raise
+
+    def _watched(self, started: Future[str], ended: Future[Execution], watch: Watch) -> Execution:
+        if watch is not unwatched:
+            _first_of(started, ended)
+            while started.done() and not wait([ended], timeout=BETWEEN_LOOKS).done:
+                watch(started.result())
+        return outcome(ended)
+
+    def _cancel(self, store_id: str, started: Future[str], ended: Future[Execution]) -> None:
+        """Cancel what was set going, as soon as it is known what that is; nothing when it has come to its end."""
+        _first_of(started, ended)
+        if started.done() and not ended.done():
+            with suppress(InvalidInput):  # it has ended just now
+                self.log.decide(lambda tx: commands.cancel_execution(tx, store_id, started.result()))
+            self.look()
 
     def start_now(self, store_id: str, task_id: str, actor: str | None = None) -> Execution:
         """Begin to carry a task out and return the running execution."""

@@ -385,6 +385,23 @@ def write_world(cursor: LoadingCursor, world: World) -> None:
             insert(cursor, name, _types(name), [_values(row, table.columns) for row in rows])
 
 
+def rows_at(cursor: Cursor, addresses: Iterable[tuple[str, Key]], place: str = "") -> World:
+    """The rows by table and key; those that are not there are left out. `place` qualifies the tables' names."""
+    wanted: dict[str, set[Key]] = {}
+    for table, key in addresses:
+        wanted.setdefault(table, set()).add(key)
+    world: World = {}
+    for name, keys_ in wanted.items():
+        spec = TABLES[name]
+        found = cursor.query(
+            f"SELECT {', '.join(spec.columns)} FROM {place}{name} WHERE {_matches(spec)}",  # noqa: S608
+            [list(values) for values in zip(*sorted(keys_), strict=True)],
+        )
+        rows = (to_row(spec, values) for values in found)
+        world[name] = {tuple(getattr(row, part) for part in spec.key): row for row in rows}
+    return world
+
+
 def insert(
     cursor: Cursor, table: str, kinds: dict[str, str], rows: Sequence[Sequence[Any]], otherwise: str = ""
 ) -> None:

@@ -1,0 +1,177 @@
+"""A prompt tried out: the agent at work on a fork of the store, and what would have come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import msgspec
+
+from wsq.agent.providers import Provider
+from wsq.commands import budgets, recurring
+from wsq.commands.common import existing_store
+from wsq.projections import Execution, Row, Rows, keys
+from wsq.projections.changes import THINGS, Change, changes
+from wsq.projections.display import as_card, as_lines
+from wsq.queries import executions as queries
+from wsq.queries import log as log_queries
+from wsq.queries.executions import Line
+from wsq.runner.executor import Executor
+from wsq.store.fork import Fork, forked
+from wsq.store.log import Log
+from wsq.store.transaction import Transaction
+
+NAME = "New recurring task"
+"""What the agent is told that its task is called: not that this is a trial, which might make it act otherwise."""
+
+Hands = Callable[[Log], Executor]
+"""Makes what carries out executions of a log."""
+
+Watching = Callable[[Log, str], Any]
+"""Makes a context that gives who watches executions of a store, in a log."""
+
+
+class DryRun(Row, frozen=True, kw_only=True):
+    """What came of a prompt on a fork of the store: nothing of it was written.
+
+    `status`, `verdict`, `reason`, `output`, `error` and the figures are those of an execution: tokens are counts,
+    `cost_usd` is in US dollars and None when the model has no known price. `duration` is from start to end.
+    `changes` is what it would have made of the projects, contacts, documents and tasks; `transcript` is the
+    conversation.
+    """
+
+    _plural: ClassVar[str] = "dry runs"
+    _columns: ClassVar[tuple[str, ...]] = ("status", "verdict", "reason", "output", "error", "cost_usd")
+    _brief: ClassVar[tuple[str, ...]] = ("status", "verdict", "reason")
+    _machinery: ClassVar[frozenset[str]] = frozenset(
+        ("store_id", "project_id", "prompt", "started_at", "changes", "transcript")
+    )
+
+    store_id: str
+    project_id: str | None
+    prompt: str
+    status: str
+    verdict: str | None
+    reason: str | None
+    output: str
+    error: str | None
+    model: str | None
+    provider: str | None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cost_usd: float | None = None
+    started_at: datetime
+    duration: timedelta | None
+    changes: Rows[Change]
+    transcript: Rows[Line]
+
+    def _repr_html_(self) -> str:
+        shown = (as_card("Dry run", self._telling()), self.changes._repr_html_(), self.transcript._repr_html_())
+        return "\n".join(shown)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 - IPython's protocol
+        if len(printer.stack) > 1:
+            super()._repr_pretty_(printer, cycle)
+            return
+        printer.text(
+            "\n\n".join([as_lines("Dry run", self._telling()), self.changes.as_text(), self.transcript.as_text()])
+        )
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be tried out: as a recurring task would have it."""
+
+    store_id: str
+    prompt: str
+    project_id: str | None
+    model: str | None
+    time_limit: str | timedelta
+    actor: str | None
+
+
+def dry_run(log: Log, provider: Provider, wish: Wish, hands: Hands, watching: Watching) -> DryRun:
+    """Carry a prompt out on a fork of the store, which is gone afterwards.
+
+    The fork has the store's rows, budgets and limits; the agent there has the same loop and the same tools.
+    What it spends is put on record in the store, also when it fails or is interrupted; nothing else is.
+
+    Raises:
+        InvalidInput: The prompt, model or time limit is outside what it may be.
+        NotFound: There is no such project.
+        NotRunnable: The store has spent its budget for today, or is paused.
+    """
+    with forked(log.engine, wish.store_id, log.clock.now()) as engine, _log_on(engine, log) as fork:
+        task_id = fork.decide(lambda tx: _prepared(tx, wish, provider), actor=wish.actor)
+        before = fork.ask(lambda cursor: log_queries.head(cursor, wish.store_id))
+        executor = hands(fork)
+        try:
+            with watching(fork, wish.store_id) as watch:
+                ended = executor.run_now(wish.store_id, task_id, wish.actor, watch)
+            return _told(fork, engine, wish, ended, before)
+        finally:
+            try:
+                executor.stop()
+            finally:
+                _count(log, fork, wish.store_id, task_id)
+
+
+@contextmanager
+def _log_on(engine: Fork, log: Log) -> Iterator[Log]:
+    fork = Log(engine, clock=log.clock, ids=log.new_id, actor=log.actor, timezone=log.timezone)
+    try:
+        yield fork
+    finally:
+        fork.close()
+
+
+def _prepared(tx: Transaction, wish: Wish, provider: Provider) -> str:
+    """The recurring task that stands for the prompt; its id. It is never due: it lies in a fork."""
+    existing_store(tx, wish.store_id)
+    task = recurring.create_recurring_task(
+        tx,
+        wish.store_id,
+        NAME,
+        wish.prompt,
+        every="1 day",
+        project_id=wish.project_id,
+        model=wish.model,
+        time_limit=wish.time_limit,
+    )
+    if not budgets.costs_nothing(provider.kind):
+        budgets.refuse_when_used_up(tx, wish.store_id)
+    return task.id
+
+
+def _told(fork: Log, engine: Fork, wish: Wish, row: Execution, before: int) -> DryRun:
+    transcript, events = fork.ask(
+        lambda cursor: (
+            queries.transcript(cursor, wish.store_id, row.id),
+            log_queries.events(cursor, wish.store_id, before),
+        )
+    )
+    touched = {address for event in events for address in keys(event) if address[0] in THINGS}
+    return DryRun(
+        store_id=wish.store_id,
+        project_id=wish.project_id,
+        prompt=wish.prompt,
+        changes=changes(engine.rows_before(touched), engine.rows_now(touched), THINGS),
+        transcript=transcript,
+        **{name: getattr(row, name) for name in DryRun.__struct_fields__ if name in _OF_EXECUTION},
+    )
+
+
+_OF_EXECUTION = frozenset(Execution.__struct_fields__) - {"store_id", "project_id", "changes"}
+
+
+def _count(log: Log, fork: Log, store_id: str, task_id: str) -> None:
+    """Put on record what a model was paid for; nothing when none was asked."""
+    row = fork.ask(lambda cursor: queries.latest(cursor, store_id, task_id))
+    if row is None or budgets.costs_nothing(row.provider_kind or ""):
+        return
+    if row.reason == "budget" and not row.turns and row.cost_usd is None and not row.input_tokens:
+        return  # there was no room for the first call
+    log.decide(lambda tx: budgets.record_dry_run(tx, row))

@@ -1,0 +1,84 @@
+"""A fork: one store's rows in memory, on which everything works as on the workspace and which nobody else sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from wsq.projections import TABLES
+from wsq.store import instance
+from wsq.store.engine import Cursor, Engine
+from wsq.store.folding import World
+from wsq.store.memory import MemoryEngine
+from wsq.store.schema import WorkspaceSchema
+from wsq.store.transaction import rows_at
+
+A_DAYS_WORK = timedelta(days=2)
+"""How old an execution may be to be taken along: budgets are by the day, in any zone."""
+
+_BEFORE = "origin"
+
+_STORE, _TODAY = "store_id = $1", "store_id = $1 AND (started_at >= $2 OR status = 'running')"
+
+_TAKEN = {
+    "workspace": "$1 IS NOT NULL",
+    "stores": "id = $1",
+    **dict.fromkeys(("projects", "contacts", "documents", "tasks", "recurring_tasks", "running_executions"), _STORE),
+    "task_executions": _TODAY,
+    "leases": _STORE,
+    "dry_runs": _STORE,
+    "heads": "store_id IN ($1, '*')",
+}
+"""What is taken along, of each table. Not the log, past conversations and claims: what begins now reads none."""
+
+
+class Fork(MemoryEngine):
+    """The fork's engine: its rows, and still what they were when it was made."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place, WorkspaceSchema())
+
+    def rows_before(self, addresses: Iterable[tuple[str, tuple[Any, ...]]]) -> World:
+        """The rows by table and key as they were when the fork was made; those that were not there are left out."""
+        with self.read() as cursor:
+            return rows_at(cursor, addresses, f"{_BEFORE}.")
+
+    def rows_now(self, addresses: Iterable[tuple[str, tuple[Any, ...]]]) -> World:
+        """The same as they are now."""
+        with self.read() as cursor:
+            return rows_at(cursor, addresses)
+
+    def take(self, path: Path, store_id: str, now: datetime) -> None:
+        """Have the rows of a store, as a copy of the workspace's file has them."""
+        self._root.execute(f"ATTACH {instance.quoted(path)} AS {_BEFORE} (TYPE duckdb, READ_ONLY)")
+        given = [store_id, now - A_DAYS_WORK]
+        with self.write() as cursor:
+            for table, where in _TAKEN.items():
+                _copy(cursor, table, where, given[: where.count("$")])
+
+
+@contextmanager
+def forked(engine: Engine, store_id: str, now: datetime) -> Iterator[Fork]:
+    """A store as it is now, on its own; gone afterwards. The workspace is held for no longer than a copy takes.
+
+    Raises:
+        WorkspaceError: the workspace cannot be had now, or there is no room for a copy.
+    """
+    with engine.snapshot() as path:
+        fork = Fork(f"a fork of {engine.place}")
+        try:
+            fork.take(path, store_id, now)
+            yield fork
+        finally:
+            fork.close()
+
+
+def _copy(cursor: Cursor, table: str, where: str, given: list[Any]) -> None:
+    columns = ", ".join(TABLES[table].columns) if table in TABLES else "*"
+    cursor.query(
+        f"INSERT INTO {table} BY NAME SELECT {columns} FROM {_BEFORE}.{table} WHERE {where}",  # noqa: S608
+        given,
+    )
