@@ -1,0 +1,282 @@
+"""A prompt tried out: what the agent would do is told in full, and nothing of it is done."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import tempfile
+import threading
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from IPython.core.formatters import DisplayFormatter
+
+import wsq
+from tests.domain.worlds import PaidProvider, for_ever
+from wsq.agent.providers import ProviderError, Request, ScriptedProvider, Turn, Usage, call, finish, say
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+def everything(ws: wsq.Workspace) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table of the workspace's file."""
+
+    def asked(cursor):
+        names = [name for (name,) in cursor.query("SELECT table_name FROM duckdb_tables() WHERE NOT internal")]
+        return {name: cursor.query(f"SELECT * FROM {name} ORDER BY ALL") for name in names}
+
+    return ws._log.ask(asked)
+
+
+def file_of(ws: wsq.Workspace) -> str:
+    """The fingerprint of the workspace's file, taken by another process."""
+    return subprocess.run(["sha256sum", ws.place], capture_output=True, text=True, check=True).stdout
+
+
+def interrupted(_request: Request) -> Turn:
+    """Somebody presses the keys while the model thinks."""
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+    return for_ever(_request)
+
+
+@pytest.fixture
+def trying(open_workspace, database, tmp_path, monkeypatch):
+    """A board with some life on it, and an agent that follows a script; temporary files have a folder of their own."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    monkeypatch.setenv("TMPDIR", str(scratch))
+
+    def opening(*lines, provider=None):
+        ws = open_workspace(provider=provider or ScriptedProvider(lines or [finish()]))
+        acme = ws.store("acme")
+        launch = acme.create_project("Launch")
+        acme.create_task("Old", project_id=launch.id)
+        acme.create_document("Brief", "Calm.", project_id=launch.id)
+        acme.run_now(acme.create_recurring_task("Before", "List the tasks", every="1 day").id)
+        ws.scratch = scratch
+        return ws, acme, launch
+
+    return opening
+
+
+def test_a_dry_run_tells_what_would_become_of_the_board_and_how(trying):
+    def work(request):
+        if request.turn == 0:
+            return call(("list_tasks", {}), ("list_documents", {}))
+        said = str(request.messages)
+        (task,) = acme.tasks()
+        (document,) = acme.documents()
+        assert task.id in said
+        return call(
+            ("create_task", {"title": "New"}),
+            ("move_task", {"task_id": task.id, "status": "doing"}),
+            ("archive_task", {"task_id": task.id}),
+            ("update_document", {"document_id": document.id, "content": "Exact."}),
+        )
+
+    ws, acme, launch = trying(finish())
+    ws._given_provider = ScriptedProvider([work, work, finish("done", "So be it.")])
+
+    tried = acme.dry_run("Tidy up", launch.id)
+
+    assert (tried.status, tried.verdict, tried.output, tried.reason) == ("completed", "done", "So be it.", None)
+    assert [(each.what, each.kind, each.name) for each in tried.changes] == [
+        ("changed", "document", "Brief"),
+        ("created", "task", "New"),
+        ("archived", "task", "Old"),
+    ]
+    brief, new, old = sorted(tried.changes, key=lambda each: each.name)
+    assert (brief.before, brief.after) == ({"content": "Calm."}, {"content": "Exact."})
+    assert (old.before["status"], old.after["status"], old.before["archived_at"]) == ("todo", "doing", None)
+    assert new.before == {}
+    assert new.after["title"] == "New"
+    assert [line.tool for line in tried.transcript if line.role == "tool"] == [
+        "list_tasks", "list_documents", "create_task", "move_task", "archive_task", "update_document", "finish",
+    ]  # fmt: skip
+
+
+def test_it_asks_the_model_what_an_execution_with_this_prompt_would_ask(trying):
+    provider = ScriptedProvider([finish()])
+    ws, acme, launch = trying(provider=provider)
+    provider.requests.clear()
+
+    acme.dry_run("Look around", launch.id, model="a-model", time_limit="1 minute")
+    task = acme.create_recurring_task(
+        "New recurring task", "Look around", every="1 day", project_id=launch.id, model="a-model", time_limit="1 minute"
+    )
+    acme.run_now(task.id)
+
+    tried, carried_out = provider.requests
+    assert (tried.system, tried.tools, tried.model, tried.seconds) == (
+        carried_out.system, carried_out.tools, carried_out.model, carried_out.seconds,
+    )  # fmt: skip
+    marks = [str(request.messages).split("mark=")[1][:8] for request in (tried, carried_out)]
+    assert str(tried.messages).replace(*marks) == str(carried_out.messages)
+
+
+@pytest.mark.parametrize(
+    ("lines", "came_of_it"),
+    [
+        ([call(("create_task", {"title": "New"})), finish()], "completed"),
+        ([call(("create_task", {"title": "New"})), ProviderError("gone", retryable=False)], "provider"),
+        ([call(("create_task", {"title": "New"})), for_ever], "timed_out"),
+        ([call(("create_task", {"title": "New"})), interrupted], KeyboardInterrupt),
+    ],
+    ids=["done", "failed", "timed out", "interrupted"],
+)
+def test_nothing_is_written_and_nothing_stays_behind_however_it_ends(trying, lines, came_of_it):
+    ws, acme, launch = trying()
+    ws._given_provider = ScriptedProvider(lines)
+    before, fingerprint, changes = everything(ws), file_of(ws), ws.changes()
+
+    if came_of_it is KeyboardInterrupt:
+        with pytest.raises(KeyboardInterrupt):
+            acme.dry_run("Go", launch.id)
+    else:
+        tried = acme.dry_run("Go", launch.id, time_limit="1 second")
+        assert came_of_it in (tried.status, tried.reason)
+        assert [each.name for each in tried.changes] == ["New"]
+
+    assert everything(ws) == before
+    assert (file_of(ws), ws.changes()) == (fingerprint, changes)
+    assert list(ws.scratch.iterdir()) == []
+    assert [thread.name for thread in threading.enumerate()].count("wsq-executor") == 1  # the workspace's own
+    ws.close()
+    assert [file for file in Path(f"{ws.place}.wsq").rglob("*.duckdb*") if file.is_file()] == []
+
+
+def test_the_board_goes_on_meanwhile_and_neither_sees_the_other(trying):
+    def meanwhile(_request):
+        acme.create_task("From a person")
+        return call(("list_tasks", {}), ("create_task", {"title": "From the agent"}))
+
+    ws, acme, _ = trying()
+    ws._given_provider = ScriptedProvider([meanwhile, finish()])
+
+    tried = acme.dry_run("Go")
+
+    assert [each.name for each in tried.changes] == ["From the agent"]
+    assert "From a person" not in str([line.content for line in tried.transcript if line.role == "tool"])
+    assert {task.title for task in acme.tasks()} == {"Old", "From a person"}
+
+
+def test_the_agent_reaches_no_other_project_and_no_other_store(trying):
+    ws, acme, launch = trying()
+    elsewhere = [acme.create_task("Apart").id, ws.store("beta").create_task("Theirs").id]
+    ws._given_provider = ScriptedProvider(
+        [call(*[("archive_task", {"task_id": each}) for each in elsewhere]), finish()]
+    )
+
+    tried = acme.dry_run("Archive all", launch.id)
+
+    assert [line.is_error for line in tried.transcript if line.tool == "archive_task"] == [True, True]
+    assert tried.changes == []
+
+
+def test_what_it_costs_counts_against_the_stores_day_and_no_tasks(trying, clock):
+    ws, acme, launch = trying(provider=PaidProvider([call(("list_tasks", {})), finish()], price=0.25))
+    (task,) = acme.recurring_tasks()
+    before, spent = everything(ws), acme.spending(task.id).spent
+
+    tried = acme.dry_run("Go", launch.id)
+
+    assert (tried.cost_usd, tried.input_tokens, tried.model) == (0.5, 1_000, ws.settings.model)
+    assert (acme.spending().spent, acme.spending(task.id).spent) == (spent + 0.5, spent)
+    after = everything(ws)
+    (row,) = after.pop("dry_runs")
+    assert row[1:6] == ("acme", launch.id, ws.settings.model, clock.now(), 0.5)
+    assert after == {name: rows for name, rows in before.items() if name != "dry_runs"}
+    assert ws.verify() == []
+
+
+def test_one_that_is_interrupted_or_fails_is_paid_for_too(trying):
+    broken = ProviderError("broke off", retryable=False, usage=Usage(output_tokens=9), cost_usd=0.125)
+    ws, acme, _ = trying(provider=PaidProvider([broken], price=0.25, most=0.25))
+    spent = acme.spending().spent
+
+    acme.dry_run("Go")
+    assert acme.spending().spent == spent + 0.125
+    ws._given_provider = PaidProvider([interrupted], most=0.25)
+    with pytest.raises(KeyboardInterrupt):
+        acme.dry_run("Go")
+
+    assert acme.spending().spent == spent + 0.125 + 0.25  # nobody knows what the last call came to
+
+
+def test_none_begins_when_the_stores_budget_is_used_up_and_no_call_that_it_does_not_hold(trying, clock):
+    ws, acme, _ = trying(provider=PaidProvider([finish()], price=0.25, most=0.5))
+    ws.update_store("acme", budget_per_day=0.6)  # of which 0.25 are spent
+
+    tried = acme.dry_run("Go")
+    assert (tried.status, tried.reason) == ("failed", "budget")
+    assert everything(ws)["dry_runs"] == []
+    ws.update_store("acme", budget_per_day=0.25)
+    before = everything(ws)
+    with pytest.raises(wsq.NotRunnable, match=r"^The store has spent \$0.25 of its \$0.25 for today\. Give it"):
+        acme.dry_run("Go")
+
+    assert everything(ws) == before
+    clock.advance(timedelta(days=1))
+    assert acme.spending().spent == 0
+
+
+def test_dry_runs_use_up_what_executions_may_spend(trying):
+    ws, acme, _ = trying(provider=PaidProvider([finish()], price=0.25))
+    ws.update_store("acme", budget_per_day=0.75)
+    (task,) = acme.recurring_tasks()
+    acme.run_now(task.id)
+
+    acme.dry_run("Go")
+
+    with pytest.raises(wsq.NotRunnable, match="The store has spent"):
+        acme.run_now(task.id)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ({"prompt": " "}, wsq.InvalidInput, "prompt"),
+        ({"project_id": "none"}, wsq.NotFound, "There is no project 'none'"),
+        ({"time_limit": "2 days"}, wsq.InvalidInput, "2 days"),
+    ],
+)
+def test_a_wish_that_no_recurring_task_could_have_is_refused_in_a_sentence(trying, given, error, words):
+    ws, acme, _ = trying()
+    before = everything(ws)
+
+    with pytest.raises(error, match=words):
+        acme.dry_run(**{"prompt": "Go", **given})
+
+    assert everything(ws) == before
+
+
+def test_a_pause_holds_for_dry_runs_too(trying):
+    _, acme, _ = trying()
+    acme.pause(reason="Holidays")
+
+    with pytest.raises(wsq.NotRunnable, match="Holidays"):
+        acme.dry_run("Go")
+
+
+def test_it_shows_alike_each_time_and_what_was_written_is_text(trying):
+    ws, acme, launch = trying()
+    ws._given_provider = ScriptedProvider(
+        [call(("create_task", {"title": HOSTILE, "description": HOSTILE})), say(HOSTILE)]
+    )
+    tried = acme.dry_run(HOSTILE, launch.id)
+
+    told, again = (DisplayFormatter().format(tried)[0] for _ in range(2))
+
+    assert told == again
+    assert set(told) == {"text/plain", "text/html"}
+    texts, tags = [], set()
+    reader = HTMLParser()
+    reader.handle_data, reader.handle_starttag = texts.append, lambda tag, attrs: tags.add(tag)
+    reader.feed(told["text/html"])
+    assert tags == {"table", "caption", "thead", "tbody", "tr", "th", "td"}
+    assert HOSTILE in texts
+    assert "created  task" in told["text/plain"]
+    assert launch.id not in told["text/plain"].split("step  role")[0]  # ids are others each time
