@@ -100,7 +100,7 @@ def test_a_dry_run_tells_what_would_become_of_the_board_and_how(trying):
 
 def test_it_asks_the_model_what_an_execution_with_this_prompt_would_ask(trying):
     provider = ScriptedProvider([finish()])
-    ws, acme, launch = trying(provider=provider)
+    _, acme, launch = trying(provider=provider)
     provider.requests.clear()
 
     acme.dry_run("Look around", launch.id, model="a-model", time_limit="1 minute")

@@ -13,7 +13,7 @@ from wsq.projections import TABLES
 from wsq.store.cursor import DuckCursor
 from wsq.store.engine import Cursor, Parameters
 from wsq.store.log import Log
-from wsq.store.schema import WorkspaceSchema
+from wsq.store.schema import OWN_TABLES
 from wsq.store.transaction import tables_in, write_world
 
 _DELETIONS = """SELECT store_id, seq, event_id, name, version, args, actor, cause, recorded_at FROM events
@@ -37,7 +37,8 @@ class PastEngine:
         self._connection = duckdb.connect(":memory:", config={"threads": 1})
         self._connection.execute("SET TimeZone = 'UTC'")
         self._cursor = DuckCursor(self._connection, living.engine.place)
-        WorkspaceSchema().create(self._cursor)
+        for statement in OWN_TABLES:
+            self._cursor.query(statement)
         self._cursor.query("INSERT INTO heads VALUES ($1, $2)", [store_id, seq])
 
     @contextmanager
