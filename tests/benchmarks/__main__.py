@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-from tests.benchmarks import agent, embedded, execution, pages, process
+from tests.benchmarks import agent, embedded, execution, pages, past, process
 from tests.benchmarks.measure import Figure
 
 README = Path(__file__).parents[2] / "README.md"
@@ -18,6 +18,7 @@ ALL = {
     "waiting": execution.waiting,
     "command": embedded.one_command,
     "rebuild": embedded.rebuild,
+    "past": past.past,
     "step": execution.durable_step,
     "asked": agent.asked,
     "size": embedded.size_of_a_routine_execution,

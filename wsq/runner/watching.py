@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from wsq.commands import budgets
 from wsq.errors import WsqError
 from wsq.projections import Rows
+from wsq.projections.display import in_a_kernel
 from wsq.queries import executions as queries
 from wsq.queries.executions import Line
 from wsq.runner.executor import Watch, unwatched
@@ -20,20 +21,15 @@ TAIL = 60
 """Characters of the answer that is being given which are shown: its end."""
 
 
-def in_a_kernel() -> bool:
-    """Whether a notebook's kernel runs this process."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return getattr(shell, "kernel", None) is not None
-
-
 @contextmanager
 def watched(log: Log, store_id: str, provider_kind: str) -> Iterator[Watch]:
     """Who shows the steps of a store's execution in the cell that runs, and in the end all of them.
 
-    Nobody outside a kernel, nor where no model is asked: such answers take no time, and a notebook that is run
-    again is to say the same.
+    Nobody outside a kernel, nor on another thread than the cells', nor where no model is asked: such answers take
+    no time, and a notebook that is run again is to say the same.
     """
-    if budgets.costs_nothing(provider_kind) or not in_a_kernel():
+    in_a_cell = in_a_kernel() and threading.current_thread() is threading.main_thread()
+    if budgets.costs_nothing(provider_kind) or not in_a_cell:
         yield unwatched
         return
     steps = _Steps(log, store_id)

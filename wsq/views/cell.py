@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from panel.config import panel_extension
 from panel.io.notebook import LOAD_MIME, load_notebook
 
+from wsq.projections.display import in_a_kernel
 
-def in_a_kernel() -> bool:
-    """Whether a notebook's kernel runs this process."""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return getattr(shell, "kernel", None) is not None
+__all__ = ["bring_scripts", "in_a_kernel"]
 
 
 def bring_scripts() -> Callable[[], None]:
