@@ -261,6 +261,16 @@ def test_a_pause_holds_for_dry_runs_too(trying):
         acme.dry_run("Go")
 
 
+def test_none_begins_inside_a_transaction(trying):
+    _, acme, _ = trying()
+    before = acme.head()
+
+    with pytest.raises(wsq.NotRunnable, match="together"):
+        acme.together(lambda store: (store.create_task("New"), store.dry_run("Go")))
+
+    assert acme.head() == before
+
+
 def test_it_shows_alike_each_time_and_what_was_written_is_text(trying):
     ws, acme, launch = trying()
     ws._given_provider = ScriptedProvider(
