@@ -14,7 +14,7 @@ import pytest
 from IPython.core.formatters import DisplayFormatter
 
 import wsq
-from tests.domain.worlds import PaidProvider, for_ever
+from tests.domain.worlds import PaidProvider, for_ever, until
 from wsq.agent.providers import ProviderError, Request, ScriptedProvider, Turn, Usage, call, finish, say
 
 HOSTILE = "<script>alert(1)</script>"
@@ -221,6 +221,19 @@ def test_none_begins_when_the_stores_budget_is_used_up_and_no_call_that_it_does_
     assert everything(ws) == before
     clock.advance(timedelta(days=1))
     assert acme.spending().spent == 0
+
+
+def test_what_running_executions_have_set_aside_is_not_waited_for(trying):
+    slow = lambda request: for_ever(request) if "Work slowly" in str(request.messages) else finish()
+    ws, acme, _ = trying(provider=PaidProvider([slow], price=0.25, most=0.5))
+    ws.update_store("acme", budget_per_day=1.2)  # of which 0.25 are spent
+    acme.start_now(acme.create_recurring_task("Slow", "Work slowly", every="1 day").id)
+    until(lambda: acme.spending().reserved)
+
+    tried = acme.dry_run("Go")
+
+    assert (tried.status, tried.reason) == ("failed", "budget")
+    assert "of the store's $1.20 for today $0.45 are left" in tried.error
 
 
 def test_dry_runs_use_up_what_executions_may_spend(trying):

@@ -16,6 +16,7 @@ from tests.conftest import NOON
 from tests.store.histories import History, unruly
 from wsq.clock import ManualClock
 from wsq.projections import TABLES
+from wsq.store import log
 from wsq.store.folding import fold
 
 MOMENTS = 5
@@ -134,6 +135,19 @@ def test_the_rows_after_every_event_are_the_fold_up_to_it(tmp_path: Path) -> Non
             expected = fold(events[:seq])
             assert worlds[place] == expected
             assert all(mine[place] == {table: expected[table]} for table, mine in apart.items())
+
+
+def test_a_log_too_long_to_be_read_at_once_is_read_from_a_copy(
+    acme: wsq.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given more events than may be read while the workspace is held
+    monkeypatch.setattr(log, "READ_AT_ONCE", 3)
+    for n in range(5):
+        acme.create_task(f"Task {n}")
+
+    # Then the past is what it is
+    assert [task.title for task in acme.as_of(5).tasks()] == ["Task 0", "Task 1", "Task 2", "Task 3"]
+    assert [change.name for change in acme.difference(4)] == ["Task 3", "Task 4"]
 
 
 def test_an_instant_means_all_events_before_the_first_that_was_recorded_later(

@@ -23,16 +23,20 @@ _BEFORE = "origin"
 
 _STORE, _TODAY = "store_id = $1", "store_id = $1 AND (started_at >= $2 OR status = 'running')"
 
+_RESERVED = f"""INSERT INTO dry_runs
+    SELECT 'reserved', $1, NULL, NULL, $2, sum(reserved_usd), 0, 0, 0, 0 FROM {_BEFORE}.leases
+    WHERE store_id = $1 HAVING sum(reserved_usd) > 0"""  # noqa: S608
+"""What running executions have set aside counts as spent: nothing would ever give it back here, to be waited for."""
+
 _TAKEN = {
     "workspace": "$1 IS NOT NULL",
     "stores": "id = $1",
     **dict.fromkeys(("projects", "contacts", "documents", "tasks", "recurring_tasks", "running_executions"), _STORE),
     "task_executions": _TODAY,
-    "leases": _STORE,
     "dry_runs": _STORE,
     "heads": "store_id IN ($1, '*')",
 }
-"""What is taken along, of each table. Not the log, past conversations and claims: what begins now reads none."""
+"""What is taken along, of each table: not the log, past conversations, claims and leases, which nothing new needs."""
 
 
 class Fork(MemoryEngine):
@@ -58,6 +62,7 @@ class Fork(MemoryEngine):
         with self.write() as cursor:
             for table, where in _TAKEN.items():
                 _copy(cursor, table, where, given[: where.count("$")])
+            cursor.query(_RESERVED, [store_id, now])
 
 
 @contextmanager
