@@ -341,3 +341,45 @@ def test_importing_settings_loads_nothing_that_an_idle_process_does_not_need():
         "print(*{'tomllib', 'tzlocal', 'platformdirs', 'getpass', 'logging', 'asyncio'} & set(sys.modules))"
     )
     assert done.stdout == "\n"
+
+
+# What is told outside
+
+
+def test_where_alerts_and_pings_go_and_when_a_digest_comes_can_be_said_in_the_file_and_the_environment(here):
+    say(here, 'alert_url = "https://hooks.example/T/B/x"\ndigest = "7:05"\n')
+
+    found = settings.load(environ={"WSQ_PING_URL": "http://127.0.0.1:8000/ping?id=1", "WSQ_DIGEST": "18:30"})
+
+    assert (found.alert_url, found.ping_url) == ("https://hooks.example/T/B/x", "http://127.0.0.1:8000/ping?id=1")
+    assert found.digest == "18:30"
+    assert settings.load(environ={}).digest == "07:05"
+
+
+def test_a_file_that_is_written_says_them_too(here):
+    settings.write_toml("wsq.toml", alert_url="https://hooks.example/x", ping_url="http://[::1]:80/p", digest="8:00")
+
+    found = settings.load(environ={})
+
+    assert (found.alert_url, found.ping_url, found.digest) == ("https://hooks.example/x", "http://[::1]:80/p", "08:00")
+
+
+@pytest.mark.parametrize(
+    "wrong", ["ftp://ada:hush@host/hush", "hooks.example/hush", "https://", "https://a b/hush", "hush"]
+)
+def test_a_url_to_post_to_is_http_and_never_shown(wrong):
+    for variable in ("WSQ_ALERT_URL", "WSQ_PING_URL"):
+        told = refused(environ={variable: wrong})
+        assert told == f"{variable} is (not shown), expected a URL that begins with https:// or http:// and a host."
+
+
+@pytest.mark.parametrize("wrong", ["8", "24:00", "08:60", "8 o'clock", "08:00:00"])
+def test_a_digests_time_is_a_wall_time(wrong):
+    assert refused(environ={"WSQ_DIGEST": wrong}) == f"WSQ_DIGEST is {wrong!r}, expected a wall time such as 08:00."
+
+
+def test_of_a_url_that_is_posted_to_only_its_host_is_shown():
+    found = settings.load(environ={"WSQ_ALERT_URL": "https://ada:hush@hooks.example:8443/hush?hush=1"})
+
+    assert "https://hooks.example:8443/…" in repr(found)
+    assert "hush" not in repr(found)

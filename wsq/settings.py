@@ -31,6 +31,9 @@ VARIABLES = {
     "base_url": "ANTHROPIC_BASE_URL",
     "model": "WSQ_MODEL",
     "max_concurrency": "WSQ_MAX_CONCURRENCY",
+    "alert_url": "WSQ_ALERT_URL",
+    "ping_url": "WSQ_PING_URL",
+    "digest": "WSQ_DIGEST",
 }
 """The environment variable of each setting; the setting's own name is its key in ``wsq.toml``."""
 
@@ -39,6 +42,11 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _POSTGRESQL = ("postgresql", "postgres")
 _PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/\s]*(?=@)|(?<=password=)[^&\s'\"]*")
 _LONGEST_SHOWN = 200
+_URL = re.compile(
+    r"(https?)://(?:[^/?#\s@]*@)?(\[[0-9a-f:.]+\]|[^/?#\s@:\[\]]+)(:[0-9]{1,5})?(?:[/?][!-~]*)?", re.IGNORECASE
+)
+_POSTED_TO = ("alert_url", "ping_url")
+_SECRET = ("api_key", *_POSTED_TO)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,8 +54,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `database` is an absolute path or a PostgreSQL URL; the path's folder may be missing still. `stores`
     are the ids that are served, None for all. Either of `api_key` and `base_url` selects the Anthropic
-    provider; with neither it is the offline one. Showing a value of this class never shows the key, nor
-    a password in a URL.
+    provider; with neither it is the offline one. What is to be known outside goes to `alert_url`, that
+    passes are made to `ping_url`; `digest` is the wall time of `timezone`, as ``08:00``, at which a day is
+    summed up. None of the three is there unless it is given. Showing a value of this class never shows the
+    key, nor a password in a URL, nor more of the last two URLs than their hosts: who knows them may post there.
     """
 
     database: str
@@ -57,6 +67,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str | None
     model: str
     max_concurrency: int
+    alert_url: str | None = None
+    ping_url: str | None = None
+    digest: str | None = None
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
@@ -67,6 +80,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             shown["api_key"] = "(not shown)"
         for name in ("database", "base_url"):
             shown[name] = shown[name] and without_password(shown[name])
+        for name in _POSTED_TO:
+            shown[name] = shown[name] and host_of(shown[name])
         return list(shown.items())
 
 
@@ -79,7 +94,7 @@ class _Given(NamedTuple):
     folder: Path | None
 
     def refusal(self, expected: str) -> SettingError:
-        shown = "(not shown)" if self.setting == "api_key" else without_password(repr(self.value))
+        shown = "(not shown)" if self.setting in _SECRET else without_password(repr(self.value))
         if len(shown) > _LONGEST_SHOWN:
             shown = shown[:_LONGEST_SHOWN] + "…"
         return SettingError(f"{self.place} is {shown}, expected {expected}.")
@@ -134,6 +149,9 @@ def write_toml(
     base_url: str | None = None,
     model: str | None = None,
     max_concurrency: int | str | None = None,
+    alert_url: str | None = None,
+    ping_url: str | None = None,
+    digest: str | None = None,
 ) -> Path:
     """Write a ``wsq.toml`` that nobody but its owner can read, and return its absolute path.
 
@@ -152,6 +170,9 @@ def write_toml(
         "base_url": base_url,
         "model": model,
         "max_concurrency": max_concurrency,
+        "alert_url": alert_url,
+        "ping_url": ping_url,
+        "digest": digest,
     }
     given = {name: _Given(name, value, name, target.parent) for name, value in values.items() if value is not None}
     for setting, each in given.items():
@@ -210,6 +231,12 @@ def machine_timezone() -> str:
     except Exception:  # noqa: BLE001 - whatever is odd about a machine's zone, work can be done in UTC
         return "UTC"
     return name if isinstance(name, str) and _is_zone(name) else "UTC"
+
+
+def host_of(url: str) -> str:
+    """What may be shown of a URL whose path or query may be a secret itself: ``https://hooks.example.com/…``."""
+    found = _URL.fullmatch(url)
+    return f"{found[1].lower()}://{found[2]}{found[3] or ''}/…" if found else "(not shown)"
 
 
 def without_password(text: str) -> str:
@@ -287,6 +314,9 @@ def _settled(given: Mapping[str, _Given]) -> Settings:
         base_url=understood.get("base_url"),
         model=understood.get("model", DEFAULT_MODEL),
         max_concurrency=understood.get("max_concurrency", DEFAULT_CONCURRENCY),
+        alert_url=understood.get("alert_url"),
+        ping_url=understood.get("ping_url"),
+        digest=understood.get("digest"),
     )
 
 
@@ -368,6 +398,22 @@ def _max_concurrency(given: _Given) -> int:
     return value
 
 
+def _posted_to(given: _Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not _URL.fullmatch(value):
+        raise given.refusal("a URL that begins with https:// or http:// and a host")
+    return value
+
+
+def _digest(given: _Given) -> str:
+    found = (
+        re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", given.value.strip()) if isinstance(given.value, str) else None
+    )
+    if found is None:
+        raise given.refusal("a wall time such as 08:00")
+    return f"{int(found[1]):02}:{found[2]}"
+
+
 _UNDERSTOOD: dict[str, Callable[[_Given], Any]] = {
     "database": _database,
     "stores": _stores,
@@ -376,6 +422,9 @@ _UNDERSTOOD: dict[str, Callable[[_Given], Any]] = {
     "base_url": _base_url,
     "model": _model,
     "max_concurrency": _max_concurrency,
+    "alert_url": _posted_to,
+    "ping_url": _posted_to,
+    "digest": _digest,
 }
 
 
