@@ -55,7 +55,10 @@ if TYPE_CHECKING:
     from wsq.agent.providers import Provider
     from wsq.events import Recorded
     from wsq.runner.dry_run import DryRun
+    from wsq.queries.settlements import Violation
     from wsq.runner.executor import Executor
+    from wsq.statistics.health import Alert
+    from wsq.statistics.since import Since
     from wsq.store.past import PastEngine
 
     Trying = tuple[Provider, Callable[[Log], Executor]]
@@ -291,6 +294,23 @@ class Workspace:
         """What is known of the scheduler: its last pass, and when the next should come; None if never seen."""
         return heartbeat.scheduler(self._engine, self.clock.now())
 
+    def alerts(self, now: datetime | None = None) -> Rows[Alert]:
+        """What is not as it should be in any store, the gravest first; empty when all is well.
+
+        `now` is the instant that is asked about, the clock's unless given.
+        """
+        from wsq.runner import telling
+        from wsq.statistics import health
+
+        at, passing = now or self.clock.now(), telling.passing(self._engine, now or self.clock.now())
+        return self._log.ask(lambda cursor: health.alerts(cursor, at, passing, self.settings.timezone))
+
+    def since(self, instant: datetime, until: datetime | None = None) -> Rows[Since]:
+        """What has happened in each store, by name, from `instant` (inclusive); see `Store.since`."""
+        from wsq.statistics.since import Since
+
+        return Rows((self.store(row.id).since(instant, until) for row in self.stores()), kind=Since)
+
     def make_ready(self) -> None:
         """Load what carries executions out, so that the first one does not wait for it; never raises."""
         try:
@@ -420,6 +440,16 @@ class Workspace:
     def verify(self) -> list[Difference]:
         """Where the projections differ from what the log says; empty when all is well."""
         return self._log.verify()
+
+    def unsettled(self) -> Rows[Violation]:
+        """Where the log does not settle every slot of a recurring task exactly once; empty when it does.
+
+        One SQL query proves it from the events alone, see `wsq.queries.settlements`.
+        """
+        from wsq.queries.settlements import violations
+
+        with self._engine.study() as cursor:
+            return violations(cursor)
 
     def prune(self, *, keep: int = 20, days: float = 30) -> int:
         """Give up the conversations of old executions; returns how many.
@@ -661,6 +691,20 @@ class Store(Questions):
         worlds = self._log.worlds_at(self.id, sorted(points), TITLES)
         before, after = worlds if points[0] <= points[1] else worlds[::-1]
         return changes(before, after)
+
+    def since(self, instant: datetime, until: datetime | None = None) -> Since:
+        """What has happened here from `instant` (inclusive) to `until` (exclusive; left out: up to now).
+
+        It is found in the log and its projections, and no model is asked.
+
+        Raises:
+            InvalidInput: One of them names no time zone.
+        """
+        from wsq.statistics import since
+
+        begun, end = aware(instant), aware(until) if until is not None else None
+        now = self.workspace.clock.now()
+        return self._ask(lambda cursor: since.since(cursor, self.id, begun, end, now))
 
     def spending(self, recurring_task_id: str | None = None) -> Spending:
         """What has been spent today, by the store's zone, of its budget or of one recurring task's, in US dollars.

@@ -212,12 +212,12 @@ def test_the_doctor_finds_a_new_workspace_healthy_and_says_what_is_not(wsq_, pro
     healthy = wsq_("doctor")
 
     assert lonely.status == 1
-    assert "problem  scheduler: No pass was ever seen" in lonely.out
+    assert "problem  scheduler: No pass of a scheduler was ever seen" in lonely.out
     assert healthy.status == 0
     assert healthy.out.endswith("Everything is healthy.\n")
     checks = json.loads(wsq_("doctor", "--json").out)
     assert [check["check"] for check in checks] == [
-        *("workspace", "log", "scheduler", "slots", "tasks", "budgets", "leases", "provider"),
+        *("workspace", "log", "settlements", "scheduler", "slots", "tasks", "budgets", "leases", "pauses", "provider"),
     ]
     assert all(check["ok"] and check["sentence"] for check in checks)
 
@@ -237,7 +237,7 @@ def test_the_doctor_names_late_slots_and_tasks_that_fail_again_and_again(wsq_):
     assert not found["slots"]["ok"]
     assert "'Waiting'" in found["slots"]["sentence"] or "'Broken'" in found["slots"]["sentence"]
     assert not found["tasks"]["ok"]
-    assert "'Broken' (5 times" in found["tasks"]["sentence"]
+    assert "'Broken' failed 5 times in a row" in found["tasks"]["sentence"]
 
 
 def test_notebooks_are_copied_and_those_that_were_changed_are_kept(tmp_path):

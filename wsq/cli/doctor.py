@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,16 +12,11 @@ import wsq
 from wsq import settings as configuration
 from wsq.cli.output import count, local, plain, say
 from wsq.errors import WsqError
-from wsq.projections import RecurringTask
-from wsq.rules.budgets import Spending
-from wsq.runner.heartbeat import USUAL
 from wsq.runner.report import as_json
+from wsq.statistics.health import Alert
 
-FAILURES = 5
-"""A task that failed so many times in a row needs somebody to look at it; by then it has been disabled."""
-
-LATE = 3
-"""A slot that is due for so many of the scheduler's usual intervals should have been settled."""
+TOLD = 3
+"""How many alerts of a check are told in full; of the others it is said how many there are."""
 
 
 class Finding(NamedTuple):
@@ -31,13 +26,16 @@ class Finding(NamedTuple):
     sentence: str
 
 
-class _Patient(NamedTuple):
-    """A workspace under examination."""
+class _Patient:
+    """A workspace under examination; its alerts are asked for by the first check that looks at them."""
 
-    ws: wsq.Workspace
-    now: datetime
-    tasks: list[RecurringTask]
-    zone: str
+    def __init__(self, ws: wsq.Workspace, zone: str) -> None:
+        self.ws, self.zone = ws, zone
+
+    @cached_property
+    def alerts(self) -> list[Alert]:
+        """What is not as it should be."""
+        return self.ws.alerts()
 
 
 def doctor_command(given: Namespace) -> int:
@@ -61,8 +59,7 @@ def examine(database: str | None = None) -> dict[str, Finding]:
         return {"workspace": Finding(ok=False, sentence=missing)}
     try:
         with wsq.open(database) as ws:
-            tasks = [task for store in ws.stores() for task in ws.store(store.id).recurring_tasks()]
-            patient = _Patient(ws, ws.clock.now(), tasks, settings.timezone)
+            patient = _Patient(ws, settings.timezone)
             opened = Finding(ok=True, sentence=f"{ws.place} opens and has {count(len(ws.stores()), 'store')}.")
             return {"workspace": opened, **{check: _made(look, patient) for check, look in _CHECKS.items()}}
     except WsqError as error:
@@ -84,63 +81,44 @@ def _log(patient: _Patient) -> Finding:
     return Finding(ok=False, sentence=f"{found} See wsq verify.")
 
 
-def _scheduler(patient: _Patient) -> Finding:
-    seen = patient.ws.scheduler()
-    if seen is None and not _scheduled(patient):
-        return Finding(ok=True, sentence="None was seen, and no task is waiting for one.")
-    if seen is None:
-        return Finding(ok=False, sentence="No pass was ever seen; run wsq serve, or wsq-process from cron.")
-    last = local(seen.last.started_at, patient.zone)
-    told = f"The last pass was at {last} on {seen.last.host}, usually one comes every {seen.usual:g} s"
-    if seen.missed:
-        return Finding(ok=False, sentence=f"{told}; none has come since: see to wsq serve or to cron.")
-    return Finding(ok=True, sentence=f"{told}.")
+def _settlements(patient: _Patient) -> Finding:
+    violations = patient.ws.unsettled()
+    if not violations:
+        return Finding(ok=True, sentence="Every slot that came due belongs to exactly one settlement.")
+    found = f"{count(len(violations), 'settlement is', 'settlements are')} not what the log says: {violations[0]}"
+    return Finding(ok=False, sentence=found)
 
 
-def _slots(patient: _Patient) -> Finding:
-    seen = patient.ws.scheduler()
-    patience = LATE * (timedelta(seconds=seen.usual) if seen else USUAL)
-    late = [task for task in _scheduled(patient) if _next(task) < patient.now - patience]
-    if not late:
-        return Finding(ok=True, sentence="No slot is waiting for longer than it should.")
-    oldest = min(late, key=_next)
-    since = local(oldest.next_execution_at, patient.zone)
-    told = f"{count(len(late), 'task is', 'tasks are')} due and not settled, such as {oldest.name!r} since {since}."
-    return Finding(ok=False, sentence=told)
+def _alerted(check: str, *kinds: str) -> Callable[[_Patient], Finding]:
+    """A check that finds what `ws.alerts` tells of these kinds; what is only information is no problem."""
+
+    def look(patient: _Patient) -> Finding:
+        told = [alert for alert in patient.alerts if alert.kind in kinds]
+        if not told:
+            return Finding(ok=True, sentence=_well(check, patient))
+        more = f" And {len(told) - TOLD:,} more." if len(told) > TOLD else ""
+        sentences = " ".join(alert.sentence for alert in told[:TOLD])
+        return Finding(ok=all(alert.level == "information" for alert in told), sentence=sentences + more)
+
+    return look
 
 
-def _tasks(patient: _Patient) -> Finding:
-    failing = [task for task in patient.tasks if task.failures_in_row >= FAILURES]
-    if not failing:
-        return Finding(ok=True, sentence=f"No task has failed {FAILURES} times in a row.")
-    told = ", ".join(f"{task.name!r} ({task.failures_in_row} times, store {task.store_id})" for task in failing)
-    return Finding(ok=False, sentence=f"Failing again and again: {told}; wsq history says why, wsq enable begins anew.")
+def _well(check: str, patient: _Patient) -> str:
+    seen = patient.ws.scheduler() if check == "scheduler" else None
+    if seen is not None:
+        last = local(seen.last.started_at, patient.zone)
+        return f"The last pass was at {last} on {seen.last.host}, usually one comes every {seen.usual:g} s."
+    return _WELL[check]
 
 
-def _budgets(patient: _Patient) -> Finding:
-    told = []
-    for about in patient.ws.stores():
-        store = patient.ws.store(about.id)
-        names = {task.id: task.name for task in patient.tasks}
-        spendings = {f"store {about.id}": store.spending()}
-        spendings |= {f"{names.get(i, i)!r} in store {about.id}": each for i, each in store.spendings().items()}
-        told += [f"{whose} (${s.spent:,.2f} of ${s.budget:,.2f})" for whose, s in spendings.items() if _near(s)]
-    if not told:
-        return Finding(ok=True, sentence="No budget of today is spent to four fifths.")
-    return Finding(ok=False, sentence=f"Spent to four fifths or more for today: {', '.join(told)}.")
-
-
-def _near(spending: Spending) -> bool:
-    return spending.is_warning and spending.spent > 0
-
-
-def _leases(patient: _Patient) -> Finding:
-    passed = patient.ws.sql("select execution_id from leases where expires_at <= $1", [patient.now])
-    if not len(passed):
-        return Finding(ok=True, sentence="No execution was left by its worker.")
-    ids = ", ".join(passed["execution_id"][:3])
-    told = f"{count(len(passed), 'execution was', 'executions were')} left by a worker ({ids})"
-    return Finding(ok=False, sentence=f"{told}; the next pass of wsq-process takes them up again.")
+_WELL = {
+    "scheduler": "None was seen, and no task is waiting for one.",
+    "slots": "No slot is waiting for longer than it should.",
+    "tasks": "No task is failing.",
+    "budgets": "No budget of today is spent to four fifths.",
+    "leases": "No execution was left by its worker.",
+    "pauses": "Nothing is paused.",
+}
 
 
 def _provider(patient: _Patient) -> Finding:
@@ -153,19 +131,12 @@ def _provider(patient: _Patient) -> Finding:
 
 _CHECKS: dict[str, Callable[[_Patient], Finding]] = {
     "log": _log,
-    "scheduler": _scheduler,
-    "slots": _slots,
-    "tasks": _tasks,
-    "budgets": _budgets,
-    "leases": _leases,
+    "settlements": _settlements,
+    "scheduler": _alerted("scheduler", "scheduler"),
+    "slots": _alerted("slots", "never_ran", "late"),
+    "tasks": _alerted("tasks", "failing", "failed_repeatedly"),
+    "budgets": _alerted("budgets", "over_budget"),
+    "leases": _alerted("leases", "lease_expired"),
+    "pauses": _alerted("pauses", "paused"),
     "provider": _provider,
 }
-
-
-def _scheduled(patient: _Patient) -> list[RecurringTask]:
-    return [task for task in patient.tasks if task.next_execution_at is not None]
-
-
-def _next(task: RecurringTask) -> datetime:
-    assert task.next_execution_at is not None
-    return task.next_execution_at

@@ -29,10 +29,12 @@ _SET_ASIDE = """UPDATE leases SET reserved_usd = v.usd, reserved_tokens = v.toke
 _FREE = ("offline", "scripted")
 """Kinds of providers whose answers cost nothing."""
 
-_SPENT = f"""SELECT recurring_task_id, sum(coalesce(cost_usd, CASE
-        WHEN provider_kind IN {_FREE} THEN 0
+COUNTED_AT = f"""coalesce(cost_usd, CASE WHEN provider_kind IN {_FREE} THEN 0
         ELSE (input_tokens + output_tokens + cache_read_tokens + cache_write_tokens)
-            / {budgets.TOKENS_PER_DOLLAR}.0 END))::DOUBLE PRECISION
+            / {budgets.TOKENS_PER_DOLLAR}.0 END)"""
+"""What an execution is counted at, in US dollars, as an SQL expression of its columns."""
+
+_SPENT = f"""SELECT recurring_task_id, sum({COUNTED_AT})::DOUBLE PRECISION
     FROM task_executions WHERE store_id = $1 AND started_at >= $2 AND ($3::TIMESTAMPTZ IS NULL OR started_at < $3)
     GROUP BY recurring_task_id"""  # noqa: S608
 

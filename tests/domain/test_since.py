@@ -1,0 +1,127 @@
+"""What has happened since an instant: counted from the log, told in lines, and one line when nothing has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from msgspec.structs import replace
+
+import wsq
+from tests.conftest import NOON
+from wsq.agent.providers import ProviderError, ScriptedProvider, Turn, Usage, call, finish, say
+from wsq.clock import ManualClock
+from wsq.errors import InvalidInput
+from wsq.runner.report import as_json
+
+
+def in_turn(*lines: Turn | Exception) -> ScriptedProvider:
+    """An agent that gives these answers one after another, over however many executions."""
+    left = iter(lines)
+
+    def line(_request: object) -> Turn:
+        answer = next(left)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return ScriptedProvider([line])
+
+
+def test_where_nothing_has_happened_that_is_one_line(acme: wsq.Store, ws: wsq.Workspace, clock: ManualClock) -> None:
+    acme.create_task("Before")
+    clock.advance(60)
+
+    found = acme.since(clock.now())
+
+    assert found.is_nothing
+    assert found.text() == "Nothing happened since 2026-03-02 12:01 UTC."
+    assert found._repr_html_() == "<p>Nothing happened since 2026-03-02 12:01 UTC.</p>"
+    assert [each.store_id for each in ws.since(clock.now())] == ["acme"]
+    with pytest.raises(InvalidInput, match="names no time zone"):
+        acme.since(clock.now().replace(tzinfo=None))
+
+
+def test_everything_that_happened_is_counted_and_told_by_whom(
+    open_workspace: Callable[..., wsq.Workspace], clock: ManualClock
+) -> None:
+    # Given an agent that makes and finishes a card, could not, says nothing of itself, and fails
+    agent = in_turn(
+        call(("create_task", {"title": "Made <by> agent"})),
+        finish("done", "Well."),
+        finish("could_not", "No key\nto the shop."),
+        say("Hm."),
+        ProviderError("The service is gone.", retryable=False),
+    )
+    ws = open_workspace(provider=agent)
+    acme = ws.store("acme")
+    task = acme.create_recurring_task("Triage", "List the tasks", every="1 hour")
+    gone = acme.create_recurring_task("Gone", "List the tasks", every="1 hour")
+    kept = acme.create_task("Kept")
+    clock.advance(60)
+    begun = clock.now()
+
+    # When they work, people do too, and slots pass
+    for _ in range(4):
+        acme.run_now(task.id)
+    acme.move_task(acme.create_task("Made by Ada").id, status="doing")
+    acme.move_task(kept.id, status="done")
+    acme.move_task(kept.id, position=0)
+    acme.update_recurring_task(task.id, description="Another")
+    acme.pause(reason="lunch")
+    clock.advance(timedelta(hours=2))
+    ws.pause()
+    acme.resume()
+    acme.delete_recurring_task(gone.id)
+    end = clock.now()
+    clock.advance(60)
+    acme.create_task("After")
+
+    # Then all of it is told, and nothing else
+    found = acme.since(begun, end + timedelta(seconds=1))
+    counts = ("done", "could_not", "unknown", "failed", "cancelled", "skipped_slots", "edits", "pauses", "unpriced")
+    assert [getattr(found, name) for name in counts] == [1, 1, 1, 1, 0, 4, 2, 3, 0]
+    assert (found.made_by_agents, found.made_by_people, found.moved_by_people, found.finished_by_people) == (1, 1, 1, 1)
+    assert found.text() == (
+        "Since 2026-03-02 12:01 UTC: 1 done, 1 could not, 1 of unknown verdict, 1 failed, 4 slots skipped, "
+        "1 cards made by agents, 1 cards made by people, 1 cards moved by people, 1 cards finished by people, "
+        "2 changes of recurring tasks, 3 pauses begun or ended.\n"
+        "- 'Triage' could not: No key to the shop.\n"
+        f"- 'Triage' failed (provider): {found.ended[1].said}\n"
+        "- 'Gone' skipped 2 slots: paused\n"
+        "- 'Triage' skipped 2 slots: paused\n"
+        "- 'Made <by> agent' was made by an agent\n"
+        "- 'Made by Ada' was made by ada\n"
+        "- 'Made by Ada' was moved by ada\n"
+        "- 'Kept' was finished by ada\n"
+        "- 'Triage' was edited by ada\n"
+        "- the store was paused by ada: lunch\n"
+        "- the workspace was paused by ada\n"
+        "- the store was resumed by ada\n"
+        "- 'Gone' was deleted by ada"
+    )
+    assert "&lt;by&gt;" in found._repr_html_()
+    assert acme.since(begun, end + timedelta(seconds=1)) == found
+    assert '"done":1' in as_json(found)
+    assert acme.since(end + timedelta(seconds=1)).made_by_people == 1
+    assert acme.since(NOON, begun).edits == 2
+
+
+def test_what_was_spent_is_told_and_what_has_no_price_is_counted_apart(
+    open_workspace: Callable[..., wsq.Workspace], clock: ManualClock
+) -> None:
+    answer = finish("done", "Well.")
+    agent = in_turn(replace(answer, cost_usd=0.25), replace(answer, usage=Usage(input_tokens=5)))
+    agent.kind = "anthropic"
+    ws = open_workspace(provider=agent)
+    acme = ws.store("acme")
+    task = acme.create_recurring_task("Triage", "List the tasks", every="1 hour")
+    acme.run_now(task.id)
+    acme.run_now(task.id)
+
+    found = acme.since(NOON)
+
+    assert (found.done, found.spent_usd, found.unpriced) == (2, 0.25, 1)
+    assert found.text().startswith("Since 2026-03-02 12:00 UTC: 2 done, 1 of unknown cost, ")
+    assert "$0.25 spent" in found.text()

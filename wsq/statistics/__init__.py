@@ -1,0 +1,1 @@
+"""Counting: how it goes, from the projections and the log alone."""

@@ -1,0 +1,309 @@
+"""What has happened in a store since an instant: from the log and its projections, without a model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from wsq.commands.stores import WORKSPACE
+from wsq.projections import Row
+from wsq.projections.display import as_card, as_table
+from wsq.queries import boards
+from wsq.store.engine import Cursor
+
+MOST_ROWS = 50
+"""Rows of a kind that are told one by one; the figures count all."""
+
+FREE = ("offline", "scripted")
+"""Kinds of providers whose answers cost nothing."""
+
+
+class Ended(Row, frozen=True, kw_only=True):
+    """An execution that failed (`reason` is then its stable word) or whose agent says that it could not."""
+
+    _plural: ClassVar[str] = "failures"
+    _columns: ClassVar[tuple[str, ...]] = ("ended_at", "name", "status", "verdict", "reason", "said")
+
+    recurring_task_id: str
+    execution_id: str
+    name: str
+    ended_at: datetime
+    status: str
+    verdict: str | None
+    reason: str | None
+    said: str
+
+
+class Skipped(Row, frozen=True, kw_only=True):
+    """Slots of a recurring task that were skipped for one reason: by how many executions, and how many slots."""
+
+    _plural: ClassVar[str] = "skipped"
+    _columns: ClassVar[tuple[str, ...]] = ("name", "reason", "executions", "slots")
+
+    recurring_task_id: str
+    name: str
+    reason: str
+    executions: int
+    slots: int
+
+
+class Card(Row, frozen=True, kw_only=True):
+    """What became of a card: it was ``made``, ``moved`` to another lane, or ``finished``, by an agent or a person."""
+
+    _plural: ClassVar[str] = "cards"
+    _columns: ClassVar[tuple[str, ...]] = ("happened_at", "title", "what", "who", "by_agent")
+
+    task_id: str
+    title: str
+    what: str
+    by_agent: bool
+    who: str
+    happened_at: datetime
+
+
+class Change(Row, frozen=True, kw_only=True):
+    """That somebody made, edited, enabled, disabled or deleted a recurring task, or paused or resumed something.
+
+    `about` is the recurring task's name, ``the store`` or ``the workspace``.
+    """
+
+    _plural: ClassVar[str] = "changes"
+    _columns: ClassVar[tuple[str, ...]] = ("happened_at", "about", "what", "who", "reason")
+
+    recurring_task_id: str | None
+    about: str
+    what: str
+    who: str
+    reason: str | None
+    happened_at: datetime
+
+
+class Since(Row, frozen=True, kw_only=True):
+    """What has happened in a store from `since` (inclusive) to `until` (exclusive, but for now).
+
+    Executions count when they ended in it: `done`, `nothing_to_do`, `could_not` and `unknown` (completed, by
+    verdict), `failed`, `cancelled`; `skipped_slots` are slots. `spent_usd` is what the priced ones cost in US dollars;
+    `unpriced` counts those of a model without a known price. Cards made, moved to another lane and finished are
+    counted by whether an agent did it. Of `ended` (failed and could not), `cards` and `changes` there are at most 50
+    each, the oldest first; `skipped` is by task and reason.
+    """
+
+    _plural: ClassVar[str] = "stores"
+    _columns: ClassVar[tuple[str, ...]] = (
+        "store_id", "done", "nothing_to_do", "could_not", "unknown", "failed", "cancelled", "skipped_slots",
+        "spent_usd", "unpriced", "made_by_agents", "made_by_people", "finished_by_agents", "finished_by_people",
+    )  # fmt: skip
+    _brief: ClassVar[tuple[str, ...]] = ("store_id", "since")
+    _machinery: ClassVar[frozenset[str]] = frozenset(("ended", "skipped", "cards", "changes", "timezone"))
+
+    store_id: str
+    since: datetime
+    until: datetime
+    timezone: str
+    done: int = 0
+    nothing_to_do: int = 0
+    could_not: int = 0
+    unknown: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    skipped_slots: int = 0
+    spent_usd: float = 0.0
+    unpriced: int = 0
+    made_by_agents: int = 0
+    made_by_people: int = 0
+    moved_by_agents: int = 0
+    moved_by_people: int = 0
+    finished_by_agents: int = 0
+    finished_by_people: int = 0
+    edits: int = 0
+    pauses: int = 0
+    ended: tuple[Ended, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    cards: tuple[Card, ...] = ()
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing has happened."""
+        return not any(getattr(self, name) for name in (*_COUNTS, "edits", "pauses"))
+
+    def text(self) -> str:
+        """All of it as lines of plain text; one line when nothing has happened."""
+        begun = _clock(self.since, self.timezone)
+        if self.is_nothing:
+            return f"Nothing happened since {begun}."
+        return "\n".join([f"Since {begun}: {', '.join(self._counted())}.", *(f"- {line}" for line in self._lines())])
+
+    def _counted(self) -> list[str]:
+        told = [f"{number:,} {_COUNTS[name]}" for name in _COUNTS if (number := getattr(self, name))]
+        told += [f"{self.edits:,} changes of recurring tasks"] if self.edits else []
+        told += [f"{self.pauses:,} pauses begun or ended"] if self.pauses else []
+        return [*told, f"${self.spent_usd:,.2f} spent"] if self.spent_usd else told
+
+    def _lines(self) -> Iterable[str]:
+        for each in self.ended:
+            how = f"failed ({_word(each.reason)})" if each.status == "failed" else "could not"
+            yield f"{each.name!r} {how}: {each.said}"
+        for gap in self.skipped:
+            yield f"{gap.name!r} skipped {gap.slots:,} {'slot' if gap.slots == 1 else 'slots'}: {_word(gap.reason)}"
+        for card in self.cards:
+            yield f"{card.title!r} was {card.what} by {'an agent' if card.by_agent else card.who}"
+        for change in self.changes:
+            why = f": {change.reason}" if change.reason else ""
+            about = change.about if change.recurring_task_id is None else repr(change.about)
+            yield f"{about} was {change.what} by {change.who}{why}"
+
+    def _repr_html_(self) -> str:
+        if self.is_nothing:
+            return f"<p>{self.text()}</p>"
+        parts: tuple[Sequence[Row], ...] = (self.ended, self.skipped, self.cards, self.changes)
+        return "\n".join([as_card("Since", self._telling()), *(_table(rows) for rows in parts if rows)])
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001 - IPython's protocol
+        if len(printer.stack) > 1:
+            super()._repr_pretty_(printer, cycle)
+        else:
+            printer.text(self.text())
+
+
+_COUNTS = {
+    "done": "done", "nothing_to_do": "with nothing to do", "could_not": "could not", "unknown": "of unknown verdict",
+    "failed": "failed", "cancelled": "cancelled", "skipped_slots": "slots skipped", "unpriced": "of unknown cost",
+    "made_by_agents": "cards made by agents", "made_by_people": "cards made by people",
+    "moved_by_agents": "cards moved by agents", "moved_by_people": "cards moved by people",
+    "finished_by_agents": "cards finished by agents", "finished_by_people": "cards finished by people",
+}  # fmt: skip
+
+
+def since(cursor: Cursor, store_id: str, begun: datetime, until: datetime | None, now: datetime) -> Since:
+    """What has happened in a store from `begun` (inclusive) to `until` (exclusive; None: up to now)."""
+    span = [store_id, begun, until]
+    happened = [*_cards(cursor, span)]
+    changed = [*_changes(cursor, span)]
+    skipped = _skipped(cursor, span)
+    return Since(
+        store_id=store_id,
+        since=begun,
+        until=until or now,
+        timezone=boards.store(cursor, store_id).timezone,
+        **_executions(cursor, span),
+        **Counter(f"{card.what}_by_{'agents' if card.by_agent else 'people'}" for card in happened),
+        skipped_slots=sum(each.slots for each in skipped),
+        edits=sum(each.recurring_task_id is not None for each in changed),
+        pauses=sum(each.recurring_task_id is None for each in changed),
+        ended=_ended(cursor, span),
+        skipped=skipped,
+        cards=tuple(happened[:MOST_ROWS]),
+        changes=tuple(changed[:MOST_ROWS]),
+    )
+
+
+_SPAN = "store_id = $1 AND {0} >= $2 AND ($3::TIMESTAMPTZ IS NULL OR {0} < $3)"
+_ENDED = f"FROM task_executions WHERE {_SPAN.format('completed_at')}"
+
+
+def _executions(cursor: Cursor, span: list[Any]) -> dict[str, Any]:
+    """How many ended how, and what they cost."""
+    sql = f"""SELECT CASE status WHEN 'completed' THEN coalesce(verdict, 'unknown') ELSE status END AS how, count(*),
+        coalesce(sum(cost_usd), 0)::DOUBLE,
+        count(*) FILTER (cost_usd IS NULL AND provider_kind NOT IN {FREE}) {_ENDED} AND status <> 'skipped'
+        GROUP BY how"""
+    found = cursor.query(sql, span)
+    counted = {how: number for how, number, _, _ in found}
+    return {
+        **counted,
+        "spent_usd": sum(cost for _, _, cost, _ in found),
+        "unpriced": sum(unpriced for *_, unpriced in found),
+    }
+
+
+def _ended(cursor: Cursor, span: list[Any]) -> tuple[Ended, ...]:
+    sql = f"""SELECT recurring_task_id, id, completed_at, status, verdict, reason,
+        left(coalesce(error, output), 500) {_ENDED} AND (status = 'failed' OR verdict = 'could_not')
+        ORDER BY completed_at, seq LIMIT {MOST_ROWS}"""
+    found = cursor.query(sql, span)
+    names = _names(cursor, span[0], (row[0] for row in found))
+    return tuple(
+        Ended(
+            recurring_task_id=task, execution_id=id_, name=names[task], ended_at=at, status=status,
+            verdict=verdict, reason=reason, said=_in_a_line(said),
+        )
+        for task, id_, at, status, verdict, reason, said in found
+    )  # fmt: skip
+
+
+def _skipped(cursor: Cursor, span: list[Any]) -> tuple[Skipped, ...]:
+    sql = f"""SELECT recurring_task_id, reason, count(*), sum(slots)::BIGINT {_ENDED} AND status = 'skipped'
+        GROUP BY recurring_task_id, reason"""
+    found = cursor.query(sql, span)
+    names = _names(cursor, span[0], (row[0] for row in found))
+    rows = [
+        Skipped(recurring_task_id=task, name=names[task], reason=reason, executions=count, slots=slots)
+        for task, reason, count, slots in found
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.name, row.reason, row.recurring_task_id)))
+
+
+def _cards(cursor: Cursor, span: list[Any]) -> Iterable[Card]:
+    sql = f"""SELECT c.task, coalesce(t.title, c.task), c.name, c.status, c.actor, c.recorded_at FROM (
+            SELECT args->>'$.task_id' AS task, name, args->>'$.status' AS status, actor, recorded_at, seq FROM events
+            WHERE {_SPAN.format("recorded_at")} AND name IN ('task.create', 'task.move')) c
+        LEFT JOIN tasks t ON t.id = c.task WHERE c.name = 'task.create' OR c.status IS NOT NULL ORDER BY c.seq"""  # noqa: S608
+    for task, title, name, status, actor, at in cursor.query(sql, span):
+        what = "made" if name == "task.create" else "finished" if status == "done" else "moved"
+        by_agent = actor.startswith("agent:")
+        yield Card(task_id=task, title=title, what=what, by_agent=by_agent, who=actor, happened_at=at)
+
+
+_DONE = {
+    "create": "made", "update": "edited", "enable": "enabled", "disable": "disabled", "delete": "deleted",
+    "pause": "paused", "resume": "resumed",
+}  # fmt: skip
+
+
+def _changes(cursor: Cursor, span: list[Any]) -> Iterable[Change]:
+    sql = f"""SELECT name, args->>'$.recurring_task_id', args->>'$.reason', actor, recorded_at FROM events
+        WHERE ({_SPAN.format("recorded_at")} AND (name IN ('store.pause', 'store.resume')
+            OR starts_with(name, 'recurring_task.') AND name <> 'recurring_task.execute'))
+        OR ({_SPAN.replace("$1", "$4").format("recorded_at")} AND name IN ('workspace.pause', 'workspace.resume'))
+        ORDER BY recorded_at, store_id, seq"""  # noqa: S608
+    found = cursor.query(sql, [*span, WORKSPACE])
+    names = _names(cursor, span[0], (row[1] for row in found if row[1] is not None))
+    for name, task, reason, actor, at in found:
+        room, what = name.split(".")
+        about = names[task] if task is not None else f"the {room}"
+        who = "an agent" if actor.startswith("agent:") else actor
+        yield Change(recurring_task_id=task, about=about, what=_DONE[what], who=who, reason=reason, happened_at=at)
+
+
+def _names(cursor: Cursor, store_id: str, tasks: Iterable[str]) -> dict[str, str]:
+    """The recurring tasks' names, of deleted ones that with which they were made."""
+    wanted = list(dict.fromkeys(tasks))
+    given = [store_id, wanted]
+    ids = "(SELECT unnest($2::VARCHAR[]))"
+    alive = dict(cursor.query(f"SELECT id, name FROM recurring_tasks WHERE store_id = $1 AND id IN {ids}", given))  # noqa: S608
+    if len(alive) == len(wanted):
+        return alive
+    sql = f"""SELECT args->>'$.recurring_task_id' AS task, args->>'$.name' FROM events
+        WHERE store_id = $1 AND name = 'recurring_task.create' AND args->>'$.recurring_task_id' IN {ids}"""  # noqa: S608
+    return {task: task for task in wanted} | dict(cursor.query(sql, given)) | alive
+
+
+def _table(rows: Sequence[Row]) -> str:
+    kind = type(rows[0])
+    return as_table(kind._plural, kind._columns, [[getattr(row, name) for name in kind._columns] for row in rows], 0)
+
+
+def _clock(instant: datetime, timezone: str) -> str:
+    return f"{instant.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M %Z}"
+
+
+def _word(reason: str | None) -> str:
+    return (reason or "no reason").replace("_", " ")
+
+
+def _in_a_line(text: str | None) -> str:
+    return " ".join((text or "").split())
