@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from wsq.runner.dry_run import DryRun
     from wsq.queries.settlements import Violation
     from wsq.runner.executor import Executor
+    from wsq.runner.telling import Teller
     from wsq.statistics.health import Alert
     from wsq.statistics.since import Since
     from wsq.store.past import PastEngine
@@ -119,6 +120,7 @@ class Workspace:
         self._executor: Executor | None = None
         self._executors: set[Executor] = set()
         self._lock = threading.Lock()
+        self._teller = self._teller_of(settings)
 
     def __enter__(self) -> Self:
         return self
@@ -270,6 +272,8 @@ class Workspace:
             return _with(report, would_run=found)
         if work.is_idle:
             heartbeat.note(self._engine, started_at, report.finished_at, interval=interval)
+            if self._teller is not None:
+                self._teller.look(clock, at_once=interval is None)
             return report
         executor = self._executor_for(clock)
         future = executor.begin_round(work, on_end)
@@ -281,6 +285,8 @@ class Workspace:
             try:
                 return finished(self._log, report, outcome(future), clock, interval)
             finally:
+                if self._teller is not None:
+                    self._teller.look(clock)
                 if clock is not self.clock:
                     self._stop(executor)
 
@@ -327,7 +333,12 @@ class Workspace:
             if self._executor is not None and clock is self.clock:
                 return self._executor
             executor = Executor(
-                self._log, provider, clock=clock, model=self.settings.model, most=self.settings.max_concurrency
+                self._log,
+                provider,
+                clock=clock,
+                model=self.settings.model,
+                most=self.settings.max_concurrency,
+                on_ended=self._teller.ended if self._teller is not None else None,
             )
             self._executors.add(executor)
             if clock is self.clock:
@@ -353,6 +364,21 @@ class Workspace:
         finally:
             if made:
                 self._stop(*made)
+
+    def tell(self) -> None:
+        """Have it told outside what is not as it should be now, and what has cleared since that was last told.
+
+        It goes to the settings' ``alert_url``, on another thread: this does not wait. Nothing goes out without one.
+        """
+        if self._teller is not None:
+            self._teller.look(self.clock)
+
+    def _teller_of(self, settings: configuration.Settings) -> Teller | None:
+        if settings.alert_url is None:
+            return None
+        from wsq.runner.telling import Teller
+
+        return Teller(self._log, settings.alert_url, timezone=settings.timezone, digest=settings.digest)
 
     def _stop(self, *executors: Executor) -> None:
         """Stop these, or all that there are."""
@@ -470,8 +496,13 @@ class Workspace:
         return self._log.changes()
 
     def close(self) -> None:
-        """Stop what runs here and give the database back; closing twice does nothing."""
+        """Stop what runs here and give the database back; closing twice does nothing.
+
+        What is still being told outside is waited for, at most 5 seconds.
+        """
         self._stop()
+        if self._teller is not None:
+            self._teller.close()
         self._log.close()
 
 

@@ -39,6 +39,7 @@ def parser() -> Parser:
     _pages(commands)
     _schedule(commands)
     _recurring_tasks(commands)
+    _stillness(commands)
     _whole(commands)
     return top
 
@@ -124,6 +125,12 @@ def _recurring_tasks(commands: Any) -> None:
         "--skip-unchanged", action="store_true", help="skip a slot when nothing in its project has changed since"
     )
     add.add_argument("--time-limit", metavar="TIME", default="5 minutes", help="working time it has; %(default)s")
+    add.add_argument(
+        "--notify", action="append", default=[], metavar="NAME", help="who is told how it ends; may be repeated"
+    )
+    add.add_argument(
+        "--notify-on", metavar="ENDS", help="told of which ends: failed, could_not, done; else failed,could_not"
+    )
     _command(commands, "list", "List the recurring tasks, newest first", store=True, json=True)
     _of_one(commands, "show", "Show a recurring task and its latest execution", json=True)
     _of_one(commands, "run", "Carry a recurring task out now and show the outcome", json=True)
@@ -139,6 +146,22 @@ def _of_one(commands: Any, name: str, about: str, *, json: bool = False) -> Pars
     made = _command(commands, name, about, store=True, json=json)
     made.add_argument("task", metavar="NAME_OR_ID", help="the task's id, or its name when only one has it")
     return made
+
+
+def _stillness(commands: Any) -> None:
+    pause = _command(commands, "pause", "Let nothing start, in a store or in all; what runs ends normally")
+    pause.add_argument("--store", metavar="ID", help="the store; all of them when left out")
+    pause.add_argument(
+        "--until", metavar="WHEN", help='an instant with its offset, "17:00", or "2 hours"; else until wsq resume'
+    )
+    pause.add_argument("--reason", metavar="TEXT", help="why, as the board shows it")
+    resume = _command(commands, "resume", "Go on after a pause: what was due in it is skipped")
+    resume.add_argument("--store", metavar="ID", help="the store; else the workspace's own pause is ended")
+    since = _command(commands, "since", "Tell what has happened since a time", json=True)
+    since.add_argument("--store", metavar="ID", help="the store; all of them when left out")
+    since.add_argument(
+        "when", metavar="WHEN", nargs="?", default="1 day", help='an instant, "08:00", or "2 hours" ago; %(default)s'
+    )
 
 
 def _whole(commands: Any) -> None:

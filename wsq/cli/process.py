@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from wsq.agent.providers import Provider
     from wsq.api import Workspace
     from wsq.projections import Execution
+    from wsq.runner.outside import Pings
     from wsq.runner.report import ProcessReport
 
 PROGRAM = "wsq-process"
@@ -142,17 +143,67 @@ def run(settings: configuration.Settings, options: Options, provider: Provider |
     Raises:
         WsqError: The work could not be done; what runs already is stopped, its leases released.
     """
+    pings, farewell = _pings(settings, options), _Farewell()
+    if pings is None:
+        return _passes(settings, options, provider, None, None)
+    pings.begin()
+    try:
+        return _passes(settings, options, provider, pings, farewell)
+    except Exception as error:
+        pings.end(2, str(error))
+        raise
+    finally:
+        pings.close(farewell.left())
+
+
+def _pings(settings: configuration.Settings, options: Options) -> Pings | None:
+    """Who tells outside that passes are made; None when nobody is to, and then nothing for it is loaded."""
+    if settings.alert_url or settings.ping_url:
+        from wsq.cli import journal
+
+        journal.keep()
+    if settings.ping_url is None or options.dry_run:
+        return None
+    from wsq.runner.outside import Pings
+
+    return Pings(settings.ping_url, watching=options.watch is not None)
+
+
+class _Farewell:
+    """How long is still waited at the end for what is being sent: once, however many send."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def left(self) -> float:
+        """Seconds, counted from the first time that this was asked."""
+        from wsq.runner.outside import PATIENCE
+
+        if self._since is None:
+            self._since = monotonic()
+        return PATIENCE - (monotonic() - self._since)
+
+
+def _passes(
+    settings: configuration.Settings,
+    options: Options,
+    provider: Provider | None,
+    pings: Pings | None,
+    farewell: _Farewell | None,
+) -> int:
     if options.watch is None:
         ws = _open(settings, options, provider)
-        return _closing(ws, lambda: Passes(ws, options).once())
+        return _closing(ws, lambda: Passes(ws, options, pings).once(), farewell)
     ws = _open_in_time(settings, options, options.watch, provider)
-    return _closing(ws, lambda: Passes(ws, options).watch())
+    return _closing(ws, lambda: Passes(ws, options, pings).watch(), farewell)
 
 
-def _closing(ws: Workspace, work: Callable[[], int]) -> int:
+def _closing(ws: Workspace, work: Callable[[], int], farewell: _Farewell | None) -> int:
     try:
         return work()
     finally:
+        if farewell is not None:
+            farewell.left()
         try:
             ws.close()
         except (WsqError, OSError) as error:
@@ -188,8 +239,9 @@ def _open_in_time(
 class Passes:
     """The passes of one run. Other threads leave in `inbox` what the main thread, and it alone, is to tell."""
 
-    def __init__(self, ws: Workspace, options: Options) -> None:
+    def __init__(self, ws: Workspace, options: Options, pings: Pings | None = None) -> None:
         self.ws = ws
+        self._pings = pings
         self.options = options
         self.status = 0
         self._open = 0
@@ -288,6 +340,8 @@ class Passes:
             from wsq.cli import journal
 
             journal.warn("tick_failed", error)
+            if self._pings is not None:
+                self._pings.end(2, str(error))
         except Exception:  # noqa: BLE001 - logged with its traceback
             from wsq.cli import journal
 
@@ -297,7 +351,10 @@ class Passes:
     # Telling
 
     def _report(self, report: ProcessReport) -> None:
-        self.status = max(self.status, 2 if report.unserved else 1 if report.failed else 0)
+        status = 2 if report.unserved else 1 if report.failed else 0
+        self.status = max(self.status, status)
+        if self._pings is not None:
+            self._pings.end(status, "\n".join([_closing_line(report), *report.unserved.values()]))
         for store, sentence in report.unserved.items():
             if self._unserved.get(store) != sentence:  # a watch says it once
                 complain(PROGRAM, sentence)

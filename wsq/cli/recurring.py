@@ -13,6 +13,7 @@ from wsq.cli.parser import STORE
 from wsq.errors import InvalidInput, NotFound
 from wsq.projections import Execution, RecurringTask
 from wsq.projections.display import shown
+from wsq.rules import values
 from wsq.runner.report import as_json
 
 
@@ -41,6 +42,8 @@ def add_command(given: Namespace) -> int:
             time_limit=given.time_limit,
             budget_per_day=given.budget,
             skip_unchanged=given.skip_unchanged,
+            notify=given.notify,
+            notify_on=values.USUALLY_TOLD if given.notify_on is None else _ends(given.notify_on),
         )
     if given.json:
         say(as_json(task))
@@ -49,10 +52,15 @@ def add_command(given: Namespace) -> int:
     return 0
 
 
+def _ends(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
 def list_command(given: Namespace) -> int:
     """List the recurring tasks of a store."""
     tasks: list[wsq.RecurringTask] = []
     latest: dict[str, wsq.Execution | None] = {}
+    pause = None
     with wsq.open(given.database) as ws:
         zone = ws.settings.timezone
         there = [store.id for store in ws.stores()]
@@ -60,6 +68,10 @@ def list_command(given: Namespace) -> int:
             store = ws.store(given.store)
             tasks = store.recurring_tasks()
             latest = {} if given.json else {task.id: store.latest_execution(task.id) for task in tasks}
+            pause = store.paused()
+    if pause is not None and not given.json:
+        end = f"until {local(pause.until, zone)}" if pause.until else "until wsq resume"
+        say(f"{plain(str(pause))}; nothing starts, {end}.")
     if given.json:
         say(as_json(tasks))
     elif tasks:

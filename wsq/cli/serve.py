@@ -20,6 +20,9 @@ from wsq.errors import InvalidInput, SettingError
 WATCH = 15
 """Seconds between the scheduler's passes."""
 
+TELLING = 60.0
+"""Seconds between two looks at what is to be told outside."""
+
 RESTARTS = 5
 """How often a scheduler that ends by itself is started again; each time it is waited for twice as long."""
 
@@ -37,7 +40,7 @@ def serve_command(given: Namespace) -> int:
         from wsq.cli.demo import prepared
 
         database = str(prepared(given.database))
-    with wsq.open(database) as ws, _scheduling(ws, wanted=not given.no_scheduler):
+    with wsq.open(database) as ws, _scheduling(ws, wanted=not given.no_scheduler), telling(ws):
         from wsq.views.server import serve
 
         try:
@@ -82,6 +85,24 @@ def _scheduling(ws: wsq.Workspace, *, wanted: bool) -> Iterator[None]:
         yield
     finally:
         scheduler.stop()
+
+
+@contextmanager
+def telling(ws: wsq.Workspace, *, every: float = TELLING) -> Iterator[None]:
+    """Have it told outside what is not well, also that passes have stopped, which no pass can tell."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(every):
+            ws.tell()
+
+    if ws.settings.alert_url:
+        journal.keep()
+        threading.Thread(target=tell, name="wsq-telling", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _command(ws: wsq.Workspace) -> list[str]:

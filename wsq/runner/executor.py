@@ -137,15 +137,27 @@ def _closed() -> WorkspaceError:
 class Executor:
     """Starts, resumes and carries out executions; at most `most` at the same time.
 
+    `on_ended` is told each that this one ended, on the loop's thread: it must not wait.
+
     All of its state belongs to its loop's thread. The blocking methods may be called from any other.
     """
 
-    def __init__(self, log: Log, provider: Provider, *, clock: Clock, model: str | None, most: int) -> None:
+    def __init__(
+        self,
+        log: Log,
+        provider: Provider,
+        *,
+        clock: Clock,
+        model: str | None,
+        most: int,
+        on_ended: Callable[[Execution], None] | None = None,
+    ) -> None:
         self.desk = Desk(log, clock)
         self.log = log
         self.provider = provider
         self.clock = clock
         self.model = model
+        self._on_ended = on_ended
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{log.new_id()[:8]}"
         self._room = most
         self._incoming: list[tuple[DueTask, Round]] = []
@@ -305,7 +317,13 @@ class Executor:
         if row.status == "running":
             self._spawn(row, this, None)
         else:
+            self._tell(row)
             this.done(row)
+
+    def _tell(self, row: Execution) -> None:
+        """An execution was ended here and by nobody else; who hears of it must not make us wait."""
+        if self._on_ended is not None:
+            self._on_ended(row)
 
     def _dispatch(self) -> None:
         """Start what waits as far as there is room, soon: ends that come together are answered together."""
@@ -414,6 +432,7 @@ class Executor:
             ended = await loop.carry_out(
                 self.desk, row, task, self.provider, live, preparation, leave, with_means=with_means
             )
+            self._tell(ended)
         except (LeaseLost, asyncio.CancelledError) as stop:
             if isinstance(stop, asyncio.CancelledError) and row.id not in self._lost:
                 raise

@@ -15,7 +15,7 @@ from wsq.store.engine import Cursor, ReadingCursor, Schema, Writing, WritingCurs
 from wsq.store.faults import explained
 from wsq.store.latest import Latest
 from wsq.store.lease import Kind, lease_on, let_go
-from wsq.store.notes import Notes
+from wsq.store.notes import Notes, SharedNote
 from wsq.store.snapshot import copy_database, not_overwritten, part_of, publish, remove_database, settle
 from wsq.store.sql_console import SqlConsole
 
@@ -200,6 +200,13 @@ class EmbeddedEngine:
         self._refuse_when_closed()
         with self._telling():
             return self._progress.get(execution_ids)
+
+    @contextmanager
+    def shared_note(self, name: str) -> Iterator[SharedNote | None]:
+        """Have charge of a note in the folder beside the file; None when another process has."""
+        self._refuse_when_closed()
+        with SharedNote(self._lease.side / name).charge() as note:
+            yield note
 
     def close(self) -> None:
         """Give everything back; using the engine afterwards raises `WorkspaceError`. Closing twice is fine."""

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
+from wsq.store.notes import SharedNote
+
 Parameters = Sequence[Any]
 
 
@@ -116,6 +118,10 @@ class Engine(Protocol):
 
     def progress(self, execution_ids: Iterable[str]) -> dict[str, bytes]:
         """How far these executions are; those of which nothing is said are left out."""
+        ...
+
+    def shared_note(self, name: str) -> AbstractContextManager[SharedNote | None]:
+        """Have charge of a note beside the log that all processes share; None when another one has."""
         ...
 
     def study(self) -> AbstractContextManager[ReadingCursor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 import duckdb
@@ -13,6 +13,7 @@ from wsq.errors import WorkspaceError
 from wsq.store import instance
 from wsq.store.cursor import DuckCursor
 from wsq.store.engine import Cursor, ReadingCursor, Schema, Writing, WritingCursor
+from wsq.store.notes import SharedNote
 
 
 class MemoryEngine:
@@ -90,6 +91,10 @@ class MemoryEngine:
     def progress(self, execution_ids: Iterable[str]) -> dict[str, bytes]:
         """How far these executions are; those of which nothing is said are left out."""
         return {each: note for each in execution_ids if (note := self._progress.get(each)) is not None}
+
+    def shared_note(self, name: str) -> AbstractContextManager[SharedNote | None]:  # noqa: ARG002 - the port's
+        """Never in charge: what is in memory is shared with nobody, and nothing of it is told outside."""
+        return nullcontext()
 
     def close(self) -> None:
         """Give the memory back; closing twice is fine."""

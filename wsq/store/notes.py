@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 KEPT = 20
 """How many are kept; the older ones go."""
@@ -49,3 +53,37 @@ class Notes:
             return sorted(path for path in self._directory.iterdir() if path.name[:1].isdigit())
         except FileNotFoundError:
             return []
+
+
+class SharedNote:
+    """A note of which one process at a time has charge."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @contextmanager
+    def charge(self) -> Iterator[Self | None]:
+        """Have charge of it; None when another process, or another thread of this one, has."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.with_name(f"{self._path.name}.lock").open("wb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield None
+                return
+            yield self
+
+    def read(self) -> bytes | None:
+        """What it says; None when there is none."""
+        try:
+            return self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, note: bytes) -> None:
+        """Replace what it says, whole or not at all; nothing is written when it says that already."""
+        if note == self.read():
+            return
+        fresh = self._path.with_name(f"{self._path.name}.new")
+        fresh.write_bytes(note)
+        fresh.replace(self._path)

@@ -1,0 +1,272 @@
+"""What is told outside: alerts once, and once that they are over; ends to those who are named; a daily digest."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+import wsq
+from tests.conftest import NOON
+from tests.domain.outside import Peer, dripping, garbage, hanging, listening, status
+from wsq.agent.providers import ProviderError, ScriptedProvider, finish
+from wsq.clock import ManualClock
+from wsq.runner import heartbeat, outside
+
+BROKEN = ScriptedProvider([ProviderError("The service is <gone> @channel.", retryable=False)])
+WELL = ScriptedProvider([finish("done", "Well.")])
+
+
+@pytest.fixture
+def peer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Peer]:
+    with listening() as peer:
+        monkeypatch.setenv("WSQ_ALERT_URL", f"{peer.url}/hook?key=secret")
+        yield peer
+
+
+def test_an_alert_is_told_once_by_all_processes_together_and_once_that_it_is_over(
+    peer: Peer, open_workspace: Callable[..., wsq.Workspace], clock: ManualClock
+) -> None:
+    # Given a task that fails, and two processes that make passes
+    broken = open_workspace(provider=BROKEN)
+    acme = broken.store("acme")
+    task = acme.create_recurring_task("Triage", "List the tasks", every="1 hour")
+    acme.run_now(task.id)
+    broken.process()
+    (alert,) = peer.eventually(1)
+    other = open_workspace(provider=WELL)
+    other.process()
+    broken.process()
+    broken.close()
+
+    # When it fails again, and then completes
+    clock.advance(timedelta(hours=1))
+    open_workspace(provider=BROKEN).process()
+    other.store("acme").run_now(task.id)
+    other.process()
+    other.tell()
+    other.close()
+
+    # Then it was told at first, and at last, in the shape that is documented
+    first, last = peer.messages()
+    assert first == alert
+    assert (first["type"], first["kind"], first["level"]) == ("alert", "failing", "problem")
+    assert (first["store"], first["task"], first["at"]) == ("acme", task.id, "2026-03-02T12:00:00Z")
+    assert first["workspace"].endswith("team.duckdb")
+    assert "The service is <gone> @\u200bchannel." in first["content"]
+    assert "The service is &lt;gone&gt; @\u200bchannel." in first["text"]
+    assert (last["type"], last["key"]) == ("resolved", first["key"])
+    assert last["content"].startswith("It is over: 'Triage' failed: ")
+    assert {path for path, _ in peer.heard} == {"/hook?key=secret"}
+
+
+def test_what_goes_over_into_something_graver_is_not_told_to_be_over(
+    peer: Peer, open_workspace: Callable[..., wsq.Workspace]
+) -> None:
+    ws = open_workspace(provider=BROKEN)
+    acme = ws.store("acme")
+    task = acme.create_recurring_task("Triage", "List the tasks", every="1 hour")
+    acme.run_now(task.id)
+    ws.process()
+    peer.eventually(1)
+    for _ in range(4):
+        acme.run_now(task.id)
+    ws.process()
+    ws.close()
+
+    assert [(each["type"], each["kind"]) for each in peer.messages()] == [
+        ("alert", "failing"),
+        ("alert", "failed_repeatedly"),
+    ]
+
+
+def test_of_very_many_alerts_some_are_told_and_the_others_counted(
+    peer: Peer, ws: wsq.Workspace, acme: wsq.Store, clock: ManualClock
+) -> None:
+    for n in range(25):
+        acme.create_recurring_task(f"Task {n}", "List the tasks", every="1 hour")
+    heartbeat.note(ws._engine, NOON, NOON)
+    clock.advance(timedelta(hours=2))
+    heartbeat.note(ws._engine, clock.now(), clock.now(), interval=60)
+
+    ws.tell()
+    peer.eventually(21)
+    ws.process()
+    ws.close()
+
+    assert peer.texts()[20] == "And 5 more alerts; wsq doctor tells them."
+    assert [each["type"] for each in peer.messages()[21:]] == ["resolved"] * 21
+    assert peer.texts()[41] == "And 5 more alerts are over."
+
+
+@pytest.mark.parametrize(
+    ("ends", "notify_on", "told"),
+    [
+        (BROKEN, ("failed",), "failed (provider): "),
+        (BROKEN, ("done", "could_not"), None),
+        (
+            ScriptedProvider([finish("could_not", "No key\nto it.")]),
+            ("could_not",),
+            "could not: No key to it. (for Ada, Bo)",
+        ),
+        (WELL, ("done",), "is done: Well. (for Ada, Bo)"),
+        (WELL, ("failed", "could_not"), None),
+    ],
+    ids=["failed", "not failed", "could not", "done", "not done"],
+)
+def test_who_is_named_is_told_of_the_ends_that_are_named_by_whoever_ended_it(
+    peer: Peer, open_workspace: Callable[..., wsq.Workspace], ends, notify_on, told
+) -> None:
+    ws = open_workspace(provider=ends)
+    acme = ws.store("acme")
+    task = acme.create_recurring_task(
+        "Triage", "List the tasks", every="1 hour", notify=("Ada", "Bo"), notify_on=notify_on
+    )
+    quiet = acme.create_recurring_task("Quiet", "List the tasks", every="1 hour", notify_on=notify_on)
+
+    execution = acme.run_now(task.id)
+    acme.run_now(quiet.id)
+    ws.close()
+
+    if told is None:
+        assert peer.heard == []
+        return
+    (message,) = peer.messages()
+    assert message["content"].startswith(f"'Triage' {told}")
+    assert (message["type"], message["execution"], message["notify"]) == ("execution", execution.id, ["Ada", "Bo"])
+    assert (message["status"], message["verdict"], message["reason"]) == (
+        execution.status,
+        execution.verdict,
+        execution.reason,
+    )
+    assert message["error"] == execution.error
+
+
+def test_an_execution_that_is_given_up_by_a_pass_is_told_too(
+    peer: Peer, open_workspace: Callable[..., wsq.Workspace], clock: ManualClock
+) -> None:
+    def never(_request: object) -> None:
+        raise AssertionError("It is not asked.")
+
+    stopped = open_workspace(provider=ScriptedProvider([hanging_turn]))
+    acme = stopped.store("acme")
+    task = acme.create_recurring_task("Triage", "List the tasks", every="1 day", notify=("Ada",))
+    acme.start_now(task.id)
+    stopped.close()
+    clock.advance(timedelta(hours=2))
+    ws = open_workspace(provider=ScriptedProvider([never]))
+
+    assert ws.process().failed == 1
+    ws.close()
+
+    assert [each["reason"] for each in peer.messages() if each["type"] == "execution"] == ["abandoned"]
+
+
+async def hanging_turn(_request: object) -> None:
+    import asyncio
+
+    await asyncio.sleep(60)
+
+
+def test_a_digest_comes_once_a_day_and_of_days_slept_through_only_the_newest(
+    peer: Peer, open_workspace: Callable[..., wsq.Workspace], clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WSQ_DIGEST", "08:00")
+    ws = open_workspace()
+    ws.store("acme").create_task("Plan")
+    for expected, hours in ((1, 1), (1, 10), (2, 9.5), (2, 1), (3, 24 * 5)):
+        clock.advance(timedelta(hours=hours))
+        ws.process()
+        peer.eventually(expected)
+    ws.create_store("beta")
+    ws.store("beta").create_task("Two")
+    clock.advance(timedelta(days=1))
+    ws.process()
+    ws.close()
+
+    first, second, third, fourth = peer.messages()
+    assert {each["type"] for each in peer.messages()} == {"digest"}
+    assert first["content"].startswith("Since 2026-03-01 08:00 UTC: 1 cards made by people.")
+    assert first["stores"][0]["made_by_people"] == 1
+    assert second["content"] == "Nothing happened since 2026-03-02 13:00 UTC."
+    assert second["at"] == "2026-03-03T08:30:00Z"
+    assert third["content"] == "Nothing happened since 2026-03-03 08:30 UTC."
+    assert fourth["content"].startswith("beta: Since 2026-03-08 09:30 UTC: 1 cards made by people.")
+
+
+@pytest.mark.parametrize("kind", ["hanging", "500", "redirect", "dripping", "garbage", "closed"])
+def test_a_pass_ends_whatever_the_endpoint_does_and_what_was_not_told_is_told_later(
+    peer: Peer,
+    open_workspace: Callable[..., wsq.Workspace],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kind: str,
+) -> None:
+    # Given an endpoint that does not do what it should
+    answers = {
+        "hanging": hanging(peer), "500": status(500), "redirect": status(302, Location="http://127.0.0.1:9/x"),
+        "dripping": dripping(peer), "garbage": garbage, "closed": lambda request: request.connection.close(),
+    }  # fmt: skip
+    peer.answer = answers[kind]
+    monkeypatch.setattr(outside, "LONGEST", 0.4)
+    ws = open_workspace(provider=WELL)
+    acme = ws.store("acme")
+    acme.create_recurring_task("Triage", "List the tasks", every="1 hour")
+    acme.pause(reason="lunch")
+
+    # When a pass is made
+    begun = time.monotonic()
+    ws.process()
+    took = time.monotonic() - begun
+    ws.close()
+
+    # Then it was not held up, tried twice where that may help, and one warning says so without the secret
+    assert took < 5
+    assert len(peer.heard) == (1 if kind == "redirect" else 2)
+    (record,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert "127.0.0.1" in record.getMessage()
+    assert "secret" not in record.getMessage()
+    peer.answer = status(204)
+    peer.heard.clear()
+    again = open_workspace(provider=WELL)
+    again.process()
+    again.close()
+    assert [each["kind"] for each in peer.messages()] == ["paused"]
+
+
+def test_closing_waits_for_what_is_being_sent_and_no_longer_than_it_may(
+    peer: Peer, open_workspace: Callable[..., wsq.Workspace], monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    peer.answer = hanging(peer)
+    ws = open_workspace(provider=WELL)
+    ws.create_store("acme")
+    ws.pause()
+    monkeypatch.setattr(ws._teller, "close", lambda close=ws._teller.close: close(0.3))
+
+    ws.tell()
+    peer.eventually(1)
+    begun = time.monotonic()
+    ws.close()
+
+    assert time.monotonic() - begun < 2
+    assert "was not sent in time" in caplog.text
+
+
+def test_an_example_workspace_tells_nothing_and_one_without_a_url_has_no_teller(
+    peer: Peer, open_workspace: Callable[..., wsq.Workspace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ws = open_workspace(provider=WELL)
+    ws.create_store("acme")
+    ws.mark_as_demo()
+    ws.pause()
+    ws.process()
+    ws.close()
+    assert peer.heard == []
+
+    monkeypatch.delenv("WSQ_ALERT_URL")
+    silent = open_workspace(provider=WELL)
+    assert silent._teller is None
+    silent.tell()
