@@ -85,7 +85,7 @@ def test_everything_that_happened_is_counted_and_told_by_whom(
     assert (found.made_by_agents, found.made_by_people, found.moved_by_people, found.finished_by_people) == (1, 1, 1, 1)
     assert found.text() == (
         "Since 2026-03-02 12:01 UTC: 1 done, 1 could not, 1 of unknown verdict, 1 failed, 4 slots skipped, "
-        "1 cards made by agents, 1 cards made by people, 1 cards moved by people, 1 cards finished by people, "
+        "1 card made by agents, 1 card made by people, 1 card moved by people, 1 card finished by people, "
         "2 changes of recurring tasks, 3 pauses begun or ended.\n"
         "- 'Triage' could not: No key to the shop.\n"
         f"- 'Triage' failed (provider): {found.ended[1].said}\n"

@@ -102,6 +102,20 @@ def test_of_very_many_alerts_some_are_told_and_the_others_counted(
     assert peer.texts()[41] == "And 5 more alerts are over."
 
 
+def test_while_the_scheduler_stands_still_that_is_told_and_not_every_slot_that_is_late_for_it(
+    peer: Peer, ws: wsq.Workspace, acme: wsq.Store, clock: ManualClock
+) -> None:
+    acme.create_recurring_task("Triage", "List the tasks", every="1 hour")
+    heartbeat.note(ws._engine, NOON, NOON)
+    clock.advance(timedelta(hours=2))
+    assert [alert.kind for alert in ws.alerts()] == ["scheduler", "never_ran"]
+
+    ws.tell()
+    ws.close()
+
+    assert [each["kind"] for each in peer.messages()] == ["scheduler"]
+
+
 @pytest.mark.parametrize(
     ("ends", "notify_on", "told"),
     [
@@ -189,12 +203,12 @@ def test_a_digest_comes_once_a_day_and_of_days_slept_through_only_the_newest(
 
     first, second, third, fourth = peer.messages()
     assert {each["type"] for each in peer.messages()} == {"digest"}
-    assert first["content"].startswith("Since 2026-03-01 08:00 UTC: 1 cards made by people.")
+    assert first["content"].startswith("Since 2026-03-01 08:00 UTC: 1 card made by people.")
     assert first["stores"][0]["made_by_people"] == 1
     assert second["content"] == "Nothing happened since 2026-03-02 13:00 UTC."
     assert second["at"] == "2026-03-03T08:30:00Z"
     assert third["content"] == "Nothing happened since 2026-03-03 08:30 UTC."
-    assert fourth["content"].startswith("beta: Since 2026-03-08 09:30 UTC: 1 cards made by people.")
+    assert fourth["content"].startswith("beta: Since 2026-03-08 09:30 UTC: 1 card made by people.")
 
 
 @pytest.mark.parametrize("kind", ["hanging", "500", "redirect", "dripping", "garbage", "closed"])

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
+from wsq.errors import WsqError
 from wsq.settings import host_of
 from wsq.version import VERSION
 
@@ -108,6 +109,7 @@ class Lane:
         self._thread: threading.Thread | None = None
         self._door = threading.Lock()
         self._closed = False
+        self._given_up = False
         self._complaint: str | None = None
 
     def put(self, work: Callable[[], None]) -> None:
@@ -129,6 +131,7 @@ class Lane:
             return
         self._thread.join(max(patience, 0.1))
         if self._thread.is_alive():
+            self._given_up = True
             self._forget()
             warn("What was to be told outside was not sent in time, and this process has ended.")
 
@@ -144,12 +147,12 @@ class Lane:
             try:
                 work()
                 self._complaint = None
-            except NotSent as error:
-                if str(error) != self._complaint:  # said once, until something got through
+            except (NotSent, WsqError, OSError) as error:
+                if str(error) != self._complaint and not self._given_up:  # said once, until something got through
                     warn(str(error))
                 self._complaint = str(error)
             except Exception:
-                if not self._closed:  # else the workspace was closed under what came too late
+                if not self._given_up:
                     logger.exception("Something could not be told outside.", extra={"action": "not_told"})
 
 

@@ -122,7 +122,10 @@ class Teller:
     def _tell_alerts(self, told: Told, now: datetime) -> None:
         seen = passing(self._log.engine, now)
         stand = self._log.ask(lambda cursor: health.alerts(cursor, now, seen, self._timezone))
-        fresh = [alert for alert in stand if alert.key not in told.alerts]
+        stopped = any(alert.kind == "scheduler" for alert in stand)  # then late slots are its doing
+        fresh = [
+            each for each in stand if each.key not in told.alerts and not (stopped and _family(each)[0] == "slots")
+        ]
         for alert in fresh[:MOST_AT_ONCE]:
             self._send(_of_alert("alert", alert.sentence, alert, now))
             told.alerts[alert.key] = alert

@@ -128,7 +128,7 @@ class Since(Row, frozen=True, kw_only=True):
     @property
     def is_nothing(self) -> bool:
         """Whether nothing has happened."""
-        return not any(getattr(self, name) for name in (*_COUNTS, "edits", "pauses"))
+        return not any(getattr(self, name) for name in _COUNTS)
 
     def text(self) -> str:
         """All of it as lines of plain text; one line when nothing has happened."""
@@ -138,9 +138,7 @@ class Since(Row, frozen=True, kw_only=True):
         return "\n".join([f"Since {begun}: {', '.join(self._counted())}.", *(f"- {line}" for line in self._lines())])
 
     def _counted(self) -> list[str]:
-        told = [f"{number:,} {_COUNTS[name]}" for name in _COUNTS if (number := getattr(self, name))]
-        told += [f"{self.edits:,} changes of recurring tasks"] if self.edits else []
-        told += [f"{self.pauses:,} pauses begun or ended"] if self.pauses else []
+        told = [_numbered(number, words) for name, words in _COUNTS.items() if (number := getattr(self, name))]
         return [*told, f"${self.spent_usd:,.2f} spent"] if self.spent_usd else told
 
     def _lines(self) -> Iterable[str]:
@@ -148,7 +146,7 @@ class Since(Row, frozen=True, kw_only=True):
             how = f"failed ({_word(each.reason)})" if each.status == "failed" else "could not"
             yield f"{each.name!r} {how}: {each.said}"
         for gap in self.skipped:
-            yield f"{gap.name!r} skipped {gap.slots:,} {'slot' if gap.slots == 1 else 'slots'}: {_word(gap.reason)}"
+            yield f"{gap.name!r} skipped {_numbered(gap.slots, 'slots')}: {_word(gap.reason)}"
         for card in self.cards:
             yield f"{card.title!r} was {card.what} by {'an agent' if card.by_agent else card.who}"
         for change in self.changes:
@@ -175,6 +173,7 @@ _COUNTS = {
     "made_by_agents": "cards made by agents", "made_by_people": "cards made by people",
     "moved_by_agents": "cards moved by agents", "moved_by_people": "cards moved by people",
     "finished_by_agents": "cards finished by agents", "finished_by_people": "cards finished by people",
+    "edits": "changes of recurring tasks", "pauses": "pauses begun or ended",
 }  # fmt: skip
 
 
@@ -299,6 +298,13 @@ def _table(rows: Sequence[Row]) -> str:
 
 def _clock(instant: datetime, timezone: str) -> str:
     return f"{instant.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M %Z}"
+
+
+def _numbered(number: int, words: str) -> str:
+    """A number and what it counts, whose first word is a plural where it is a noun."""
+    first, *rest = words.split(" ")
+    noun = first in ("slots", "cards", "changes", "pauses")
+    return " ".join([f"{number:,}", first[:-1] if noun and number == 1 else first, *rest])
 
 
 def _word(reason: str | None) -> str:
