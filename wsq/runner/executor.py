@@ -322,8 +322,11 @@ class Executor:
 
     def _tell(self, row: Execution) -> None:
         """An execution was ended here and by nobody else; who hears of it must not make us wait."""
-        if self._on_ended is not None:
-            self._on_ended(row)
+        try:
+            if self._on_ended is not None:
+                self._on_ended(row)
+        except Exception:  # it has ended all the same
+            logger.exception("An end could not be told.", extra={"action": "not_told"})
 
     def _dispatch(self) -> None:
         """Start what waits as far as there is room, soon: ends that come together are answered together."""

@@ -122,14 +122,17 @@ class Lane:
                 self._thread.start()
             self._waiting.put(work)
 
-    def close(self, patience: float) -> None:
-        """Wait at most `patience` seconds for what was put; what is left then is not done, and that is logged."""
+    def close(self, patience: float | None = None) -> None:
+        """Wait at most `patience` seconds (`PATIENCE` unless given) for what was put.
+
+        What is left then is not done, and that is logged.
+        """
         with self._door:
             self._closed = True
             self._waiting.put(None)
         if self._thread is None or self._thread is threading.current_thread():
             return
-        self._thread.join(max(patience, 0.1))
+        self._thread.join(max(PATIENCE if patience is None else patience, 0.1))
         if self._thread.is_alive():
             self._given_up = True
             self._forget()
@@ -184,8 +187,8 @@ class Pings:
             self._well_at = monotonic()
             self._ping("", told)
 
-    def close(self, patience: float = PATIENCE) -> None:
-        """Wait for what is being sent."""
+    def close(self, patience: float | None = None) -> None:
+        """Wait at most `patience` seconds (`PATIENCE` unless given) for what is being sent."""
         self._lane.close(patience)
 
     def _ping(self, what: str, told: str) -> None:

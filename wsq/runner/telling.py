@@ -20,7 +20,7 @@ from wsq.projections import Execution, RecurringTask
 from wsq.queries import boards
 from wsq.rules import schedule
 from wsq.runner import heartbeat
-from wsq.runner.outside import PATIENCE, Lane, send, warn
+from wsq.runner.outside import Lane, send, warn
 from wsq.runner.report import to_plain
 from wsq.statistics import health
 from wsq.statistics.health import Alert, Passing
@@ -91,9 +91,9 @@ class Teller:
         self._looked_at = monotonic()
         self._lane.put(lambda: self._tell_all(clock.now()))
 
-    def close(self, patience: float = PATIENCE) -> None:
-        """Wait at most `patience` seconds for what is being told."""
-        self._lane.close(patience)
+    def close(self) -> None:
+        """Wait at most `outside.PATIENCE` seconds for what is being told."""
+        self._lane.close()
 
     # On its thread
 
