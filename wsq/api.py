@@ -54,8 +54,8 @@ if TYPE_CHECKING:
 
     from wsq.agent.providers import Provider
     from wsq.events import Recorded
-    from wsq.runner.dry_run import DryRun
     from wsq.queries.settlements import Violation
+    from wsq.runner.dry_run import DryRun
     from wsq.runner.executor import Executor
     from wsq.runner.telling import Teller
     from wsq.statistics.health import Alert
@@ -273,7 +273,7 @@ class Workspace:
         if work.is_idle:
             heartbeat.note(self._engine, started_at, report.finished_at, interval=interval)
             if self._teller is not None:
-                self._teller.look(clock, at_once=interval is None)
+                self._teller.look(clock.now(), at_once=interval is None)
             return report
         executor = self._executor_for(clock)
         future = executor.begin_round(work, on_end)
@@ -286,7 +286,7 @@ class Workspace:
                 return finished(self._log, report, outcome(future), clock, interval)
             finally:
                 if self._teller is not None:
-                    self._teller.look(clock)
+                    self._teller.look(clock.now())
                 if clock is not self.clock:
                     self._stop(executor)
 
@@ -371,7 +371,7 @@ class Workspace:
         It goes to the settings' ``alert_url``, on another thread: this does not wait. Nothing goes out without one.
         """
         if self._teller is not None:
-            self._teller.look(self.clock)
+            self._teller.look(self.clock.now())
 
     def _teller_of(self, settings: configuration.Settings) -> Teller | None:
         if settings.alert_url is None:

@@ -180,3 +180,23 @@ def test_alerts_show_themselves_as_a_table_in_which_nothing_is_markup(acme: wsq.
     assert set(KINDS.values()) == {"problem", "information"}
     assert isinstance(ws.alerts(), Rows)
     assert isinstance(ws.alerts()[0], Alert)
+
+
+def test_what_was_tried_out_counts_for_the_stores_budget(
+    open_workspace: Callable[..., wsq.Workspace], clock: ManualClock
+) -> None:
+    agent = ScriptedProvider([replace(finish("done", "Well."), cost_usd=4.0)])
+    agent.kind = "anthropic"
+    ws = open_workspace(provider=agent)
+    ws.create_store("acme")
+
+    ws.store("acme").dry_run("List the tasks")
+
+    (alert,) = ws.alerts()
+    assert (alert.kind, alert.level, alert.store_id, alert.recurring_task_id) == (
+        "over_budget",
+        "warning",
+        "acme",
+        None,
+    )
+    assert alert.sentence == "Store 'acme' has spent $4.00 of its $5.00 for today."

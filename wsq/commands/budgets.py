@@ -38,9 +38,11 @@ _SPENT = f"""SELECT recurring_task_id, sum({COUNTED_AT})::DOUBLE PRECISION
     FROM task_executions WHERE store_id = $1 AND started_at >= $2 AND ($3::TIMESTAMPTZ IS NULL OR started_at < $3)
     GROUP BY recurring_task_id"""  # noqa: S608
 
-_TRIED = f"""SELECT coalesce(sum(coalesce(cost_usd,
-        (input_tokens + output_tokens + cache_read_tokens + cache_write_tokens)
-            / {budgets.TOKENS_PER_DOLLAR}.0)), 0)::DOUBLE PRECISION
+TRIED_AT = f"""coalesce(cost_usd, (input_tokens + output_tokens + cache_read_tokens + cache_write_tokens)
+        / {budgets.TOKENS_PER_DOLLAR}.0)"""
+"""What a dry run is counted at: the same."""
+
+_TRIED = f"""SELECT coalesce(sum({TRIED_AT}), 0)::DOUBLE PRECISION
     FROM dry_runs WHERE store_id = $1 AND started_at >= $2 AND ($3::TIMESTAMPTZ IS NULL OR started_at < $3)"""  # noqa: S608
 
 _RESERVED = """SELECT e.recurring_task_id, l.execution_id, l.reserved_usd FROM leases l

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from wsq.clock import Clock
 from wsq.projections import Execution, RecurringTask
 from wsq.queries import boards
 from wsq.rules import schedule
@@ -84,12 +83,12 @@ class Teller:
         if _outcome(row) is not None:
             self._lane.put(lambda: self._tell_end(row))
 
-    def look(self, clock: Clock, *, at_once: bool = True) -> None:
-        """Have alerts and the digest looked at; not `at_once`: only when that is a minute ago here."""
+    def look(self, now: datetime, *, at_once: bool = True) -> None:
+        """Have alerts and the digest looked at as of `now`; not `at_once`: only when that is a minute ago here."""
         if not at_once and self._looked_at is not None and monotonic() - self._looked_at < EVERY:
             return
         self._looked_at = monotonic()
-        self._lane.put(lambda: self._tell_all(clock.now()))
+        self._lane.put(lambda: self._tell_all(now))
 
     def close(self) -> None:
         """Wait at most `outside.PATIENCE` seconds for what is being told."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from wsq.commands.budgets import COUNTED_AT
+from wsq.commands.budgets import COUNTED_AT, TRIED_AT
 from wsq.projections import Row, Rows, StoreRow
 from wsq.queries import boards
 from wsq.rules import budgets
@@ -214,13 +214,18 @@ LEFT JOIN recurring_tasks r ON r.id = e.recurring_task_id
 WHERE e.started_at >= $3 GROUP BY ALL"""  # noqa: S608
 
 
+_TRIED = f"""SELECT store_id, sum({TRIED_AT})::DOUBLE PRECISION FROM dry_runs
+JOIN (SELECT unnest($1::VARCHAR[]) AS store_id, unnest($2::TIMESTAMPTZ[]) AS since) d USING (store_id)
+WHERE started_at >= since GROUP BY store_id"""  # noqa: S608
+
+
 def _budgets(seen: _Seen) -> Iterator[Alert]:
     zones = {row.timezone for row in seen.stores.values()}
     begins = {zone: budgets.day_begins(seen.now, zone) for zone in zones}
     days = {row.id: begins[row.timezone] for row in seen.stores.values()}
     if not days:
         return
-    by_store: dict[str, float] = {}
+    by_store: dict[str, float] = dict(seen.ask(_TRIED, list(days), list(days.values())))
     for store_id, task_id, name, budget, spent in seen.ask(_SPENT, list(days), list(days.values()), min(days.values())):
         by_store[store_id] = by_store.get(store_id, 0.0) + spent
         if name is not None:
