@@ -10,10 +10,10 @@ from msgspec import UNSET
 
 from wsq.commands import budgets
 from wsq.commands.common import at_version, cleaned, cleared, differing, existing, existing_store
-from wsq.errors import InvalidInput
+from wsq.errors import InvalidInput, NotFound
 from wsq.events import recurring as e
 from wsq.projections import Execution, Project, RecurringTask, Running
-from wsq.rules import schedule, values
+from wsq.rules import naming, schedule, values
 from wsq.store.transaction import Transaction
 
 END_LEASE = "DELETE FROM leases WHERE execution_id IN (SELECT unnest($1::VARCHAR[]))"
@@ -180,6 +180,30 @@ def disable_recurring_task(tx: Transaction, store_id: str, task_id: str, *, reas
         settle_as_skipped(tx, row, "disabled", nxt=None)
         tx.record(store_id, e.RecurringTaskDisabled(recurring_task_id=task_id, reason=why))
     return recurring_task(tx, store_id, task_id)
+
+
+def enable_many(tx: Transaction, task_ids: Iterable[str]) -> list[RecurringTask]:
+    """Switch tasks on, of whichever stores; returns those that this changed. One that cannot be refuses them all."""
+    return [enable_recurring_task(tx, row.store_id, row.id) for row in _those(tx, task_ids) if not row.enabled]
+
+
+def disable_many(tx: Transaction, task_ids: Iterable[str], *, reason: str | None = None) -> list[RecurringTask]:
+    """Switch tasks off, of whichever stores; returns those that this changed. One that is unknown refuses them all."""
+    rows = [row for row in _those(tx, task_ids) if row.enabled]
+    return [disable_recurring_task(tx, row.store_id, row.id, reason=reason) for row in rows]
+
+
+def _those(tx: Transaction, task_ids: Iterable[str]) -> list[RecurringTask]:
+    """The recurring tasks by their ids, each once, read together."""
+    wanted = list(dict.fromkeys([task_ids] if isinstance(task_ids, str) else task_ids))
+    tx.fetch("recurring_tasks", [(task_id,) for task_id in wanted if naming.can_be_an_id(task_id)])
+    rows = []
+    for task_id in wanted:
+        row = tx.row("recurring_tasks", task_id) if naming.can_be_an_id(task_id) else None
+        if not isinstance(row, RecurringTask):
+            raise NotFound(f"There is no recurring task {task_id!r} in any store; nothing was changed.")
+        rows.append(row)
+    return rows
 
 
 def delete_recurring_task(tx: Transaction, store_id: str, task_id: str) -> RecurringTask:

@@ -1,0 +1,223 @@
+"""Every recurring task of the workspace in one table: its state, its next slot, how it went, what it costs.
+
+An execution belongs to the instant at which it began. The rates count what was carried out to an end of its own:
+completed ones of completed and failed ones; skipped and cancelled executions count in neither.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from wsq.projections import Row, Rows, StoreRow
+from wsq.queries import boards
+from wsq.rules.pauses import Pause, pause_of
+from wsq.rules.schedule import wall_instant
+from wsq.store.engine import Cursor
+
+WEEK, MONTH = timedelta(days=7), timedelta(days=30)
+LONGEST_MONTH = timedelta(days=32)
+"""A calendar month with the hour that its clocks may have been set back."""
+
+
+class TaskOverview(Row, frozen=True, kw_only=True):
+    """A recurring task as the one who looks after all stores sees it.
+
+    `paused` is the pause that keeps it still, the workspace's or its store's. The `last_` fields tell of the
+    execution that began last among those that have ended, skipped ones too; None and empty when there is none.
+    `completed_7_days` and so on count the executions that began in the last 7 and 30 times 24 hours. `cost_this_month`
+    is in US dollars, of the calendar month that it is in the store's zone; `unpriced_this_month` is how many
+    executions it leaves out, because their model has no known price. `notify` names who is told of how it ends.
+    """
+
+    _plural: ClassVar[str] = "recurring tasks"
+    _columns: ClassVar[tuple[str, ...]] = (
+        "store_id", "name", "project_name", "state", "every", "next_execution_at", "last_status", "last_verdict",
+        "success_rate_7_days", "success_rate_30_days", "cost_this_month", "failures_in_row",
+    )  # fmt: skip
+    _brief: ClassVar[tuple[str, ...]] = ("store_id", "name", "state")
+
+    store_id: str
+    store_name: str
+    recurring_task_id: str
+    name: str
+    project_id: str | None = None
+    project_name: str | None = None
+    enabled: bool
+    disabled_reason: str | None = None
+    paused: Pause | None = None
+    running_execution_id: str | None = None
+    interval_value: int
+    interval_unit: str
+    starting: str | None = None
+    next_execution_at: datetime | None = None
+    last_execution_id: str | None = None
+    last_status: str | None = None
+    last_verdict: str | None = None
+    last_reason: str | None = None
+    last_started_at: datetime | None = None
+    completed_7_days: int = 0
+    failed_7_days: int = 0
+    completed_30_days: int = 0
+    failed_30_days: int = 0
+    cost_this_month: float = 0.0
+    unpriced_this_month: int = 0
+    failures_in_row: int = 0
+    notify: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """``running``, ``disabled``, ``paused`` or ``enabled``: the first of these that it is."""
+        if self.running_execution_id is not None:
+            return "running"
+        if not self.enabled:
+            return "disabled"
+        return "paused" if self.paused is not None else "enabled"
+
+    @property
+    def every(self) -> str:
+        """How often: ``4 hours``, ``1 day``."""
+        unit = self.interval_unit.removesuffix("s") if self.interval_value == 1 else self.interval_unit
+        return f"{self.interval_value} {unit}"
+
+    @property
+    def success_rate_7_days(self) -> float | None:
+        """The completed of the completed and failed executions of the last 7 days, 0 to 1; None without any."""
+        return _rate(self.completed_7_days, self.failed_7_days)
+
+    @property
+    def success_rate_30_days(self) -> float | None:
+        """The same of the last 30 days."""
+        return _rate(self.completed_30_days, self.failed_30_days)
+
+
+def _rate(completed: int, failed: int) -> float | None:
+    return completed / (completed + failed) if completed + failed else None
+
+
+# Instants come as whole microseconds: DuckDB makes a time zone of pytz for each that it hands over itself, which
+# costs more than all the rest of these questions.
+_TASKS = """SELECT r.id, r.store_id, r.name, r.project_id, p.name, r.enabled, r.disabled_reason, r.interval_value,
+        r.interval_unit, r.starting, epoch_us(r.next_execution_at), r.failures_in_row, r.notify, x.execution_id
+    FROM recurring_tasks r JOIN stores s ON s.id = r.store_id AND s.archived_at IS NULL
+    LEFT JOIN projects p ON p.id = r.project_id LEFT JOIN running_executions x ON x.recurring_task_id = r.id
+    ORDER BY s.name, s.id, r.name, r.id"""
+
+_COUNTS = """SELECT e.recurring_task_id,
+        count(*) FILTER (WHERE e.status = 'completed' AND e.started_at >= $2),
+        count(*) FILTER (WHERE e.status = 'failed' AND e.started_at >= $2),
+        count(*) FILTER (WHERE e.status = 'completed' AND e.started_at >= $3),
+        count(*) FILTER (WHERE e.status = 'failed' AND e.started_at >= $3),
+        coalesce(sum(e.cost_usd) FILTER (WHERE e.started_at >= m.begins), 0.0),
+        count(*) FILTER (WHERE e.started_at >= m.begins AND e.cost_usd IS NULL AND e.input_tokens + e.output_tokens > 0
+            AND e.provider_kind NOT IN ('offline', 'scripted'))
+    FROM task_executions e
+    JOIN (SELECT unnest($4::VARCHAR[]) AS store_id, unnest($5::TIMESTAMPTZ[]) AS begins) m ON m.store_id = e.store_id
+    WHERE e.started_at >= $1 AND e.started_at <= $6 GROUP BY e.recurring_task_id"""
+
+_LAST = """SELECT e.recurring_task_id, e.id, e.status, e.verdict, e.reason, epoch_us(e.started_at)
+    FROM task_executions e JOIN (
+        SELECT max_by(id, (started_at, seq)) AS id FROM task_executions
+        WHERE status <> 'running' AND {which} GROUP BY recurring_task_id
+    ) AS newest ON newest.id = e.id WHERE {which}"""
+_LAST_LATELY = _LAST.format(which="started_at >= $1")
+_LAST_BEFORE = _LAST.format(which="started_at < $1 AND recurring_task_id IN (SELECT unnest($2::VARCHAR[]))")
+
+
+def overview(cursor: Cursor, now: datetime) -> Rows[TaskOverview]:
+    """Every recurring task of every store that is not archived, by the store's name and its own.
+
+    Takes 0.3 s for 10,000 tasks with 1,000,000 executions.
+    """
+    stores = {row.id: row for row in boards.stores(cursor)}
+    whole = boards.workspace(cursor)
+    pauses = {id_: pause_of(whole, row, now) for id_, row in stores.items()}
+    tasks = cursor.query(_TASKS)
+    counts = _counts(cursor, list(stores.values()), now)
+    last = _last(cursor, [row[0] for row in tasks], now)
+    return Rows((_row(row, stores, pauses, counts, last) for row in tasks), kind=TaskOverview)
+
+
+def month_begins(now: datetime, timezone: str) -> datetime:
+    """The first instant of the calendar month that it is in a zone."""
+    today = now.astimezone(ZoneInfo(timezone)).date()
+    return wall_instant(datetime(today.year, today.month, 1), timezone)  # noqa: DTZ001 - a wall time of that zone
+
+
+class _Counted(msgspec.Struct, frozen=True):
+    """What the executions of the last weeks come to."""
+
+    completed_7_days: int = 0
+    failed_7_days: int = 0
+    completed_30_days: int = 0
+    failed_30_days: int = 0
+    cost_this_month: float = 0.0
+    unpriced_this_month: int = 0
+
+
+def _counts(cursor: Cursor, stores: list[StoreRow], now: datetime) -> dict[str, _Counted]:
+    begins = [month_begins(now, store.timezone) for store in stores]
+    found = cursor.query(
+        _COUNTS, [now - LONGEST_MONTH, now - WEEK, now - MONTH, [store.id for store in stores], begins, now]
+    )
+    return {task_id: _Counted(*counted) for task_id, *counted in found}
+
+
+def _last(cursor: Cursor, task_ids: list[str], now: datetime) -> dict[str, list[Any]]:
+    """Of each task the execution that began last and has ended; most have one of the last week, which is quick."""
+    found = {task_id: rest for task_id, *rest in cursor.query(_LAST_LATELY, [now - WEEK])}
+    missing = [task_id for task_id in task_ids if task_id not in found]
+    if missing:
+        found |= {task_id: rest for task_id, *rest in cursor.query(_LAST_BEFORE, [now - WEEK, missing])}
+    return found
+
+
+def _row(
+    task: tuple[Any, ...],
+    stores: dict[str, StoreRow],
+    pauses: dict[str, Pause | None],
+    counts: dict[str, _Counted],
+    last: dict[str, list[Any]],
+) -> TaskOverview:
+    id_, store_id, name, project_id, project, enabled, why, value, unit, starting, nxt, failures, notify, running = task
+    counted = counts.get(id_) or _Counted()
+    execution_id, status, verdict, reason, began = last.get(id_) or (None,) * 5
+    return TaskOverview(
+        store_id=store_id,
+        store_name=stores[store_id].name,
+        recurring_task_id=id_,
+        name=name,
+        project_id=project_id,
+        project_name=project,
+        enabled=enabled,
+        disabled_reason=why,
+        paused=pauses[store_id],
+        running_execution_id=running,
+        interval_value=value,
+        interval_unit=unit,
+        starting=starting,
+        next_execution_at=_instant(nxt),
+        last_execution_id=execution_id,
+        last_status=status,
+        last_verdict=verdict,
+        last_reason=reason,
+        last_started_at=_instant(began),
+        completed_7_days=counted.completed_7_days,
+        failed_7_days=counted.failed_7_days,
+        completed_30_days=counted.completed_30_days,
+        failed_30_days=counted.failed_30_days,
+        cost_this_month=counted.cost_this_month,
+        unpriced_this_month=counted.unpriced_this_month,
+        failures_in_row=failures,
+        notify=tuple(notify),
+    )
+
+
+def _instant(microseconds: int | None) -> datetime | None:
+    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
