@@ -735,6 +735,11 @@ class Store(Questions):
         self.workspace._look_after_what_runs()
         return outcome
 
+    @property
+    def actor(self) -> str:
+        """Who stands on the events of what is done through it."""
+        return self._actor or self.workspace.actor
+
     def as_actor(self, actor: str) -> Store:
         """The same store, with `actor` on the events of what is done through it."""
         return Store(self.workspace, self.id, actor=actor)

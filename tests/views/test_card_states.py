@@ -111,7 +111,7 @@ def test_failed_with_the_first_five_hundred_characters_of_the_reason(at_work):
     start = failed.error.index("No room: ")
     accented = cards.TEXT_SHOWN - start - len("No room: ")
     assert run["reason"] == failed.error[:start] + "No room: " + "a\u0301" * accented + "…"
-    assert cards.execution_detail(failed, (), task_name=None, titles={})["reason"] == failed.error
+    assert cards.execution_detail(failed, (), task=None, titles={})["reason"] == failed.error
 
 
 def test_failed_five_times_and_disabled_for_it(at_work):

@@ -9,14 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from wsq.views.admin import Admin
     from wsq.views.board import Board
     from wsq.views.library import Library
     from wsq.views.pages import admin_page, board_page, library_page, statistics_page
     from wsq.views.server import serve
 
-__all__ = ["Board", "Library", "admin_page", "board_page", "library_page", "serve", "statistics_page"]
+__all__ = ["Admin", "Board", "Library", "admin_page", "board_page", "library_page", "serve", "statistics_page"]
 
 _ROOMS = {
+    "Admin": "wsq.views.admin",
     "Board": "wsq.views.board",
     "Library": "wsq.views.library",
     "admin_page": "wsq.views.pages",

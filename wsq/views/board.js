@@ -409,14 +409,15 @@ class BoardPage extends SearchPage {
         busy && badge("running", "Running")),
       card.about && h("p", { class: "about" }, card.about),
       h("div", { class: "facts" }, h("span", null, icon("again"), card.every),
-        card.enabled && card.next && h("span", { title: "Next slot" }, icon("clock"), "Next ", this.countdown(card.next)),
+        card.enabled && card.next && this.drawNext(card),
         this.drawSpent(card.spent, "What it has cost today, of what it may"),
-        this.chip(card.project), this.people(card.assignees)),
+        this.chip(card.project), this.people(card.assignees), this.drawTold(card.told)),
       !card.enabled && card.disabled_reason && h("p", { class: "trouble amber" }, card.disabled_reason),
       card.failures > 1 && h("p", { class: "never" }, `Failed ${card.failures} times in a row.`),
       card.runs.length ? h("ol", { class: "runs", "aria-label": "Last executions" }, card.runs.map((each) => h("li", null, this.drawRunRow(each)))) : h("p", { class: "never" }, "It has not run yet."),
       ended && ended.status === "failed" && ended.reason && h("p", { class: "trouble" }, ended.reason),
-      last && last.loud && h("p", { class: "trouble amber" }, last.reason),
+      last && last.loud && h("p", { class: "trouble amber late" }, last.reason, card.offers_late && !busy && button("Run late instead", "play", {
+        "data-part": "late", title: "Starts it now, and from now on runs slots that were missed late, once, instead of skipping them", onclick: () => this.runLate(card) })),
       card.running && this.drawDoing(card.running),
       card.output && !card.running && h("p", { class: "output clamped", title: "The last output" }, card.output.replace(/\n\s*\n/g, "\n")),
       h("div", { class: "actions" }, run,
@@ -430,6 +431,35 @@ class BoardPage extends SearchPage {
     return element;
   }
 
+  // Paused, the countdown would promise what does not happen.
+  drawNext(card) {
+    const [pause] = this.pauses();
+    if (!pause) return h("span", { title: "Next slot" }, icon("clock"), "Next ", this.countdown(card.next));
+    return h("span", { class: "paused", title: pause.reason ? `Paused: ${pause.reason}` : "Paused" }, icon("pause"), "Paused");
+  }
+
+  pausesChanged() {
+    super.pausesChanged();
+    for (const [id, { card }] of this.cards) if (card.kind === "recurring") this.redraw(id);
+  }
+
+  showHeader(header) {
+    const before = this.header && JSON.stringify(this.header.pauses);
+    super.showHeader(header);
+    if (before !== undefined && before !== JSON.stringify(this.header.pauses)) this.pausesChanged();
+  }
+
+  async runLate(card) {
+    if (this.pending.has(card.id)) return;
+    this.pending.add(card.id);
+    this.redraw(card.id);
+    const answer = await this.attempt("run_late", { id: card.id });
+    this.pending.delete(card.id);
+    this.redraw(card.id);
+    if (!answer.ok) return;
+    this.toast(`“${card.title}” runs now. From now on its missed slots run late, once, instead of being skipped.`, "", { name: "Skip them again", act: () => this.attempt("missed", { id: card.id, policy: "skip" }) });
+  }
+
   // A button that shows its mark alone.
   small(name, mark, given) {
     return button("", mark, { class: `button quiet ${mark === "bin" ? "danger" : ""}`, "aria-label": name, title: name, ...given });
@@ -438,17 +468,6 @@ class BoardPage extends SearchPage {
   switchOn(card, enabled) {
     const seen = enabled ? { enabled } : { enabled, next: null };
     return this.act(card.id, seen, enabled ? "enable" : "disable", { id: card.id });
-  }
-
-  // What came of it, in a few words.
-  runWords(run) {
-    const what = [];
-    if (run.verdict) what.push(h("span", { class: run.could_not ? "could-not" : null }, run.verdict));
-    if (run.status === "failed" || run.status === "skipped") what.push(run.reason.replace(/\.$/, ""));
-    if (run.tasks) what.push(`${run.tasks} ${run.tasks === 1 ? "task" : "tasks"} created`);
-    if (run.slots > 1) what.push(`${run.slots} slots`);
-    const shown = what.flatMap((part, index) => (index ? [" · ", part] : [part]));
-    return shown;
   }
 
   // Busy until the execution has ended: first by our own asking, then by what the server says of it.

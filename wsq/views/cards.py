@@ -11,6 +11,7 @@ from wsq.projections.rows import Document, Execution, RecurringTask, Task
 from wsq.queries.executions import Run
 from wsq.rules import drafts
 from wsq.rules.budgets import Spending
+from wsq.rules.pauses import Pausable
 from wsq.views import markdown, words
 from wsq.views.ports import Doing
 
@@ -71,6 +72,8 @@ def recurring_card(task: RecurringTask, runs: Sequence[Run], spending: Spending 
         "every": words.interval(task.interval_value, task.interval_unit, task.starting),
         "enabled": task.enabled,
         "disabled_reason": task.disabled_reason,
+        "told": told_line(task),
+        "offers_late": _offers_late(task, newest),
         "failures": task.failures_in_row,
         "next": instant(task.next_execution_at),
         "running": next((run.id for run in newest if run.status == "running"), None),
@@ -78,6 +81,24 @@ def recurring_card(task: RecurringTask, runs: Sequence[Run], spending: Spending 
         "output": shortened(last.output, TEXT_SHOWN) if last else "",
         "spent": spent_line(spending) if spending else None,
     }
+
+
+def _offers_late(task: RecurringTask, newest: Sequence[Execution]) -> bool:
+    """Whether what ran last is a slot that was skipped because nobody came by, and would be again."""
+    return bool(newest) and task.enabled and task.missed == "skip" and newest[0].reason == "missed"
+
+
+def told_line(task: RecurringTask) -> Card | None:
+    """Who is told of which ends of a recurring task's executions; None when nobody is."""
+    if not task.notify:
+        return None
+    return {"who": list(task.notify), "on": [words.TOLD_ON[each] for each in task.notify_on]}
+
+
+def pause_line(paused: Pausable) -> Card:
+    """A pause that holds: since when, until when (None: until somebody resumes), why."""
+    since, until = instant(paused.paused_at), instant(paused.paused_until)
+    return {"since": since, "until": until, "reason": paused.paused_reason}
 
 
 def news(card: Card, known: Card | None) -> Card:
@@ -134,14 +155,13 @@ def execution_detail(
     run: Execution,
     turns: Sequence[Card],
     *,
-    task_name: str | None,
+    task: RecurringTask | None,
     titles: Mapping[str, str],
     documents: Iterable[Document] = (),
 ) -> Card:
     """Everything that the dialog of an execution shows.
 
-    `task_name` is what its recurring task is called, None once that is deleted; `titles` names the tasks that it
-    made.
+    `task` is its recurring task, None once that is deleted; `titles` names the tasks that it made.
     """
     return run_line(run) | {
         "recurring_task_id": run.recurring_task_id,
@@ -154,7 +174,8 @@ def execution_detail(
         "reason": run.error or words.reason(run.reason) or "",
         "output": run.output,
         "output_tree": markdown.tree(run.output),
-        "task_name": task_name,
+        "task_name": task.name if task else None,
+        "told": told_line(task) if task else None,
         "waited": sum(turn.get("wait") or 0 for turn in turns),
         "pruned": run.pruned_at is not None,
         "model": run.model,

@@ -196,6 +196,18 @@ class FormDialog {
     });
   }
 
+  // Any of a few, in their order.
+  several(name, label, options) {
+    const list = h("div", { class: "choices" }, options.map(([value, text]) => h("label", null, h("input", { type: "checkbox", value }), text)));
+    const boxes = [...list.querySelectorAll("input")];
+    return this.control(name, label, list, {
+      target: null,
+      get: () => boxes.filter((each) => each.checked).map((each) => each.value),
+      set: (chosen) => { for (const each of boxes) each.checked = (chosen ?? []).includes(each.value); },
+      words: (chosen) => options.filter(([value]) => chosen.includes(value)).map(([, text]) => text).join(", ") || "never",
+    });
+  }
+
   // Any number of projects, archived ones kept.
   projects(name, label, hint) {
     const list = h("div", { class: "choices" });

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from wsq.errors import Conflict, InvalidInput, NotFound, WsqError
-from wsq.projections.rows import Task
+from wsq.projections.rows import RecurringTask, Task
 from wsq.views import cards, markdown, messages, shelves, transcript
 from wsq.views.forms import FORMS, Form, Refused, Row
 from wsq.views.ports import Store
@@ -38,15 +38,8 @@ class Overtaken(Conflict):
         self.now = now
 
 
-class Dispatcher:
-    """Serves one page: bound to its store, so that no message can reach into another.
-
-    `find` returns the ids of the cards that hold a text.
-    """
-
-    def __init__(self, store: Store, find: Callable[[str], list[str]] | None = None) -> None:
-        self._store = store
-        self._find = find or (lambda _text: [])
+class Answering:
+    """Answers what a page's browser sends, whatever page it is."""
 
     def answer(self, raw: object) -> Answer:
         """What to send back: `ok` with a `value`, or not `ok` with one sentence in `error`.
@@ -57,7 +50,7 @@ class Dispatcher:
         ref = messages.number_of(raw)
         try:
             message = messages.understood(raw)
-            return {"type": "answer", "ref": ref, "ok": True, "value": self._carry_out(message)}
+            return {"type": "answer", "ref": ref, "ok": True, "value": self.carry_out(message)}
         except Refused as refusal:
             return {"type": "answer", "ref": ref, "ok": False, "error": str(refusal), "problems": refusal.problems}
         except Overtaken as conflict:
@@ -69,7 +62,24 @@ class Dispatcher:
             log.exception("A page's message could not be carried out", extra={"action": "page.message"})
             return {"type": "answer", "ref": ref, "ok": False, "error": LATER}
 
-    def _carry_out(self, message: messages.Known) -> Any:
+    def carry_out(self, message: messages.Known) -> Any:
+        """What a message asks for, as plain values; raises `WsqError` when it is refused."""
+        raise NotImplementedError
+
+
+class Dispatcher(Answering):
+    """Serves one page: bound to its store, so that no message can reach into another.
+
+    Only a pause of the whole workspace, which says so, is about more. `find` returns the ids of the cards that hold
+    a text.
+    """
+
+    def __init__(self, store: Store, find: Callable[[str], list[str]] | None = None) -> None:
+        self._store = store
+        self._find = find or (lambda _text: [])
+
+    def carry_out(self, message: messages.Known) -> Any:
+        """See `Answering.carry_out`."""
         match message:
             case messages.Hello(rev=rev):
                 return Known(rev=rev)
@@ -81,6 +91,10 @@ class Dispatcher:
                 return shelves.lists(self._store, include_archived=archived, known=known)
             case messages.Archive() | messages.Restore() | messages.DeleteContact():
                 return self._shelve(message)
+            case messages.Pause() | messages.Resume():
+                return still(message, self._store)
+            case messages.Within() | messages.EnableMany() | messages.DisableMany() | messages.Overview():
+                raise InvalidInput("The page sent a message about stores that it does not show.")
         return self._command(message)
 
     def _command(self, message: messages.Known) -> Any:
@@ -92,6 +106,12 @@ class Dispatcher:
                 return _stands(store.enable_recurring_task(id_))
             case messages.Disable(id=id_):
                 return _stands(store.disable_recurring_task(id_))
+            case messages.RunLate(id=id_):
+                # First what may be refused: a task that cannot start keeps its policy.
+                execution = store.start_now(id_)
+                return {"execution": execution.id} | _stands(store.update_recurring_task(id_, missed="run_once"))
+            case messages.Missed(id=id_, policy=policy):
+                return _stands(store.update_recurring_task(id_, missed=policy))
             case messages.Delete(id=id_):
                 return _stands(store.delete_recurring_task(id_))
             case messages.CreateTask(title=title, lane=lane, project=project):
@@ -197,7 +217,7 @@ class Dispatcher:
         return cards.execution_detail(
             run,
             transcript.turns(self._lines(run.id)),
-            task_name=self._name(run.recurring_task_id),
+            task=self._task(run.recurring_task_id),
             titles={each: self._store.task(each).title for each in run.created_task_ids},
             documents=self._store.documents_made_by(run.id),
         )
@@ -208,11 +228,24 @@ class Dispatcher:
         except NotFound:  # a skipped one was never carried out, and an old one's steps are pruned
             return []
 
-    def _name(self, recurring_task_id: str) -> str | None:
+    def _task(self, recurring_task_id: str) -> RecurringTask | None:
         try:
-            return self._store.recurring_task(recurring_task_id).name
+            return self._store.recurring_task(recurring_task_id)
         except NotFound:
             return None
+
+
+def still(message: messages.Pause | messages.Resume, store: Store) -> None:
+    """Pause or resume the store or, when the message says so, the whole workspace that it belongs to."""
+    match message:
+        case messages.Pause(whole=True, until=until, reason=reason):
+            store.workspace.pause(until=until, reason=reason, actor=store.actor)
+        case messages.Pause(until=until, reason=reason):
+            store.pause(until=until, reason=reason)
+        case messages.Resume(whole=True):
+            store.workspace.resume(actor=store.actor)
+        case messages.Resume():
+            store.resume()
 
 
 def _stands(row: Row) -> dict[str, Any]:

@@ -6,6 +6,23 @@ Object.assign(DialogPage.prototype, {
       badge(run.status, run.count > 1 ? `${run.word} ×${run.count}` : run.word), h("span", null, run.trigger), h("span", { class: "what" }, this.runWords(run)), this.took(run), this.since(run.at));
   },
 
+  // What came of it, in a few words.
+  runWords(run) {
+    const what = [];
+    if (run.verdict) what.push(h("span", { class: run.could_not ? "could-not" : null }, run.verdict));
+    if (run.status === "failed" || run.status === "skipped") what.push(run.reason.replace(/\.$/, ""));
+    if (run.tasks) what.push(`${run.tasks} ${run.tasks === 1 ? "task" : "tasks"} created`);
+    if (run.slots > 1) what.push(`${run.slots} slots`);
+    const shown = what.flatMap((part, index) => (index ? [" · ", part] : [part]));
+    return shown;
+  },
+
+  // Who hears of how a recurring task ends.
+  drawTold(told) {
+    if (!told?.on.length) return null;
+    return h("span", { title: `Told when ${told.on.join(", or ")}` }, icon("bell"), told.who.join(", "));
+  },
+
   took(run) {
     if (run.status === "skipped") return h("span");
     if (run.status !== "running") return h("span", null, duration(run.seconds));
@@ -108,6 +125,7 @@ Object.assign(DialogPage.prototype, {
     const tokens = Object.entries(run.tokens).filter(([, n]) => n).map(([name, n]) => `${n.toLocaleString()} ${name}`).join(" · ");
     return [
       ["Verdict", run.verdict && h("strong", { class: run.could_not ? "could-not" : null }, run.verdict)],
+      ["Told", run.told?.on.length ? `${run.told.who.join(", ")}, when ${run.told.on.join(", or ")}` : null],
       ["Trigger", run.trigger], ["Slot", run.slots ? h("span", null, at(run.scheduled_for), slots) : null],
       ["Started", at(run.at)], ["Ended", at(run.completed_at)], ["Took", run.status === "skipped" ? null : duration(run.seconds)],
       ["Reason", run.reason_word],

@@ -44,7 +44,10 @@ Object.assign(DialogPage.prototype, {
               form.text("budget_per_day", "Budget per day", { inputmode: "decimal", placeholder: "1.00", hint: "US dollars; left empty, the usual $1." })),
             h("div", { class: "row" },
               form.text("time_limit", "Time limit", { hint: "For one execution, at most 1 hour." }),
-              form.flag("skip_unchanged", "Skip when nothing has changed"))),
+              form.flag("skip_unchanged", "Skip when nothing has changed")),
+            h("div", { class: "row" },
+              form.people("notify", "Tell", "Who hears of how it ends: shown here, and sent by the webhook. Commas between names."),
+              form.several("notify_on", "When", [["failed", "It failed"], ["could_not", "It could not do it"], ["done", "It is done"]]))),
         ];
       },
       remarks: (remarks, form) => {

@@ -212,6 +212,8 @@ class RecurringTaskForm(Form):
     budget_per_day = param.String(default="", doc="US dollars; nothing is the usual.")
     time_limit = param.String(default="5 minutes", doc="How long one execution may work.")
     skip_unchanged = param.Boolean(default=False, doc="Whether it is skipped when nothing has changed.")
+    notify = param.List(default=[], item_type=str, doc="Who is told of how it ends.")
+    notify_on = param.List(default=list(values.USUALLY_TOLD), item_type=str, doc="Of which ends.")
 
     _meanings: ClassVar = {
         "name": lambda form: values.name(form.name, "Name"),
@@ -227,6 +229,8 @@ class RecurringTaskForm(Form):
         "budget_per_day": _dollars,
         "time_limit": lambda form: values.time_limit(form.time_limit, "Time limit"),
         "skip_unchanged": lambda form: form.skip_unchanged,
+        "notify": lambda form: values.assignees(form.notify, "Tell"),
+        "notify_on": lambda form: values.outcomes(form.notify_on, "When"),
     }
     _typed_in: ClassVar = {"every": ("every", "unit"), "starting": ("starting", "timezone")}
 
@@ -251,6 +255,8 @@ class RecurringTaskForm(Form):
             budget_per_day="" if row.budget_per_day is None else f"{row.budget_per_day:.9g}",
             time_limit=words.length(row.time_limit),
             skip_unchanged=row.skip_unchanged,
+            notify=list(row.notify),
+            notify_on=list(row.notify_on),
         )
 
     @classmethod

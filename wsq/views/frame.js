@@ -20,6 +20,8 @@ const ICONS = {
   cross: "M4.5 4.5l7 7M11.5 4.5l-7 7",
   skip: "M3 4l5 4-5 4zM11.5 4v8",
   stop: "M4.5 4.5h7v7h-7z",
+  pause: "M5 3v10M11 3v10",
+  bell: "M4 11.5V7a4 4 0 0 1 8 0v4.5l1.2 1H2.8zM6.7 14h2.6",
   move: "M2.5 8h8M7.5 4.5L11 8l-3.5 3.5M13.5 3v10",
   search: "M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10zM10.8 10.8L14 14",
   copy: "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
@@ -65,6 +67,11 @@ const badge = (status, word) => h("span", { class: `badge ${MARKS[status] ? stat
 // ---- times ---------------------------------------------------------------------------------------
 
 const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const hour = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const dayAndHour = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+// An instant near to now: the time alone when it is today.
+const soon = (at, now) => (new Date(at).toDateString() === new Date(now).toDateString() ? hour : dayAndHour).format(at);
 
 function duration(seconds) {
   if (seconds === null || seconds === undefined) return "";
@@ -112,9 +119,10 @@ class Frame {
     this.root = h("div", { class: "wsq" });
     this.bar = h("header", { class: "bar" });
     this.banners = h("div", { role: "status" });
+    this.alarms = h("div"); // each an alert of its own
     this.lost = h("div", { class: "banner red", role: "alert", hidden: true });
     this.toasts = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
-    this.root.append(this.bar, this.lost, this.banners);
+    this.root.append(this.bar, this.lost, this.alarms, this.banners);
     el.style.height = "100%";
     this.wearTheme();
     this.watchConnection();
@@ -201,7 +209,7 @@ class Frame {
   drawBar() {
     const focused = this.bar.getRootNode().activeElement;
     const { store, path } = this.opening;
-    const names = [["board", "Board"], ["library", "Library"], ["statistics", "Statistics"], ["admin", "Admin"]];
+    const names = [["board", "Board"], ["library", "Library"], ["statistics", "Statistics"], ["since", "Since"], ["admin", "Admin"]];
     const nav = h("nav", { "aria-label": "Pages" }, names.map(([to, name]) =>
       h("a", { href: this.address(to, store), "aria-current": to === path ? "page" : null }, name)));
     const stores = this.header.stores.some((s) => s.id === store) ? this.header.stores : [{ id: store, name: store }, ...this.header.stores];
@@ -220,14 +228,49 @@ class Frame {
   extras() { return []; }
 
   drawBanners() {
-    const { demo, offline, notice, scheduler } = this.header;
+    const { demo, offline, notice } = this.header;
     const lines = [];
-    if (scheduler.state === "never") lines.push(["red", "warn", "No scheduler has been seen: recurring tasks will not start by themselves. Run wsq-process from cron, or wsq serve without --no-scheduler."]);
-    if (scheduler.state === "late") lines.push(["red", "warn", `The scheduler was last seen ${whole.format(new Date(scheduler.last))}: recurring tasks do not start by themselves until it comes back.`]);
     if (notice) lines.push(["amber", "info", notice]);
     if (demo) lines.push(["", "info", "Example workspace: an offline provider stands in for the model, and no language model is asked."]);
     else if (offline) lines.push(["amber", "info", "Offline provider: no language model is asked. Set ANTHROPIC_API_KEY to use one."]);
-    this.banners.replaceChildren(...lines.map(([tone, mark, text]) => h("div", { class: `banner ${tone}` }, icon(mark), h("span", null, text))));
+    this.banners.replaceChildren(...this.drawPauses(), ...lines.map(([tone, mark, text]) => h("div", { class: `banner ${tone}` }, icon(mark), h("span", null, text))));
+    const alarm = this.alarm();
+    if (alarm !== this.alarmed) this.alarms.replaceChildren(...(alarm ? [h("div", { class: "banner red", role: "alert" }, icon("warn"), h("span", null, alarm, " Keep ", h("code", null, "wsq serve"), " running, or have ", h("code", null, "wsq schedule install"), " start it by itself."))] : []));
+    this.alarmed = alarm; // drawn anew only when it is another: a screen reader says an alert whenever it appears
+  }
+
+  // What keeps recurring tasks from starting by themselves; null while somebody comes by.
+  alarm() {
+    const { state, last, usual } = this.header.scheduler;
+    if (state === "never") return "No scheduler has been seen: recurring tasks will not start by themselves.";
+    if (state === "late") return `The scheduler was last seen ${whole.format(new Date(last))}, and usually comes every ${usual < 60 ? `${usual} s` : duration(usual).replace(/ 0 (s|min)$/, "")}: recurring tasks do not start by themselves.`;
+    return null;
+  }
+
+  // The pauses that hold for what is shown: the workspace's before the store's own.
+  pauses() {
+    const { workspace, stores } = this.header.pauses ?? { stores: {} };
+    return [workspace && { whole: true, ...workspace }, stores[this.opening.store] && { whole: false, ...stores[this.opening.store] }]
+      .filter((pause) => pause && this.stillHolds(pause));
+  }
+
+  stillHolds(pause) { return !pause.until || Date.parse(pause.until) > this.now(); }
+
+  drawPauses() {
+    return this.pauses().map((pause) => {
+      const go = button("Resume", "play", { onclick: () => this.resume(pause.whole, go) });
+      return h("div", { class: "banner amber" }, icon("pause"), h("span", null, h("strong", null, pause.whole ? "Everything is paused" : "This store is paused"), ` ${this.pausedUntil(pause)}`,
+        pause.reason && [": ", h("q", null, pause.reason)], ". Nothing starts meanwhile."), go);
+    });
+  }
+
+  pausedUntil(pause) { return pause.until ? `until ${soon(Date.parse(pause.until), this.now())}` : "until somebody resumes it"; }
+
+  async resume(isWhole, pressed, store = undefined) {
+    pressed.disabled = true;
+    const answer = await this.attempt("resume", { whole: isWhole, ...(store && { store }) });
+    pressed.disabled = false;
+    return answer;
   }
 
   // -- theme: the system's, a notebook's, or the one that was chosen here
@@ -313,10 +356,14 @@ class Frame {
 
   tick() {
     const now = this.now();
+    const drawn = this.banners.querySelectorAll(".amber strong").length;
+    if (this.header && drawn !== this.pauses().length) this.pausesChanged(); // one has run out
     for (const each of this.root.querySelectorAll("[data-until]")) setText(each, until((Number(each.dataset.until) - now) / 1000, this.header?.scheduler));
     for (const each of this.root.querySelectorAll("[data-ago]")) setText(each, ago((now - Number(each.dataset.ago)) / 1000));
     for (const each of this.root.querySelectorAll("[data-since]")) setText(each, duration(Math.floor((now - Number(each.dataset.since)) / 1000)));
   }
+
+  pausesChanged() { this.drawBanners(); }
 
   since(at) {
     const when = Date.parse(at);

@@ -10,13 +10,16 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from wsq.errors import WsqError
-from wsq.views.cards import Card, instant
+from wsq.projections.rows import StoreRow
+from wsq.rules.pauses import holds
+from wsq.views.cards import Card, instant, pause_line
 from wsq.views.feed import Feed
 from wsq.views.ports import Scheduler, Workspace
+from wsq.views.survey import Survey
 
 log = logging.getLogger(__name__)
 
@@ -81,13 +84,18 @@ class Hub:
         self._refreshing = threading.Lock()
         self._listeners: list[Subscription] = []
         self._seen = -1
-        self._stores: list[Card] = []
+        self._stores: Sequence[StoreRow] = []
         self._header: Card = {}
         self._header_due = 0.0
         self._progress_due = 0.0
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._survey = Survey(workspace)
+
+    def survey(self) -> Survey:
+        """The table of all recurring tasks, one for all pages that show it."""
+        return self._survey
 
     def subscribe(self, store_id: str | None, deliver: Deliver) -> Subscription:
         """Have `deliver` called, in the hub's thread, with every patch of a store from now on.
@@ -126,8 +134,8 @@ class Hub:
     def stores(self) -> list[Card]:
         """The stores by name, each with its id; read only when something was written since the last look."""
         if self.workspace.changes() != self._seen:
-            return self._read_stores()
-        return self._stores
+            return _named(self.workspace.stores())
+        return _named(self._stores)
 
     def wake(self) -> None:
         """Look at once instead of at the next tick."""
@@ -155,7 +163,7 @@ class Hub:
                 self._follow_progress()
                 return
             self._tell_all(self._feeds_in_use())
-            self._stores = self._read_stores()
+            self._stores = self.workspace.stores()
             self._look_at_header()
             self._tell(None, {"type": "changed"})
             self._follow_progress()
@@ -215,19 +223,21 @@ class Hub:
             listener.deliver({"type": "header", "header": header})
 
     def _read_header(self) -> Card:
-        workspace = self.workspace
+        workspace, now = self.workspace, self.workspace.clock.now()
+        about = workspace.row()
         return {
-            "stores": self._stores,
-            "demo": workspace.is_demo,
+            "stores": _named(self._stores),
+            "demo": about.demo,
+            "pauses": {
+                "workspace": pause_line(about) if holds(about, now) else None,
+                "stores": {each.id: pause_line(each) for each in self._stores if holds(each, now)},
+            },
             "offline": workspace.provider_kind == "offline",
             "notice": self.notice,
             "scheduler": scheduler_state(
                 workspace.scheduler(), time.monotonic() - self._began, self._header.get("scheduler")
             ),
         }
-
-    def _read_stores(self) -> list[Card]:
-        return [{"id": each.id, "name": each.name} for each in self.workspace.stores()]
 
     def _now(self) -> str | None:
         return instant(self.workspace.clock.now())
@@ -257,6 +267,10 @@ class Hub:
             log.exception("The pages could not be refreshed", extra={"action": "hub.look"})
 
 
+def _named(stores: Sequence[StoreRow]) -> list[Card]:
+    return [{"id": each.id, "name": each.name} for each in stores]
+
+
 def scheduler_state(
     scheduler: Scheduler | None, known_for: float, told: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -264,12 +278,13 @@ def scheduler_state(
 
     `known_for` is for how many seconds we have been looking, `told` what was answered last. While all is well
     `within` is in how many seconds the next pass is to be expected at most, as far as one can tell. The last pass is
-    told only when the next ones are missed, so that what is told stays the same while all is well.
+    told only when the next ones are missed, so that what is told stays the same while all is well; with it the `usual`
+    seconds from one to the next.
     """
     if scheduler is None:
         return {"state": "never" if known_for > GRACE else "unknown"}
     if scheduler.missed:
-        return {"state": "late", "last": instant(scheduler.last.started_at)}
+        return {"state": "late", "last": instant(scheduler.last.started_at), "usual": round(scheduler.usual)}
     return {"state": "ok", "within": _within(scheduler.usual, (told or {}).get("within"))}
 
 

@@ -17,7 +17,7 @@ from panel.io.state import state
 
 from wsq.views.cards import Card
 from wsq.views.cell import bring_scripts, in_a_kernel
-from wsq.views.dispatch import Answer, Dispatcher, as_json
+from wsq.views.dispatch import Answer, Answering, as_json
 from wsq.views.hub import Subscription
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
     first = param.String(default="{}", doc="The first state, as JSON.")
 
     _stylesheets: ClassVar[list[str]] = [
-        resource("theme.css", "markdown.css", "dialogs.css", "board.css", "library.css")
+        resource("theme.css", "markdown.css", "dialogs.css", "board.css", "library.css", "admin.css")
     ]
 
     __abstract = True
@@ -77,7 +77,7 @@ class AskingPage(LivePage):
 
     __abstract = True
 
-    _dispatcher: Dispatcher
+    _dispatcher: Answering
     _subscription: Subscription
 
     def __init__(self, **params: Any) -> None:
@@ -85,7 +85,7 @@ class AskingPage(LivePage):
         self._queue: deque[object] = deque()
         self._queue_lock = threading.Lock()
 
-    def begin(self, dispatcher: Dispatcher, subscription: Subscription) -> None:
+    def begin(self, dispatcher: Answering, subscription: Subscription) -> None:
         """Answer with this dispatcher, and hear of changes until the browser's session ends."""
         self._dispatcher = dispatcher
         self._subscription = subscription

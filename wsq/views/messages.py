@@ -5,6 +5,7 @@ Lengths are bounded here only so that nobody can send a flood; the commands know
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import DecodeError, Meta, Struct, ValidationError
@@ -16,7 +17,10 @@ LONGEST = 3_000_000
 """Characters of a message: the longest document, with room for what JSON escapes."""
 
 Id = Annotated[str, Meta(min_length=1, max_length=36)]
+StoreId = Annotated[str, Meta(min_length=1, max_length=64)]
 Short = Annotated[str, Meta(max_length=2_000)]
+Instant = Annotated[datetime, Meta(tz=True)]
+Many = Annotated[list[Id], Meta(max_length=100_000)]
 Kind = Literal["recurring_task", "task", "project", "contact", "document"]
 Typed = str | bool | None | Annotated[list[Short], Meta(max_length=1_000)]
 Fields = Annotated[dict[Annotated[str, Meta(max_length=40)], Typed], Meta(max_length=40)]
@@ -53,6 +57,52 @@ class Disable(Message, frozen=True, kw_only=True, tag="disable"):
     """Switch a recurring task off."""
 
     id: Id
+
+
+class RunLate(Message, frozen=True, kw_only=True, tag="run_late"):
+    """Carry out now what was skipped because nobody came by, and from now on run such slots late instead."""
+
+    id: Id
+
+
+class Missed(Message, frozen=True, kw_only=True, tag="missed"):
+    """What becomes of a recurring task's slots that nobody came by for."""
+
+    id: Id
+    policy: Literal["skip", "run_once"]
+
+
+class EnableMany(Message, frozen=True, kw_only=True, tag="enable_many"):
+    """Switch recurring tasks on, of whichever stores, all or none."""
+
+    ids: Many
+
+
+class DisableMany(Message, frozen=True, kw_only=True, tag="disable_many"):
+    """Switch recurring tasks off, of whichever stores, all or none."""
+
+    ids: Many
+    reason: Short | None
+
+
+class Pause(Message, frozen=True, kw_only=True, tag="pause"):
+    """Let nothing start in the store, or in the `whole` workspace; until an instant, or for good."""
+
+    whole: bool
+    until: Instant | None
+    reason: Short | None
+
+
+class Resume(Message, frozen=True, kw_only=True, tag="resume"):
+    """Let the store, or the `whole` workspace, go on."""
+
+    whole: bool
+
+
+class Overview(Message, frozen=True, kw_only=True, tag="overview"):
+    """Every recurring task of every store, as news of what the page was told as the table's `known` state; 0: all."""
+
+    known: Whole
 
 
 class Delete(Message, frozen=True, kw_only=True, tag="delete"):
@@ -174,11 +224,26 @@ class CancelExecution(Message, frozen=True, kw_only=True, tag="cancel_execution"
     id: Id
 
 
+class Within(Message, frozen=True, kw_only=True, tag="within"):
+    """One of these, about a store that is named: for a page that shows several. The inner number is not looked at."""
+
+    store: StoreId
+    message: Run | RunLate | Missed | Pause | Resume | History | OpenExecution | CancelExecution
+
+
 Known = (
     Hello
     | Run
     | Enable
     | Disable
+    | RunLate
+    | Missed
+    | EnableMany
+    | DisableMany
+    | Pause
+    | Resume
+    | Overview
+    | Within
     | Delete
     | Open
     | Check

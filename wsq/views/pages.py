@@ -7,11 +7,12 @@ from typing import TypeVar
 from panel.io.state import state
 
 from wsq.errors import WsqError
+from wsq.views.admin import Admin
 from wsq.views.board import Board
 from wsq.views.hub import hub_of
 from wsq.views.library import Library
 from wsq.views.ports import Store, Workspace
-from wsq.views.sheet import Section, Sheet, admin_sheet, statistics_sheet
+from wsq.views.sheet import Section, Sheet, statistics_sheet
 
 Page = TypeVar("Page")
 
@@ -44,16 +45,21 @@ def statistics_page(workspace: Workspace) -> Sheet:
     return _dressed(Sheet(workspace, store_id, "statistics", statistics_sheet), "statistics")
 
 
-def admin_page(workspace: Workspace) -> Sheet:
-    """Every recurring task of every store, with its state, its next slot and its last outcome."""
-    store_id = asked("store") or first_store(workspace)
-    return _dressed(Sheet(workspace, store_id, "admin", admin_sheet), "admin")
+def admin_page(workspace: Workspace) -> Admin:
+    """Every recurring task of every store, what is wrong, and the switches for many of them."""
+    return _dressed(Admin(workspace, actor=whoever(), page=True), "admin")
+
+
+def whoever() -> str | None:
+    """Who has logged in; None without a login."""
+    user = state.user if state.curdoc is not None else None
+    return user if user and user != "guest" else None
 
 
 def acting(store: Store) -> Store:
     """The store, on whose events whoever has logged in stands; without a login it stays as it was."""
-    user = state.user if state.curdoc is not None else None
-    return store.as_actor(user) if user and user != "guest" else store
+    user = whoever()
+    return store.as_actor(user) if user else store
 
 
 def first_store(workspace: Workspace) -> str:

@@ -6,16 +6,16 @@ import json
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from wsq.errors import InvalidInput, NotFound, WsqError
-from wsq.projections.rows import Execution, RecurringTask
+from wsq.projections.rows import Execution
 from wsq.views import words
 from wsq.views.cards import Card, instant, shortened
 from wsq.views.hub import hub_of
 from wsq.views.live import LivePage, pool, resource, weakly
-from wsq.views.ports import Store, Workspace
+from wsq.views.ports import Workspace
 
 log = logging.getLogger(__name__)
 
@@ -104,27 +104,6 @@ def statistics_sheet(workspace: Workspace, store_id: str) -> list[Section]:
     ]
 
 
-def admin_sheet(workspace: Workspace, store_id: str) -> list[Section]:  # noqa: ARG001 - over all stores
-    """The recurring tasks of all stores."""
-    rows = [row for each in workspace.stores() for row in _task_rows(workspace.store(each.id))]
-    return [
-        {
-            "title": "Recurring tasks of all stores",
-            "columns": [
-                "Store",
-                "Recurring task",
-                "Interval",
-                "State",
-                "Next",
-                "Last outcome",
-                "Failures in a row",
-            ],
-            "rows": rows,
-            "empty": "There is no recurring task yet.",
-        }
-    ]
-
-
 def _run_row(run: Execution, names: dict[str, str]) -> list[Card]:
     ending = words.verdict(run.status, run.verdict) or run.error or words.reason(run.reason) or ""
     return [
@@ -136,27 +115,6 @@ def _run_row(run: Execution, names: dict[str, str]) -> list[Card]:
         _text(str(len(run.created_task_ids) or "")),
         _text(shortened(ending, 200)),
     ]
-
-
-def _task_rows(store: Store) -> Iterable[list[Card]]:
-    newest = store.recent_executions(1)
-    for task in store.recurring_tasks():
-        last = next(iter(newest.get(task.id, ())), None)
-        yield [
-            _text(store.id),
-            _text(task.name),
-            _text(words.interval(task.interval_value, task.interval_unit, task.starting)),
-            _text(_state(task)),
-            _time(instant(task.next_execution_at)),
-            _badge(last) if last else _text("Never run"),
-            _text(str(task.failures_in_row or "")),
-        ]
-
-
-def _state(task: RecurringTask) -> str:
-    if task.enabled:
-        return "Enabled"
-    return f"Disabled: {task.disabled_reason}" if task.disabled_reason else "Disabled"
 
 
 def _badge(run: Execution) -> Card:

@@ -26,6 +26,9 @@ SPEAKERS = {"user": "Asked", "model": "Answered", "failure": "Failed attempt"}
 
 VERDICTS = {"done": "Done", "nothing_to_do": "Nothing to do", "could_not": "Could not do it"}
 
+TOLD_ON = {"failed": "it failed", "could_not": "it could not do it", "done": "it is done"}
+"""The ends of an execution of which somebody can be told."""
+
 REASONS = {
     "timed_out": "It took longer than it may.",
     "turn_limit": "The model took more turns than it may.",

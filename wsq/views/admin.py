@@ -1,0 +1,91 @@
+"""Administration: every recurring task of every store in one table, what is wrong, and the switches for many."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from wsq.errors import InvalidInput
+from wsq.views import messages
+from wsq.views.dispatch import Answering, Dispatcher, still
+from wsq.views.hub import hub_of
+from wsq.views.live import AskingPage, resource, weakly
+from wsq.views.ports import Store, Workspace
+from wsq.views.survey import COLUMNS, Line, Survey
+
+ALERTS_SHOWN = 200
+"""How many alerts a page is told one by one; of the others it is told how many there are."""
+
+
+class Overseer(Answering):
+    """Serves one page of administration: what it asks names the store that it is about.
+
+    `actor` stands on what is done through it. It remembers which table the page knows, to tell it the news alone.
+    """
+
+    def __init__(self, workspace: Workspace, survey: Survey, actor: str | None = None) -> None:
+        self._workspace = workspace
+        self._survey = survey
+        self._actor = actor
+        self._told: dict[str, Line] = {}
+        self._rev = 0
+
+    def carry_out(self, message: messages.Known) -> Any:
+        """What a message asks for, as plain values; raises `WsqError` when it is refused."""
+        workspace = self._workspace
+        match message:
+            case messages.Overview(known=known):
+                return self._news(known)
+            case messages.EnableMany(ids=ids):
+                changed = workspace.enable_recurring_tasks(ids, actor=self._actor)
+                return {"changed": [row.id for row in changed]}
+            case messages.DisableMany(ids=ids, reason=reason):
+                changed = workspace.disable_recurring_tasks(ids, reason=reason, actor=self._actor)
+                return {"changed": [row.id for row in changed]}
+            case messages.Pause(whole=True, until=until, reason=reason):
+                workspace.pause(until=until, reason=reason, actor=self._actor)
+            case messages.Resume(whole=True):
+                workspace.resume(actor=self._actor)
+            case messages.Within(store=store, message=messages.Pause() | messages.Resume() as inner):
+                still(inner, self._store(store))
+            case messages.Within(store=store, message=inner):
+                return Dispatcher(self._store(store)).carry_out(inner)
+            case _:
+                raise InvalidInput("The page sent a message that it has no button for.")
+        return None
+
+    def _store(self, store_id: str) -> Store:
+        store = self._workspace.store(store_id)
+        return store.as_actor(self._actor) if self._actor else store
+
+    def _news(self, known: int) -> dict[str, Any]:
+        """The lines that are others than the page was told, or all of them when it knows none."""
+        lines, before = self._survey.lines(), self._told if known == self._rev else {}
+        news = [line for id_, line in lines.items() if before.get(id_) != line]
+        gone = [id_ for id_ in before if id_ not in lines]
+        whole = known == 0 or known != self._rev
+        self._told, self._rev = lines, self._rev + 1
+        return {"rev": self._rev, "whole": whole, "columns": COLUMNS, "lines": news, "gone": gone} | self._alerts()
+
+    def _alerts(self) -> dict[str, Any]:
+        return {"alerts": [], "more_alerts": 0}
+
+
+class Admin(AskingPage):
+    """All recurring tasks of a workspace's stores, on a page or in a notebook's cell; in a cell it is 640 pixels high.
+
+    Its browser asks for the table when it has come up, and for what is new when it is told that something has changed.
+    """
+
+    _esm = resource("frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "search.js", "admin.js")
+
+    def __init__(
+        self, workspace: Workspace, *, actor: str | None = None, store: str | None = None, page: bool = False
+    ) -> None:
+        sizes = {"sizing_mode": "stretch_both"} if page else {"sizing_mode": "stretch_width", "height": 640}
+        super().__init__(**sizes)
+        hub = hub_of(workspace)
+        subscription = hub.subscribe(None, weakly(self.send))
+        self.begin(Overseer(workspace, hub.survey(), actor), subscription)
+        opening = {"store": store, "project": None, "page": page, "path": "admin"}
+        self.first = json.dumps(subscription.opening() | {"opening": opening})
