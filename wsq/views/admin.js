@@ -119,6 +119,7 @@ class AdminPage extends SearchPage {
       this.looked = Date.now();
       answer = await super.ask("overview", { known: this.rev });
       this.took = Date.now() - this.looked;
+      if (answer.header) this.showHeader(answer.header);
       if (answer.ok) this.take(answer.value);
     } while (this.onceMore && answer.ok);
     return answer.ok;
@@ -326,7 +327,7 @@ class AdminPage extends SearchPage {
     this.drawing ??= requestAnimationFrame(() => { this.drawing = null; this.drawRows(); });
   }
 
-  height() { return matchMedia("(max-width: 820px)").matches ? 112 : 46; }
+  height() { return matchMedia("(max-width: 700px)").matches ? 100 : 46; }
 
   drawRows() {
     const high = this.height(), all = this.shown.length;
@@ -376,7 +377,7 @@ class AdminPage extends SearchPage {
     const run = this.small("Run now", "play", { "data-part": "run", disabled: Boolean(line.running), onclick: () => this.runNow(line, run) });
     return h("div", { role: "row", class: `line ${line.enabled ? "" : "off"}`, "data-id": line.id, "aria-label": line.name },
       cell("check", check),
-      cell("name", h("a", { href: board, "data-part": "name", title: line.name }, line.name), h("small", { title: line.project }, line.every, line.project && ` · ${line.project}`, line.told.length > 0 && ` · tells ${line.told.join(", ")}`)),
+      cell("name", h("a", { href: board, "data-part": "name", title: line.name }, line.name), h("small", { title: line.project }, h("span", { class: "in-store" }, line.storeName, " · "), line.every, line.project && ` · ${line.project}`, line.told.length > 0 && ` · tells ${line.told.join(", ")}`)),
       cell("store", h("span", { class: "clip", title: line.store }, line.storeName)),
       cell("state", this.drawState(line)),
       cell("next", line.state === "paused" ? h("span", { class: "quiet" }, "–") : line.next ? this.countdown(line.next) : h("span", { class: "quiet" }, "–")),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from wsq.errors import InvalidInput
+from wsq.errors import InvalidInput, WsqError
 from wsq.views import messages
-from wsq.views.dispatch import Answering, Dispatcher, still
+from wsq.views.dispatch import Answer, Answering, Dispatcher, still
 from wsq.views.hub import hub_of
 from wsq.views.live import AskingPage, resource, weakly
 from wsq.views.ports import Store, Workspace
@@ -89,3 +89,12 @@ class Admin(AskingPage):
         self.begin(Overseer(workspace, hub.survey(), actor), subscription)
         opening = {"store": store, "project": None, "page": page, "path": "admin"}
         self.first = json.dumps(subscription.opening() | {"opening": opening})
+
+    def completed(self, answer: Answer) -> Answer:
+        """The answer; with a table the header too, of which the page may have missed the last news."""
+        if not (answer["ok"] and isinstance(answer["value"], dict) and "columns" in answer["value"]):
+            return answer
+        try:
+            return answer | {"header": self._subscription.snapshot()["header"]}
+        except WsqError:
+            return answer  # the hub tells it as soon as it can be read again

@@ -1,0 +1,211 @@
+"""Administration in a real browser: many tasks of many stores, sifted, switched, paused."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+import wsq
+from tests.views.payloads import PAYLOADS
+from tests.views.windows import card
+from wsq.agent.providers import ScriptedProvider
+from wsq.agent.providers.base import ProviderError
+from wsq.commands.recurring import create_recurring_task
+
+
+def rows(page):
+    return page.get_by_role("table", name="Recurring tasks of all stores").locator("[data-id]")
+
+
+def row(page, name):
+    return page.get_by_role("row", name=name, exact=True)
+
+
+def names(page):
+    return rows(page).evaluate_all("all => all.map((each) => each.getAttribute('aria-label'))")
+
+
+def make(store, *names_, **given):
+    return [store.create_recurring_task(name, "List the tasks", every="1 day", **given) for name in names_]
+
+
+def test_the_table_is_sifted_and_sorted_and_the_address_remembers_it(open_board, team, acme):
+    # Given two stores with tasks in several states, one of which has failed
+    failing, _, off = make(acme, "Chase invoices", "Brief the board", "Archive old cards", notify=["ada"])
+    acme.disable_recurring_task(off.id, reason="On holiday")
+    make(team.store("globex"), "Brief the staff")
+    with wsq.open(team.place, provider=ScriptedProvider([ProviderError("Refused.", retryable=False)])) as other:
+        other.store(acme.id).run_now(failing.id)
+    page = open_board(path="admin")
+    expect(row(page, "Brief the staff")).to_contain_text("globex")
+    expect(row(page, "Archive old cards")).to_contain_text("On holiday")
+    expect(row(page, "Chase invoices")).to_contain_text("tells ada")
+    expect(row(page, "Chase invoices").get_by_role("cell").nth(5)).to_contain_text("Failed")
+
+    # When it is sifted by store, state and words
+    page.get_by_label("In store").select_option(acme.id)
+    expect(rows(page)).to_have_count(3)
+    assert names(page) == ["Archive old cards", "Brief the board", "Chase invoices"]
+    page.get_by_role("button", name="Recurring task", exact=True).click()
+    page.get_by_role("button", name="Recurring task", exact=True).click()
+    expect(page.get_by_role("columnheader", name="Recurring task")).to_have_attribute("aria-sort", "descending")
+    assert names(page) == ["Chase invoices", "Brief the board", "Archive old cards"]
+    page.reload()
+
+    # Then that stands after a reload too
+    expect(rows(page)).to_have_count(3)
+    assert names(page) == ["Chase invoices", "Brief the board", "Archive old cards"]
+    for state, left in {
+        "failing": ["Chase invoices"],
+        "disabled": ["Archive old cards"],
+        "enabled": ["Chase invoices", "Brief the board"],
+        "running": [],
+    }.items():
+        page.get_by_label("State").select_option(state)
+        expect(rows(page)).to_have_count(len(left))
+        assert names(page) == left
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_role("searchbox").fill("BRIEF")
+    expect(page.get_by_role("status").get_by_text("2 of")).to_be_visible()
+    assert page.get_by_role("table").get_attribute("aria-rowcount") == "3"
+
+    # And a row leads to its history, its executions, its card
+    page.get_by_role("searchbox").fill("invoices")
+    row(page, "Chase invoices").get_by_role("button", name="History").click()
+    page.get_by_role("dialog", name="Executions").get_by_role("listitem").get_by_role("button").click()
+    expect(page.get_by_role("dialog", name="Execution", exact=True)).to_contain_text("Refused.")
+    expect(page.get_by_role("dialog", name="Execution", exact=True)).to_contain_text("ada, when it failed")
+    page.reload()
+    expect(page.get_by_role("dialog", name="Execution", exact=True)).to_contain_text("Refused.")
+    page.keyboard.press("Escape")
+    row(page, "Chase invoices").get_by_role("link").click()
+    expect(page.get_by_role("dialog", name="Edit recurring task")).to_be_visible()
+
+
+def test_several_are_disabled_with_a_reason_and_it_is_undone(open_board, acme):
+    tasks = make(acme, "One", "Two", "Three")
+    acme.disable_recurring_task(tasks[2].id, reason="Before")
+    page = open_board(path="admin", also=f"&in={acme.id}")
+
+    # The keyboard goes from row to row and selects; Shift takes all between
+    row(page, "One").get_by_role("checkbox").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowDown")
+    expect(row(page, "Three").get_by_role("checkbox")).to_be_focused()
+    page.keyboard.press("End")
+    expect(row(page, "Two").get_by_role("checkbox")).to_be_focused()
+    row(page, "Two").get_by_role("checkbox").click(modifiers=["Shift"])
+    expect(page.get_by_text("3 selected")).to_be_visible()
+
+    page.get_by_role("button", name="Disable …").click()
+    page.get_by_role("dialog").get_by_label("Reason").fill("Audit <b>now</b>")
+    page.get_by_role("dialog").get_by_role("button", name="Disable").click()
+    expect(page.get_by_text("2 recurring tasks are disabled.")).to_be_visible()
+    expect(row(page, "One")).to_contain_text("Audit <b>now</b>")
+    expect(row(page, "Three")).to_contain_text("Before")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("That is undone.")).to_be_visible()
+    expect(row(page, "Two")).to_contain_text("Enabled")
+    expect(row(page, "Three")).to_contain_text("Disabled")
+
+    # Enabling is undone with the reason that there was
+    page.get_by_label("Select all that match").check()
+    page.get_by_role("button", name="Enable", exact=True).click()
+    expect(row(page, "Three")).to_contain_text("Enabled")
+    page.get_by_role("button", name="Undo").last.click()
+    expect(row(page, "Three")).to_contain_text("Before")
+    assert [task.enabled for task in acme.recurring_tasks()] == [False, True, True]
+
+
+def test_a_pause_shows_wherever_it_holds_and_is_resumed_there(open_board, team, acme):
+    # Given a board and the page of administration side by side
+    make(acme, "Triage")
+    board = open_board()
+    expect(card(board, "Triage").get_by_role("timer")).to_be_visible()
+    admin = open_board(path="admin", also=f"&in={acme.id}")
+    expect(row(admin, "Triage")).to_contain_text("Enabled")
+
+    # When the store is paused for an hour
+    admin.get_by_role("button", name="Pause …").click()
+    dialog = admin.get_by_role("dialog", name="Pause")
+    expect(dialog.get_by_label("What")).to_have_value(acme.id)
+    dialog.get_by_label("Reason").fill("Stocktaking <i>")
+    dialog.get_by_role("button", name="Pause").click()
+    expect(dialog).to_have_count(0)
+
+    # Then both say so, and nothing is counted down
+    expect(row(admin, "Triage")).to_contain_text("Paused")
+    expect(board.get_by_text("This store is paused until")).to_contain_text("Stocktaking <i>")
+    expect(card(board, "Triage").get_by_text("Paused")).to_be_visible()
+    expect(card(board, "Triage").get_by_role("timer")).to_have_count(0)
+    pause = acme.row()
+    assert timedelta(minutes=55) < pause.paused_until - team.clock.now() <= timedelta(hours=1)
+    admin.get_by_role("button", name=f"Resume {acme.id}").click()
+    expect(card(board, "Triage").get_by_role("timer")).to_be_visible()
+    expect(row(admin, "Triage")).to_contain_text("Enabled")
+
+    # When everything is paused for good, each page offers to resume it
+    admin.get_by_role("button", name="Pause …").click()
+    dialog.get_by_label("What").select_option("")
+    dialog.get_by_label("How long").select_option("date")
+    dialog.get_by_role("button", name="Pause").click()
+    expect(admin.get_by_text("Say until when")).to_be_visible()
+    dialog.get_by_label("How long").select_option("ever")
+    dialog.get_by_role("button", name="Pause").click()
+    expect(admin.get_by_text("Everything is paused until somebody resumes it")).to_be_visible()
+    library = open_board(path="library")
+    library.get_by_role("button", name="Resume").click()
+    for page in (admin, board, library):
+        expect(page.get_by_text("Everything is paused")).to_have_count(0)
+    assert team.row().paused_at is None
+
+
+def test_run_now_is_told_and_shown_when_it_has_ended(open_board, acme):
+    make(acme, "Triage")
+    page = open_board(path="admin", also=f"&in={acme.id}")
+
+    row(page, "Triage").get_by_role("button", name="Run now").click()
+
+    expect(row(page, "Triage")).to_contain_text("Completed")
+    expect(row(page, "Triage").get_by_role("button", name="Run now")).to_be_enabled()
+    page.get_by_role("button", name="Show", exact=True).click()
+    expect(page.get_by_role("dialog", name="Execution", exact=True)).to_contain_text("Manual")
+
+
+def test_hostile_names_are_shown_to_the_letter_and_run_nothing(open_board, acme):
+    chosen = PAYLOADS[:30]
+    for payload in chosen:
+        [task] = make(acme, payload.text[:200])
+        acme.disable_recurring_task(task.id, reason=payload.text)
+    page = open_board(path="admin", also=f"&in={acme.id}", height=1800)
+
+    expect(rows(page)).to_have_count(len(chosen))
+
+    assert sorted(names(page)) == sorted(payload.text[:200].strip() for payload in chosen)
+    assert page.evaluate("window.broken") is None
+    assert page.locator("main :is(img, script, iframe, style, object, form)").count() == 0
+
+
+@pytest.mark.alone
+def test_a_thousand_are_disabled_within_three_seconds_of_the_click(open_board, team, acme):
+    def make_them(tx):
+        for number in range(1000):
+            create_recurring_task(tx, acme.id, f"Look after part {number:04}", "List the tasks", every="1 day")
+
+    team._log.decide(make_them)
+    page = open_board(path="admin", also=f"&in={acme.id}")
+    expect(page.get_by_text("1,000 of")).to_be_visible()
+    assert rows(page).count() < 60  # those in sight, and some more
+    page.locator("main").evaluate("main => main.scrollTo(0, 20_000)")
+    expect(row(page, "Look after part 0430")).to_be_visible()
+    page.get_by_label("Select all that match").check()
+    page.get_by_role("button", name="Disable …").click()
+    began = time.monotonic()
+
+    page.get_by_role("dialog").get_by_role("button", name="Disable").click()
+    expect(page.get_by_text("1,000 recurring tasks are disabled.")).to_be_visible()
+    expect(rows(page).nth(3)).to_contain_text("Disabled")
+
+    assert time.monotonic() - began <= 3
+    assert not any(task.enabled for task in acme.recurring_tasks())
