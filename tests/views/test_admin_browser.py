@@ -161,6 +161,37 @@ def test_a_pause_shows_wherever_it_holds_and_is_resumed_there(open_board, team, 
     assert team.row().paused_at is None
 
 
+def test_alerts_come_and_go_and_lead_to_what_they_are_about(open_board, team, acme):
+    # Given a page on which all is well with the store
+    [task] = make(acme, "Chase <b>invoices</b>")
+    page = open_board(path="admin", also=f"&in={acme.id}")
+    expect(row(page, task.name)).to_be_visible()
+    mine = page.get_by_role("region", name="Needs attention").get_by_role("listitem").filter(has_text=task.name)
+    expect(mine).to_have_count(0)
+
+    # When its task fails
+    with wsq.open(team.place, provider=ScriptedProvider([ProviderError("Refused.", retryable=False)])) as other:
+        other.store(acme.id).run_now(task.id)
+
+    # Then that is told, leads to the execution, and is gone once it has worked again
+    expect(mine).to_be_visible()
+    mine.get_by_role("button", name="Show execution").click()
+    expect(page.get_by_role("dialog", name="Execution", exact=True)).to_contain_text("Refused.")
+    page.keyboard.press("Escape")
+    acme.run_now(task.id)
+    expect(mine).to_have_count(0)
+
+    # When the scheduler stands still, an alert on top of the page says so until it comes back
+    alarm = page.get_by_role("alert").filter(has_text="The scheduler was last seen")
+    team.process(now=team.clock.now() - timedelta(days=1))
+    acme.create_task("so that the page looks")
+    expect(alarm).to_contain_text("usually comes every 5 min")
+    expect(alarm).to_contain_text("wsq schedule install")
+    team.process()
+    acme.create_task("so that the page looks again")
+    expect(alarm).to_have_count(0)
+
+
 def test_run_now_is_told_and_shown_when_it_has_ended(open_board, acme):
     make(acme, "Triage")
     page = open_board(path="admin", also=f"&in={acme.id}")

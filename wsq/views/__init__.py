@@ -12,10 +12,20 @@ if TYPE_CHECKING:
     from wsq.views.admin import Admin
     from wsq.views.board import Board
     from wsq.views.library import Library
-    from wsq.views.pages import admin_page, board_page, library_page, statistics_page
+    from wsq.views.pages import admin_page, board_page, library_page, since_page, statistics_page
     from wsq.views.server import serve
 
-__all__ = ["Admin", "Board", "Library", "admin_page", "board_page", "library_page", "serve", "statistics_page"]
+__all__ = [
+    "Admin",
+    "Board",
+    "Library",
+    "admin_page",
+    "board_page",
+    "library_page",
+    "serve",
+    "since_page",
+    "statistics_page",
+]
 
 _ROOMS = {
     "Admin": "wsq.views.admin",
@@ -25,6 +35,7 @@ _ROOMS = {
     "board_page": "wsq.views.pages",
     "library_page": "wsq.views.pages",
     "serve": "wsq.views.server",
+    "since_page": "wsq.views.pages",
     "statistics_page": "wsq.views.pages",
 }
 

@@ -102,7 +102,7 @@ class AdminPage extends SearchPage {
 
   refreshSoon() {
     if (this.due) return;
-    const calm = Math.max(CALM, 4 * (this.took ?? 0)); // of a table that takes long to make, fewer
+    const calm = Math.max(CALM, 4 * (this.lasted ?? 0)); // of a table that takes long to make, fewer
     this.due = setTimeout(() => { this.due = null; this.refresh(); }, Math.max(0, (this.looked ?? 0) + calm - Date.now()));
   }
 
@@ -118,7 +118,7 @@ class AdminPage extends SearchPage {
       this.onceMore = false;
       this.looked = Date.now();
       answer = await super.ask("overview", { known: this.rev });
-      this.took = Date.now() - this.looked;
+      this.lasted = Date.now() - this.looked;
       if (answer.header) this.showHeader(answer.header);
       if (answer.ok) this.take(answer.value);
     } while (this.onceMore && answer.ok);
@@ -176,6 +176,11 @@ class AdminPage extends SearchPage {
   find() {} // all that is looked through is here
 
   extras() { return [this.drawSearch()]; }
+
+  drawBar() {
+    super.drawBar();
+    this.bar.querySelector("h1").textContent = "Administration";
+  }
 
   sift() {
     const names = new Map(this.header.stores.map((store) => [store.id, store.name]));
@@ -535,7 +540,7 @@ class AdminPage extends SearchPage {
   // ---- what is wrong ---------------------------------------------------------------------------
 
   drawAlerts() {
-    const seen = this.alerts.filter(({ kind }) => kind !== "scheduler" && kind !== "paused"); // these have banners
+    const seen = this.alerts;
     const focused = this.alertsShown.contains(this.root.getRootNode().activeElement);
     this.alertsShown.hidden = seen.length === 0;
     const few = this.unfolded ? seen : seen.slice(0, ALERTS), rest = seen.length - few.length;

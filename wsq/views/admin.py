@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 from wsq.errors import InvalidInput, WsqError
+from wsq.statistics.health import Alert
 from wsq.views import messages
+from wsq.views.cards import Card, instant
 from wsq.views.dispatch import Answer, Answering, Dispatcher, still
 from wsq.views.hub import hub_of
 from wsq.views.live import AskingPage, resource, weakly
@@ -15,6 +17,10 @@ from wsq.views.survey import COLUMNS, Line, Survey
 
 ALERTS_SHOWN = 200
 """How many alerts a page is told one by one; of the others it is told how many there are."""
+
+
+TOLD_ELSEWHERE = ("scheduler", "paused")
+"""Kinds of alerts that the page tells apart from the others: by its banners, and beside the switch for pauses."""
 
 
 class Overseer(Answering):
@@ -68,7 +74,23 @@ class Overseer(Answering):
         return {"rev": self._rev, "whole": whole, "columns": COLUMNS, "lines": news, "gone": gone} | self._alerts()
 
     def _alerts(self) -> dict[str, Any]:
-        return {"alerts": [], "more_alerts": 0}
+        """What is not as it should be; what has a banner on every page or a place of its own here is left out."""
+        found = [each for each in self._workspace.alerts() if each.kind not in TOLD_ELSEWHERE]
+        told = [alert_line(each) for each in found[:ALERTS_SHOWN]]
+        return {"alerts": told, "more_alerts": len(found) - len(told)}
+
+
+def alert_line(alert: Alert) -> Card:
+    """An alert with where it leads."""
+    return {
+        "key": alert.key,
+        "level": alert.level,
+        "store": alert.store_id,
+        "task": alert.recurring_task_id,
+        "execution": alert.execution_id,
+        "since": instant(alert.since),
+        "sentence": alert.sentence,
+    }
 
 
 class Admin(AskingPage):

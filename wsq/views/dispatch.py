@@ -71,12 +71,19 @@ class Dispatcher(Answering):
     """Serves one page: bound to its store, so that no message can reach into another.
 
     Only a pause of the whole workspace, which says so, is about more. `find` returns the ids of the cards that hold
-    a text.
+    a text, `recap` what has happened since.
     """
 
-    def __init__(self, store: Store, find: Callable[[str], list[str]] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        find: Callable[[str], list[str]] | None = None,
+        *,
+        recap: Callable[[messages.SinceThen], Any] | None = None,
+    ) -> None:
         self._store = store
         self._find = find or (lambda _text: [])
+        self._recap = recap
 
     def carry_out(self, message: messages.Known) -> Any:
         """See `Answering.carry_out`."""
@@ -93,6 +100,8 @@ class Dispatcher(Answering):
                 return self._shelve(message)
             case messages.Pause() | messages.Resume():
                 return still(message, self._store)
+            case messages.SinceThen() if self._recap is not None:
+                return self._recap(message)
             case messages.Within() | messages.EnableMany() | messages.DisableMany() | messages.Overview():
                 raise InvalidInput("The page sent a message about stores that it does not show.")
         return self._command(message)

@@ -67,6 +67,7 @@ const badge = (status, word) => h("span", { class: `badge ${MARKS[status] ? stat
 // ---- times ---------------------------------------------------------------------------------------
 
 const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const VISIT = 1800000;
 const hour = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const dayAndHour = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
@@ -124,6 +125,7 @@ class Frame {
     this.toasts = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
     this.root.append(this.bar, this.lost, this.alarms, this.banners);
     el.style.height = "100%";
+    this.before = this.noteVisit();
     this.wearTheme();
     this.watchConnection();
     if (!this.opening.page) this.liveInACell();
@@ -273,6 +275,21 @@ class Frame {
     return answer;
   }
 
+  // When this browser was last here before this visit, in ms; null when it never was. A visit is over when nobody
+  // has looked at any of the store's pages for half an hour.
+  noteVisit() {
+    const { store, page, path } = this.opening;
+    if (!page || !store || path === "admin") return null;
+    try {
+      const visits = JSON.parse(localStorage.getItem("wsq-visits")) ?? {}, now = Date.now(), { seen, before } = visits[store] ?? {};
+      const last = seen && now - seen > VISIT ? seen : before ?? null;
+      localStorage.setItem("wsq-visits", JSON.stringify({ ...visits, [store]: { seen: now, before: last } }));
+      return last;
+    } catch {
+      return null; // without storage nothing is remembered
+    }
+  }
+
   // -- theme: the system's, a notebook's, or the one that was chosen here
 
   wearTheme() {
@@ -356,6 +373,10 @@ class Frame {
 
   tick() {
     const now = this.now();
+    if (!document.hidden && Date.now() - (this.noted ?? 0) > 30000) {
+      this.noted = Date.now();
+      this.before = this.noteVisit();
+    }
     const drawn = this.banners.querySelectorAll(".amber strong").length;
     if (this.header && drawn !== this.pauses().length) this.pausesChanged(); // one has run out
     for (const each of this.root.querySelectorAll("[data-until]")) setText(each, until((Number(each.dataset.until) - now) / 1000, this.header?.scheduler));

@@ -42,7 +42,7 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
     first = param.String(default="{}", doc="The first state, as JSON.")
 
     _stylesheets: ClassVar[list[str]] = [
-        resource("theme.css", "markdown.css", "dialogs.css", "board.css", "library.css", "admin.css")
+        resource("theme.css", "markdown.css", "dialogs.css", "board.css", "library.css", "admin.css", "since.css")
     ]
 
     __abstract = True

@@ -224,6 +224,12 @@ class CancelExecution(Message, frozen=True, kw_only=True, tag="cancel_execution"
     id: Id
 
 
+class SinceThen(Message, frozen=True, kw_only=True, tag="since"):
+    """What has happened in the store since an instant (inclusive)."""
+
+    since: Instant
+
+
 class Within(Message, frozen=True, kw_only=True, tag="within"):
     """One of these, about a store that is named: for a page that shows several. The inner number is not looked at."""
 
@@ -243,6 +249,7 @@ Known = (
     | Pause
     | Resume
     | Overview
+    | SinceThen
     | Within
     | Delete
     | Open

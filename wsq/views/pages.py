@@ -13,10 +13,17 @@ from wsq.views.hub import hub_of
 from wsq.views.library import Library
 from wsq.views.ports import Store, Workspace
 from wsq.views.sheet import Section, Sheet, statistics_sheet
+from wsq.views.since import SincePage
 
 Page = TypeVar("Page")
 
-TITLES = {"board": "Board", "library": "Library", "statistics": "Statistics", "admin": "Administration"}
+TITLES = {
+    "board": "Board",
+    "library": "Library",
+    "statistics": "Statistics",
+    "since": "Since you were last here",
+    "admin": "Administration",
+}
 
 DEFAULT_STORE = "default"
 
@@ -45,9 +52,18 @@ def statistics_page(workspace: Workspace) -> Sheet:
     return _dressed(Sheet(workspace, store_id, "statistics", statistics_sheet), "statistics")
 
 
+def since_page(workspace: Workspace) -> SincePage | Sheet:
+    """What has happened in the store that the address names, else in the first one."""
+    try:
+        store = acting(workspace.store(asked("store") or first_store(workspace)))
+    except WsqError as refusal:
+        return _dressed(_refused(workspace, "since", str(refusal)), "since")
+    return _dressed(SincePage(store), "since")
+
+
 def admin_page(workspace: Workspace) -> Admin:
     """Every recurring task of every store, what is wrong, and the switches for many of them."""
-    return _dressed(Admin(workspace, actor=whoever(), page=True), "admin")
+    return _dressed(Admin(workspace, actor=whoever(), store=asked("store"), page=True), "admin")
 
 
 def whoever() -> str | None:
@@ -75,7 +91,7 @@ def asked(name: str) -> str | None:
 
 
 def _refused(workspace: Workspace, path: str, why: str) -> Sheet:
-    said: list[Section] = [{"title": f"There is no such {path}", "note": why}]
+    said: list[Section] = [{"title": f"There is no such {path if path != 'since' else 'store'}", "note": why}]
     return Sheet(workspace, first_store(workspace), path, lambda *_: said)
 
 

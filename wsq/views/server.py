@@ -16,7 +16,7 @@ from tornado.web import OutputTransform, RedirectHandler, RequestHandler
 
 from wsq.views.hub import forget, hub_of
 from wsq.views.live import pool
-from wsq.views.pages import admin_page, board_page, library_page, statistics_page, titled
+from wsq.views.pages import admin_page, board_page, library_page, since_page, statistics_page, titled
 from wsq.views.ports import Workspace
 
 log = logging.getLogger(__name__)
@@ -121,6 +121,7 @@ def _build(workspace: Workspace, port: int, address: str, origins: Sequence[str]
         "/board": lambda: board_page(workspace),
         "/library": lambda: library_page(workspace),
         "/statistics": lambda: statistics_page(workspace),
+        "/since": lambda: since_page(workspace),
         "/admin": lambda: admin_page(workspace),
     }
     server = pn.io.server.get_server(

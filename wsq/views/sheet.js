@@ -7,11 +7,20 @@ class SheetPage extends Frame {
     this.root.append(this.sheet, this.toasts);
     this.showHeader(this.first.header);
     this.draw([{ title: "Loading …" }]);
-    this.model.send_msg(JSON.stringify({ ask: "hello", ref: 0, rev: 0 }));
+    this.opened();
+  }
+
+  // Asked again until it is told: the first message may be lost while the server is busy.
+  async opened() {
+    for (let asked = 0; this.alive && !this.drawn; asked += 1) {
+      this.model.send_msg(JSON.stringify({ ask: "hello", ref: 0, rev: 0 }));
+      await new Promise((go) => setTimeout(go, Math.min(30000, 2000 * 2 ** asked)));
+    }
   }
 
   told(message) {
     if (message.type !== "sections") return;
+    this.drawn = true;
     this.showHeader(message.header);
     this.draw(message.sections);
   }
