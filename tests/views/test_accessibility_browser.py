@@ -53,12 +53,19 @@ def busy(team):
     return acme
 
 
-@pytest.mark.parametrize("path", ["board", "statistics", "admin"])
+@pytest.mark.parametrize("path", ["board", "statistics", "admin", "since"])
 def test_pages(open_board, busy, path):
     page = open_board(path=path)
     expect(page.get_by_text("Paid").first).to_be_visible()
 
     assert serious(page) == []
+    if path == "admin":
+        page.get_by_label("Select all that match").check()
+        for press, name in (("Disable …", "Disable recurring tasks"), ("Pause …", "Pause")):
+            page.get_by_role("button", name=press).click()
+            expect(page.get_by_role("dialog", name=name)).to_be_visible()
+            assert serious(page) == []
+            page.keyboard.press("Escape")
 
 
 def test_an_empty_board_and_a_narrow_one(open_board, acme):

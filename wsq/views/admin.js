@@ -4,7 +4,7 @@
 const CALM = 2000; // ms between two looks at the table, however much is written
 const NOW_AND_THEN = 15000; // ms after which it is looked at though nothing was written: what is late, time alone tells
 const SPARE = 8; // rows drawn above and below what is in sight
-const ALERTS = 5; // how many are shown before one asks for all of them
+const ALERTS = () => (matchMedia("(max-width: 700px)").matches ? 3 : 5); // shown before one asks for all of them
 const STATES = [["", "All states"], ["enabled", "Enabled"], ["disabled", "Disabled"], ["paused", "Paused"], ["failing", "Failing"], ["running", "Running"]];
 const ABOUT_ONE = new Set(["run", "history", "open_execution", "cancel_execution"]); // store, that is
 const CRITERIA = {
@@ -263,7 +263,7 @@ class AdminPage extends SearchPage {
     this.storePick.replaceChildren(h("option", { value: "" }, "All stores"), ...stores.map((store) => h("option", { value: store.id, selected: store.id === this.inStore }, this.storeName(store))));
     this.tools.replaceChildren(
       h("h2", null, "Recurring tasks"), h("span", { class: "gap" }),
-      ...still.map(([id, pause]) => this.drawPausedStore(id, pause)),
+      still.length ? h("div", { class: "stills" }, still.map(([id, pause]) => this.drawPausedStore(id, pause))) : "",
       button("Pause …", "pause", { onclick: () => this.openPause() }));
   }
 
@@ -543,8 +543,8 @@ class AdminPage extends SearchPage {
     const seen = this.alerts;
     const focused = this.alertsShown.contains(this.root.getRootNode().activeElement);
     this.alertsShown.hidden = seen.length === 0;
-    const few = this.unfolded ? seen : seen.slice(0, ALERTS), rest = seen.length - few.length;
-    const more = (rest > 0 || this.unfolded && seen.length > ALERTS) && button(rest > 0 ? `Show ${rest.toLocaleString()} more` : "Show fewer", null, { class: "button quiet more", onclick: () => { this.unfolded = !this.unfolded; this.drawAlerts(); } });
+    const few = this.unfolded ? seen : seen.slice(0, ALERTS()), rest = seen.length - few.length;
+    const more = (rest > 0 || this.unfolded && seen.length > ALERTS()) && button(rest > 0 ? `Show ${rest.toLocaleString()} more` : "Show fewer", null, { class: "button quiet more", onclick: () => { this.unfolded = !this.unfolded; this.drawAlerts(); } });
     this.alertsShown.replaceChildren(h("h2", null, "Needs attention ", h("span", { class: "count" }, (seen.length + (this.moreAlerts ?? 0)).toLocaleString())),
       h("ul", { role: "list" }, few.map((alert) => this.drawAlert(alert))), more || "");
     if (focused) (this.alertsShown.querySelector("button, a") ?? this.main).focus?.();
@@ -552,9 +552,9 @@ class AdminPage extends SearchPage {
 
   drawAlert({ level, store, task, execution, since, sentence }) {
     const name = task && this.lines.get(task)?.name;
-    const leads = execution && store ? button("Show execution", null, { onclick: () => this.openExecutionOf(store, execution) })
-      : task && store ? h("a", { class: "button", href: `${this.address("board", store)}&open=recurring:${encodeURIComponent(task)}` }, "Show task")
-        : store ? h("a", { class: "button", href: this.address("board", store) }, "Show board") : "";
+    const show = (what) => ["Show", h("span", { class: "long" }, ` ${what}`)], href = `${this.address("board", store)}${task ? `&open=recurring:${encodeURIComponent(task)}` : ""}`;
+    const leads = execution && store ? button(show("execution"), null, { "aria-label": "Show execution", onclick: () => this.openExecutionOf(store, execution) })
+      : store ? h("a", { class: "button", "aria-label": task ? "Show task" : "Show board", href }, show(task ? "task" : "board")) : "";
     return h("li", { class: level === "problem" ? "red" : level === "warning" ? "amber" : "", title: name }, icon(level === "information" ? "info" : "warn"),
       h("span", { class: "said" }, sentence, " ", store && h("small", null, this.header.stores.find((each) => each.id === store)?.name ?? store, since && [" · since ", this.since(since)])), leads);
   }

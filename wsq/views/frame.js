@@ -61,7 +61,7 @@ function icon(name) {
   return svg;
 }
 
-const button = (label, mark, given) => h("button", { type: "button", class: "button", ...given }, mark && icon(mark), label);
+const button = (label, mark, given) => h("button", { type: "button", class: "button", ...given }, mark && icon(mark), ...[label].flat());
 const badge = (status, word) => h("span", { class: `badge ${MARKS[status] ? status : ""}` }, MARKS[status] && icon(MARKS[status]), word);
 
 // ---- times ---------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def _ended(row: Any) -> Card:
         "name": row.name,
         "at": instant(row.ended_at),
         "status": "failed" if failed else "completed",
-        "word": words.STATUSES["failed"] if failed else words.VERDICTS["could_not"],
+        "word": words.STATUSES["failed"] if failed else "Could not",
         "said": row.said or words.reason(row.reason) or "",
     }
 
