@@ -9,6 +9,7 @@ import wsq
 from tests.domain.worlds import PaidProvider
 from tests.views.windows import card, eventually, fill_form, lane
 from wsq.agent.providers import ScriptedProvider, call, finish, say
+from wsq.clock import ManualClock
 
 HOSTILE = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>{{7*7}}"
 
@@ -207,6 +208,40 @@ def test_a_scheduler_that_does_not_come_by_any_more_is_missed_on_the_page(open_b
     acme.create_task("so that the page looks again")
 
     expect(missed).to_have_count(0)
+
+
+def test_what_was_missed_is_run_late_from_its_card_and_who_is_told_stands_there(open_board, team, acme):
+    # Given a task whose slot passed while nobody came by
+    with wsq.open(team.place, clock=ManualClock(team.clock.now() - timedelta(hours=30))) as yesterday:
+        task = yesterday.store(acme.id).create_recurring_task("Triage", "List the tasks", every="1 day")
+    team.process(stores=[acme.id])
+    page = open_board()
+
+    # When it is run late instead
+    card(page, "Triage").get_by_role("button", name="Run late instead").click()
+
+    # Then it runs, and such slots will from now on, unless that is undone
+    expect(card(page, "Triage").get_by_role("listitem").first).to_contain_text("Completed")
+    expect(card(page, "Triage").get_by_role("button", name="Run late instead")).to_have_count(0)
+    assert acme.recurring_task(task.id).missed == "run_once"
+    page.get_by_role("button", name="Skip them again").click()
+    eventually(lambda: acme.recurring_task(task.id).missed == "skip")
+
+    # When somebody is to be told
+    card(page, "Triage").get_by_role("button", name="Edit").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Advanced").click()
+    expect(dialog.get_by_label("It failed")).to_be_checked()
+    dialog.get_by_label("It is done").check()
+    dialog.get_by_label("It failed").uncheck()
+    fill_form(page, Tell="ada, <b>grace</b>").get_by_role("button", name="Save", exact=True).click()
+
+    # Then the card names them
+    expect(card(page, "Triage").get_by_title("Told when it could not do it, or it is done")).to_have_text(
+        "ada, <b>grace</b>"
+    )
+    told = acme.recurring_task(task.id)
+    assert (told.notify, told.notify_on) == (("ada", "<b>grace</b>"), ("could_not", "done"))
 
 
 def test_a_change_touches_the_changed_card_alone(open_board, acme):

@@ -102,7 +102,13 @@ class Dispatcher(Answering):
                 return still(message, self._store)
             case messages.SinceThen() if self._recap is not None:
                 return self._recap(message)
-            case messages.Within() | messages.EnableMany() | messages.DisableMany() | messages.Overview():
+            case (
+                messages.SinceThen()
+                | messages.Within()
+                | messages.EnableMany()
+                | messages.DisableMany()
+                | messages.Overview()
+            ):
                 raise InvalidInput("The page sent a message about stores that it does not show.")
         return self._command(message)
 
