@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-from tests.benchmarks import agent, embedded, execution, pages, past, process
+from tests.benchmarks import admin, agent, embedded, execution, pages, past, process
 from tests.benchmarks.measure import Figure
 
 README = Path(__file__).parents[2] / "README.md"
@@ -26,6 +26,7 @@ ALL = {
     "render": pages.first_render,
     "change": pages.change,
     "sessions": pages.sessions,
+    "admin": admin.table,
 }
 
 

@@ -4,7 +4,8 @@
 const CALM = 2000; // ms between two looks at the table, however much is written
 const NOW_AND_THEN = 15000; // ms after which it is looked at though nothing was written: what is late, time alone tells
 const SPARE = 8; // rows drawn above and below what is in sight
-const ALERTS = () => (matchMedia("(max-width: 700px)").matches ? 3 : 5); // shown before one asks for all of them
+const NARROW = 680; // pixels up to which a row is a card of four lines, see admin.css
+const ALERTS = 5; // shown before one asks for all of them, in a narrow window fewer
 const STATES = [["", "All states"], ["enabled", "Enabled"], ["disabled", "Disabled"], ["paused", "Paused"], ["failing", "Failing"], ["running", "Running"]];
 const ABOUT_ONE = new Set(["run", "history", "open_execution", "cancel_execution"]); // store, that is
 const CRITERIA = {
@@ -92,7 +93,10 @@ class AdminPage extends SearchPage {
 
   drawDoing() { return null; } // what a running execution says is told to boards alone
 
-  openTask(id) { location.href = `${this.address("board", this.within)}&open=task:${encodeURIComponent(id)}`; }
+  openTask(id) {
+    if (!this.opening.page) return this.toast("A board shows its tasks; here are the recurring ones alone.", "");
+    location.href = `${this.address("board", this.within)}&open=task:${encodeURIComponent(id)}`;
+  }
 
   // ---- what the server tells -------------------------------------------------------------------
 
@@ -332,7 +336,9 @@ class AdminPage extends SearchPage {
     this.drawing ??= requestAnimationFrame(() => { this.drawing = null; this.drawRows(); });
   }
 
-  height() { return matchMedia("(max-width: 700px)").matches ? 100 : 46; }
+  isNarrow() { return this.main.clientWidth <= NARROW; }
+
+  height() { return this.isNarrow() ? 100 : 46; }
 
   drawRows() {
     const high = this.height(), all = this.shown.length;
@@ -382,7 +388,7 @@ class AdminPage extends SearchPage {
     const run = this.small("Run now", "play", { "data-part": "run", disabled: Boolean(line.running), onclick: () => this.runNow(line, run) });
     return h("div", { role: "row", class: `line ${line.enabled ? "" : "off"}`, "data-id": line.id, "aria-label": line.name },
       cell("check", check),
-      cell("name", h("a", { href: board, "data-part": "name", title: line.name }, line.name), h("small", { title: line.project }, h("span", { class: "in-store" }, line.storeName, " · "), line.every, line.project && ` · ${line.project}`, line.told.length > 0 && ` · tells ${line.told.join(", ")}`)),
+      cell("name", this.nameOf(line, board), h("small", { title: line.project }, h("span", { class: "in-store" }, line.storeName, " · "), line.every, line.project && ` · ${line.project}`, line.told.length > 0 && ` · tells ${line.told.join(", ")}`)),
       cell("store", h("span", { class: "clip", title: line.store }, line.storeName)),
       cell("state", this.drawState(line)),
       cell("next", line.state === "paused" ? h("span", { class: "quiet" }, "–") : line.next ? this.countdown(line.next) : h("span", { class: "quiet" }, "–")),
@@ -391,6 +397,13 @@ class AdminPage extends SearchPage {
       cell("cost", h("span", { class: line.cost ? null : "quiet" }, line.cost || !line.unpriced ? price(line.cost) : "–"), line.unpriced > 0 && h("small", { title: "Executions whose model has no known price" }, `${line.unpriced} unpriced`)),
       cell("failures", line.failures > 0 ? h("strong", { class: "wrong" }, String(line.failures)) : h("span", { class: "quiet" }, "0")),
       cell("acts", run, this.small("History", "history", { "data-part": "history", onclick: () => this.openHistoryOf(line.store, line.id, line.name) })));
+  }
+
+  // On a page it leads to the task's card; a notebook's cell has no other pages.
+  nameOf(line, board) {
+    const given = { "data-part": "name", title: line.name };
+    if (this.opening.page) return h("a", { href: board, ...given }, line.name);
+    return h("button", { type: "button", class: "named", ...given, onclick: () => this.openHistoryOf(line.store, line.id, line.name) }, line.name);
   }
 
   small(name, mark, given) { return button("", mark, { class: "button quiet", "aria-label": name, title: name, ...given }); }
@@ -543,8 +556,8 @@ class AdminPage extends SearchPage {
     const seen = this.alerts;
     const focused = this.alertsShown.contains(this.root.getRootNode().activeElement);
     this.alertsShown.hidden = seen.length === 0;
-    const few = this.unfolded ? seen : seen.slice(0, ALERTS()), rest = seen.length - few.length;
-    const more = (rest > 0 || this.unfolded && seen.length > ALERTS()) && button(rest > 0 ? `Show ${rest.toLocaleString()} more` : "Show fewer", null, { class: "button quiet more", onclick: () => { this.unfolded = !this.unfolded; this.drawAlerts(); } });
+    const most = this.isNarrow() ? ALERTS - 2 : ALERTS, few = this.unfolded ? seen : seen.slice(0, most), rest = seen.length - few.length;
+    const more = (rest > 0 || this.unfolded && seen.length > most) && button(rest > 0 ? `Show ${rest.toLocaleString()} more` : "Show fewer", null, { class: "button quiet more", onclick: () => { this.unfolded = !this.unfolded; this.drawAlerts(); } });
     this.alertsShown.replaceChildren(h("h2", null, "Needs attention ", h("span", { class: "count" }, (seen.length + (this.moreAlerts ?? 0)).toLocaleString())),
       h("ul", { role: "list" }, few.map((alert) => this.drawAlert(alert))), more || "");
     if (focused) (this.alertsShown.querySelector("button, a") ?? this.main).focus?.();
@@ -554,7 +567,8 @@ class AdminPage extends SearchPage {
     const name = task && this.lines.get(task)?.name;
     const show = (what) => ["Show", h("span", { class: "long" }, ` ${what}`)], href = `${this.address("board", store)}${task ? `&open=recurring:${encodeURIComponent(task)}` : ""}`;
     const leads = execution && store ? button(show("execution"), null, { "aria-label": "Show execution", onclick: () => this.openExecutionOf(store, execution) })
-      : store ? h("a", { class: "button", "aria-label": task ? "Show task" : "Show board", href }, show(task ? "task" : "board")) : "";
+      : store && task && !this.opening.page ? button(show("executions"), null, { "aria-label": "Show executions", onclick: () => this.openHistoryOf(store, task, name ?? "") })
+      : store && this.opening.page ? h("a", { class: "button", "aria-label": task ? "Show task" : "Show board", href }, show(task ? "task" : "board")) : "";
     return h("li", { class: level === "problem" ? "red" : level === "warning" ? "amber" : "", title: name }, icon(level === "information" ? "info" : "warn"),
       h("span", { class: "said" }, sentence, " ", store && h("small", null, this.header.stores.find((each) => each.id === store)?.name ?? store, since && [" · since ", this.since(since)])), leads);
   }
