@@ -103,7 +103,7 @@ def fill(database: Path, now: datetime) -> None:
 
 def _tasks(tx: Transaction, store_id: str) -> None:
     for n in range(TASKS // STORES):
-        create_recurring_task(tx, store_id, f"Look after part {n:03}", "Summarise the board", every="100 days")
+        create_recurring_task(tx, store_id, f"Look after part {n:03}", "Summarise the board", every="200 days")
 
 
 _AT = "r.created_at + to_days(CAST(k + 1 AS INTEGER))"

@@ -126,6 +126,7 @@ def test_a_task_of_another_store_than_the_one_named_is_not_found(workspace, stor
     "message",
     [
         {"ask": "overview", "known": 0},
+        {"ask": "alerts"},
         {"ask": "enable_many", "ids": []},
         {"ask": "disable_many", "ids": [], "reason": None},
         {"ask": "within", "store": "acme", "message": {"ask": "run", "ref": 0, "id": "x"}},

@@ -217,7 +217,4 @@ def _row(
 
 
 def _instant(microseconds: int | None) -> datetime | None:
-    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+    return None if microseconds is None else datetime.fromtimestamp(microseconds / 1e6, UTC)

@@ -22,6 +22,7 @@ const COLUMNS = [
 const DOWN_FIRST = new Set(["last", "cost", "failures"]);
 
 const counted = (number, one, many = `${one}s`) => `${number.toLocaleString()} ${number === 1 ? one : many}`;
+const iso = (at) => new Date(at).toISOString();
 const percent = (rate) => (rate === null ? "–" : `${rate === 1 ? 100 : Math.min(99.9, Math.floor(rate * 1000) / 10)} %`);
 const price = (cost) => (cost > 0 && cost < 0.01 ? "<$0.01" : `$${cost.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`);
 
@@ -34,6 +35,7 @@ class AdminPage extends SearchPage {
     this.drawn = new Map(); // id -> { line, element } of the rows in sight
     this.chosen = new Set(); // ids
     this.alerts = [];
+    this.moreAlerts = 0;
     const sort = (this.fromAddress("sort") ?? "").split(".");
     this.sorted = CRITERIA[sort[0]] ? { by: sort[0], down: sort[1] === "down" } : { by: "store", down: false };
     this.inStore = this.fromAddress("in") ?? "";
@@ -125,11 +127,12 @@ class AdminPage extends SearchPage {
       this.lasted = Date.now() - this.looked;
       if (answer.header) this.showHeader(answer.header);
       if (answer.ok) this.take(answer.value);
+      if (answer.ok) await this.lookForAlerts();
     } while (this.onceMore && answer.ok);
     return answer.ok;
   }
 
-  take({ rev, whole: all, columns, lines, gone, alerts, more_alerts: more }) {
+  take({ rev, whole: all, columns, lines, gone }) {
     this.rev = rev;
     if (all) this.lines = new Map();
     for (const id of gone) this.lines.delete(id);
@@ -138,12 +141,17 @@ class AdminPage extends SearchPage {
       this.lines.set(line.id, line);
     }
     for (const id of this.chosen) if (!this.lines.has(id)) this.chosen.delete(id);
-    if (!same(alerts, this.alerts) || more !== this.moreAlerts) {
-      this.alerts = alerts;
-      this.moreAlerts = more;
-      this.drawAlerts();
-    }
     this.sift();
+  }
+
+  // Apart from the table, which is not to wait for them.
+  async lookForAlerts() {
+    const answer = await super.ask("alerts", {});
+    if (!answer.ok || same(answer.value, { alerts: this.alerts, more: this.moreAlerts })) return;
+    this.alerts = answer.value.alerts;
+    this.moreAlerts = answer.value.more;
+    this.drawAlerts();
+    this.drawRows(); // which have moved
   }
 
   tick() {
@@ -391,7 +399,7 @@ class AdminPage extends SearchPage {
       cell("name", this.nameOf(line, board), h("small", { title: line.project }, h("span", { class: "in-store" }, line.storeName, " · "), line.every, line.project && ` · ${line.project}`, line.told.length > 0 && ` · tells ${line.told.join(", ")}`)),
       cell("store", h("span", { class: "clip", title: line.store }, line.storeName)),
       cell("state", this.drawState(line)),
-      cell("next", line.state === "paused" ? h("span", { class: "quiet" }, "–") : line.next ? this.countdown(line.next) : h("span", { class: "quiet" }, "–")),
+      cell("next", line.state === "paused" ? h("span", { class: "quiet" }, "–") : line.next ? this.countdown(iso(line.next)) : h("span", { class: "quiet" }, "–")),
       cell("last", this.drawLast(line)),
       cell("rate7", this.drawRate(line.rate_7, line.ran_7, 7)), cell("rate30", this.drawRate(line.rate_30, line.ran_30, 30)),
       cell("cost", h("span", { class: line.cost ? null : "quiet" }, line.cost || !line.unpriced ? price(line.cost) : "–"), line.unpriced > 0 && h("small", { title: "Executions whose model has no known price" }, `${line.unpriced} unpriced`)),
@@ -418,7 +426,7 @@ class AdminPage extends SearchPage {
   drawLast(line) {
     if (!line.last_id) return h("span", { class: "quiet" }, "Never run");
     return h("button", { type: "button", class: "last", "data-part": "last", title: line.last_what, onclick: () => this.openExecutionOf(line.store, line.last_id) },
-      h("span", null, badge(line.last_status, line.last_word), this.since(line.last_at)), h("small", { class: line.last_what === "Could not do it" ? "could-not" : null }, line.last_what ?? ""));
+      h("span", null, badge(line.last_status, line.last_word), this.since(iso(line.last_at))), h("small", { class: line.last_what === "Could not do it" ? "could-not" : null }, line.last_what ?? ""));
   }
 
   drawRate(rate, ran, days) {
@@ -558,7 +566,7 @@ class AdminPage extends SearchPage {
     this.alertsShown.hidden = seen.length === 0;
     const most = this.isNarrow() ? ALERTS - 2 : ALERTS, few = this.unfolded ? seen : seen.slice(0, most), rest = seen.length - few.length;
     const more = (rest > 0 || this.unfolded && seen.length > most) && button(rest > 0 ? `Show ${rest.toLocaleString()} more` : "Show fewer", null, { class: "button quiet more", onclick: () => { this.unfolded = !this.unfolded; this.drawAlerts(); } });
-    this.alertsShown.replaceChildren(h("h2", null, "Needs attention ", h("span", { class: "count" }, (seen.length + (this.moreAlerts ?? 0)).toLocaleString())),
+    this.alertsShown.replaceChildren(h("h2", null, "Needs attention ", h("span", { class: "count" }, (seen.length + this.moreAlerts).toLocaleString())),
       h("ul", { role: "list" }, few.map((alert) => this.drawAlert(alert))), more || "");
     if (focused) (this.alertsShown.querySelector("button, a") ?? this.main).focus?.();
   }

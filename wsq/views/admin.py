@@ -42,6 +42,8 @@ class Overseer(Answering):
         match message:
             case messages.Overview(known=known):
                 return self._news(known)
+            case messages.Alerts():
+                return self._alerts()
             case messages.EnableMany(ids=ids):
                 changed = workspace.enable_recurring_tasks(ids, actor=self._actor)
                 return {"changed": [row.id for row in changed]}
@@ -71,13 +73,13 @@ class Overseer(Answering):
         gone = [id_ for id_ in before if id_ not in lines]
         whole = known == 0 or known != self._rev
         self._told, self._rev = lines, self._rev + 1
-        return {"rev": self._rev, "whole": whole, "columns": COLUMNS, "lines": news, "gone": gone} | self._alerts()
+        return {"rev": self._rev, "whole": whole, "columns": COLUMNS, "lines": news, "gone": gone}
 
     def _alerts(self) -> dict[str, Any]:
         """What is not as it should be; what has a banner on every page or a place of its own here is left out."""
         found = [each for each in self._workspace.alerts() if each.kind not in TOLD_ELSEWHERE]
         told = [alert_line(each) for each in found[:ALERTS_SHOWN]]
-        return {"alerts": told, "more_alerts": len(found) - len(told)}
+        return {"alerts": told, "more": len(found) - len(told)}
 
 
 def alert_line(alert: Alert) -> Card:

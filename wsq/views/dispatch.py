@@ -104,6 +104,7 @@ class Dispatcher(Answering):
                 return self._recap(message)
             case (
                 messages.SinceThen()
+                | messages.Alerts()
                 | messages.Within()
                 | messages.EnableMany()
                 | messages.DisableMany()

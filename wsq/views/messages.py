@@ -224,6 +224,10 @@ class CancelExecution(Message, frozen=True, kw_only=True, tag="cancel_execution"
     id: Id
 
 
+class Alerts(Message, frozen=True, kw_only=True, tag="alerts"):
+    """What is not as it should be, in any store."""
+
+
 class SinceThen(Message, frozen=True, kw_only=True, tag="since"):
     """What has happened in the store since an instant (inclusive)."""
 
@@ -249,6 +253,7 @@ Known = (
     | Pause
     | Resume
     | Overview
+    | Alerts
     | SinceThen
     | Within
     | Delete

@@ -8,7 +8,6 @@ from typing import Any
 
 from wsq.statistics.overview import TaskOverview
 from wsq.views import words
-from wsq.views.cards import instant
 from wsq.views.ports import Workspace
 
 Line = tuple[Any, ...]
@@ -18,7 +17,8 @@ COLUMNS = (
     "last_word", "last_what", "last_at", "rate_7", "ran_7", "rate_30", "ran_30", "cost", "unpriced", "failures",
     "told",
 )  # fmt: skip
-"""What a line holds, in this order: with thousands of lines, their names would be most of what is sent."""
+"""What a line holds, in this order: with thousands of lines, their names would be most of what is sent. Instants are
+milliseconds since the beginning of 1970."""
 
 FRESH = timedelta(minutes=1)
 """How long the table is as it was while nobody writes; the spans that it counts over move on."""
@@ -55,12 +55,12 @@ def line(row: TaskOverview) -> Line:
         row.disabled_reason,
         row.running_execution_id,
         words.interval(row.interval_value, row.interval_unit, row.starting),
-        instant(row.next_execution_at),
+        _milliseconds(row.next_execution_at),
         row.last_execution_id,
         row.last_status,
         words.STATUSES.get(row.last_status or "", row.last_status),
         _outcome(row),
-        instant(row.last_started_at),
+        _milliseconds(row.last_started_at),
         row.success_rate_7_days,
         row.completed_7_days + row.failed_7_days,
         row.success_rate_30_days,
@@ -70,6 +70,11 @@ def line(row: TaskOverview) -> Line:
         row.failures_in_row,
         list(row.notify),
     )
+
+
+def _milliseconds(instant: datetime | None) -> int | None:
+    """As browsers count, and twenty times as quick as a text."""
+    return None if instant is None else round(instant.timestamp() * 1000)
 
 
 def _outcome(row: TaskOverview) -> str | None:
