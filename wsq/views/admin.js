@@ -17,7 +17,7 @@ const COLUMNS = [
   ["rate7", "7 days", "Completed of the completed and failed executions that began in the last 7 days"],
   ["rate30", "30 days", "Completed of the completed and failed executions that began in the last 30 days"],
   ["cost", "This month", "What the executions that began in this month of the store's zone have cost"],
-  ["failures", "In a row", "Failures in a row"],
+  ["failures", "Failures", "Failures in a row, up to now"],
 ];
 const DOWN_FIRST = new Set(["last", "cost", "failures"]);
 
