@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-from tests.benchmarks import agent, embedded, execution, pages, past, process
+from tests.benchmarks import agent, embedded, execution, pages, past, process, statistics
 from tests.benchmarks.measure import Figure
 
 README = Path(__file__).parents[2] / "README.md"
@@ -26,6 +26,8 @@ ALL = {
     "render": pages.first_render,
     "change": pages.change,
     "sessions": pages.sessions,
+    "statistics": statistics.queries,
+    "statistics_page": statistics.page,
 }
 
 

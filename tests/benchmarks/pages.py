@@ -362,14 +362,20 @@ def team(tasks: int) -> Iterator[tuple[wsq.Workspace, Server]]:
     with folder() as place:
         database = place / "team.duckdb"
         fill(database, tasks)
-        command = [sys.executable, "-c", _SERVER, str(database)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-            try:
-                with wsq.open(database, provider=OfflineProvider()) as ws:
-                    yield ws, Server(process)
-            finally:
-                process.terminate()
-                process.wait(10)
+        with served(database) as server, wsq.open(database, provider=OfflineProvider()) as ws:
+            yield ws, server
+
+
+@contextmanager
+def served(database: Path) -> Iterator[Server]:
+    """The pages of a workspace, served by a process of its own."""
+    command = [sys.executable, "-c", _SERVER, str(database)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield Server(process)
+        finally:
+            process.terminate()
+            process.wait(10)
 
 
 def fill(database: Path, tasks: int) -> None:

@@ -41,12 +41,19 @@ class Overtaken(Conflict):
 class Dispatcher:
     """Serves one page: bound to its store, so that no message can reach into another.
 
-    `find` returns the ids of the cards that hold a text.
+    `find` returns the ids of the cards that hold a text, `count` the statistics that are asked for.
     """
 
-    def __init__(self, store: Store, find: Callable[[str], list[str]] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        find: Callable[[str], list[str]] | None = None,
+        *,
+        count: Callable[[messages.Statistics], Any] | None = None,
+    ) -> None:
         self._store = store
         self._find = find or (lambda _text: [])
+        self._count = count
 
     def answer(self, raw: object) -> Answer:
         """What to send back: `ok` with a `value`, or not `ok` with one sentence in `error`.
@@ -81,6 +88,8 @@ class Dispatcher:
                 return shelves.lists(self._store, include_archived=archived, known=known)
             case messages.Archive() | messages.Restore() | messages.DeleteContact():
                 return self._shelve(message)
+            case messages.Statistics() if self._count is not None:
+                return self._count(message)
         return self._command(message)
 
     def _command(self, message: messages.Known) -> Any:

@@ -11,7 +11,8 @@ from wsq.views.board import Board
 from wsq.views.hub import hub_of
 from wsq.views.library import Library
 from wsq.views.ports import Store, Workspace
-from wsq.views.sheet import Section, Sheet, admin_sheet, statistics_sheet
+from wsq.views.sheet import Section, Sheet, admin_sheet
+from wsq.views.statistics import StatisticsPage
 
 Page = TypeVar("Page")
 
@@ -38,10 +39,14 @@ def library_page(workspace: Workspace) -> Library | Sheet:
     return _dressed(Library(store), "library")
 
 
-def statistics_page(workspace: Workspace) -> Sheet:
-    """How many executions ended how, and the newest of them."""
-    store_id = asked("store") or first_store(workspace)
-    return _dressed(Sheet(workspace, store_id, "statistics", statistics_sheet), "statistics")
+def statistics_page(workspace: Workspace) -> StatisticsPage | Sheet:
+    """What came of the executions of the store that the address names (``*`` is all), else of the first one."""
+    named = asked("store")
+    try:
+        store = acting(workspace.store(first_store(workspace) if named in (None, "*") else named))
+    except WsqError as refusal:
+        return _dressed(_refused(workspace, "statistics", str(refusal)), "statistics")
+    return _dressed(StatisticsPage(store), "statistics")
 
 
 def admin_page(workspace: Workspace) -> Sheet:

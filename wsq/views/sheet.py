@@ -5,25 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from wsq.errors import InvalidInput, NotFound, WsqError
+from wsq.errors import WsqError
 from wsq.projections.rows import Execution, RecurringTask
 from wsq.views import words
-from wsq.views.cards import Card, instant, shortened
+from wsq.views.cards import Card, instant
 from wsq.views.hub import hub_of
 from wsq.views.live import LivePage, pool, resource, weakly
 from wsq.views.ports import Store, Workspace
 
 log = logging.getLogger(__name__)
-
-COUNTED = 500
-"""How many of the newest executions the statistics count."""
-
-LISTED = 50
-"""How many of them the table lists."""
 
 Section = dict[str, Any]
 Sections = Callable[[Workspace, str], list[Section]]
@@ -74,36 +67,6 @@ class Sheet(LivePage):
             self.send(message)
 
 
-def statistics_sheet(workspace: Workspace, store_id: str) -> list[Section]:
-    """How the newest executions of a store ended, and the newest of them one by one."""
-    try:
-        store = workspace.store(store_id)
-        runs = list(store.executions(limit=COUNTED))
-        names = {task.id: task.name for task in store.recurring_tasks()}
-    except (NotFound, InvalidInput):
-        runs, names = [], {}
-    counts = Counter(run.status for run in runs)
-    figures = [{"label": word, "value": counts[status], "tone": status} for status, word in words.STATUSES.items()]
-    counted = f"The newest {COUNTED} executions" if len(runs) == COUNTED else "All executions"
-    return [
-        {"title": "Executions by status", "note": f"{counted} of this store.", "figures": figures},
-        {
-            "title": "Recent executions",
-            "columns": [
-                "Recurring task",
-                "Status",
-                "Trigger",
-                "Started",
-                "Took",
-                "Tasks made",
-                "Verdict or reason",
-            ],
-            "rows": [_run_row(run, names) for run in runs[:LISTED]],
-            "empty": "Nothing has been carried out yet.",
-        },
-    ]
-
-
 def admin_sheet(workspace: Workspace, store_id: str) -> list[Section]:  # noqa: ARG001 - over all stores
     """The recurring tasks of all stores."""
     rows = [row for each in workspace.stores() for row in _task_rows(workspace.store(each.id))]
@@ -122,19 +85,6 @@ def admin_sheet(workspace: Workspace, store_id: str) -> list[Section]:  # noqa: 
             "rows": rows,
             "empty": "There is no recurring task yet.",
         }
-    ]
-
-
-def _run_row(run: Execution, names: dict[str, str]) -> list[Card]:
-    ending = words.verdict(run.status, run.verdict) or run.error or words.reason(run.reason) or ""
-    return [
-        _text(names.get(run.recurring_task_id, "(deleted)")),
-        _badge(run),
-        _text(words.TRIGGERS.get(run.trigger, run.trigger)),
-        _time(instant(run.started_at)),
-        {"seconds": run.duration.total_seconds() if run.duration is not None else None},
-        _text(str(len(run.created_task_ids) or "")),
-        _text(shortened(ending, 200)),
     ]
 
 

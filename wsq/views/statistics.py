@@ -1,0 +1,166 @@
+"""The statistics page: figures, charts and lists, counted when its browser asks for them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date, timedelta
+from typing import Any, ClassVar
+
+import msgspec
+
+from wsq.errors import InvalidInput
+from wsq.statistics import DEFINITIONS, Choices, Failure, Group, Series, Statistics
+from wsq.views import messages
+from wsq.views.cards import Card, instant, shortened
+from wsq.views.charts import charts, in_words
+from wsq.views.dispatch import Dispatcher
+from wsq.views.hub import hub_of
+from wsq.views.live import AskingPage, resource, weakly
+from wsq.views.ports import Store, Workspace
+
+GROUPS = 20
+"""Stores, projects, tasks and models of each of which a table tells."""
+
+ERROR_SHOWN = 300
+"""How many characters of a failure's error stand in the list; the execution's dialog shows all of it."""
+
+
+class StatisticsPage(AskingPage):
+    """What came of the executions of a store, or of all, over a span of days.
+
+    Its browser asks for all of it when it has come up, when it narrows it down, and when it is told that
+    something has changed. `store` is the one whose executions open on the page itself.
+    """
+
+    _esm = resource("frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "statistics.js")
+    _stylesheets: ClassVar[list[str]] = [*AskingPage._stylesheets, resource("statistics.css")]
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(sizing_mode="stretch_both")
+        workspace = store.workspace
+        subscription = hub_of(workspace).subscribe(None, weakly(self.hear))
+        self.begin(Dispatcher(store, count=lambda message: told(workspace, message)), subscription)
+        opening = {"store": store.id, "project": None, "page": True, "path": "statistics"}
+        self.first = json.dumps(subscription.opening() | {"opening": opening, "definitions": DEFINITIONS})
+
+    def hear(self, message: Card) -> None:
+        """Pass on to the browser what the hub says: that something has changed, or what the header shows now."""
+        self.send(message)
+
+
+def told(workspace: Workspace, asked: messages.Statistics) -> Card:
+    """The answer to a page: all that it shows, or its `mark` alone when the page knows that already.
+
+    Raises:
+        InvalidInput: The days asked for cannot be.
+        NotFound: There is no such project or recurring task.
+    """
+    if asked.store is not None and asked.store not in {each.id for each in workspace.stores(include_archived=True)}:
+        return {"mark": "nothing", "nothing": True}
+    since, until = _days(asked)
+    found = workspace.statistics(
+        asked.store,
+        asked.days,
+        project_id=asked.project,
+        recurring_task_id=asked.task,
+        model=asked.model,
+        since=since,
+        until=until,
+        most=GROUPS,
+    )
+    card = _card(found, asked.theme) | {"choices": _choices(workspace.statistics_choices(asked.store))}
+    mark = _mark(found, card["choices"], asked.theme)
+    return {"mark": mark} if mark == asked.known else card | {"mark": mark}
+
+
+def _mark(found: Statistics, choices: Any, theme: str) -> str:
+    """The same for what looks the same: drawn figures have ids of their own each time."""
+    everything = msgspec.json.encode([found.as_dict(), choices, theme], enc_hook=lambda value: value.as_dict())
+    return hashlib.sha256(everything).hexdigest()[:32]
+
+
+def _days(asked: messages.Statistics) -> tuple[date | None, date | None]:
+    """The span's first day, and the one after its last; None twice where a number of days was asked for."""
+    try:
+        first = date.fromisoformat(asked.since) if asked.since else None
+        last = date.fromisoformat(asked.until) if asked.until else None
+        return first, None if last is None else last + timedelta(days=1)
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput(f"The span is from {asked.since} to {asked.until}, expected two dates.") from error
+
+
+def _card(found: Statistics, theme: str) -> Card:
+    return {
+        "nothing": False,
+        "timezone": found.timezone,
+        "first": found.days[0].day.isoformat() if found.days else None,
+        "last": found.days[-1].day.isoformat() if found.days else None,
+        "total": found.total.as_dict(),
+        "charts": charts(found, theme),
+        "failures": [_failure(each) for each in found.recent_failures],
+        "groups": [
+            _table("stores", "Stores", found.stores),
+            _table("projects", "Projects", found.projects),
+            _table("tasks", "Recurring tasks", found.tasks),
+            _table("models", "Models", found.models),
+        ],
+    }
+
+
+def _failure(failure: Failure) -> Card:
+    return {
+        "id": failure.id,
+        "store": failure.store_id,
+        "name": failure.name,
+        "at": instant(failure.started_at),
+        "reason": in_words(failure.reason),
+        "error": shortened(failure.error, ERROR_SHOWN),
+    }
+
+
+_FIGURES = (
+    ("Executions", "executions", "count"),
+    ("Success rate", "success_rate", "share"),
+    ("Could not", "could_not", "count"),
+    ("Failed", "failed", "count"),
+    ("Skipped", "skipped", "count"),
+    ("Mean duration", "duration_mean", "seconds"),
+    ("Tokens", None, "count"),
+    ("Cost", "cost_usd", "dollars"),
+    ("Unpriced", "unpriced", "count"),
+)
+
+
+def _table(kind: str, title: str, groups: Series[Group]) -> Card:
+    """A table of groups; each row tells what the page is narrowed to when it is chosen."""
+    return {
+        "id": kind,
+        "title": title,
+        "columns": [{"name": title, "kind": "text"}, *({"name": name, "kind": each} for name, _, each in _FIGURES)],
+        "rows": [
+            {"id": each.id, "store": each.store_id, "cells": [_name(kind, each), *_cells(each)]} for each in groups
+        ],
+        "more": groups.more,
+    }
+
+
+def _name(kind: str, group: Group) -> str:
+    missing = {"projects": "No project", "models": "No model was asked"}
+    if group.id is None:
+        return missing[kind]
+    return group.name or {"tasks": "Deleted recurring task", "projects": "Deleted project"}.get(kind, group.id)
+
+
+def _cells(group: Group) -> list[Any]:
+    tokens = group.input_tokens + group.output_tokens + group.cache_read_tokens + group.cache_write_tokens
+    return [tokens if field is None else getattr(group, field) for _, field, _ in _FIGURES]
+
+
+def _choices(choices: Choices) -> Card:
+    return {
+        "projects": [{"id": each.id, "name": each.name, "store": each.store_id} for each in choices.projects],
+        "tasks": [{"id": each.id, "name": each.name, "store": each.store_id} for each in choices.tasks],
+        "models": list(choices.models),
+        "more_tasks": choices.more_tasks,
+    }
