@@ -16,6 +16,7 @@ import msgspec
 from wsq.errors import NotFound
 from wsq.queries import boards
 from wsq.rules import naming
+from wsq.rules.values import refusal
 from wsq.statistics.figures import Choice, Choices, Counted, Day, Failure, Group, Reason, Series, Statistics, Total
 from wsq.statistics.span import Bound, Span, span
 from wsq.store.engine import Cursor, Engine
@@ -98,9 +99,12 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 def counted(engine: Engine, wish: Wish, now: datetime, timezone: str) -> Statistics:
     """The statistics of what is wished for, from a read, or from a private copy where they take long.
 
-    Raises as `count` does.
+    Raises:
+        InvalidInput: The span cannot be.
+        NotFound: There is no such store, project or recurring task.
     """
     with engine.read() as cursor:
+        _refuse_unknown(cursor, wish)
         if _rows_in(cursor, wish, now, timezone) <= MOST_IN_A_READ:
             return count(cursor, wish, now, timezone)
     with engine.study() as cursor:
@@ -114,13 +118,7 @@ def _rows_in(cursor: Cursor, wish: Wish, now: datetime, timezone: str) -> int:
 
 
 def count(cursor: Cursor, wish: Wish, now: datetime, timezone: str) -> Statistics:
-    """The statistics of what is wished for; `timezone` is the workspace's.
-
-    Raises:
-        InvalidInput: The span cannot be.
-        NotFound: There is no such store, project or recurring task.
-    """
-    _refuse_unknown(cursor, wish)
+    """The statistics of what is wished for, which must be there; `timezone` is the workspace's."""
     over = _span(cursor, wish, now, timezone)
     where, given = _where(wish, over)
     place = over.place_in_sql("epoch_us(started_at)")
@@ -188,6 +186,8 @@ def _refuse_unknown(cursor: Cursor, wish: Wish) -> None:
         _known(cursor, "projects", wish.store_id, wish.project_id)
     if wish.recurring_task_id is not None:
         _known(cursor, "recurring_tasks", wish.store_id, wish.recurring_task_id)
+    if wish.model is not None and not naming.can_be_an_id(wish.model):
+        raise refusal("The model", wish.model, "a model's id")
 
 
 def _known(cursor: Cursor, table: str, store_id: str | None, row_id: str) -> None:

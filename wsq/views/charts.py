@@ -356,11 +356,11 @@ def _counted(number: int, one: str) -> str:
 
 def _form(kind: str, suffix: str, highest: float) -> str:
     """How the numbers of an axis are written, for Bokeh's formatter of numerals or (with a ``%g``) of any."""
-    if kind == "seconds":
+    if suffix:
         return f"%g{suffix}"
     if kind == "dollars":
         return "$0,0.00" if highest >= 0.1 else "$0.0000"
-    return {"count": "0,0" if highest < 10_000 else "0.[0]a", "share": "0%"}[kind]
+    return {"count": "0,0", "share": "0%"}[kind]
 
 
 def _marks(days: int) -> tuple[int, int]:
@@ -369,13 +369,13 @@ def _marks(days: int) -> tuple[int, int]:
 
 
 def _unit(kind: str, series: Series) -> tuple[float, str]:
-    """What an axis of durations counts in, and how that is written behind its numbers."""
-    if kind != "seconds":
-        return 1.0, ""
-    highest = _highest(series, stacked=False)
-    if highest < 180:
-        return 1.0, " s"
-    return (60.0, " min") if highest < 3 * 3600 else (3600.0, " h")
+    """What an axis counts in, and how that is written behind its numbers."""
+    highest = _highest(series, stacked=kind == "count")
+    steps = {
+        "seconds": ((3 * 3600, 3600.0, " h"), (180, 60.0, " min"), (0, 1.0, " s")),
+        "count": ((1_000_000, 1e6, " M"), (10_000, 1e3, " k")),
+    }
+    return next(((unit, suffix) for least, unit, suffix in steps.get(kind, ()) if highest >= least), (1.0, ""))
 
 
 def _highest(series: Series, *, stacked: bool) -> float:

@@ -214,9 +214,10 @@ class StatisticsPage extends DialogPage {
     this.offer(this.stores, "All stores", this.header.stores.map((store) => [store.id, store.name]), this.wish.store);
   }
 
+  storeName(id) { return this.header.stores.find((store) => store.id === id)?.name ?? id; }
+
   offerChoices({ projects, tasks, models, more_tasks: more }) {
-    const storeName = (id) => this.header.stores.find((store) => store.id === id)?.name ?? id;
-    const named = ({ id, name, store }) => [id, this.wish.store ? name : `${name} (${storeName(store)})`];
+    const named = ({ id, name, store }) => [id, this.wish.store ? name : `${name} (${this.storeName(store)})`];
     this.projects = projects.filter((each) => each.store === this.bound);
     this.projectNames = new Map(this.projects.map((each) => [each.id, each.name]));
     this.offerStores();
@@ -353,7 +354,7 @@ class StatisticsPage extends DialogPage {
       this.openExecution(id);
     };
     return h("a", { href: `board?${query}`, "data-failure": id, onclick: open },
-      h("span", { class: "who" }, name ?? "Deleted recurring task", (!this.wish.store || !here) && h("small", null, store)),
+      h("span", { class: "who" }, name ?? "Deleted recurring task", (!this.wish.store || !here) && h("small", null, this.storeName(store))),
       badge("failed", reason), h("span", { class: "why" }, error), this.since(at));
   }
 
