@@ -4,7 +4,7 @@ import queue
 import pytest
 
 from wsq.views.hub import forget
-from wsq.views.sheet import Sheet, admin_sheet, statistics_sheet
+from wsq.views.sheet import Sheet, admin_sheet
 
 pytestmark = pytest.mark.alone
 
@@ -46,10 +46,3 @@ def test_administration_shows_how_each_task_ended_last(workspace, store):
     [section] = admin_sheet(workspace, "acme")
 
     assert {row[1]["text"]: row[5]["text"] for row in section["rows"]} == {"Triage": "Completed", "Never": "Never run"}
-
-
-def test_statistics_of_a_store_that_is_not_there_are_empty(workspace):
-    figures, table = statistics_sheet(workspace, "nowhere")
-
-    assert {figure["value"] for figure in figures["figures"]} == {0}
-    assert table["rows"] == []

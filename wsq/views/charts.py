@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -60,18 +60,12 @@ def colours(theme: str) -> dict[str, str]:
     return dict(re.findall(r"--chart-([a-z-]+): (#[0-9a-f]{6})", block[1]))
 
 
-def charts(found: Statistics, theme: str) -> list[Card]:
+def charts(found: Statistics, theme: str) -> Iterator[Card]:
     """The charts of the page in their order, as messages: title, legend, table and what Bokeh draws."""
-    return [
-        _executions(found, theme),
-        _rate(found, theme),
-        _duration(found, theme),
-        _cost(found, theme),
-        _tokens(found, theme),
-        _lateness(found, theme),
-        _reasons(found.failures, "failures", "Failures by reason", "failed", theme),
-        _reasons(found.skips, "skips", "Skipped slots by reason", "skipped", theme),
-    ]
+    for chart in (_executions, _rate, _duration, _cost, _tokens, _lateness):
+        yield chart(found, theme)
+    yield _reasons(found.failures, "failures", "Failures by reason", "failed", theme)
+    yield _reasons(found.skips, "skips", "Skipped slots by reason", "skipped", theme)
 
 
 # ---- the charts ----------------------------------------------------------------------------------

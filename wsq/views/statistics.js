@@ -87,6 +87,7 @@ class StatisticsPage extends DialogPage {
   // ---- what the server tells -----------------------------------------------------------------------
 
   told(message) {
+    if (message.type === "chart" && message.mark === this.mark) this.showChart(message.chart);
     if (message.type !== "changed" || this.due) return;
     // A large workspace takes longer to count than a small one, and is not counted over and over for that.
     const calm = Math.max(CALM, 10 * (this.took ?? 0));
@@ -135,7 +136,6 @@ class StatisticsPage extends DialogPage {
     setText(this.spanWords, news.first ? `${write(news.first, "day")}${one ? "" : ` to ${write(news.last, "day")}`}. Days are those of ${news.timezone}, by when an execution started.` : "");
     this.offerChoices(news.choices);
     this.showTiles(news.total);
-    for (const chart of news.charts) this.showChart(chart);
     this.showFailures(news.failures);
     for (const table of news.groups) this.showTable(table);
   }
@@ -290,12 +290,20 @@ class StatisticsPage extends DialogPage {
         const place = h("div");
         shown.drawn.append(place);
         shown.views = await window.Bokeh.embed.embed_item(shown.data.item, place);
-        shown.section.dataset.drawn = "yes";
+        this.takeOutOfTheWay(place);
       }
       this.forget(views);
       for (const each of before) each.remove();
     }
     shown.drawing = false;
+  }
+
+  // The table beside it tells what is drawn: the drawing itself is nothing to stop at on the way through the page.
+  takeOutOfTheWay(within) {
+    for (const each of within.querySelectorAll("*")) {
+      if (each.tabIndex >= 0) each.tabIndex = -1;
+      if (each.shadowRoot) this.takeOutOfTheWay(each.shadowRoot);
+    }
   }
 
   // Bokeh keeps a list of every document that it has ever drawn.

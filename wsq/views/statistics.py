@@ -30,7 +30,8 @@ class StatisticsPage(AskingPage):
     """What came of the executions of a store, or of all, over a span of days.
 
     Its browser asks for all of it when it has come up, when it narrows it down, and when it is told that
-    something has changed. `store` is the one whose executions open on the page itself.
+    something has changed; the charts follow one by one, for they take longer than the figures. `store` is the one
+    whose executions open on the page itself.
     """
 
     _esm = resource("frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "statistics.js")
@@ -38,9 +39,10 @@ class StatisticsPage(AskingPage):
 
     def __init__(self, store: Store) -> None:
         super().__init__(sizing_mode="stretch_both")
-        workspace = store.workspace
-        subscription = hub_of(workspace).subscribe(None, weakly(self.hear))
-        self.begin(Dispatcher(store, count=lambda message: told(workspace, message)), subscription)
+        self._workspace = store.workspace
+        self._undrawn: tuple[str, Statistics, str] | None = None
+        subscription = hub_of(store.workspace).subscribe(None, weakly(self.hear))
+        self.begin(Dispatcher(store, count=self._count), subscription)
         opening = {"store": store.id, "project": None, "page": True, "path": "statistics"}
         self.first = json.dumps(subscription.opening() | {"opening": opening, "definitions": DEFINITIONS})
 
@@ -48,16 +50,31 @@ class StatisticsPage(AskingPage):
         """Pass on to the browser what the hub says: that something has changed, or what the header shows now."""
         self.send(message)
 
+    def _count(self, asked: messages.Statistics) -> Card:
+        card, found = told(self._workspace, asked)
+        if found is not None:
+            self._undrawn = (card["mark"], found, asked.theme)
+        return card
 
-def told(workspace: Workspace, asked: messages.Statistics) -> Card:
+    def _carry_out(self, raw: object) -> None:
+        super()._carry_out(raw)
+        if self._undrawn is not None:
+            (mark, found, theme), self._undrawn = self._undrawn, None
+            for chart in charts(found, theme):
+                self.send({"type": "chart", "mark": mark, "chart": chart})
+
+
+def told(workspace: Workspace, asked: messages.Statistics) -> tuple[Card, Statistics | None]:
     """The answer to a page: all that it shows, or its `mark` alone when the page knows that already.
+
+    With it comes what its charts are to be drawn from, None where they stand as they are.
 
     Raises:
         InvalidInput: The days asked for cannot be.
         NotFound: There is no such project or recurring task.
     """
     if asked.store is not None and asked.store not in {each.id for each in workspace.stores(include_archived=True)}:
-        return {"mark": "nothing", "nothing": True}
+        return {"mark": "nothing", "nothing": True}, None
     since, until = _days(asked)
     found = workspace.statistics(
         asked.store,
@@ -69,9 +86,9 @@ def told(workspace: Workspace, asked: messages.Statistics) -> Card:
         until=until,
         most=GROUPS,
     )
-    card = _card(found, asked.theme) | {"choices": _choices(workspace.statistics_choices(asked.store))}
+    card = _card(found) | {"choices": _choices(workspace.statistics_choices(asked.store))}
     mark = _mark(found, card["choices"], asked.theme)
-    return {"mark": mark} if mark == asked.known else card | {"mark": mark}
+    return ({"mark": mark}, None) if mark == asked.known else (card | {"mark": mark}, found)
 
 
 def _mark(found: Statistics, choices: Any, theme: str) -> str:
@@ -90,14 +107,13 @@ def _days(asked: messages.Statistics) -> tuple[date | None, date | None]:
         raise InvalidInput(f"The span is from {asked.since} to {asked.until}, expected two dates.") from error
 
 
-def _card(found: Statistics, theme: str) -> Card:
+def _card(found: Statistics) -> Card:
     return {
         "nothing": False,
         "timezone": found.timezone,
         "first": found.days[0].day.isoformat() if found.days else None,
         "last": found.days[-1].day.isoformat() if found.days else None,
         "total": found.total.as_dict(),
-        "charts": charts(found, theme),
         "failures": [_failure(each) for each in found.recent_failures],
         "groups": [
             _table("stores", "Stores", found.stores),
