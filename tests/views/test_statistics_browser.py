@@ -198,12 +198,12 @@ def test_failures_lead_to_their_executions_and_names_of_strangers_run_nothing(op
     page.get_by_label("Store", exact=True).select_option("busy")
     before = busy.workspace.statistics("busy").total.executions
     expect(figure(page, "executions")).to_have_text(str(before))
-    press = page.get_by_role("button", name="CSV of Cost per day")
+    press = page.get_by_role("button", name="CSV of Lateness of starts per day")
     press.focus()
     place = page.get_by_role("main").evaluate("main => main.scrollTop")
     with wsq.open(busy.workspace.place, provider=ScriptedProvider([finish()])) as other:
         other.store("busy").run_now(busy.recurring_tasks()[0].id)
-    expect(figure(page, "executions")).to_have_text(str(before + 1))
+    expect(figure(page, "executions")).to_have_text(str(before + 1), timeout=15_000)
     expect(press).to_be_focused()
     assert page.get_by_role("main").evaluate("main => main.scrollTop") == place > 0
 

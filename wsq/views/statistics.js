@@ -90,7 +90,7 @@ class StatisticsPage extends DialogPage {
     if (message.type === "chart" && message.mark === this.mark) this.showChart(message.chart);
     if (message.type !== "changed" || this.due) return;
     // A large workspace takes longer to count than a small one, and is not counted over and over for that.
-    const calm = Math.max(CALM, 10 * (this.took ?? 0));
+    const calm = Math.max(CALM, 4 * (this.took ?? 0));
     this.due = setTimeout(() => { this.due = null; this.refresh(); }, Math.max(0, (this.looked ?? 0) + calm - Date.now()));
   }
 
