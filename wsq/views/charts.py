@@ -176,7 +176,7 @@ def _bars(colour: str, theme: str) -> Any:
     source = _source("reason", "count", "whole", "told")
     drawn.hbar(y="reason", right="count", height=0.62, source=source, color=colours(theme)[colour])
     whole = drawn.hbar(y="reason", right="whole", height=1, source=source, alpha=0)
-    drawn.add_tools(_hover([("", "@reason"), ("", "@told")], whole))
+    drawn.add_tools(_hover("@reason", [("@told", "")], whole, theme))
     return json_item(drawn)
 
 
@@ -247,7 +247,7 @@ def _over_days(
             drawn.line(x="day", y=part, source=source, line_width=2, color=hue, line_join="round")
             drawn.scatter(x="day", y=part, source=source, size=size, color=hue)
     whole = drawn.vbar(x="day", width=DAY, bottom=0, top="whole", source=source, alpha=0)
-    drawn.add_tools(_hover([("", "@label"), *((name, f"@t{place}") for place, name in enumerate(names))], whole))
+    drawn.add_tools(_hover("@label", [(name, f"@t{place}") for place, name in enumerate(names)], whole, theme))
     return json_item(drawn)
 
 
@@ -278,8 +278,22 @@ def _source(*columns: str) -> ColumnDataSource:
     return ColumnDataSource({column: [] for column in columns}, name="values")
 
 
-def _hover(rows: list[tuple[str, str]], over: Any) -> HoverTool:
-    return HoverTool(tooltips=rows, renderers=[over], point_policy="follow_mouse", attachment="horizontal")
+def _hover(title: str, rows: Iterable[tuple[str, str]], over: Any, theme: str) -> HoverTool:
+    """What is said of the bar or the day under the pointer; Bokeh escapes what it puts in for the names after ``@``."""
+    colour = colours(theme)
+    body = "".join(
+        f'<div style="display:flex;gap:14px"><span style="flex:1;color:{colour["label"]}">{name}</span>'
+        f"<span>{field}</span></div>"
+        for name, field in rows
+    )
+    box = (
+        f"background:{colour['tip']};color:{colour['tip-text']};margin:-6px;padding:8px 11px;border-radius:6px;"
+        f"border:1px solid {colour['label']};font:12px/1.5 ui-sans-serif,system-ui,sans-serif"
+    )
+    told = f'<div style="{box}"><div style="font-weight:600">{title}</div>{body}</div>'
+    return HoverTool(
+        tooltips=told, renderers=[over], point_policy="follow_mouse", attachment="horizontal", show_arrow=False
+    )
 
 
 _NAN = {"type": "number", "value": "nan"}

@@ -153,7 +153,10 @@ def _table(kind: str, title: str, groups: Series[Group]) -> Card:
     return {
         "id": kind,
         "title": title,
-        "columns": [{"name": title, "kind": "text"}, *({"name": name, "kind": each} for name, _, each in _FIGURES)],
+        "columns": [
+            {"name": title.removesuffix("s"), "kind": "text"},
+            *({"name": name, "kind": each} for name, _, each in _FIGURES),
+        ],
         "rows": [
             {"id": each.id, "store": each.store_id, "cells": [_name(kind, each), *_cells(each)]} for each in groups
         ],
