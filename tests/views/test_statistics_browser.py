@@ -172,7 +172,7 @@ def test_failures_lead_to_their_executions_and_names_of_strangers_run_nothing(op
     # Of this page's store the execution opens here, also after a reload
     failures.get_by_role("link").first.click()
     dialog = page.get_by_role("dialog", name="Execution")
-    expect(dialog).to_contain_text("It went wrong.")
+    expect(dialog).to_contain_text("It went wrong.", timeout=15_000)
     expect(dialog).to_contain_text(failure.name)
     page.reload()
     expect(dialog).to_contain_text("It went wrong.")

@@ -287,7 +287,7 @@ def _hover(title: str, rows: Iterable[tuple[str, str]], over: Any, theme: str) -
         for name, field in rows
     )
     box = (
-        f"background:{colour['tip']};color:{colour['tip-text']};margin:-6px;padding:8px 11px;border-radius:6px;"
+        f"background:{colour['tip']};color:{colour['tip-text']};margin:-6px;padding:8px 11px;"
         f"border:1px solid {colour['label']};font:12px/1.5 ui-sans-serif,system-ui,sans-serif"
     )
     told = f'<div style="{box}"><div style="font-weight:600">{title}</div>{body}</div>'

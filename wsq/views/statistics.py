@@ -16,7 +16,7 @@ from wsq.views.cards import Card, instant, shortened
 from wsq.views.charts import charts, in_words
 from wsq.views.dispatch import Dispatcher
 from wsq.views.hub import hub_of
-from wsq.views.live import AskingPage, resource, weakly
+from wsq.views.live import AskingPage, pool, resource, weakly
 from wsq.views.ports import Store, Workspace
 
 GROUPS = 20
@@ -59,9 +59,12 @@ class StatisticsPage(AskingPage):
     def _carry_out(self, raw: object) -> None:
         super()._carry_out(raw)
         if self._undrawn is not None:
-            (mark, found, theme), self._undrawn = self._undrawn, None
-            for chart in charts(found, theme):
-                self.send({"type": "chart", "mark": mark, "chart": chart})
+            pool.submit(self._draw, *self._undrawn)  # aside, so that what else the page asks need not wait
+            self._undrawn = None
+
+    def _draw(self, mark: str, found: Statistics, theme: str) -> None:
+        for chart in charts(found, theme):
+            self.send({"type": "chart", "mark": mark, "chart": chart})
 
 
 def told(workspace: Workspace, asked: messages.Statistics) -> tuple[Card, Statistics | None]:
