@@ -7,12 +7,14 @@ from typing import TypeVar
 from panel.io.state import state
 
 from wsq.errors import WsqError
+from wsq.views import messages
 from wsq.views.board import Board
 from wsq.views.hub import hub_of
 from wsq.views.library import Library
+from wsq.views.live import pool
 from wsq.views.ports import Store, Workspace
 from wsq.views.sheet import Section, Sheet, admin_sheet
-from wsq.views.statistics import StatisticsPage
+from wsq.views.statistics import StatisticsPage, count_ahead
 
 Page = TypeVar("Page")
 
@@ -46,7 +48,25 @@ def statistics_page(workspace: Workspace) -> StatisticsPage | Sheet:
         store = acting(workspace.store(first_store(workspace) if named in (None, "*") else named))
     except WsqError as refusal:
         return _dressed(_refused(workspace, "statistics", str(refusal)), "statistics")
+    pool.submit(count_ahead, workspace, _counted_by_address(store.id))
     return _dressed(StatisticsPage(store), "statistics")
+
+
+def _counted_by_address(store_id: str) -> messages.Statistics:
+    """What the page's script will ask for when it has come up, as far as the address says."""
+    days, named = asked("days") or "", asked("store") or store_id
+    return messages.Statistics(
+        ref=0,
+        store=None if named == "*" else named,
+        project=asked("project"),
+        task=asked("task"),
+        model=asked("model"),
+        days=int(days) if days.isascii() and days.isdigit() and 0 < int(days[:9]) <= 3660 else 30,
+        since=asked("from"),
+        until=asked("to"),
+        theme="light",
+        known="",
+    )
 
 
 def admin_page(workspace: Workspace) -> Sheet:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
+import time
+from concurrent.futures import Future
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary, ref
 
 import msgspec
 
-from wsq.errors import InvalidInput
+from wsq.errors import InvalidInput, WsqError
 from wsq.statistics import DEFINITIONS, Choices, Failure, Group, Series, Statistics
 from wsq.views import messages
 from wsq.views.cards import Card, instant, shortened
@@ -21,6 +26,12 @@ from wsq.views.ports import Store, Workspace
 
 GROUPS = 20
 """Stores, projects, tasks and models of each of which a table tells."""
+
+KEPT = 8
+"""How many counts of a workspace are kept for whoever asks the same."""
+
+FRESH = 60.0
+"""Seconds for which they are kept, though nothing is written: a day may have ended."""
 
 ERROR_SHOWN = 300
 """How many characters of a failure's error stand in the list; the execution's dialog shows all of it."""
@@ -78,8 +89,61 @@ def told(workspace: Workspace, asked: messages.Statistics) -> tuple[Card, Statis
     """
     if asked.store is not None and asked.store not in {each.id for each in workspace.stores(include_archived=True)}:
         return {"mark": "nothing", "nothing": True}, None
+    found = _counts_of(workspace).get(asked)
+    card = _card(found) | {"choices": _choices(workspace.statistics_choices(asked.store))}
+    mark = _mark(found, card["choices"], asked.theme)
+    return ({"mark": mark}, None) if mark == asked.known else (card | {"mark": mark}, found)
+
+
+def count_ahead(workspace: Workspace, asked: messages.Statistics) -> None:
+    """Count what a page will ask as soon as its browser has come up; whatever is wrong, it is told then."""
+    with suppress(WsqError):
+        _counts_of(workspace).get(asked)
+
+
+class _Counts:
+    """What was counted last: once for all windows that ask the same, as long as nothing is written."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = ref(workspace)
+        self._lock = threading.Lock()
+        self._kept: dict[Any, tuple[int, float, Future[Statistics]]] = {}
+
+    def get(self, asked: messages.Statistics) -> Statistics:
+        """The statistics of what is asked; who asks the same meanwhile waits for the same count."""
+        workspace = self._workspace()
+        assert workspace is not None, "whoever asks has the workspace"
+        key = (asked.store, asked.project, asked.task, asked.model, asked.days, asked.since, asked.until)
+        changes, now = workspace.changes(), time.monotonic()
+        with self._lock:
+            written, counted, future = self._kept.pop(key, (-1, now, Future()))
+            mine = written != changes or now - counted > FRESH
+            if mine:
+                counted, future = now, Future()
+            self._kept[key] = (changes, counted, future)
+            for old in list(self._kept)[:-KEPT]:
+                del self._kept[old]
+        if mine:
+            try:
+                future.set_result(_count(workspace, asked))
+            except BaseException as error:
+                with self._lock:
+                    self._kept.pop(key, None)
+                future.set_exception(error)
+                raise
+        return future.result()
+
+
+_counts: WeakKeyDictionary[Workspace, _Counts] = WeakKeyDictionary()
+
+
+def _counts_of(workspace: Workspace) -> _Counts:
+    return _counts.setdefault(workspace, _Counts(workspace))
+
+
+def _count(workspace: Workspace, asked: messages.Statistics) -> Statistics:
     since, until = _days(asked)
-    found = workspace.statistics(
+    return workspace.statistics(
         asked.store,
         asked.days,
         project_id=asked.project,
@@ -89,9 +153,6 @@ def told(workspace: Workspace, asked: messages.Statistics) -> tuple[Card, Statis
         until=until,
         most=GROUPS,
     )
-    card = _card(found) | {"choices": _choices(workspace.statistics_choices(asked.store))}
-    mark = _mark(found, card["choices"], asked.theme)
-    return ({"mark": mark}, None) if mark == asked.known else (card | {"mark": mark}, found)
 
 
 def _mark(found: Statistics, choices: Any, theme: str) -> str:
