@@ -54,18 +54,19 @@ def queries(rounds: int) -> list[Figure]:
 def page(rounds: int) -> list[Figure]:
     """From the beginning of the navigation until the figures stand there and the first chart is drawn, all stores.
 
-    In a browser that has met the page once; the server counts all of it anew for each visit.
+    In a browser that has met the page once; something is written before each visit, so that the server counts anew.
     """
     with folder() as place:
         database = place / "team.duckdb"
         with wsq.open(database, clock=ManualClock(NOW)) as ws:
             fill(ws)
-        with served(database) as server, browser() as visitor:
+        with served(database) as server, browser() as visitor, wsq.open(database) as ws:
             url = f"{server.url.split('/board')[0]}/statistics?store=*&from={FIRST:%Y-%m-%d}&to={NOW:%Y-%m-%d}"
             taken = []
             for _ in range(rounds + 1):
                 window = visitor.new_page()
                 window.set_default_timeout(60_000)
+                ws.store("s0").create_task("Something new")
                 calm(window)
                 began = time.perf_counter()
                 window.goto(url)
