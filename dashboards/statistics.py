@@ -1,4 +1,4 @@
-"""How executions ended. `panel serve dashboards/*.py` shows it."""
+"""What came of executions. `panel serve dashboards/*.py` shows it."""
 
 import panel as pn
 

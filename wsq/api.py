@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -42,7 +42,6 @@ from wsq.rules.pauses import Pause, pause_of
 from wsq.runner import heartbeat, passes, pruning
 from wsq.runner.progress import Doing, doing
 from wsq.runner.report import ProcessReport
-from wsq.statistics.overview import TaskOverview, overview
 from wsq.store.embedded import EmbeddedEngine
 from wsq.store.engine import Cursor
 from wsq.store.folding import Difference
@@ -59,7 +58,9 @@ if TYPE_CHECKING:
     from wsq.runner.dry_run import DryRun
     from wsq.runner.executor import Executor
     from wsq.runner.telling import Teller
+    from wsq.statistics import Choices, Statistics
     from wsq.statistics.health import Alert
+    from wsq.statistics.overview import TaskOverview
     from wsq.statistics.since import Since
     from wsq.store.past import PastEngine
 
@@ -223,6 +224,8 @@ class Workspace:
 
         Takes 0.3 s for 10,000 tasks with 1,000,000 executions.
         """
+        from wsq.statistics.overview import overview
+
         now = self.clock.now()
         return self._log.ask(lambda cursor: overview(cursor, now))
 
@@ -496,6 +499,57 @@ class Workspace:
         `tasks` has, beside its stored columns, the 0-based ``position`` in its lane.
         """
         return self._engine.console().query(query, parameters)
+
+    def statistics(
+        self,
+        store: str | None = None,
+        days: int = 30,
+        *,
+        project_id: str | None = None,
+        recurring_task_id: str | None = None,
+        model: str | None = None,
+        since: datetime | date | None = None,
+        until: datetime | date | None = None,
+        most: int = 50,
+    ) -> Statistics:
+        """What came of the executions of a span: how many, how well, how long, at what cost, how late, why not.
+
+        Args:
+            store: A store's id; left out, all stores count, archived ones too.
+            days: How many calendar days, today's the last of them, 1 to 3,660.
+            project_id: Count the executions of this project alone.
+            recurring_task_id: Count those of this recurring task alone, which may have been deleted.
+            model: Count those that this model was asked for; skipped ones have none.
+            since: An aware instant, or a date for its beginning (inclusive), instead of `days`.
+            until: The same (exclusive); left out, the end of today.
+            most: How many stores, projects, tasks and models are told one by one.
+
+        Days are those of the store's zone; of the workspace's where the stores shown are of different zones.
+        `wsq.statistics.DEFINITIONS` says what each figure means.
+
+        Raises:
+            InvalidInput: The span cannot be.
+            NotFound: There is no such store, project or recurring task.
+        """
+        from wsq import statistics
+
+        wish = statistics.Wish(
+            days=days,
+            since=since,
+            until=until,
+            store_id=store,
+            project_id=project_id,
+            recurring_task_id=recurring_task_id,
+            model=model,
+            most=values.limit(most, "most"),
+        )
+        return statistics.counted(self._engine, wish, self.clock.now(), self.settings.timezone)
+
+    def statistics_choices(self, store: str | None = None) -> Choices:
+        """The projects, recurring tasks and models that the statistics of a store, or of all, can be narrowed to."""
+        from wsq import statistics
+
+        return self._log.ask(lambda cursor: statistics.choices(cursor, store))
 
     def rebuild(self) -> int:
         """Fold the log anew and replace every projection; returns the number of events."""

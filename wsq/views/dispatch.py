@@ -71,7 +71,7 @@ class Dispatcher(Answering):
     """Serves one page: bound to its store, so that no message can reach into another.
 
     Only a pause of the whole workspace, which says so, is about more. `find` returns the ids of the cards that hold
-    a text, `recap` what has happened since.
+    a text, `recap` what has happened since, `count` the statistics that are asked for.
     """
 
     def __init__(
@@ -80,10 +80,12 @@ class Dispatcher(Answering):
         find: Callable[[str], list[str]] | None = None,
         *,
         recap: Callable[[messages.SinceThen], Any] | None = None,
+        count: Callable[[messages.Statistics], Any] | None = None,
     ) -> None:
         self._store = store
         self._find = find or (lambda _text: [])
         self._recap = recap
+        self._count = count
 
     def carry_out(self, message: messages.Known) -> Any:
         """See `Answering.carry_out`."""
@@ -102,8 +104,11 @@ class Dispatcher(Answering):
                 return still(message, self._store)
             case messages.SinceThen() if self._recap is not None:
                 return self._recap(message)
+            case messages.Statistics() if self._count is not None:
+                return self._count(message)
             case (
                 messages.SinceThen()
+                | messages.Statistics()
                 | messages.Alerts()
                 | messages.Within()
                 | messages.EnableMany()

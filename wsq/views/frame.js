@@ -222,7 +222,7 @@ class Frame {
     this.bar.replaceChildren(
       h("span", { class: "brand" }, icon("board"), "wsq"),
       h("h1", { class: "unseen" }, `${names.find(([to]) => to === path)[1]} of ${store}`),
-      ...(this.opening.page ? [nav, h("span", { class: "gap" }), path === "admin" ? "" : h("span", { class: "pick" }, pick)] : [h("strong", null, store), h("span", { class: "gap" })]),
+      ...(this.opening.page ? [nav, h("span", { class: "gap" }), ["admin", "statistics"].includes(path) ? "" : h("span", { class: "pick" }, pick)] : [h("strong", null, store), h("span", { class: "gap" })]),
       ...this.extras(), theme);
     if (focused?.isConnected && this.bar.contains(focused)) focused.focus({ preventScroll: true });
   }

@@ -241,6 +241,23 @@ class Within(Message, frozen=True, kw_only=True, tag="within"):
     message: Run | RunLate | Missed | Pause | Resume | History | OpenExecution | CancelExecution
 
 
+class Statistics(Message, frozen=True, kw_only=True, tag="statistics"):
+    """What came of executions: of a store or of all, of the last days or from one date to another (both inclusive).
+
+    `known` is the mark of what the page shows already, empty for nothing.
+    """
+
+    store: Annotated[str, Meta(min_length=1, max_length=64)] | None
+    project: Id | None
+    task: Id | None
+    model: Short | None
+    days: Whole
+    since: Short | None
+    until: Short | None
+    theme: Literal["light", "dark"]
+    known: Annotated[str, Meta(max_length=64)]
+
+
 Known = (
     Hello
     | Run
@@ -273,6 +290,7 @@ Known = (
     | DeleteContact
     | OpenExecution
     | CancelExecution
+    | Statistics
 )
 
 _decoder: Decoder[Known] = Decoder(Known)

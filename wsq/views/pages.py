@@ -7,13 +7,16 @@ from typing import TypeVar
 from panel.io.state import state
 
 from wsq.errors import WsqError
+from wsq.views import messages
 from wsq.views.admin import Admin
 from wsq.views.board import Board
 from wsq.views.hub import hub_of
 from wsq.views.library import Library
+from wsq.views.live import pool
 from wsq.views.ports import Store, Workspace
-from wsq.views.sheet import Section, Sheet, statistics_sheet
+from wsq.views.refusal import RefusalPage
 from wsq.views.since import SincePage
+from wsq.views.statistics import StatisticsPage, count_ahead
 
 Page = TypeVar("Page")
 
@@ -28,7 +31,7 @@ TITLES = {
 DEFAULT_STORE = "default"
 
 
-def board_page(workspace: Workspace) -> Board | Sheet:
+def board_page(workspace: Workspace) -> Board | RefusalPage:
     """The board of the store that the address names (``?store=…&project=…``), else of the first one."""
     try:
         store = acting(workspace.store(asked("store") or first_store(workspace)))
@@ -37,7 +40,7 @@ def board_page(workspace: Workspace) -> Board | Sheet:
     return _dressed(Board(store, project_id=asked("project"), page=True), "board")
 
 
-def library_page(workspace: Workspace) -> Library | Sheet:
+def library_page(workspace: Workspace) -> Library | RefusalPage:
     """Projects, contacts and documents of the store that the address names, else of the first one."""
     try:
         store = acting(workspace.store(asked("store") or first_store(workspace)))
@@ -46,13 +49,35 @@ def library_page(workspace: Workspace) -> Library | Sheet:
     return _dressed(Library(store), "library")
 
 
-def statistics_page(workspace: Workspace) -> Sheet:
-    """How many executions ended how, and the newest of them."""
-    store_id = asked("store") or first_store(workspace)
-    return _dressed(Sheet(workspace, store_id, "statistics", statistics_sheet), "statistics")
+def statistics_page(workspace: Workspace) -> StatisticsPage | RefusalPage:
+    """What came of the executions of the store that the address names (``*`` is all), else of the first one."""
+    named = asked("store")
+    try:
+        store = acting(workspace.store(first_store(workspace) if named in (None, "*") else named))
+    except WsqError as refusal:
+        return _dressed(_refused(workspace, "statistics", str(refusal)), "statistics")
+    pool.submit(count_ahead, workspace, _counted_by_address(store.id))
+    return _dressed(StatisticsPage(store), "statistics")
 
 
-def since_page(workspace: Workspace) -> SincePage | Sheet:
+def _counted_by_address(store_id: str) -> messages.Statistics:
+    """What the page's script will ask for when it has come up, as far as the address says."""
+    days, named = asked("days") or "", asked("store") or store_id
+    return messages.Statistics(
+        ref=0,
+        store=None if named == "*" else named,
+        project=asked("project"),
+        task=asked("task"),
+        model=asked("model"),
+        days=int(days) if days.isascii() and days.isdigit() and 0 < int(days[:9]) <= 3660 else 30,
+        since=asked("from"),
+        until=asked("to"),
+        theme="light",
+        known="",
+    )
+
+
+def since_page(workspace: Workspace) -> SincePage | RefusalPage:
     """What has happened in the store that the address names, else in the first one."""
     try:
         store = acting(workspace.store(asked("store") or first_store(workspace)))
@@ -90,9 +115,8 @@ def asked(name: str) -> str | None:
     return values[0].decode("utf-8", "replace") or None
 
 
-def _refused(workspace: Workspace, path: str, why: str) -> Sheet:
-    said: list[Section] = [{"title": f"There is no such {path if path != 'since' else 'store'}", "note": why}]
-    return Sheet(workspace, first_store(workspace), path, lambda *_: said)
+def _refused(workspace: Workspace, path: str, why: str) -> RefusalPage:
+    return RefusalPage(workspace, first_store(workspace), path, why)
 
 
 def titled(path: str) -> str:

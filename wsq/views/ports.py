@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from msgspec import UNSET
@@ -15,6 +15,7 @@ from wsq.projections.rows import Contact, Document, Execution, Project, Recurrin
 from wsq.queries.boards import DocumentLine, ProjectCounts
 from wsq.queries.executions import Run
 from wsq.rules.budgets import Forecast, Spending
+from wsq.statistics import Choices, Statistics
 from wsq.statistics.health import Alert
 from wsq.statistics.overview import TaskOverview
 from wsq.statistics.since import Since
@@ -229,8 +230,21 @@ class Workspace(Protocol):
     def provider_kind(self) -> str: ...
     def changes(self) -> int: ...
     def make_ready(self) -> None: ...
-    def stores(self) -> Sequence[StoreRow]: ...
+    def stores(self, *, include_archived: bool = False) -> Sequence[StoreRow]: ...
     def store(self, store_id: str, /) -> Store: ...
+    def statistics(
+        self,
+        store: str | None = None,
+        days: int = 30,
+        *,
+        project_id: str | None = None,
+        recurring_task_id: str | None = None,
+        model: str | None = None,
+        since: datetime | date | None = None,
+        until: datetime | date | None = None,
+        most: int = 50,
+    ) -> Statistics: ...
+    def statistics_choices(self, store: str | None = None) -> Choices: ...
     def scheduler(self) -> Scheduler | None: ...
     def pause(
         self, *, until: datetime | None = None, reason: str | None = None, actor: str | None = None

@@ -1,0 +1,389 @@
+"""The counting: a few passes over the executions of a span, inside one read.
+
+Grouping by texts is what costs. So there is one pass by day, one by all texts together into a table that goes with
+the read, from which stores, projects, tasks and models are summed up, and one for the percentiles. Percentiles are
+exact.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from wsq.errors import NotFound
+from wsq.queries import boards
+from wsq.rules import naming
+from wsq.rules.values import refusal
+from wsq.statistics.figures import Choice, Choices, Counted, Day, Failure, Group, Reason, Series, Statistics, Total
+from wsq.statistics.span import Bound, Span, span
+from wsq.store.engine import Cursor, Engine
+
+MOST_GROUPS = 50
+"""Stores, projects, tasks and models of each of which figures are told, unless more are asked for."""
+
+MOST_IN_A_READ = 1_000_000
+"""Executions that are counted while the workspace is had; more of them on a private copy, so that nobody waits.
+
+A million takes less than half a second, and copying the file that has them takes longer than that.
+"""
+
+RECENT = 20
+"""Failures that are listed."""
+
+MOST_CHOICES = 500
+"""Projects and tasks that are offered to narrow the statistics to."""
+
+_SENT = "input_tokens + output_tokens + cache_read_tokens + cache_write_tokens"
+_ENDED = "status IN ('completed', 'failed')"
+_TIMED = "status <> 'skipped' AND trigger = 'automatic'"
+_LATE = "epoch_us(started_at) - epoch_us(scheduled_for)"
+_TOOK = "epoch_us(completed_at) - epoch_us(started_at)"
+"""The same as `duration`, and quicker to read."""
+
+_KINDS = "status, coalesce(verdict = 'could_not', false) AS could_not, cost_usd IS NOT NULL AS priced"
+_SUMS = f"""count(*) AS n, sum(slots) AS slots, sum({_TOOK}) AS took,
+    sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+    sum(cache_read_tokens) AS cache_read_tokens, sum(cache_write_tokens) AS cache_write_tokens,
+    sum(cost_usd) AS cost, sum(len(created_task_ids)) AS created,
+    count(*) FILTER (cost_usd IS NULL AND {_SENT} > 0 AND provider_kind NOT IN ('offline', 'scripted')) AS unpriced,
+    sum(greatest(attempts - 1, 0)) AS retries, count(*) FILTER (attempts > 1) AS retried, sum(takeovers) AS takeovers"""
+"""What is summed of the executions of each kind: so most of it needs no condition of its own, which is what costs."""
+
+_MEASURES = {
+    "completed": "sum(n) FILTER (status = 'completed')",
+    "could_not": "sum(n) FILTER (status = 'completed' AND could_not)",
+    "failed": "sum(n) FILTER (status = 'failed')",
+    "cancelled": "sum(n) FILTER (status = 'cancelled')",
+    "running": "sum(n) FILTER (status = 'running')",
+    "skipped": "sum(n) FILTER (status = 'skipped')",
+    "skipped_slots": "sum(slots) FILTER (status = 'skipped')",
+    "took": f"sum(took) FILTER ({_ENDED})",
+    "input_tokens": "sum(input_tokens)",
+    "output_tokens": "sum(output_tokens)",
+    "cache_read_tokens": "sum(cache_read_tokens)",
+    "cache_write_tokens": "sum(cache_write_tokens)",
+    "cost": "sum(cost)",
+    "priced": "sum(n) FILTER (priced)",
+    "unpriced": "sum(unpriced)",
+    "created_tasks": "sum(created)",
+    "created_by_priced": "sum(created) FILTER (priced)",
+    "retries": "sum(retries)",
+    "retried": "sum(retried)",
+    "takeovers": "sum(takeovers)",
+}
+"""What is told of each group of executions, from the sums of their kinds."""
+
+_TOLD = ", ".join(
+    f"coalesce({sql}, 0)::{'DOUBLE' if name == 'cost' else 'BIGINT'} AS {name}" for name, sql in _MEASURES.items()
+)
+
+Measures = dict[str, Any]
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What statistics are asked for; see `wsq.Workspace.statistics`."""
+
+    days: int = 30
+    since: Bound = None
+    until: Bound = None
+    store_id: str | None = None
+    project_id: str | None = None
+    recurring_task_id: str | None = None
+    model: str | None = None
+    most: int = MOST_GROUPS
+
+
+def counted(engine: Engine, wish: Wish, now: datetime, timezone: str) -> Statistics:
+    """The statistics of what is wished for, from a read, or from a private copy where they take long.
+
+    Raises:
+        InvalidInput: The span cannot be.
+        NotFound: There is no such store, project or recurring task.
+    """
+    with engine.read() as cursor:
+        _refuse_unknown(cursor, wish)
+        if _rows_in(cursor, wish, now, timezone) <= MOST_IN_A_READ:
+            return count(cursor, wish, now, timezone)
+    with engine.study() as cursor:
+        return count(cursor, wish, now, timezone)
+
+
+def _rows_in(cursor: Cursor, wish: Wish, now: datetime, timezone: str) -> int:
+    """How many executions would be gone through; asking costs milliseconds."""
+    where, given = _where(wish, _span(cursor, wish, now, timezone))
+    return int(cursor.query(f"SELECT count(*) FROM task_executions {where}", given)[0][0])  # noqa: S608
+
+
+def count(cursor: Cursor, wish: Wish, now: datetime, timezone: str) -> Statistics:
+    """The statistics of what is wished for, which must be there; `timezone` is the workspace's."""
+    over = _span(cursor, wish, now, timezone)
+    where, given = _where(wish, over)
+    place = over.place_in_sql("epoch_us(started_at)")
+    by_day = _by_day(cursor, where, given, place)
+    spread = _spread(cursor, where, given, place)
+    reasons = _reasons(cursor, where, given)
+    groups = _groups(cursor, where, given, wish.most)
+    return Statistics(
+        timezone=over.timezone,
+        since=over.since,
+        until=over.until,
+        store_id=wish.store_id,
+        project_id=wish.project_id,
+        recurring_task_id=wish.recurring_task_id,
+        model=wish.model,
+        total=Total(**_figures(_summed(list(by_day.values()))), **spread.get(None, {})),
+        days=Series((_day(over, n, by_day, spread) for n in range(len(over.days))), kind=Day),
+        failures=reasons["failed"],
+        skips=reasons["skipped"],
+        recent_failures=_recent_failures(cursor, where, given),
+        **groups,
+    )
+
+
+def choices(cursor: Cursor, store_id: str | None) -> Choices:
+    """What statistics of a store, or of all, can be narrowed to."""
+    where, given = ("WHERE store_id = $1", [store_id]) if store_id is not None else ("", [])
+    projects = cursor.query(
+        f"SELECT id, name, store_id FROM projects {where} ORDER BY name, id LIMIT {MOST_CHOICES}",  # noqa: S608
+        given,
+    )
+    tasks = cursor.query(
+        f"""SELECT id, name, store_id, count(*) OVER () FROM recurring_tasks {where}
+        ORDER BY name, id LIMIT {MOST_CHOICES}""",  # noqa: S608
+        given,
+    )
+    models = cursor.query(
+        f"""SELECT model FROM (SELECT DISTINCT model FROM task_executions {where}) AS found
+        WHERE model IS NOT NULL ORDER BY model LIMIT {MOST_CHOICES}""",  # noqa: S608
+        given,
+    )
+    return Choices(
+        projects=tuple(Choice(id=id_, name=name, store_id=store) for id_, name, store in projects),
+        tasks=tuple(Choice(id=id_, name=name, store_id=store) for id_, name, store, _ in tasks),
+        models=tuple(model for (model,) in models),
+        more_tasks=tasks[0][3] - len(tasks) if tasks else 0,
+    )
+
+
+# What is wished for
+
+
+def _span(cursor: Cursor, wish: Wish, now: datetime, timezone: str) -> Span:
+    """The span, as days of the zone that all stores shown have, else of the workspace's."""
+    if wish.store_id is not None:
+        zone = boards.store(cursor, wish.store_id).timezone
+    else:
+        zones = [zone for (zone,) in cursor.query("SELECT DISTINCT timezone FROM stores")]
+        zone = zones[0] if len(zones) == 1 else timezone
+    return span(now, zone, wish.days, wish.since, wish.until)
+
+
+def _refuse_unknown(cursor: Cursor, wish: Wish) -> None:
+    if wish.project_id is not None:
+        _known(cursor, "projects", wish.store_id, wish.project_id)
+    if wish.recurring_task_id is not None:
+        _known(cursor, "recurring_tasks", wish.store_id, wish.recurring_task_id)
+    if wish.model is not None and not naming.can_be_an_id(wish.model):
+        raise refusal("The model", wish.model, "a model's id")
+
+
+def _known(cursor: Cursor, table: str, store_id: str | None, row_id: str) -> None:
+    """Raise `NotFound` unless there is such a row; of a deleted recurring task its executions are enough."""
+    if naming.can_be_an_id(row_id):
+        for sql in (f"{table} WHERE id = $1", "task_executions WHERE recurring_task_id = $1"):
+            found = cursor.query(f"SELECT store_id FROM {sql} LIMIT 1", [row_id])  # noqa: S608
+            if found and store_id in (None, found[0][0]):
+                return
+            if table == "projects":
+                break
+    if store_id is not None:
+        raise boards.missing(cursor, table, store_id, row_id)
+    raise NotFound(f"There is no {naming.WORDS[table]} {row_id!r} in any store.")
+
+
+def _where(wish: Wish, over: Span) -> tuple[str, list[Any]]:
+    """The condition, and its parameters."""
+    given: list[Any] = [over.since, over.until]
+    conditions = ["started_at >= $1", "started_at < $2"]
+    for column in ("store_id", "project_id", "recurring_task_id", "model"):
+        value = getattr(wish, column)
+        if value is not None:
+            given.append(value)
+            conditions.append(f"{column} = ${len(given)}")
+    return f"WHERE {' AND '.join(conditions)}", given
+
+
+# The passes
+
+
+def _kinds(keys: str, names: str, where: str) -> str:
+    """A query for the sums of each kind of executions by `keys`, which the rows call `names`."""
+    return f"""SELECT {keys}, {_KINDS}, {_SUMS} FROM task_executions {where}
+        GROUP BY {names}, status, could_not, priced"""  # noqa: S608 - texts of our own
+
+
+def _by_day(cursor: Cursor, where: str, given: list[Any], place: str) -> dict[int, Measures]:
+    """What is counted, by the day's place in the span; days without anything are left out."""
+    kinds = _kinds(f"{place} AS day", "day", where)
+    found = cursor.query(f"SELECT day, {_TOLD} FROM ({kinds}) AS kinds GROUP BY day", given)  # noqa: S608
+    return {int(day): dict(zip(_MEASURES, told, strict=True)) for day, *told in found}
+
+
+def _spread(cursor: Cursor, where: str, given: list[Any], place: str) -> dict[int | None, Measures]:
+    """Percentiles in seconds, by the day's place in the span, and for None of the whole."""
+    spread: dict[int | None, Measures] = {}
+    for which, value, names in (
+        (_ENDED, _TOOK, ("duration_median", "duration_p95")),
+        (_TIMED, _LATE, ("lateness_median", "lateness_p95", "lateness_max", "automatic")),
+    ):
+        told = f"quantile_cont({value}, [0.5, 0.95]), max({value}), count(*)"
+        condition = f"{where} AND {which}"
+        found = [
+            *cursor.query(f"SELECT {place} AS day, {told} FROM task_executions {condition} GROUP BY day", given),  # noqa: S608
+            *cursor.query(f"SELECT NULL, {told} FROM task_executions {condition} HAVING count(*) > 0", given),  # noqa: S608
+        ]
+        for day, (median, p95), most, how_many in found:
+            values = (median / 1e6, p95 / 1e6, most / 1e6, how_many)
+            mine = spread.setdefault(None if day is None else int(day), {})
+            mine.update(zip(names, values, strict=False))
+    return spread
+
+
+def _reasons(cursor: Cursor, where: str, given: list[Any]) -> dict[str, Series[Reason]]:
+    found = cursor.query(
+        f"""SELECT status, coalesce(reason, 'unknown') AS why, count(*) AS executions, sum(slots)::BIGINT AS slots
+        FROM task_executions {where} AND status IN ('failed', 'skipped') GROUP BY status, why""",  # noqa: S608
+        given,
+    )
+    by_status: dict[str, list[Reason]] = {"failed": [], "skipped": []}
+    for status, why, executions, slots in found:
+        by_status[status].append(Reason(reason=why, executions=executions, slots=slots))
+    order = {
+        "failed": lambda each: (-each.executions, each.reason),
+        "skipped": lambda each: (-each.slots, each.reason),
+    }
+    return {status: Series(sorted(rows, key=order[status]), kind=Reason) for status, rows in by_status.items()}
+
+
+def _recent_failures(cursor: Cursor, where: str, given: list[Any]) -> Series[Failure]:
+    found = cursor.query(
+        f"""SELECT failed.*, named.name FROM (
+            SELECT id, store_id, recurring_task_id, started_at, coalesce(reason, 'unknown') AS why,
+                coalesce(error, '') AS error, seq
+            FROM task_executions {where} AND status = 'failed' ORDER BY started_at DESC, seq DESC LIMIT {RECENT}
+        ) AS failed LEFT JOIN recurring_tasks AS named ON named.id = failed.recurring_task_id
+        ORDER BY failed.started_at DESC, failed.seq DESC""",  # noqa: S608
+        given,
+    )
+    return Series(
+        (
+            Failure(id=id_, store_id=s, recurring_task_id=task, name=name, started_at=at, reason=why, error=error)
+            for id_, s, task, at, why, error, _, name in found
+        ),
+        kind=Failure,
+    )
+
+
+_GROUPS = {
+    "stores": ("store_id", "store_id"),
+    "projects": ("store_id", "project_id"),
+    "models": ("NULL", "model"),
+}
+"""Of each kind of groups the store's id and its own."""
+
+_NAMED = {
+    "stores": "stores",
+    "projects": "projects",
+    "tasks": "recurring_tasks",
+}
+
+
+def _groups(cursor: Cursor, where: str, given: list[Any], most: int) -> dict[str, Series[Group]]:
+    keys = "store_id, project_id, model"
+    cursor.query(f"CREATE OR REPLACE TEMP TABLE kinds AS {_kinds(keys, keys, where)}", given)
+    told = {
+        name: _group(
+            cursor,
+            name,
+            f"SELECT {store} AS store_id, {id_} AS id, {_TOLD} FROM kinds GROUP BY ALL",  # noqa: S608
+            [most],
+        )
+        for name, (store, id_) in _GROUPS.items()
+    }
+    return told | {"tasks": _tasks(cursor, where, given, most)}
+
+
+def _tasks(cursor: Cursor, where: str, given: list[Any], most: int) -> Series[Group]:
+    """Which have the most executions first: there may be thousands, and the rest is needed of these alone."""
+    busiest = cursor.query(
+        f"""SELECT recurring_task_id, count(*) FILTER (status <> 'skipped') AS executions, count(*) OVER ()
+        FROM task_executions {where} GROUP BY recurring_task_id
+        ORDER BY executions DESC, recurring_task_id LIMIT ${len(given) + 1}""",  # noqa: S608
+        [*given, most],
+    )
+    ids = [id_ for id_, _, _ in busiest]
+    of_these = f"{where} AND recurring_task_id IN (SELECT unnest(${len(given) + 1}::VARCHAR[]))"
+    keys = "store_id, recurring_task_id"
+    kinds = _kinds(keys, keys, of_these)
+    told = f"SELECT store_id, recurring_task_id AS id, {_TOLD} FROM ({kinds}) AS kinds GROUP BY {keys}"  # noqa: S608
+    found = _group(cursor, "tasks", told, [*given, ids, most])
+    return Series(found, kind=Group, more=busiest[0][-1] - len(busiest) if busiest else 0)
+
+
+def _group(cursor: Cursor, what: str, told: str, given: list[Any]) -> Series[Group]:
+    """The groups that `told` finds, with their names; the last parameter is how many at most."""
+    table = _NAMED.get(what)
+    name = "named.name" if table else "told.id"
+    join = f"LEFT JOIN {table} AS named ON named.id = told.id" if table else ""
+    found = cursor.query(
+        f"""SELECT {name}, count(*) OVER (), told.* FROM ({told}) AS told {join}
+        ORDER BY completed + failed + cancelled + running DESC, told.id NULLS LAST, told.store_id
+        LIMIT ${len(given)}""",  # noqa: S608
+        given,
+    )
+    rows = [
+        Group(store_id=store, id=id_, name=named, **_figures(dict(zip(_MEASURES, measures, strict=True))))
+        for named, _, store, id_, *measures in found
+    ]
+    return Series(rows, kind=Group, more=found[0][1] - len(rows) if found else 0)
+
+
+# From what was counted to figures
+
+
+def _day(over: Span, place: int, by_day: dict[int, Measures], spread: dict[int | None, Measures]) -> Day:
+    since, until = over.bounds(place)
+    figures = _figures(by_day.get(place, _NOTHING)) | spread.get(place, {})
+    return Day(day=over.days[place], since=since, until=until, **figures)
+
+
+_NOTHING: Measures = dict.fromkeys(_MEASURES, 0)
+
+
+def _summed(counted: list[Measures]) -> Measures:
+    total: Measures = {name: sum(each[name] for each in counted) for name in _MEASURES}
+    return total | {"cost": math.fsum(each["cost"] for each in counted)}
+
+
+def _figures(counted: Measures) -> Measures:
+    """The fields of `Counted`."""
+    told = {name: counted[name] for name in Counted.__struct_fields__ if name in counted}
+    ended = counted["completed"] + counted["failed"]
+    sent = counted["input_tokens"] + counted["cache_read_tokens"] + counted["cache_write_tokens"]
+    # Sums are taken in any order, which shows in the last digits: cut off, the same figures are equal.
+    cost = None if counted["unpriced"] and not counted["priced"] else round(counted["cost"], 9)
+    return told | {
+        "executions": ended + counted["cancelled"] + counted["running"],
+        "success_rate": _share(counted["completed"], ended),
+        "duration_mean": _share(counted["took"] / 1e6, ended),
+        "cache_share": _share(counted["cache_read_tokens"], sent),
+        "cost_usd": cost,
+        "cost_per_created_task": None if cost is None else _share(cost, counted["created_by_priced"]),
+    }
+
+
+def _share(part: float, of: int) -> float | None:
+    return part / of if of else None

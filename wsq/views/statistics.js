@@ -1,0 +1,392 @@
+// Statistics: what is counted stands in the address; figures, charts and lists are asked for and drawn in place, so
+// that nobody loses their place. Charts come as Bokeh's JSON and are drawn when they come into view.
+
+const SPANS = [7, 30, 90];
+const CALM = 2000; // ms between two looks, however much is written
+const ALL = "*"; // in the address: all stores
+
+const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
+const dayWords = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
+const many = (number) => (number < 100000 ? number.toLocaleString() : compact.format(number));
+const percent = (share) => (share === null ? "–" : `${(share * 100).toFixed(1)} %`);
+const lasted = (seconds) => (seconds === null ? "–" : duration(seconds));
+const dollars = (amount) => (amount === null ? "–" : `$${amount.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: amount && Math.abs(amount) < 1 ? 4 : 2 })}`);
+const WRITE = { count: (n) => n.toLocaleString(), share: percent, seconds: lasted, dollars, day: (day) => dayWords.format(Date.parse(day)), text: (text) => text };
+const write = (value, kind) => (value === null ? "–" : WRITE[kind](value));
+
+// A text that a spreadsheet would take for a formula is told to be none; numbers stay what they are.
+function csvCell(value) {
+  if (value === null) return "";
+  if (typeof value === "number") return String(value);
+  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+const csv = (columns, rows) => [columns.map((column) => column.name), ...rows].map((row) => row.map(csvCell).join(",")).join("\r\n") + "\r\n";
+
+class StatisticsPage extends DialogPage {
+  constructor(model, el) {
+    super(model, el);
+    this.bound = this.opening.store; // whose executions can be opened here
+    this.wish = this.fromAddress();
+    this.mark = "";
+    this.shown = new Map(); // id of a chart or a table -> its parts
+    this.root.append(this.drawMain(), this.dialogs, this.toasts);
+    this.seen = new IntersectionObserver((all) => all.filter((each) => each.isIntersecting).forEach((each) => this.drawChart(each.target.dataset.chart)), { root: this.main, rootMargin: "200px" });
+    this.dressed = new MutationObserver(() => { if (this.theme !== this.root.dataset.theme) this.refresh(); });
+    this.dressed.observe(this.root, { attributes: true, attributeFilter: ["data-theme"] });
+    this.showHeader(this.first.header);
+    this.opened();
+  }
+
+  async opened() {
+    this.root.classList.add("loading");
+    for (let asked = 1; !(await this.refresh()) && this.alive; asked += 1) await new Promise((go) => setTimeout(go, Math.min(30000, 1000 * 2 ** asked)));
+    const [kind, id] = (this.inAddress("open") ?? "").split(":");
+    if (kind === "execution" && id) await this.openExecution(id);
+    if (!this.open.length) this.remember({ open: null });
+  }
+
+  end() {
+    super.end();
+    clearTimeout(this.due);
+    this.seen.disconnect();
+    this.dressed.disconnect();
+    for (const shown of this.shown.values()) shown.views?.clear();
+  }
+
+  // What a running execution says is told to boards alone.
+  drawDoing() { return null; }
+
+  showHeader(header) {
+    super.showHeader(header);
+    this.offerStores();
+  }
+
+  // ---- what is counted, and the address ----------------------------------------------------------
+
+  fromAddress() {
+    const date = (name) => (/^\d{4}-\d\d-\d\d$/.test(this.inAddress(name) ?? "") ? this.inAddress(name) : null);
+    const days = Number(this.inAddress("days") ?? 30);
+    const store = this.inAddress("store") ?? this.bound;
+    return {
+      store: store === ALL ? null : store, project: this.inAddress("project"), task: this.inAddress("task"), model: this.inAddress("model"),
+      days: Number.isInteger(days) && days > 0 && days <= 3660 ? days : 30, since: date("from"), until: date("to"),
+    };
+  }
+
+  narrow(change) {
+    Object.assign(this.wish, change);
+    const { store, project, task, model, days, since, until } = this.wish;
+    const custom = since || until;
+    this.remember({ store: store ?? ALL, project, task, model, days: custom || days === 30 ? null : String(days), from: since, to: until });
+    if (store && store !== this.opening.store) { this.opening.store = store; this.drawBar(); }
+    this.setSpan();
+    this.refresh();
+  }
+
+  // ---- what the server tells -----------------------------------------------------------------------
+
+  told(message) {
+    if (message.type === "chart" && message.mark === this.mark) this.showChart(message.chart);
+    if (message.type !== "changed" || this.due) return;
+    // A large workspace takes longer to count than a small one, and is not counted over and over for that.
+    const calm = Math.max(CALM, 4 * (this.took ?? 0));
+    this.due = setTimeout(() => { this.due = null; this.refresh(); }, Math.max(0, (this.looked ?? 0) + calm - Date.now()));
+  }
+
+  // One look at a time; what is asked for meanwhile is looked at once more. Resolves to whether it has worked.
+  refresh() {
+    this.onceMore = Boolean(this.looking);
+    this.looking ??= this.look().finally(() => { this.looking = null; });
+    return this.looking;
+  }
+
+  async look() {
+    let answer;
+    do {
+      this.onceMore = false;
+      this.looked = Date.now();
+      const theme = this.root.dataset.theme;
+      answer = await this.ask("statistics", { ...this.wish, theme, known: this.mark });
+      this.took = Date.now() - this.looked;
+      if (!this.alive) return true;
+      if (this.onceMore) continue;
+      if (answer.ok) this.take(answer.value, theme);
+      else this.refused(answer.error);
+    } while (this.onceMore);
+    return answer.ok;
+  }
+
+  refused(sentence) {
+    this.trouble.firstElementChild.textContent = sentence;
+    this.trouble.hidden = false;
+    this.root.classList.remove("loading");
+  }
+
+  take(news, theme) {
+    this.trouble.hidden = true;
+    this.root.classList.remove("loading");
+    this.theme = theme;
+    if (news.mark === this.mark) return;
+    this.mark = news.mark;
+    this.none.hidden = !news.nothing;
+    this.all.hidden = news.nothing;
+    if (news.nothing) return;
+    const one = news.first === news.last;
+    setText(this.spanWords, news.first ? `${write(news.first, "day")}${one ? "" : ` to ${write(news.last, "day")}`}. Days are those of ${news.timezone}, by when an execution started.` : "");
+    this.offerChoices(news.choices);
+    this.showTiles(news.total);
+    this.showFailures(news.failures);
+    for (const table of news.groups) this.showTable(table);
+  }
+
+  // ---- filters -------------------------------------------------------------------------------------
+
+  drawMain() {
+    const pick = (label, act) => {
+      const select = h("select", { class: "button", "aria-label": label, onchange: () => act(select.value || null) });
+      return [select, h("label", null, label, select)];
+    };
+    let boxes = {};
+    [this.stores, boxes.store] = pick("Store", (store) => this.narrow({ store, project: null, task: null, model: null }));
+    [this.projectPick, boxes.project] = pick("Project", (project) => this.narrow({ project }));
+    [this.taskPick, boxes.task] = pick("Recurring task", (task) => this.narrow({ task }));
+    [this.modelPick, boxes.model] = pick("Model", (model) => this.narrow({ model }));
+    this.main = h("main", { class: "statistics", "aria-label": "Statistics", tabindex: "-1" },
+      h("div", { class: "narrow", role: "group", "aria-label": "What is counted" }, Object.values(boxes), h("span", { class: "gap" }), this.drawSpans()),
+      this.trouble = h("div", { class: "trouble", role: "alert", hidden: true }, h("span"), button("Show all", null, { onclick: () => this.narrow({ project: null, task: null, model: null, since: null, until: null, days: 30 }) })),
+      this.none = h("p", { class: "none", hidden: true }, "Nothing has been carried out in this store yet."),
+      this.all = h("div", null,
+        this.spanWords = h("p", { class: "span", role: "status" }),
+        this.tiles = h("section", { class: "tiles", "aria-label": "Figures" }),
+        this.charts = h("div", { class: "charts" }),
+        this.drawFailures(),
+        this.tables = h("div"),
+        h("details", { class: "panel meaning" }, h("summary", null, "What the figures mean"),
+          h("dl", null, Object.entries(this.first.definitions).map(([word, meaning]) => [h("dt", null, word), h("dd", null, meaning)])))));
+    this.setSpan();
+    this.offer(this.projectPick, "All projects", [], this.wish.project);
+    this.offer(this.taskPick, "All recurring tasks", [], this.wish.task);
+    this.offer(this.modelPick, "All models", [], this.wish.model);
+    return this.main;
+  }
+
+  drawSpans() {
+    const custom = () => {
+      const today = new Date(this.now()).toISOString().slice(0, 10), before = new Date(this.now() - 29 * 86400000).toISOString().slice(0, 10);
+      this.narrow({ since: this.wish.since ?? before, until: this.wish.until ?? today });
+    };
+    const choice = (value, words, act) => h("label", null, h("input", { type: "radio", name: "wsq-span", value, "aria-label": words, onchange: act }), h("span", null, words));
+    this.spans = h("div", { class: "spans", role: "radiogroup", "aria-label": "Span" },
+      SPANS.map((days) => choice(days, `${days} days`, () => this.narrow({ days, since: null, until: null }))), choice("custom", "Custom", custom));
+    const date = (label, name) => {
+      const input = h("input", { type: "date", "aria-label": label, min: "1970-01-02", max: "9998-12-30", onchange: () => this.narrow({ [name]: input.value || null }) });
+      return [input, h("label", { hidden: true }, label, input)];
+    };
+    [this.from, this.fromBox] = date("From", "since");
+    [this.to, this.toBox] = date("To", "until");
+    return [this.fromBox, this.toBox, h("div", { class: "labelled" }, h("span", null, "Span"), this.spans)];
+  }
+
+  setSpan() {
+    const { days, since, until } = this.wish;
+    const custom = Boolean(since || until);
+    for (const input of this.spans.querySelectorAll("input")) input.checked = input.value === (custom ? "custom" : String(days));
+    this.fromBox.hidden = this.toBox.hidden = !custom;
+    if (this.from.value !== (since ?? "")) this.from.value = since ?? "";
+    if (this.to.value !== (until ?? "")) this.to.value = until ?? "";
+  }
+
+  // What is chosen is offered too, whatever else there is.
+  offer(select, all, choices, chosen) {
+    const options = [["", all], ...choices];
+    if (chosen && !choices.some(([id]) => id === chosen)) options.push([chosen, chosen]);
+    const key = JSON.stringify(options);
+    if (select.dataset.key !== key) {
+      select.dataset.key = key;
+      select.replaceChildren(...options.map(([id, name]) => h("option", { value: id }, name)));
+    }
+    select.value = chosen ?? "";
+  }
+
+  offerStores() {
+    if (!this.stores || !this.header) return;
+    this.offer(this.stores, "All stores", this.header.stores.map((store) => [store.id, store.name]), this.wish.store);
+  }
+
+  storeName(id) { return this.header.stores.find((store) => store.id === id)?.name ?? id; }
+
+  offerChoices({ projects, tasks, models, more_tasks: more }) {
+    const named = ({ id, name, store }) => [id, this.wish.store ? name : `${name} (${this.storeName(store)})`];
+    this.projects = projects.filter((each) => each.store === this.bound);
+    this.projectNames = new Map(this.projects.map((each) => [each.id, each.name]));
+    this.offerStores();
+    this.offer(this.projectPick, "All projects", projects.map(named), this.wish.project);
+    this.offer(this.taskPick, more ? `All tasks (${more.toLocaleString()} not listed)` : "All recurring tasks", tasks.map(named), this.wish.task);
+    this.offer(this.modelPick, "All models", models.map((model) => [model, model]), this.wish.model);
+  }
+
+  // ---- figures -------------------------------------------------------------------------------------
+
+  showTiles(total) {
+    const tokens = total.input_tokens + total.output_tokens + total.cache_read_tokens + total.cache_write_tokens;
+    const apart = [["cancelled", total.cancelled], ["running", total.running]].filter(([, n]) => n).map(([word, n]) => `, ${many(n)} ${word}`).join("");
+    const tile = (key, name, value, ...words) => h("section", { class: "tile", "aria-label": name, "data-figure": key },
+      h("h3", null, name), h("strong", null, value), words.filter(Boolean).map((each) => h("p", null, each)));
+    this.tiles.replaceChildren(
+      tile("executions", "Executions", many(total.executions), `${many(total.completed)} completed, ${many(total.failed)} failed${apart}`),
+      tile("success_rate", "Success rate", percent(total.success_rate), total.could_not ? `${many(total.could_not)} completed as “could not”` : "of completed and failed"),
+      tile("duration", "Duration, median", lasted(total.duration_median), total.duration_p95 !== null && `95 % within ${lasted(total.duration_p95)}, mean ${lasted(total.duration_mean)}`),
+      tile("cost", "Cost", dollars(total.cost_usd), total.unpriced > 0 && `${many(total.unpriced)} unpriced, not in it`, total.cost_per_created_task !== null && `${dollars(total.cost_per_created_task)} per created task`),
+      tile("tokens", "Tokens", many(tokens), total.cache_share !== null && `${percent(total.cache_share)} of the sent from cache`),
+      tile("lateness", "Lateness, median", lasted(total.lateness_median), total.lateness_p95 !== null && `95 % within ${lasted(total.lateness_p95)}, at most ${lasted(total.lateness_max)}`),
+      tile("skipped", "Skipped slots", many(total.skipped_slots), total.skipped > 0 && `by ${many(total.skipped)} skipped executions`),
+      tile("retries", "Retries", many(total.retries), total.retried > 0 && `in ${many(total.retried)} executions`, total.takeovers > 0 && `${many(total.takeovers)} takeovers`));
+  }
+
+  // ---- charts --------------------------------------------------------------------------------------
+
+  showChart(chart) {
+    let shown = this.shown.get(chart.id);
+    if (!shown) {
+      shown = this.frameOf(chart, "chart");
+      shown.section.dataset.chart = chart.id;
+      shown.legend = h("ul", { class: "legend", "aria-hidden": "true" });
+      shown.note = h("p", { class: "note" });
+      shown.drawn = h("div", { class: "drawn", "aria-hidden": "true" });
+      shown.nothing = h("p", { class: "nothing", hidden: true });
+      shown.table = h("div", { class: "figures-table", tabindex: "0", role: "group", "aria-label": `${chart.title}, table` });
+      shown.section.append(shown.note, shown.legend, shown.drawn, shown.nothing, h("details", null, h("summary", null, "Table"), shown.table));
+      this.charts.append(shown.section);
+    }
+    shown.data = chart;
+    shown.stale = true;
+    setText(shown.note, chart.note);
+    shown.legend.hidden = !chart.item;
+    shown.legend.replaceChildren(...(chart.legend ?? []).map(({ name, colour }) => {
+      const mark = h("i");
+      mark.style.setProperty("--colour", `var(--chart-${colour})`);
+      return h("li", null, mark, name);
+    }));
+    shown.drawn.hidden = !chart.item;
+    shown.nothing.hidden = Boolean(chart.item);
+    setText(shown.nothing, chart.empty ?? "");
+    shown.csv.disabled = !chart.rows.length;
+    this.showRows(shown.table, chart.title, chart.columns, chart.rows);
+    this.seen.unobserve(shown.section);
+    this.seen.observe(shown.section); // says anew whether it is in view
+  }
+
+  // The new drawing takes the old one's place when it is done; until then the old one stands.
+  async drawChart(id) {
+    const shown = this.shown.get(id);
+    if (!shown?.stale || shown.drawing) return;
+    shown.drawing = true;
+    while (shown.stale && this.alive) {
+      shown.stale = false;
+      const before = [...shown.drawn.children], views = shown.views;
+      shown.views = null;
+      if (shown.data.item) {
+        const place = h("div");
+        shown.drawn.append(place);
+        shown.views = await window.Bokeh.embed.embed_item(shown.data.item, place);
+        this.takeOutOfTheWay(place);
+      }
+      this.forget(views);
+      for (const each of before) each.remove();
+    }
+    shown.drawing = false;
+  }
+
+  // The table beside it tells what is drawn: the drawing itself is nothing to stop at on the way through the page.
+  takeOutOfTheWay(within) {
+    for (const each of within.querySelectorAll("*")) {
+      if (each.tabIndex >= 0) each.tabIndex = -1;
+      if (each.shadowRoot) this.takeOutOfTheWay(each.shadowRoot);
+    }
+  }
+
+  // Bokeh keeps a list of every document that it has ever drawn.
+  forget(views) {
+    if (!views) return;
+    const documents = window.Bokeh.documents, gone = views.roots.map((view) => view.model.document);
+    views.clear();
+    for (const document of gone) if (documents.includes(document)) documents.splice(documents.indexOf(document), 1);
+  }
+
+  frameOf({ id, title }, kind) {
+    const save = button("CSV", null, { class: "button quiet", "aria-label": `CSV of ${title}`, title: "Download these figures as a CSV file", onclick: () => this.download(id) });
+    const section = h("section", { class: kind, "aria-label": title }, h("header", null, h("h2", null, title), save));
+    const shown = { section, csv: save };
+    this.shown.set(id, shown);
+    return shown;
+  }
+
+  download(id) {
+    const { columns, rows } = this.shown.get(id).data;
+    const where = URL.createObjectURL(new Blob(["\ufeff", csv(columns, rows.map((row) => row.cells ?? row))], { type: "text/csv;charset=utf-8" }));
+    h("a", { href: where, download: `${id}.csv` }).click();
+    setTimeout(() => URL.revokeObjectURL(where), 10000);
+  }
+
+  showRows(into, title, columns, rows, first = (cell) => cell) {
+    const kind = (at) => (["text", "day"].includes(columns[at].kind) ? columns[at].kind : "number");
+    into.replaceChildren(h("table", null,
+      h("caption", { class: "unseen" }, title),
+      h("thead", null, h("tr", null, columns.map((column, at) => h("th", { scope: "col", class: kind(at) }, column.name)))),
+      h("tbody", null, rows.map((row) => h("tr", null, (row.cells ?? row).map((cell, at) => (at ? h("td", { class: kind(at) }, write(cell, columns[at].kind)) : h("th", { scope: "row", class: kind(at) }, first(write(cell, columns[at].kind), row)))))))));
+  }
+
+  // ---- lists ---------------------------------------------------------------------------------------
+
+  drawFailures() {
+    this.failing = h("ol", { class: "failing" });
+    this.failsNot = h("p", { class: "note" }, "Nothing failed in this span.");
+    return h("section", { class: "panel", "aria-label": "Recent failures" }, h("header", null, h("h2", null, "Recent failures")), this.failsNot, this.failing);
+  }
+
+  showFailures(failures) {
+    this.failsNot.hidden = failures.length > 0;
+    const focused = this.root.getRootNode().activeElement?.dataset.failure;
+    this.failing.replaceChildren(...failures.map((failure) => h("li", null, this.drawFailure(failure))));
+    if (focused) this.failing.querySelector(`[data-failure="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  }
+
+  // A link to its board, where it can be opened in a window of its own too; on this page it opens here.
+  drawFailure({ id, store, name, at, reason, error }) {
+    const here = store === this.bound;
+    const query = new URLSearchParams({ store, open: `execution:${id}` });
+    const open = (event) => {
+      if (!here || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      this.openExecution(id);
+    };
+    return h("a", { href: `board?${query}`, "data-failure": id, onclick: open },
+      h("span", { class: "who" }, name ?? "Deleted recurring task", (!this.wish.store || !here) && h("small", null, this.storeName(store))),
+      badge("failed", reason), h("span", { class: "why" }, error), this.since(at));
+  }
+
+  showTable(table) {
+    let shown = this.shown.get(table.id);
+    if (!shown) {
+      shown = this.frameOf(table, "panel");
+      shown.table = h("div", { class: "figures-table", tabindex: "0", role: "group", "aria-label": `${table.title}, table` });
+      shown.note = h("p", { class: "note" });
+      shown.section.append(shown.note, shown.table);
+      this.tables.append(shown.section);
+    }
+    shown.data = table;
+    shown.section.hidden = !table.rows.length || (table.id === "stores" && Boolean(this.wish.store));
+    setText(shown.note, table.more ? `The ${table.rows.length} with the most executions; ${table.more.toLocaleString()} more are not listed.` : "");
+    shown.note.hidden = !table.more;
+    const focused = this.root.getRootNode().activeElement?.dataset.group;
+    const to = { stores: "store", projects: "project", tasks: "task", models: "model" }[table.id];
+    this.showRows(shown.table, table.title, table.columns, table.rows, (name, row) => (row.id === null ? name
+      : h("button", { type: "button", class: "linklike", "data-group": `${to} ${row.id}`, title: "Show these alone", onclick: () => this.narrow({ ...(row.store ? { store: row.store } : {}), [to]: row.id }) }, name)));
+    if (focused) shown.table.querySelector(`[data-group="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+  }
+}
+
+export function render({ model, el }) {
+  return new StatisticsPage(model, el).root;
+}
