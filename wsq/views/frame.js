@@ -130,6 +130,7 @@ class Frame {
     this.watchConnection();
     if (!this.opening.page) this.liveInACell();
     this.ticking = setInterval(() => this.tick(), 1000);
+    this.visiting = setInterval(() => { if (!document.hidden) this.before = this.noteVisit(); }, 30000);
     model.on("msg:custom", (text) => this.hear(JSON.parse(text)));
     model.on("remove", () => this.end());
   }
@@ -373,12 +374,7 @@ class Frame {
 
   tick() {
     const now = this.now();
-    if (!document.hidden && Date.now() - (this.noted ?? 0) > 30000) {
-      this.noted = Date.now();
-      this.before = this.noteVisit();
-    }
-    const drawn = this.banners.querySelectorAll(".amber strong").length;
-    if (this.header && drawn !== this.pauses().length) this.pausesChanged(); // one has run out
+    if (this.header?.pauses && this.banners.querySelectorAll("strong").length !== this.pauses().length) this.pausesChanged(); // one has run out
     for (const each of this.root.querySelectorAll("[data-until]")) setText(each, until((Number(each.dataset.until) - now) / 1000, this.header?.scheduler));
     for (const each of this.root.querySelectorAll("[data-ago]")) setText(each, ago((now - Number(each.dataset.ago)) / 1000));
     for (const each of this.root.querySelectorAll("[data-since]")) setText(each, duration(Math.floor((now - Number(each.dataset.since)) / 1000)));
@@ -405,6 +401,7 @@ class Frame {
   end() {
     this.alive = false;
     clearInterval(this.ticking);
+    clearInterval(this.visiting);
     clearInterval(this.waiting);
     this.system.removeEventListener("change", this.onSystem);
     this.onNotebookTheme?.disconnect();
