@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
+from msgspec import structs
+
 from wsq.commands.stores import WORKSPACE
 from wsq.projections import Row
 from wsq.projections.display import as_card, as_table
@@ -51,7 +53,11 @@ class Skipped(Row, frozen=True, kw_only=True):
 
 
 class Card(Row, frozen=True, kw_only=True):
-    """What became of a card: it was ``made``, ``moved`` to another lane, or ``finished``, by an agent or a person."""
+    """What became of a card, by one agent or one person, or by several agents.
+
+    `what` tells it in the order in which it happened first: ``made``, ``moved`` to another lane, ``finished``, or
+    several of them, as in ``made and finished``. `happened_at` is when the last of it did.
+    """
 
     _plural: ClassVar[str] = "cards"
     _columns: ClassVar[tuple[str, ...]] = ("happened_at", "title", "what", "who", "by_agent")
@@ -88,7 +94,8 @@ class Since(Row, frozen=True, kw_only=True):
     verdict), `failed`, `cancelled`; `skipped_slots` are slots. `spent_usd` is what the priced ones cost in US dollars;
     `unpriced` counts those of a model without a known price. Cards made, moved to another lane and finished are
     counted by whether an agent did it. Of `ended` (failed and could not), `cards` and `changes` there are at most 50
-    each, the oldest first; `skipped` is by task and reason.
+    each, the newest first; of `cards` one for all that the same did to a card, and `touched` is how many there are.
+    `skipped` is by task and reason.
     """
 
     _plural: ClassVar[str] = "stores"
@@ -97,7 +104,7 @@ class Since(Row, frozen=True, kw_only=True):
         "spent_usd", "unpriced", "made_by_agents", "made_by_people", "finished_by_agents", "finished_by_people",
     )  # fmt: skip
     _brief: ClassVar[tuple[str, ...]] = ("store_id", "since")
-    _machinery: ClassVar[frozenset[str]] = frozenset(("ended", "skipped", "cards", "changes", "timezone"))
+    _machinery: ClassVar[frozenset[str]] = frozenset(("ended", "skipped", "cards", "changes", "timezone", "touched"))
 
     store_id: str
     since: datetime
@@ -120,6 +127,7 @@ class Since(Row, frozen=True, kw_only=True):
     finished_by_people: int = 0
     edits: int = 0
     pauses: int = 0
+    touched: int = 0
     ended: tuple[Ended, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     cards: tuple[Card, ...] = ()
@@ -180,7 +188,8 @@ _COUNTS = {
 def since(cursor: Cursor, store_id: str, begun: datetime, until: datetime | None, now: datetime) -> Since:
     """What has happened in a store from `begun` (inclusive) to `until` (exclusive; None: up to now)."""
     span = [store_id, begun, until]
-    happened = [*_cards(cursor, span)]
+    happened = [*_happenings(cursor, span)]
+    cards = _by_card(happened)
     changed = [*_changes(cursor, span)]
     skipped = _skipped(cursor, span)
     return Since(
@@ -195,8 +204,9 @@ def since(cursor: Cursor, store_id: str, begun: datetime, until: datetime | None
         pauses=sum(each.recurring_task_id is None for each in changed),
         ended=_ended(cursor, span),
         skipped=skipped,
-        cards=tuple(happened[:MOST_ROWS]),
-        changes=tuple(changed[:MOST_ROWS]),
+        touched=len(cards),
+        cards=tuple(cards[:MOST_ROWS]),
+        changes=tuple(changed[::-1][:MOST_ROWS]),
     )
 
 
@@ -222,7 +232,7 @@ def _executions(cursor: Cursor, span: list[Any]) -> dict[str, Any]:
 def _ended(cursor: Cursor, span: list[Any]) -> tuple[Ended, ...]:
     sql = f"""SELECT recurring_task_id, id, completed_at, status, verdict, reason,
         left(coalesce(error, output), 500) {_ENDED} AND (status = 'failed' OR verdict = 'could_not')
-        ORDER BY completed_at, seq LIMIT {MOST_ROWS}"""
+        ORDER BY completed_at DESC, seq DESC LIMIT {MOST_ROWS}"""
     found = cursor.query(sql, span)
     names = _names(cursor, span[0], (row[0] for row in found))
     return tuple(
@@ -246,7 +256,19 @@ def _skipped(cursor: Cursor, span: list[Any]) -> tuple[Skipped, ...]:
     return tuple(sorted(rows, key=lambda row: (row.name, row.reason, row.recurring_task_id)))
 
 
-def _cards(cursor: Cursor, span: list[Any]) -> Iterable[Card]:
+def _by_card(happened: Iterable[Card]) -> list[Card]:
+    """All that the same has done to a card as one, the newest first."""
+    by_card: dict[tuple[str, str], list[Card]] = {}
+    for each in happened:
+        by_card.setdefault((each.task_id, "agent" if each.by_agent else each.who), []).append(each)
+    told = [
+        structs.replace(all_of_it[-1], what=" and ".join(dict.fromkeys(each.what for each in all_of_it)))
+        for all_of_it in by_card.values()
+    ]
+    return sorted(told, key=lambda each: each.happened_at)[::-1]
+
+
+def _happenings(cursor: Cursor, span: list[Any]) -> Iterable[Card]:
     sql = f"""SELECT c.task, coalesce(t.title, c.task), c.name, c.status, c.actor, c.recorded_at FROM (
             SELECT args->>'$.task_id' AS task, name, args->>'$.status' AS status, actor, recorded_at, seq FROM events
             WHERE {_SPAN.format("recorded_at")} AND name IN ('task.create', 'task.move')) c

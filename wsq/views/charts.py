@@ -93,6 +93,7 @@ def _rate(found: Statistics, theme: str) -> Card:
     return _by_day(
         "rate", "Success rate per day", found, theme, lines, "share",
         note="Completed ÷ (completed + failed). A day on which nothing completed or failed has none.", top=1.0,
+        empty="Nothing completed or failed in this span.",
     )  # fmt: skip
 
 
@@ -104,7 +105,7 @@ def _duration(found: Statistics, theme: str) -> Card:
     ]
     return _by_day(
         "duration", "Duration per day", found, theme, lines, "seconds",
-        note="From start to end, of what completed or failed.",
+        note="From start to end, of what completed or failed.", empty="Nothing completed or failed in this span.",
     )  # fmt: skip
 
 
@@ -116,6 +117,7 @@ def _cost(found: Statistics, theme: str) -> Card:
         note += f" {unpriced:,} {'execution is' if unpriced == 1 else 'executions are'} unpriced and not in it."
     return _by_day(
         "cost", "Cost per day", found, theme, bars, "dollars", note=note, stacked=True,
+        empty="Nothing was spent in this span.",
         further=[("Unpriced executions", "count", [day.unpriced for day in found.days])],
     )  # fmt: skip
 
@@ -129,7 +131,7 @@ def _tokens(found: Statistics, theme: str) -> Card:
     ]
     return _by_day(
         "tokens", "Tokens per day", found, theme, parts, "count", stacked=True,
-        note="Of every execution, however it ended.",
+        note="Of every execution, however it ended.", empty="No model was asked in this span.",
         further=[("Cache share", "share", [day.cache_share for day in found.days])],
     )  # fmt: skip
 
@@ -143,6 +145,7 @@ def _lateness(found: Statistics, theme: str) -> Card:
     return _by_day(
         "lateness", "Lateness of starts per day", found, theme, lines, "seconds",
         note="From slot to start, of automatic executions that were carried out.",
+        empty="Nothing was started by a schedule in this span.",
     )  # fmt: skip
 
 
@@ -192,8 +195,12 @@ def _by_day(
     stacked: bool = False,
     top: float | None = None,
     further: Sequence[tuple[str, str, Sequence[float | None]]] = (),
+    empty: str = NOTHING,
 ) -> Card:
-    """Lines or stacked bars over the days of the span; `further` stands in the table and the hover alone."""
+    """Lines or stacked bars over the days of the span; `further` stands in the table and the hover alone.
+
+    `empty` is said in place of the chart when executions there are have nothing to show in it.
+    """
     days = [each.day for each in found.days]
     told = [*((label, kind) for label, _, _ in series), *((label, each) for label, each, _ in further)]
     values = [*(each for _, _, each in series), *(each for _, _, each in further)]
@@ -201,7 +208,7 @@ def _by_day(
     chart = _chart(name, title, [("Day", "day"), *told], rows, note)
     chart["legend"] = [{"name": label, "colour": colour} for label, colour, _ in series] if len(series) > 1 else []
     if not _anything(found.days, series, stacked=stacked):
-        return chart | {"empty": NOTHING}
+        return chart | {"empty": empty if any(day.executions or day.skipped for day in found.days) else NOTHING}
     unit, suffix = _unit(kind, series)
     highest = _highest(series, stacked=stacked) / unit or 1.0
     ends: dict[str, dict[str, Any]] = {
@@ -363,9 +370,9 @@ def _counted(number: int, one: str) -> str:
 
 
 def _form(kind: str, suffix: str, highest: float) -> str:
-    """How the numbers of an axis are written, for Bokeh's formatter of numerals or (with a ``%g``) of any."""
+    """How the numbers of an axis are written, for Bokeh's formatter of numerals or (with a ``%``) of any."""
     if suffix:
-        return f"%g{suffix}"
+        return f"%.6g{suffix}"
     if kind == "dollars":
         return "$0,0.00" if highest >= 0.1 else "$0.0000"
     return {"count": "0,0", "share": "0%"}[kind]

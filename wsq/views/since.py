@@ -26,8 +26,6 @@ FIGURES = (
 )
 """What became of executions: the field of `Since` that counts it, its word, and its tone."""
 
-CARDS = {"made": "made", "moved": "moved", "finished": "done"}
-
 
 class SincePage(AskingPage):
     """What has happened in one store since an instant that its browser names.
@@ -71,15 +69,10 @@ def recap(since: Since) -> Card:
         "more_ended": since.failed + since.could_not - len(since.ended),
         "skipped": [_skipped(row) for row in since.skipped],
         "cards": [_card(row) for row in since.cards],
-        "more_cards": _moved(since) - len(since.cards),
+        "more_cards": since.touched - len(since.cards),
         "changes": [_change(row) for row in since.changes],
         "more_changes": since.edits + since.pauses - len(since.changes),
     }
-
-
-def _moved(since: Since) -> int:
-    by_agents = since.made_by_agents + since.moved_by_agents + since.finished_by_agents
-    return by_agents + since.made_by_people + since.moved_by_people + since.finished_by_people
 
 
 def _ended(row: Any) -> Card:
@@ -102,7 +95,7 @@ def _skipped(row: Any) -> Card:
 def _card(row: Any) -> Card:
     who = "an agent" if row.by_agent else row.who
     at = instant(row.happened_at)
-    return {"task": row.task_id, "name": row.title, "what": CARDS.get(row.what, row.what), "who": who, "at": at}
+    return {"task": row.task_id, "name": row.title, "what": row.what.replace("finished", "done"), "who": who, "at": at}
 
 
 def _change(row: Any) -> Card:

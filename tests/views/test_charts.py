@@ -1,0 +1,21 @@
+"""What charts say where there is nothing to draw, and how their axes are written."""
+
+import json
+
+from wsq.views.charts import charts
+
+
+def test_a_chart_without_anything_to_draw_says_what_there_was_none_of(store):
+    store.create_project("Launch")
+    before = {each["id"]: each for each in charts(store.workspace.statistics("acme", days=7), "light")}
+    assert {each["empty"] for each in before.values() if "per day" in each["title"]} == {"Nothing ran in this span."}
+
+    store.run_now(store.create_recurring_task("Triage", "List the tasks", every="4 hours").id)
+    after = {each["id"]: each for each in charts(store.workspace.statistics("acme", days=7), "light")}
+
+    assert after["executions"]["empty"] is None
+    assert after["cost"]["empty"] == "Nothing was spent in this span."
+    assert after["tokens"]["empty"] == "No model was asked in this span."
+    assert after["lateness"]["empty"] == "Nothing was started by a schedule in this span."
+    # A number that no binary fraction holds is not written with all its digits
+    assert "%.6g s" in json.dumps(after["duration"]["item"])
