@@ -42,13 +42,15 @@ class Run(NotebookClient):
         return new_output("execute_result", {"text/html": html}, execution_count=count)
 
 
-def executed(path, folder, **environment):
-    """The notebook with what its cells gave, run in `folder`; raises when one of them fails."""
+def executed(path, folder, **hooks):
+    """The notebook with what its cells gave; raises when one of them fails.
+
+    It is run in `folder`, and in there it makes its own temporary one, with its workspace ``team.duckdb``.
+    """
     notebook = nbformat.read(path, 4)
     home = {"IPYTHONDIR": str(folder), "PYTHONPATH": str(ROOT), "TMPDIR": str(folder), "WSQ_TIMEZONE": "UTC"}
-    Run(notebook, timeout=60, resources={"metadata": {"path": str(folder)}}).execute(
-        env=os.environ | home | environment
-    )
+    run = Run(notebook, timeout=60, resources={"metadata": {"path": str(folder)}}, **hooks)
+    run.execute(env=os.environ | home)
     return notebook
 
 

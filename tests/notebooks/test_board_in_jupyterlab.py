@@ -1,4 +1,4 @@
-"""The board in a cell of a real JupyterLab, in a real browser, beside another process that writes as well."""
+"""Notebooks in a real JupyterLab, in a real browser, beside other processes that write as well."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -26,6 +27,34 @@ OPENING = """\
 import wsq
 from wsq.agent.providers import OfflineProvider
 acme = wsq.open("team.duckdb", provider=OfflineProvider()).store("acme")"""
+WRITER = """\
+import sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+import wsq
+from wsq.clock import ManualClock
+
+folder, store, *before = sys.argv[1:]
+while not (found := {str(path) for path in Path(folder).glob("*/team.duckdb")} - set(before)):
+    time.sleep(0.02)
+written = 0
+with wsq.open(*found, clock=ManualClock(datetime(2026, 3, 2, 8, 0, tzinfo=UTC)), actor="someone else") as ws:
+    while "acme" not in [row.id for row in ws.stores()]:
+        time.sleep(0.02)
+    while not Path(folder, "done").exists():
+        card = ws.store(store).create_task("from elsewhere")
+        ws.store(store).move_task(card.id, status="doing")
+        ws.store(store).archive_task(card.id)
+        written += 3
+        time.sleep(0.2)
+print(written)
+"""
+"""Writes what leaves no trace on a board; not when the notebook has yet to make its store."""
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LONGEST = 60
+"""Seconds that a notebook may take while others write; alone it takes a few."""
+
 CELLS = [OPENING, "from wsq.views import Board\nBoard(acme)"]
 
 
@@ -42,6 +71,12 @@ def notebook():
 def shelf(tmp_path_factory):
     """The folder that the JupyterLab shows; each test has one of its own in it."""
     return tmp_path_factory.mktemp("shelf")
+
+
+@pytest.fixture(scope="module")
+def temporary(tmp_path_factory):
+    """Where notebooks make their temporary folders."""
+    return tmp_path_factory.mktemp("temporary")
 
 
 @pytest.fixture
@@ -61,14 +96,14 @@ def acme(desk):
 
 
 @pytest.fixture(scope="module")
-def lab(shelf):
+def lab(shelf, temporary):
     """The address of a JupyterLab; everything it wants to keep, it keeps in a folder of its own."""
     home = shelf / "home"
     home.mkdir()
     own = {
         "HOME": home, "JUPYTER_CONFIG_DIR": home / "config", "JUPYTER_DATA_DIR": home / "data",
         "JUPYTER_RUNTIME_DIR": home / "runtime", "IPYTHONDIR": home / "ipython",
-        "PYTHONPATH": ROOT, "WSQ_TIMEZONE": "UTC",
+        "PYTHONPATH": ROOT, "WSQ_TIMEZONE": "UTC", "TMPDIR": temporary,
     }  # fmt: skip
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -113,20 +148,27 @@ def visit(browser):
 
 
 @pytest.fixture
-def page(visit, lab, desk):
-    """The notebook in a window; nothing may leave the host, no script may fail, and its kernel ends with it."""
+def window(visit, lab):
+    """A window; nothing may leave the host, no script may fail, and kernels end with it."""
     failed, strayed = [], []
     window = visit.new_page()
     window.set_default_timeout(30_000)
     window.on("console", lambda said: said.type == "error" and failed.append(said.text))
     window.on("pageerror", lambda error: failed.append(str(error)))
+    window.on("response", lambda got: got.status >= 500 and failed.append(f"{got.status} {got.url}"))
     window.on("request", lambda asked: _strays(asked.url, lab) and strayed.append(asked.url))
-    open_notebook(window, lab, desk)
     yield window
     window.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
     window.close()
     assert strayed == []
     assert [each for each in failed if not _of_the_past(each)] == []
+
+
+@pytest.fixture
+def page(window, lab, desk):
+    """The notebook of the test's own folder, in a window."""
+    open_notebook(window, lab, desk)
+    return window
 
 
 def _of_the_past(complaint):
@@ -139,8 +181,8 @@ def _strays(url, lab):
     return parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != urlsplit(lab).netloc
 
 
-def open_notebook(page, lab, desk):
-    page.goto(f"{lab}/lab/workspaces/{desk.name}/tree/{desk.name}/board.ipynb?token={TOKEN}")
+def open_notebook(page, lab, desk, name="board"):
+    page.goto(f"{lab}/lab/workspaces/{desk.name}/tree/{desk.name}/{name}.ipynb?token={TOKEN}")
     page.locator(".jp-NotebookPanel .jp-Cell").nth(1).wait_for()
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
 
@@ -152,6 +194,44 @@ def command(page, name, **arguments):
 def run_all(page):
     command(page, "notebook:run-all-cells")
     expect(lane(page, "Recurring")).to_be_visible()
+
+
+def ended(page, seconds):
+    """The code cells of the open notebook, when all have ended; windowed as it is, its page does not have them all."""
+    page.wait_for_function(
+        "() => {"
+        "  const cells = window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells;"
+        "  const code = cells.filter(cell => cell.cell_type === 'code');"
+        "  return code.every(cell => cell.execution_count !== null)"
+        "    || code.some(cell => cell.outputs.some(output => output.output_type === 'error'));"
+        "}",
+        timeout=seconds * 1000,
+    )
+    cells = page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells.map(cell => cell.toJSON())"
+    )
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+@contextmanager
+def writing(folder):
+    """Two processes write to the workspace that a notebook makes in `folder`, one of them to the very store it uses."""
+    done = folder / "done"
+    done.unlink(missing_ok=True)
+    before = [str(path) for path in folder.glob("*/team.duckdb")]
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(folder), store, *before], stdout=subprocess.PIPE, text=True)
+        for store in ("acme", "others")
+    ]
+    try:
+        yield
+        done.touch()
+        assert min(int(each.communicate(timeout=30)[0]) for each in writers) > 10
+    finally:
+        for each in writers:
+            each.kill()
+            each.wait()
+            each.stdout.close()
 
 
 def lane(page, name):
@@ -235,3 +315,32 @@ def test_a_kernel_holds_neither_the_database_nor_anything_after_its_end(page, ac
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     _, alive = psutil.wait_procs(kernels(), timeout=10)
     assert alive == []
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_cell_of_a_notebook_runs_while_two_others_write_to_its_workspace(window, lab, desk, temporary, notebook):
+    shutil.copy(notebook, desk)
+    stored = [cell["id"] for cell in json.loads(notebook.read_text("utf-8"))["cells"] if cell["cell_type"] == "code"]
+    before = set(temporary.glob("*/team.duckdb"))
+
+    with writing(temporary):
+        open_notebook(window, lab, desk, notebook.stem)
+        command(window, "notebook:run-all-cells")
+        cells = ended(window, LONGEST)
+
+    assert [cell["id"] for cell in cells] == stored
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert [each for each in outputs if each["output_type"] == "error" or each.get("name") == "stderr"] == []
+    if notebook.stem == "quickstart":
+        [database] = set(temporary.glob("*/team.duckdb")) - before
+        with wsq.open(database) as elsewhere:
+            assert_that_the_board_lives(window, elsewhere.store("acme"))
+
+
+def assert_that_the_board_lives(page, acme):
+    card(page, "Triage").get_by_role("button", name="Run now").click()
+    expect(card(page, "Triage").get_by_role("listitem").first).to_contain_text("Completed")
+    assert acme.executions()[0].trigger == "manual"
+
+    acme.create_task("from another process")
+    expect(card(page, "from another process")).to_be_visible(timeout=1_500)
