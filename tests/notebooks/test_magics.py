@@ -187,6 +187,20 @@ def test_a_prompt_saved_again_changes_the_task_and_nothing_that_is_not_said(note
     assert said.startswith("Nothing to change in 'Plan' in store acme;")
 
 
+def test_a_prompt_that_is_not_saved_is_tried_and_changes_nothing(notebook, acme, launch_id):
+    before = acme.head()
+
+    tried, said = notebook.run(
+        "%%recurring Plan --every '1 day' --project launch\nCreate a task called 'Plan'. Move 'Write copy' to done."
+    )
+
+    assert said.startswith("Dry run\n")
+    assert (tried.status, tried.verdict, tried.project_id) == ("completed", "done", launch_id)
+    assert [(each.what, each.name) for each in tried.changes] == [("created", "Plan"), ("changed", "Write copy")]
+    assert acme.head() == before
+    assert acme.recurring_tasks() == []
+
+
 def test_of_two_tasks_with_one_name_none_is_changed(notebook, acme):
     for _ in range(2):
         acme.create_recurring_task("Plan", "List the tasks", every="1 day")

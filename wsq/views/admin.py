@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 from wsq.errors import InvalidInput, WsqError
+from wsq.projections import Rows
 from wsq.statistics.health import Alert
+from wsq.statistics.overview import TaskOverview
 from wsq.views import messages
 from wsq.views.cards import Card, instant
 from wsq.views.dispatch import Answer, Answering, Dispatcher, still
@@ -117,7 +119,7 @@ class Admin(AskingPage):
 
     def still(self) -> str:
         """The table as it is now, static in HTML: for a notebook that is read without a kernel."""
-        return self._workspace.overview()._repr_html_()
+        return Rows(self._workspace.overview(), kind=TaskOverview)._repr_html_()
 
     def completed(self, answer: Answer) -> Answer:
         """The answer; with a table the header too, of which the page may have missed the last news."""
