@@ -73,7 +73,9 @@ def test_a_number_that_is_changed_by_hand_is_found_wherever_it_stands(tmp_path):
     ):
         assert text.count(stored) == 1
         text = text.replace(stored, wrong)
-    changed.write_text(text, "utf-8")
+    whole = json.loads(text)
+    whole["cells"] = [cell for cell in whole["cells"] if not cell["metadata"]]  # what is alive would take its time
+    changed.write_text(json.dumps(whole), "utf-8")
 
     result = ran(changed, IPYTHONDIR=str(tmp_path))
 
