@@ -44,7 +44,7 @@ while not (folder / "done").exists():
         team.store(store).move_task(card.id, status="doing")
         team.store(store).archive_task(card.id)
         written[path] += 3
-    time.sleep(0.05)
+    time.sleep(0.15)
 print(json.dumps(list(written.values())))
 """
 """Writes to the newest workspace in a folder, once it has a store, what leaves no trace on a board."""
