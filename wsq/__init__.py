@@ -59,5 +59,12 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(room), name)
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """Bring ``%%wsql`` and ``%%recurring`` into a notebook; IPython calls it for ``%load_ext wsq``."""
+    from wsq import magics
+
+    magics.register(shell)
+
+
 def __dir__() -> list[str]:
     return sorted([*globals(), *_ROOMS])

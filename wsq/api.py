@@ -6,6 +6,7 @@ one sentence what was wrong, and then nothing is written.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -70,6 +71,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 P = ParamSpec("P")
 
+_OPENED = itertools.count()
+
 
 def open(  # noqa: A001 - `wsq.open` is its name
     database: str | os.PathLike[str] | None = None,
@@ -107,6 +110,9 @@ class Workspace:
         actor: str | None = None,
         ids: Ids | None = None,
     ) -> None:
+        self.opened = next(_OPENED)
+        """Its place among all that this process has opened."""
+        self.closed = False
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.actor = actor or configuration.default_actor()
@@ -592,6 +598,7 @@ class Workspace:
 
         What is still being told outside is waited for, at most 5 seconds.
         """
+        self.closed = True
         self._stop()
         if self._teller is not None:
             self._teller.close()

@@ -1,4 +1,4 @@
-"""The board in a cell of a real JupyterLab, in a real browser, beside another process that writes as well."""
+"""Notebooks in a real JupyterLab, in a real browser, beside other processes that write as well."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -26,6 +27,32 @@ OPENING = """\
 import wsq
 from wsq.agent.providers import OfflineProvider
 acme = wsq.open("team.duckdb", provider=OfflineProvider()).store("acme")"""
+WRITER = """\
+import json, sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+import wsq
+from wsq.clock import ManualClock
+
+folder, store = Path(sys.argv[1]), sys.argv[2]
+written = {}
+while not (folder / "done").exists():
+    for path in {*folder.glob("*/team.duckdb")} - written.keys():
+        team, written[path] = wsq.open(path, clock=ManualClock(datetime(2026, 3, 2, tzinfo=UTC)), actor="another"), 0
+    if written and "acme" in [row.id for row in team.stores()]:
+        card = team.store(store).create_task("from elsewhere")
+        team.store(store).move_task(card.id, status="doing")
+        team.store(store).archive_task(card.id)
+        written[path] += 3
+    time.sleep(0.15)
+print(json.dumps(list(written.values())))
+"""
+"""Writes to the newest workspace in a folder, once it has a store, what leaves no trace on a board."""
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LONGEST = 60
+"""Seconds that a notebook may take while others write; alone it takes a few."""
+
 CELLS = [OPENING, "from wsq.views import Board\nBoard(acme)"]
 
 
@@ -42,6 +69,12 @@ def notebook():
 def shelf(tmp_path_factory):
     """The folder that the JupyterLab shows; each test has one of its own in it."""
     return tmp_path_factory.mktemp("shelf")
+
+
+@pytest.fixture(scope="module")
+def temporary(tmp_path_factory):
+    """Where notebooks make their temporary folders."""
+    return tmp_path_factory.mktemp("temporary")
 
 
 @pytest.fixture
@@ -61,14 +94,14 @@ def acme(desk):
 
 
 @pytest.fixture(scope="module")
-def lab(shelf):
+def lab(shelf, temporary):
     """The address of a JupyterLab; everything it wants to keep, it keeps in a folder of its own."""
     home = shelf / "home"
     home.mkdir()
     own = {
         "HOME": home, "JUPYTER_CONFIG_DIR": home / "config", "JUPYTER_DATA_DIR": home / "data",
         "JUPYTER_RUNTIME_DIR": home / "runtime", "IPYTHONDIR": home / "ipython",
-        "PYTHONPATH": ROOT, "WSQ_TIMEZONE": "UTC",
+        "PYTHONPATH": ROOT, "WSQ_TIMEZONE": "UTC", "TMPDIR": temporary,
     }  # fmt: skip
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -113,20 +146,27 @@ def visit(browser):
 
 
 @pytest.fixture
-def page(visit, lab, desk):
-    """The notebook in a window; nothing may leave the host, no script may fail, and its kernel ends with it."""
+def window(visit, lab):
+    """A window; nothing may leave the host, no script may fail, and kernels end with it."""
     failed, strayed = [], []
     window = visit.new_page()
     window.set_default_timeout(30_000)
     window.on("console", lambda said: said.type == "error" and failed.append(said.text))
     window.on("pageerror", lambda error: failed.append(str(error)))
+    window.on("response", lambda got: got.status >= 500 and failed.append(f"{got.status} {got.url}"))
     window.on("request", lambda asked: _strays(asked.url, lab) and strayed.append(asked.url))
-    open_notebook(window, lab, desk)
     yield window
     window.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
     window.close()
     assert strayed == []
     assert [each for each in failed if not _of_the_past(each)] == []
+
+
+@pytest.fixture
+def page(window, lab, desk):
+    """The notebook of the test's own folder, in a window."""
+    open_notebook(window, lab, desk)
+    return window
 
 
 def _of_the_past(complaint):
@@ -139,19 +179,58 @@ def _strays(url, lab):
     return parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != urlsplit(lab).netloc
 
 
-def open_notebook(page, lab, desk):
-    page.goto(f"{lab}/lab/workspaces/{desk.name}/tree/{desk.name}/board.ipynb?token={TOKEN}")
+def open_notebook(page, lab, desk, name="board"):
+    page.goto(f"{lab}/lab/workspaces/{desk.name}/tree/{desk.name}/{name}.ipynb?token={TOKEN}")
     page.locator(".jp-NotebookPanel .jp-Cell").nth(1).wait_for()
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
 
 
 def command(page, name, **arguments):
-    page.evaluate("([name, given]) => window.jupyterapp.commands.execute(name, given)", [name, arguments])
+    run = "async ([name, given]) => { await window.jupyterapp.commands.execute(name, given); }"
+    page.evaluate(run, [name, arguments])
 
 
 def run_all(page):
     command(page, "notebook:run-all-cells")
     expect(lane(page, "Recurring")).to_be_visible()
+
+
+def ended(page, seconds):
+    """The code cells of the open notebook, when all have ended; windowed as it is, its page does not have them all."""
+    page.wait_for_function(
+        "() => {"
+        "  const cells = window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells;"
+        "  const code = cells.filter(cell => cell.cell_type === 'code');"
+        "  return code.every(cell => cell.execution_count !== null)"
+        "    || code.some(cell => cell.outputs.some(output => output.output_type === 'error'));"
+        "}",
+        timeout=seconds * 1000,
+    )
+    cells = page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells.map(cell => cell.toJSON())"
+    )
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+@contextmanager
+def writing(folder):
+    """Two processes write to what notebooks make in `folder`, one of them to the very store that these use."""
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(folder), store], stdout=subprocess.PIPE, text=True)
+        for store in ("acme", "others")
+    ]
+    try:
+        yield
+        (folder / "done").touch()
+        for each in writers:
+            written = json.loads(each.communicate(timeout=30)[0])
+            assert len(written) == len(NOTEBOOKS)
+            assert min(written) > 0
+    finally:
+        for each in writers:
+            each.kill()
+            each.wait()
+            each.stdout.close()
 
 
 def lane(page, name):
@@ -235,3 +314,50 @@ def test_a_kernel_holds_neither_the_database_nor_anything_after_its_end(page, ac
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     _, alive = psutil.wait_procs(kernels(), timeout=10)
     assert alive == []
+
+
+def test_every_cell_of_every_notebook_runs_while_two_others_write_to_its_workspace(window, lab, desk, temporary):
+    for notebook in NOTEBOOKS:
+        shutil.copy(notebook, desk)
+    open_notebook(window, lab, desk, NOTEBOOKS[0].stem)
+
+    with writing(temporary):
+        for notebook in NOTEBOOKS:
+            turn_to(window, f"{desk.name}/{notebook.name}")
+            before = {*temporary.glob("*/team.duckdb")}
+            command(window, "notebook:run-all-cells")
+            assert_that_all_went_well(ended(window, LONGEST), notebook)
+            if notebook.stem == "admin":
+                expect(window.get_by_role("row").filter(has_text="Tidy").first).to_be_visible()
+
+    assert NOTEBOOKS[-1].stem == "quickstart"
+    [database] = {*temporary.glob("*/team.duckdb")} - before
+    with wsq.open(database) as elsewhere:
+        assert_that_the_board_lives(window, elsewhere.store("acme"))
+
+
+def turn_to(page, path):
+    command(page, "docmanager:open", path=path, factory="Notebook")
+    page.wait_for_function(
+        "path => {"
+        "  const widget = window.jupyterapp.shell.currentWidget;"
+        "  return widget?.context?.path === path && widget.sessionContext?.session?.kernel?.status === 'idle';"
+        "}",
+        arg=path,
+    )
+
+
+def assert_that_all_went_well(ran, notebook):
+    stored = json.loads(notebook.read_text("utf-8"))["cells"]
+    assert [cell["id"] for cell in ran] == [cell["id"] for cell in stored if cell["cell_type"] == "code"]
+    outputs = [output for cell in ran for output in cell["outputs"]]
+    assert [each for each in outputs if each["output_type"] == "error" or each.get("name") == "stderr"] == []
+
+
+def assert_that_the_board_lives(page, acme):
+    card(page, "Triage").get_by_role("button", name="Run now").click()
+    expect(card(page, "Triage").get_by_role("listitem").first).to_contain_text("Completed")
+    assert acme.executions()[0].trigger == "manual"
+
+    acme.create_task("from another process")
+    expect(card(page, "from another process")).to_be_visible(timeout=1_500)

@@ -22,11 +22,18 @@ LONGEST_COLUMN = 40
 _UNSEEN = dict.fromkeys([*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
 """Control characters, which a terminal obeys, and those that turn the direction of the text around them."""
 
+_UNSEEN_IN_LINES = {sign: seen for sign, seen in _UNSEEN.items() if sign != ord("\n")}
+
 
 def in_a_kernel() -> bool:
     """Whether a notebook's kernel runs this process."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return getattr(shell, "kernel", None) is not None
+
+
+def printable(text: str) -> str:
+    """`text` on as many lines as before, without what only a terminal understands."""
+    return text.expandtabs(4).translate(_UNSEEN_IN_LINES)
 
 
 def shown(value: Any) -> str:
@@ -63,14 +70,15 @@ def as_lines(title: str, fields: Mapping[str, Any]) -> str:
     """The same as plain text, a field on a line."""
     width = max(map(len, fields), default=0)
     indented = "\n" + " " * (width + 4)
-    lines = (f"  {name:{width}}  {shown(value)}".replace("\n", indented) for name, value in fields.items())
+    told = {name: printable(shown(value)) for name, value in fields.items()}
+    lines = (f"  {name:{width}}  {text}".replace("\n", indented) for name, text in told.items())
     return "\n".join([title, *lines])
 
 
 def in_brief(kind: str, fields: Mapping[str, Any]) -> str:
     """A row among others, on one line: what it is and what tells it from them."""
     told = (shown(value) for value in fields.values() if not is_nothing(value))
-    return f"<{kind} {' · '.join(told)}>".replace("\n", " ")
+    return f"<{kind} {' · '.join(told)}>".replace("\n", " ").translate(_UNSEEN)
 
 
 def as_table(kind: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], more: int) -> str:

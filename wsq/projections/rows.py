@@ -21,7 +21,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     _plural: ClassVar[str] = "rows"
     _columns: ClassVar[tuple[str, ...]] = ()
     """What a table of them shows; no random ids, so that a notebook that is run again says the same."""
-    _brief: ClassVar[tuple[str, ...]] = ("id",)
+    _brief: ClassVar[tuple[str, ...]] = ()
+    """What is told of one among others; left out, its columns, else its first field."""
     _machinery: ClassVar[frozenset[str]] = frozenset()
 
     def _repr_html_(self) -> str:
@@ -30,7 +31,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001 - IPython's protocol
         kind = type(self).__name__
         among_others = len(printer.stack) > 1
-        brief = {name: getattr(self, name) for name in self._brief}
+        told = self._brief or self._columns or self.__struct_fields__[:1]
+        brief = {name: getattr(self, name) for name in told}
         printer.text(in_brief(kind, brief) if among_others else as_lines(kind, self._telling()))
 
     def _telling(self) -> dict[str, Any]:
@@ -93,7 +95,7 @@ class Rows(list[R], Generic[R]):
     def _telling(self) -> tuple[list[str], list[list[Any]], int]:
         """The names of the columns in which any shown row holds something, the shown rows' values, how many more."""
         usual = {field.name: field.default for field in msgspec.structs.fields(self.kind)}
-        columns = self.kind._columns or self.kind._brief
+        columns = self.kind._columns or self.kind._brief or self.kind.__struct_fields__[:1]
         shown = self[:MOST_ROWS]
         told = [
             name

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from wsq.commands.stores import WORKSPACE
 from wsq.projections import Row
-from wsq.projections.display import as_card, as_table
+from wsq.projections.display import as_card, as_table, printable
 from wsq.queries import boards
 from wsq.store.engine import Cursor
 
@@ -172,7 +172,7 @@ class Since(Row, frozen=True, kw_only=True):
         if len(printer.stack) > 1:
             super()._repr_pretty_(printer, cycle)
         else:
-            printer.text(self.text())
+            printer.text(printable(self.text()))
 
 
 _COUNTS = {

@@ -67,10 +67,7 @@ def refuse_what_does_not_read(sql: str) -> None:
     Raises:
         InvalidInput: it is another one, or several, or none.
     """
-    try:
-        statements = duckdb.extract_statements(sql)
-    except Exception as error:
-        raise InvalidInput(f"The query cannot be understood: {_in_one_line(error)}.") from error
+    statements = _statements(sql)
     if len(statements) != 1:
         raise InvalidInput(f"One statement is expected here, and {len(statements) or 'none'} came.")
     kind = statements[0].type
@@ -81,6 +78,22 @@ def refuse_what_does_not_read(sql: str) -> None:
             return
     if kind != duckdb.StatementType.SELECT:
         raise InvalidInput(f"Only statements that read are answered here, and this is {kind.name.replace('_', ' ')}.")
+
+
+def parameters_of(sql: str) -> set[str]:
+    """The names of the values that a query asks for: ``name`` for ``$name``, ``1`` for ``$1`` or ``?``.
+
+    Raises:
+        InvalidInput: it cannot be understood.
+    """
+    return {name for statement in _statements(sql) for name in statement.named_parameters}
+
+
+def _statements(sql: str) -> list[duckdb.Statement]:
+    try:
+        return list(duckdb.extract_statements(sql))
+    except Exception as error:
+        raise InvalidInput(f"The query cannot be understood: {_in_one_line(error)}.") from error
 
 
 def _confine(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wsq.views.admin import Admin
+    from wsq.views.bars import Bars
     from wsq.views.board import Board
     from wsq.views.library import Library
     from wsq.views.pages import admin_page, board_page, library_page, since_page, statistics_page
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Admin",
+    "Bars",
     "Board",
     "Library",
     "admin_page",
@@ -29,6 +31,7 @@ __all__ = [
 
 _ROOMS = {
     "Admin": "wsq.views.admin",
+    "Bars": "wsq.views.bars",
     "Board": "wsq.views.board",
     "Library": "wsq.views.library",
     "admin_page": "wsq.views.pages",

@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 from wsq.errors import InvalidInput, WsqError
+from wsq.projections import Rows
 from wsq.statistics.health import Alert
+from wsq.statistics.overview import TaskOverview
 from wsq.views import messages
 from wsq.views.cards import Card, instant
 from wsq.views.dispatch import Answer, Answering, Dispatcher, still
@@ -108,11 +110,16 @@ class Admin(AskingPage):
     ) -> None:
         sizes = {"sizing_mode": "stretch_both"} if page else {"sizing_mode": "stretch_width", "height": 640}
         super().__init__(**sizes)
+        self._workspace = workspace
         hub = hub_of(workspace)
         subscription = hub.subscribe(None, weakly(self.send))
         self.begin(Overseer(workspace, hub.survey(), actor), subscription)
         opening = {"store": store, "project": None, "page": page, "path": "admin"}
         self.first = json.dumps(subscription.opening() | {"opening": opening})
+
+    def still(self) -> str:
+        """The table as it is now, static in HTML: for a notebook that is read without a kernel."""
+        return Rows(self._workspace.overview(), kind=TaskOverview)._repr_html_()
 
     def completed(self, answer: Answer) -> Answer:
         """The answer; with a table the header too, of which the page may have missed the last news."""

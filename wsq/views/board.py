@@ -11,6 +11,7 @@ from wsq.views.dispatch import Answer, Dispatcher, Known
 from wsq.views.hub import hub_of
 from wsq.views.live import AskingPage, resource, weakly
 from wsq.views.ports import Store
+from wsq.views.still import still
 
 
 class Board(AskingPage):
@@ -37,6 +38,10 @@ class Board(AskingPage):
         # A page is made on the server's event loop, which must not wait for a read: it asks for the board itself.
         known = subscription.opening() if page else subscription.snapshot()
         self.first = json.dumps(known | {"opening": opening})
+
+    def still(self) -> str:
+        """The whole board as it is now, as a static table in HTML: for a notebook that is read without a kernel."""
+        return still(self._subscription.snapshot()["cards"])
 
     def completed(self, answer: Answer) -> Answer:
         """The answer; before one that says how far the page knows the board, it is sent what it has missed."""

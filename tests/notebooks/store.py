@@ -1,0 +1,77 @@
+"""Runs the notebooks and stores what they give: `python -m tests.notebooks.store [NAME…]`, from the checkout's root.
+
+What is stored does not depend on the machine or the hour. A cell with the tag `nbval-ignore-output` shows something
+alive, whose scripts are megabytes and different each time; of it a still picture is stored, by its own `still()`.
+"""
+
+import ast
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat.v4 import new_output
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+LIVE = "nbval-ignore-output"
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+
+
+def is_live(cell):
+    return LIVE in cell.metadata.get("tags", ())
+
+
+class Run(NotebookClient):
+    """Executes a notebook; of live cells it asks what they look like."""
+
+    async def async_execute_cell(self, cell, cell_index, **given):
+        await super().async_execute_cell(cell, cell_index, **given)
+        if cell.cell_type == "code" and is_live(cell):
+            cell.outputs = [await self._still(cell.execution_count)]
+        return cell
+
+    async def _still(self, count):
+        reply = await self.kc.execute("", store_history=False, user_expressions={"html": "_.still()"}, reply=True)
+        told = reply["content"]["user_expressions"]["html"]
+        if told["status"] != "ok":
+            raise RuntimeError(f"A live cell has no still picture: {told}")
+        html = ast.literal_eval(told["data"]["text/plain"])
+        return new_output("execute_result", {"text/html": html}, execution_count=count)
+
+
+def executed(path, folder, **hooks):
+    """The notebook with what its cells gave; raises when one of them fails.
+
+    It is run in `folder`, and in there it makes its own temporary one, with its workspace ``team.duckdb``.
+    """
+    notebook = nbformat.read(path, 4)
+    home = {"IPYTHONDIR": str(folder), "PYTHONPATH": str(ROOT), "TMPDIR": str(folder), "WSQ_TIMEZONE": "UTC"}
+    run = Run(notebook, timeout=60, resources={"metadata": {"path": str(folder)}}, **hooks)
+    run.execute(env=os.environ | home)
+    return notebook
+
+
+def tidied(notebook):
+    """The notebook without what says when, where and by which kernel it was run."""
+    notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02d}"
+        cell.metadata = {"tags": [LIVE]} if is_live(cell) else {}
+        for output in cell.get("outputs", ()):
+            if "metadata" in output:
+                output.metadata = {}
+    return notebook
+
+
+def store(path):
+    with tempfile.TemporaryDirectory() as folder:
+        nbformat.write(tidied(executed(path, folder)), path)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or sorted(each.stem for each in NOTEBOOKS.glob("*.ipynb")):
+        store(NOTEBOOKS / f"{name.removesuffix('.ipynb')}.ipynb")
+        print(f"Stored {name}.")
