@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,16 +9,6 @@ import pytest
 import wsq
 from tests.conftest import NOON
 from wsq.clock import ManualClock
-
-
-@pytest.fixture
-def ws(open_workspace: Callable[..., wsq.Workspace]) -> wsq.Workspace:
-    return open_workspace()
-
-
-@pytest.fixture
-def acme(ws: wsq.Workspace) -> wsq.Store:
-    return ws.store("acme")
 
 
 def hourly(store: wsq.Store, **given: object) -> wsq.RecurringTask:

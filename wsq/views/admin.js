@@ -1,7 +1,6 @@
 // Administration: what is wrong on top, then every recurring task of every store in one table, of whose rows only
 // those in sight are drawn. Every wish goes to the server as one message; the table is asked for when it changes.
 
-const CALM = 2000; // ms between two looks at the table, however much is written
 const NOW_AND_THEN = 15000; // ms after which it is looked at though nothing was written: what is late, time alone tells
 const SPARE = 8; // rows drawn above and below what is in sight
 const NARROW = 680; // pixels up to which a row is a card of four lines, see admin.css
@@ -26,7 +25,7 @@ const iso = (at) => new Date(at).toISOString();
 const percent = (rate) => (rate === null ? "–" : `${rate === 1 ? 100 : Math.min(99.9, Math.floor(rate * 1000) / 10)} %`);
 const price = (cost) => (cost > 0 && cost < 0.01 ? "<$0.01" : `$${cost.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`);
 
-class AdminPage extends SearchPage {
+class AdminPage extends asking(SearchPage) {
   constructor(model, el) {
     super(model, el);
     this.rev = 0; // of the table, as the server counts it; 0 before it is known
@@ -48,11 +47,7 @@ class AdminPage extends SearchPage {
   fromAddress(name) { return this.opening.page ? this.inAddress(name) : null; }
 
   async opened() {
-    this.root.classList.add("loading");
-    for (let asked = 1; !(await this.refresh()) && this.alive; asked += 1) {
-      await new Promise((go) => setTimeout(go, Math.min(30000, 1000 * 2 ** asked)));
-    }
-    this.root.classList.remove("loading");
+    await super.opened();
     const place = this.fromAddress("open");
     if (!place) return;
     await this.openPlace(...place.split(":"));
@@ -102,33 +97,11 @@ class AdminPage extends SearchPage {
 
   // ---- what the server tells -------------------------------------------------------------------
 
-  told(message) {
-    if (message.type === "changed") this.refreshSoon();
-  }
-
-  refreshSoon() {
-    if (this.due) return;
-    const calm = Math.max(CALM, 4 * (this.lasted ?? 0)); // of a table that takes long to make, fewer
-    this.due = setTimeout(() => { this.due = null; this.refresh(); }, Math.max(0, (this.looked ?? 0) + calm - Date.now()));
-  }
-
-  refresh() {
-    this.onceMore = Boolean(this.looking);
-    this.looking ??= this.look().finally(() => { this.looking = null; });
-    return this.looking;
-  }
-
   async look() {
-    let answer;
-    do {
-      this.onceMore = false;
-      this.looked = Date.now();
-      answer = await super.ask("overview", { known: this.rev });
-      this.lasted = Date.now() - this.looked;
-      if (answer.header) this.showHeader(answer.header);
-      if (answer.ok) this.take(answer.value);
-      if (answer.ok) await this.lookForAlerts();
-    } while (this.onceMore && answer.ok);
+    const answer = await super.ask("overview", { known: this.rev });
+    if (answer.header) this.showHeader(answer.header);
+    if (answer.ok) this.take(answer.value);
+    if (answer.ok) await this.lookForAlerts();
     return answer.ok;
   }
 

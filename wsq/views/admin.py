@@ -103,7 +103,9 @@ class Admin(AskingPage):
     Its browser asks for the table when it has come up, and for what is new when it is told that something has changed.
     """
 
-    _esm = resource("frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "search.js", "admin.js")
+    _esm = resource(
+        "frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "search.js", "asking.js", "admin.js"
+    )
 
     def __init__(
         self, workspace: Workspace, *, actor: str | None = None, store: str | None = None, page: bool = False

@@ -10,7 +10,6 @@ const TABS = {
     why: "The agent reads these before it works: briefs, rules, notes. What it writes itself comes to stand here too." },
 };
 const TINTS = ["#4c6ef5", "#0f9d8a", "#c2571a", "#a34cc4", "#2f8f3e", "#c9364f", "#8a7413", "#2480b8"]; // as on the board
-const CALM = 400; // ms between two looks at the lists, however much is written
 
 const counted = (number, one, many = `${one}s`) => `${number.toLocaleString()} ${number === 1 ? one : many}`;
 
@@ -19,7 +18,7 @@ function withoutMarks(text) {
   return text.replace(/^\s*(#{1,6}|>|[-*+])\s+/gm, "").replace(/\*\*|`+/g, "").replace(/\|[\s|:-]*/g, " ").replace(/\s+/g, " ").trim();
 }
 
-class LibraryPage extends SearchPage {
+class LibraryPage extends asking(SearchPage) {
   constructor(model, el) {
     super(model, el);
     this.lists = { projects: [], contacts: [], documents: [] };
@@ -36,11 +35,7 @@ class LibraryPage extends SearchPage {
   }
 
   async opened() {
-    this.root.classList.add("loading");
-    for (let asked = 1; !(await this.refresh()) && this.alive; asked += 1) {
-      await new Promise((go) => setTimeout(go, Math.min(30000, 1000 * 2 ** asked)));
-    }
-    this.root.classList.remove("loading");
+    await super.opened();
     this.draw();
     if (this.query) this.find();
     this.takeUp(this.inAddress("open"));
@@ -69,27 +64,12 @@ class LibraryPage extends SearchPage {
 
   // ---- what the server tells -------------------------------------------------------------------
 
-  told(message) {
-    if (message.type !== "changed" || this.due) return;
-    this.due = setTimeout(() => { this.due = null; this.refresh(); }, Math.max(0, (this.looked ?? 0) + CALM - Date.now()));
-  }
-
-  // One look at a time; what is asked for meanwhile is looked at once more. Resolves to whether it has worked.
-  refresh() {
-    this.onceMore = Boolean(this.looking);
-    this.looking ??= this.look().finally(() => { this.looking = null; });
-    return this.looking;
-  }
+  get calm() { return 400; }
 
   async look() {
-    let answer;
-    do {
-      this.onceMore = false;
-      this.looked = Date.now();
-      answer = await this.ask("library", { archived: this.archived, known: this.mark });
-      if (answer.header) this.showHeader(answer.header);
-      if (answer.ok && answer.value.projects) this.take(answer.value);
-    } while (this.onceMore && answer.ok);
+    const answer = await this.ask("library", { archived: this.archived, known: this.mark });
+    if (answer.header) this.showHeader(answer.header);
+    if (answer.ok && answer.value.projects) this.take(answer.value);
     return answer.ok;
   }
 

@@ -19,7 +19,9 @@ class Library(AskingPage):
     they are made only for who shows them.
     """
 
-    _esm = resource("frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "search.js", "library.js")
+    _esm = resource(
+        "frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "search.js", "asking.js", "library.js"
+    )
 
     def __init__(self, store: Store) -> None:
         super().__init__(sizing_mode="stretch_both")

@@ -1,11 +1,10 @@
 // What has happened in a store since one was last here, or since another instant that is chosen.
 
 const SPANS = { last: "your last visit", day: "24 hours ago", week: "7 days ago", date: "a date" };
-const CALM = 2000; // ms between two looks, however much is written
 const DAY = 86400000;
 const many = (number, one, more = `${one}s`) => `${number.toLocaleString()} ${number === 1 ? one : more}`;
 
-class SincePage extends DialogPage {
+class SincePage extends asking(DialogPage) {
   constructor(model, el) {
     super(model, el);
     const said = this.inAddress("since");
@@ -16,11 +15,7 @@ class SincePage extends DialogPage {
   }
 
   async opened() {
-    this.root.classList.add("loading");
-    for (let asked = 1; !(await this.refresh()) && this.alive; asked += 1) {
-      await new Promise((go) => setTimeout(go, Math.min(30000, 1000 * 2 ** asked)));
-    }
-    this.root.classList.remove("loading");
+    await super.opened();
     const [kind, id] = (this.inAddress("open") ?? "").split(":");
     if (kind === "execution") await this.openExecution(id);
     else if (kind === "history") this.openHistory(id, "");
@@ -62,16 +57,10 @@ class SincePage extends DialogPage {
 
   // ---- what the server tells -------------------------------------------------------------------
 
-  told(message) {
-    if (message.type !== "changed" || this.due) return;
-    this.due = setTimeout(() => { this.due = null; this.refresh(); }, Math.max(0, (this.looked ?? 0) + CALM - Date.now()));
-  }
-
-  async refresh() {
-    this.looked = Date.now();
-    const from = this.instant(), asked = this.asks = Symbol("asks");
+  async look() {
+    const from = this.instant();
     const answer = await this.ask("since", { since: new Date(from).toISOString() });
-    if (asked !== this.asks) return true; // another span was chosen meanwhile
+    if (this.onceMore) return true; // another span was chosen meanwhile
     if (!answer.ok) {
       this.told_.replaceChildren(h("p", { class: "trouble", role: "alert" }, answer.error));
       return false;

@@ -33,7 +33,9 @@ class SincePage(AskingPage):
     The browser remembers when the store was last looked at in it, and asks anew when something has changed.
     """
 
-    _esm = resource("frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "search.js", "since.js")
+    _esm = resource(
+        "frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "search.js", "asking.js", "since.js"
+    )
 
     def __init__(self, store: Store) -> None:
         super().__init__(sizing_mode="stretch_both")

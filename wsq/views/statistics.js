@@ -2,7 +2,6 @@
 // that nobody loses their place. Charts come as Bokeh's JSON and are drawn when they come into view.
 
 const SPANS = [7, 30, 90];
-const CALM = 2000; // ms between two looks, however much is written
 const ALL = "*"; // in the address: all stores
 
 const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
@@ -23,7 +22,7 @@ function csvCell(value) {
 }
 const csv = (columns, rows) => [columns.map((column) => column.name), ...rows].map((row) => row.map(csvCell).join(",")).join("\r\n") + "\r\n";
 
-class StatisticsPage extends DialogPage {
+class StatisticsPage extends asking(DialogPage) {
   constructor(model, el) {
     super(model, el);
     this.bound = this.opening.store; // whose executions can be opened here
@@ -39,8 +38,7 @@ class StatisticsPage extends DialogPage {
   }
 
   async opened() {
-    this.root.classList.add("loading");
-    for (let asked = 1; !(await this.refresh()) && this.alive; asked += 1) await new Promise((go) => setTimeout(go, Math.min(30000, 1000 * 2 ** asked)));
+    await super.opened();
     const [kind, id] = (this.inAddress("open") ?? "").split(":");
     if (kind === "execution" && id) await this.openExecution(id);
     if (!this.open.length) this.remember({ open: null });
@@ -48,7 +46,6 @@ class StatisticsPage extends DialogPage {
 
   end() {
     super.end();
-    clearTimeout(this.due);
     this.seen.disconnect();
     this.dressed.disconnect();
     for (const shown of this.shown.values()) shown.views?.clear();
@@ -88,32 +85,15 @@ class StatisticsPage extends DialogPage {
 
   told(message) {
     if (message.type === "chart" && message.mark === this.mark) this.showChart(message.chart);
-    if (message.type !== "changed" || this.due) return;
-    // A large workspace takes longer to count than a small one, and is not counted over and over for that.
-    const calm = Math.max(CALM, 4 * (this.took ?? 0));
-    this.due = setTimeout(() => { this.due = null; this.refresh(); }, Math.max(0, (this.looked ?? 0) + calm - Date.now()));
-  }
-
-  // One look at a time; what is asked for meanwhile is looked at once more. Resolves to whether it has worked.
-  refresh() {
-    this.onceMore = Boolean(this.looking);
-    this.looking ??= this.look().finally(() => { this.looking = null; });
-    return this.looking;
+    super.told(message);
   }
 
   async look() {
-    let answer;
-    do {
-      this.onceMore = false;
-      this.looked = Date.now();
-      const theme = this.root.dataset.theme;
-      answer = await this.ask("statistics", { ...this.wish, theme, known: this.mark });
-      this.took = Date.now() - this.looked;
-      if (!this.alive) return true;
-      if (this.onceMore) continue;
-      if (answer.ok) this.take(answer.value, theme);
-      else this.refused(answer.error);
-    } while (this.onceMore);
+    const theme = this.root.dataset.theme;
+    const answer = await this.ask("statistics", { ...this.wish, theme, known: this.mark });
+    if (!this.alive || this.onceMore) return true; // nobody looks, or something else is looked for by now
+    if (answer.ok) this.take(answer.value, theme);
+    else this.refused(answer.error);
     return answer.ok;
   }
 

@@ -45,7 +45,7 @@ class StatisticsPage(AskingPage):
     whose executions open on the page itself.
     """
 
-    _esm = resource("frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "statistics.js")
+    _esm = resource("frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "asking.js", "statistics.js")
     _stylesheets: ClassVar[list[str]] = [*AskingPage._stylesheets, resource("statistics.css")]
 
     def __init__(self, store: Store) -> None:
