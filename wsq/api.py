@@ -242,7 +242,7 @@ class Workspace:
             NotFound: One of `ids` is no recurring task's.
             InvalidInput: The project of one is archived.
         """
-        wanted = list(ids)
+        wanted = values.ids(ids)
         changed = self._log.decide(lambda tx: recurring.enable_many(tx, wanted), actor=actor)
         return Rows(changed, kind=RecurringTask)
 
@@ -256,7 +256,7 @@ class Workspace:
         Raises:
             NotFound: One of `ids` is no recurring task's.
         """
-        wanted = list(ids)
+        wanted = values.ids(ids)
         changed = self._log.decide(lambda tx: recurring.disable_many(tx, wanted, reason=reason), actor=actor)
         return Rows(changed, kind=RecurringTask)
 

@@ -159,3 +159,33 @@ def test_a_pause_holds_whatever_zone_its_end_is_given_in(ws: wsq.Workspace, acme
     acme.create_project("Launch")
     acme.pause(until=datetime.fromisoformat("2030-01-01T00:00:00+05:30"))
     assert acme.paused().until == datetime(2029, 12, 31, 18, 30, tzinfo=UTC)
+
+
+def test_an_end_beyond_all_calendars_is_refused(acme: wsq.Store) -> None:
+    acme.create_project("Launch")
+    with pytest.raises(wsq.InvalidInput, match="expected an instant before 2200"):
+        acme.pause(until=datetime.max.replace(tzinfo=UTC))
+
+
+def test_a_slot_of_a_pause_that_has_run_out_stays_its_own_when_another_begins(
+    ws: wsq.Workspace, acme: wsq.Store, clock: ManualClock
+) -> None:
+    task = hourly(acme, starting="12:58", missed="run_once")
+    acme.pause(until=NOON + timedelta(hours=1))
+    clock.advance(timedelta(minutes=62))
+    acme.pause(until=NOON + timedelta(minutes=63))
+    clock.advance(timedelta(minutes=3))
+    assert ws.process().executions == []
+    assert came_to(acme, task) == [("skipped", "paused", 1)]
+
+
+def test_a_slot_from_before_a_pause_is_made_up_for_after_it(
+    ws: wsq.Workspace, acme: wsq.Store, clock: ManualClock
+) -> None:
+    task = hourly(acme, missed="run_once")
+    clock.advance(timedelta(minutes=90))
+    ws.pause()
+    clock.advance(timedelta(minutes=5))
+    ws.resume()
+    assert acme.executions(task.id) == []
+    assert ws.process().completed == 1

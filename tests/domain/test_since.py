@@ -124,3 +124,32 @@ def test_what_was_spent_is_told_and_what_has_no_price_is_counted_apart(
     assert (found.done, found.spent_usd, found.unpriced) == (2, 0.25, 1)
     assert found.text().startswith("Since 2026-03-02 12:00 UTC: 2 done, 1 of unknown cost, ")
     assert "$0.25 spent" in found.text()
+
+
+def test_calls_that_reached_no_model_have_no_unknown_cost_and_a_rule_is_no_person(
+    open_workspace: Callable[..., wsq.Workspace], clock: ManualClock
+) -> None:
+    agent = ScriptedProvider([ProviderError("The service is gone.", retryable=False)])
+    agent.kind = "anthropic"
+    acme = open_workspace(provider=agent).store("acme")
+    task = acme.create_recurring_task("Triage", "List the tasks", every="1 hour")
+    for _ in range(5):
+        acme.run_now(task.id)
+
+    found = acme.since(NOON)
+
+    assert (found.failed, found.unpriced) == (5, 0)
+    assert "- 'Triage' was disabled by wsq: It failed 5 times in a row." in found.text()
+
+
+def test_what_dry_runs_cost_is_told_apart(open_workspace: Callable[..., wsq.Workspace]) -> None:
+    agent = ScriptedProvider([replace(finish("done", "Well."), cost_usd=0.25)])
+    agent.kind = "anthropic"
+    acme = open_workspace(provider=agent).store("acme")
+    acme.create_project("Launch")
+    acme.dry_run("List the tasks")
+
+    found = acme.since(NOON)
+
+    assert (found.spent_usd, found.tried_usd, found.is_nothing) == (0.0, 0.25, False)
+    assert found.text().endswith("$0.25 spent on trying prompts out.")

@@ -54,3 +54,24 @@ def test_nothing_is_carried_out_in_it_and_one_in_another_is_the_same_one(acme: w
     with pytest.raises(wsq.NotFound):
         acme.together(lambda board: (board.together(lambda inner: inner.create_project("A")), board.project("none")))
     assert acme.projects() == []
+
+
+@pytest.mark.parametrize(
+    "misuse",
+    [
+        lambda acme, board: acme.create_task("Outside"),
+        lambda acme, board: acme.tasks(),
+        lambda acme, board: board.workspace.pause(),
+        lambda acme, board: board.as_of(1),
+        lambda acme, board: board.difference(0),
+        lambda acme, board: board.workspace.store("beta").create_project("B"),
+    ],
+)
+def test_what_goes_around_the_transaction_is_refused_and_locks_nobody_out(
+    misuse: Callable[[wsq.Store, wsq.Store], object], acme: wsq.Store
+) -> None:
+    acme.create_project("Launch")
+    with pytest.raises(wsq.InvalidInput, match="only the store that it gives"):
+        acme.together(lambda board: (board.create_project("In it"), misuse(acme, board)))
+    assert acme.create_task("Afterwards").title == "Afterwards"
+    assert [project.name for project in acme.projects()] == ["Launch"]

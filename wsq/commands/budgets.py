@@ -34,6 +34,10 @@ COUNTED_AT = f"""coalesce(cost_usd, CASE WHEN provider_kind IN {_FREE} THEN 0
             / {budgets.TOKENS_PER_DOLLAR}.0 END)"""
 """What an execution is counted at, in US dollars, as an SQL expression of its columns."""
 
+UNPRICED = f"""(cost_usd IS NULL AND provider_kind NOT IN {_FREE}
+        AND input_tokens + output_tokens + cache_read_tokens + cache_write_tokens > 0)"""
+"""Whether an execution has taken tokens of a model without a known price, as an SQL expression of its columns."""
+
 _SPENT = f"""SELECT recurring_task_id, sum({COUNTED_AT})::DOUBLE PRECISION
     FROM task_executions WHERE store_id = $1 AND started_at >= $2 AND ($3::TIMESTAMPTZ IS NULL OR started_at < $3)
     GROUP BY recurring_task_id"""  # noqa: S608

@@ -11,7 +11,7 @@ from datetime import datetime
 from wsq.commands import recurring, stores
 from wsq.events.stores import StorePaused, StoreResumed, WorkspacePaused, WorkspaceResumed
 from wsq.projections import RecurringTask, StoreRow, WorkspaceRow
-from wsq.rules import pauses, values
+from wsq.rules import pauses, schedule, values
 from wsq.store.transaction import Transaction
 
 _DUE = """SELECT id FROM recurring_tasks WHERE next_execution_at <= $1 AND ($2::VARCHAR IS NULL OR store_id = $2)
@@ -25,6 +25,7 @@ def pause_store(
     row = stores.store(tx, store_id)
     end, why = pauses.ends(until, tx.now), _reason(reason)
     if not (pauses.holds(row, tx.now) and (row.paused_until, row.paused_reason) == (end, why)):
+        _settle(tx, store_id, row)
         tx.record(store_id, StorePaused(since=_since(row, tx.now), until=end, reason=why))
     return stores.store(tx, store_id)
 
@@ -33,7 +34,7 @@ def resume_store(tx: Transaction, store_id: str) -> StoreRow:
     """Let a store go on; slots that fell due in the pause are settled first. Without a pause nothing changes."""
     row = stores.store(tx, store_id)
     if pauses.holds(row, tx.now):
-        _settle(tx, store_id)
+        _settle(tx, store_id, row)
         tx.record(store_id, StoreResumed())
     return stores.store(tx, store_id)
 
@@ -43,14 +44,16 @@ def pause_workspace(tx: Transaction, *, until: datetime | None = None, reason: s
     row = stores.workspace(tx)
     end, why = pauses.ends(until, tx.now), _reason(reason)
     if not (pauses.holds(row, tx.now) and (row.paused_until, row.paused_reason) == (end, why)):
+        _settle(tx, None, row)
         tx.record(stores.WORKSPACE, WorkspacePaused(since=_since(row, tx.now), until=end, reason=why))
     return stores.workspace(tx)
 
 
 def resume_workspace(tx: Transaction) -> WorkspaceRow:
     """Let the workspace go on; a store that is paused itself stays so. Without a pause nothing changes."""
-    if pauses.holds(stores.workspace(tx), tx.now):
-        _settle(tx, None)
+    row = stores.workspace(tx)
+    if pauses.holds(row, tx.now):
+        _settle(tx, None, row)
         tx.record(stores.WORKSPACE, WorkspaceResumed())
     return stores.workspace(tx)
 
@@ -70,11 +73,20 @@ def _reason(reason: str | None) -> str | None:
     return values.text(reason, "reason").strip() or None if reason is not None else None
 
 
-def _settle(tx: Transaction, store_id: str | None) -> None:
-    """Settle what has come due by now, so that the first pass afterwards does not take it for missed or late."""
+def _settle(tx: Transaction, store_id: str | None, paused: StoreRow | WorkspaceRow) -> None:
+    """Settle what is due and fell into a pause that is about to be forgotten, whether it holds or has run out.
+
+    Else the first pass afterwards would take it for missed or late. A slot from before the pause is left to it.
+    """
+    if paused.paused_at is None:
+        return
     due = [task_id for (task_id,) in tx.query(_DUE, [tx.now, store_id])]
     tx.fetch("recurring_tasks", [(task_id,) for task_id in due])
     for task_id in due:
         row = tx.row("recurring_tasks", task_id)
         assert isinstance(row, RecurringTask)
-        recurring.settle_as_skipped(tx, row, "paused", nxt=recurring.slot_after(row, tx.now))
+        if row.next_execution_at is None:
+            continue
+        slots = schedule.due_slots(recurring.schedule_of(row), row.next_execution_at, tx.now)
+        if slots is not None and pauses.holds(paused, slots.newest):
+            recurring.record_skip(tx, row, slots, "paused", nxt=slots.next)

@@ -195,7 +195,7 @@ def disable_many(tx: Transaction, task_ids: Iterable[str], *, reason: str | None
 
 def _those(tx: Transaction, task_ids: Iterable[str]) -> list[RecurringTask]:
     """The recurring tasks by their ids, each once, read together."""
-    wanted = list(dict.fromkeys([task_ids] if isinstance(task_ids, str) else task_ids))
+    wanted = list(dict.fromkeys(task_ids))
     tx.fetch("recurring_tasks", [(task_id,) for task_id in wanted if naming.can_be_an_id(task_id)])
     rows = []
     for task_id in wanted:

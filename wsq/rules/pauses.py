@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from wsq.errors import InvalidInput
+from wsq.rules.schedule import LATEST
 
 
 class Pausable(Protocol):
@@ -68,4 +69,6 @@ def ends(until: object, now: datetime) -> datetime | None:
         raise InvalidInput(f"until is {until!r}, expected a datetime with its time zone.")
     if until <= now:
         raise InvalidInput(f"until is {until.isoformat()}, which has passed already; expected an instant to come.")
+    if until >= LATEST:
+        raise InvalidInput(f"until is {until.isoformat()}, expected an instant before 2200, or None for good.")
     return until

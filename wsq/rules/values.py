@@ -189,6 +189,13 @@ def model(value: object, what: str = "model") -> str | None:
     return None if value is None else name(value, what)
 
 
+def ids(value: object, what: str = "ids") -> list[str]:
+    """Ids, in any iterable but a text."""
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise refusal(what, value, "a list of ids")
+    return list(value)
+
+
 def position(value: object, what: str = "position") -> int:
     """A 0-based place in a lane."""
     return count(value, what)

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
+from wsq.commands.budgets import TRIED_AT, UNPRICED
+from wsq.commands.executions import DISABLED_FOR_FAILURES
 from wsq.commands.stores import WORKSPACE
 from wsq.projections import Row
 from wsq.projections.display import as_card, as_table, printable
@@ -19,8 +21,9 @@ from wsq.store.engine import Cursor
 MOST_ROWS = 50
 """Rows of a kind that are told one by one; the figures count all."""
 
-FREE = ("offline", "scripted")
-"""Kinds of providers whose answers cost nothing."""
+
+ITSELF = "wsq"
+"""Who did what nobody asked for: a task that fails again and again is disabled by a rule."""
 
 
 class Ended(Row, frozen=True, kw_only=True):
@@ -92,10 +95,10 @@ class Since(Row, frozen=True, kw_only=True):
 
     Executions count when they ended in it: `done`, `nothing_to_do`, `could_not` and `unknown` (completed, by
     verdict), `failed`, `cancelled`; `skipped_slots` are slots. `spent_usd` is what the priced ones cost in US dollars;
-    `unpriced` counts those of a model without a known price. Cards made, moved to another lane and finished are
-    counted by whether an agent did it. Of `ended` (failed and could not), `cards` and `changes` there are at most 50
-    each, the newest first; of `cards` one for all that the same did to a card, and `touched` is how many there are.
-    `skipped` is by task and reason.
+    `unpriced` counts those that took tokens of a model without a known price. `tried_usd` is what dry runs that began
+    in it are counted at. Cards made, moved to another lane and finished are counted by whether an agent did it. Of
+    `ended` (failed and could not), `cards` and `changes` there are at most 50 each, the newest first; of `cards` one
+    for all that the same did to a card, and `touched` is how many there are. `skipped` is by task and reason.
     """
 
     _plural: ClassVar[str] = "stores"
@@ -118,6 +121,7 @@ class Since(Row, frozen=True, kw_only=True):
     cancelled: int = 0
     skipped_slots: int = 0
     spent_usd: float = 0.0
+    tried_usd: float = 0.0
     unpriced: int = 0
     made_by_agents: int = 0
     made_by_people: int = 0
@@ -136,7 +140,7 @@ class Since(Row, frozen=True, kw_only=True):
     @property
     def is_nothing(self) -> bool:
         """Whether nothing has happened."""
-        return not any(getattr(self, name) for name in _COUNTS)
+        return not self.tried_usd and not any(getattr(self, name) for name in _COUNTS)
 
     def text(self) -> str:
         """All of it as lines of plain text; one line when nothing has happened."""
@@ -147,7 +151,8 @@ class Since(Row, frozen=True, kw_only=True):
 
     def _counted(self) -> list[str]:
         told = [_numbered(number, words) for name, words in _COUNTS.items() if (number := getattr(self, name))]
-        return [*told, f"${self.spent_usd:,.2f} spent"] if self.spent_usd else told
+        spent = (self.spent_usd, "spent"), (self.tried_usd, "spent on trying prompts out")
+        return told + [f"${dollars:,.2f} {what}" for dollars, what in spent if dollars]
 
     def _lines(self) -> Iterable[str]:
         for each in self.ended:
@@ -198,6 +203,7 @@ def since(cursor: Cursor, store_id: str, begun: datetime, until: datetime | None
         until=until or now,
         timezone=boards.store(cursor, store_id).timezone,
         **_executions(cursor, span),
+        tried_usd=_tried(cursor, span),
         **Counter(f"{card.what}_by_{'agents' if card.by_agent else 'people'}" for card in happened),
         skipped_slots=sum(each.slots for each in skipped),
         edits=sum(each.recurring_task_id is not None for each in changed),
@@ -218,7 +224,7 @@ def _executions(cursor: Cursor, span: list[Any]) -> dict[str, Any]:
     """How many ended how, and what they cost."""
     sql = f"""SELECT CASE status WHEN 'completed' THEN coalesce(verdict, 'unknown') ELSE status END AS how, count(*),
         coalesce(sum(cost_usd), 0)::DOUBLE,
-        count(*) FILTER (cost_usd IS NULL AND provider_kind NOT IN {FREE}) {_ENDED} AND status <> 'skipped'
+        count(*) FILTER {UNPRICED} {_ENDED} AND status <> 'skipped'
         GROUP BY how"""
     found = cursor.query(sql, span)
     counted = {how: number for how, number, _, _ in found}
@@ -227,6 +233,12 @@ def _executions(cursor: Cursor, span: list[Any]) -> dict[str, Any]:
         "spent_usd": sum(cost for _, _, cost, _ in found),
         "unpriced": sum(unpriced for *_, unpriced in found),
     }
+
+
+def _tried(cursor: Cursor, span: list[Any]) -> float:
+    sql = f"SELECT coalesce(sum({TRIED_AT}), 0)::DOUBLE FROM dry_runs WHERE {_SPAN.format('started_at')}"  # noqa: S608
+    ((dollars,),) = cursor.query(sql, span)
+    return float(dollars)
 
 
 def _ended(cursor: Cursor, span: list[Any]) -> tuple[Ended, ...]:
@@ -296,7 +308,7 @@ def _changes(cursor: Cursor, span: list[Any]) -> Iterable[Change]:
     for name, task, reason, actor, at in found:
         room, what = name.split(".")
         about = names[task] if task is not None else f"the {room}"
-        who = "an agent" if actor.startswith("agent:") else actor
+        who = ITSELF if reason == DISABLED_FOR_FAILURES else "an agent" if actor.startswith("agent:") else actor
         yield Change(recurring_task_id=task, about=about, what=_DONE[what], who=who, reason=reason, happened_at=at)
 
 

@@ -13,7 +13,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from wsq.clock import Clock
-from wsq.errors import WorkspaceError
+from wsq.errors import InvalidInput, WorkspaceError
 from wsq.ids import Ids
 from wsq.projections import TABLES
 from wsq.store.engine import Cursor, Engine, Writing
@@ -107,6 +107,7 @@ class Log:
         clock: Clock | None = None,
     ) -> Future[T]:
         """Have `decide` run in a transaction; the future is done when that is committed or refused."""
+        self._refuse_within()
         decision = _Decision(decide, clock or self.clock, actor or self.actor, cause)
         with self._lock:
             if self._closed:
@@ -218,8 +219,17 @@ class Log:
 
     def ask(self, question: Callable[[Cursor], T]) -> T:
         """Answer a short question from one consistent view."""
+        self._refuse_within()
         with self.engine.read() as cursor:
             return question(cursor)
+
+    def _refuse_within(self) -> None:
+        """Refuse what a decision asks of the log instead of its transaction: the writer would wait for itself."""
+        if threading.current_thread() is self._writer:
+            raise InvalidInput(
+                "Inside a transaction, as in together(), only the store that it gives can be used, for commands and"
+                " for questions about now."
+            )
 
     def changes(self) -> int:
         """A number that has risen when anybody has written."""
@@ -248,6 +258,7 @@ class Log:
         Raises:
             UnreadableLog: one of the events up to there is of a kind that this wsq does not know.
         """
+        self._refuse_within()
         with self.engine.read() as cursor:
             seq = _seq_at(cursor, store_id, until)
             refuse_what_is_unknown(cursor, store_id, seq)
@@ -255,6 +266,7 @@ class Log:
 
     def worlds_at(self, store_id: str, seqs: Sequence[int], tables: Collection[str]) -> list[World]:
         """These tables' rows of one store as they were after the events of these seqs, which rise; from one fold."""
+        self._refuse_within()
         reading = self.engine.study if seqs[-1] > READ_AT_ONCE else self.engine.read
         with reading() as cursor:
             events = read_store(cursor, store_id, seqs[-1], tables)

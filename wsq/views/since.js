@@ -83,7 +83,8 @@ class SincePage extends asking(DialogPage) {
     const figures = [...news.figures, ...(news.made ? [{ label: news.made === 1 ? "Card made" : "Cards made", value: news.made, tone: "" }] : [])];
     return [
       h("div", { class: "figures", role: "group", "aria-label": "In figures" }, figures.map(({ label, value, tone }) => h("div", { class: `figure ${tone}` }, h("strong", null, value.toLocaleString()), h("span", null, label))),
-        news.spent && h("div", { class: "figure" }, h("strong", null, news.spent), h("span", null, "Spent", news.unpriced > 0 && ` and ${news.unpriced.toLocaleString()} unpriced`))),
+        news.spent && h("div", { class: "figure" }, h("strong", null, news.spent), h("span", null, "Spent", news.unpriced > 0 && ` and ${news.unpriced.toLocaleString()} unpriced`)),
+        news.tried && h("div", { class: "figure" }, h("strong", null, news.tried), h("span", null, "Spent on dry runs"))),
       this.part("Failed or could not", news.ended, news.more_ended, (row) => this.line(row.status === "failed" ? badge("failed", row.word) : h("span", { class: "badge cancelled" }, row.word), this.leads(row.name, () => this.openExecution(row.execution)), row.said, row.at)),
       this.part("Skipped", news.skipped, 0, (row) => this.line(h("span", { class: "badge" }, icon("skip"), many(row.slots, "slot")), this.leads(row.name, () => this.openHistory(row.task, row.name)), row.why)),
       this.part("Cards", news.cards, news.more_cards, (row) => this.line(null, h("a", { href: this.on("task", row.task) }, row.name), `${row.what} by ${row.who}`, row.at)),

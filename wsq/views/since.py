@@ -65,6 +65,7 @@ def recap(since: Since) -> Card:
         "since": instant(since.since),
         "figures": figures,
         "spent": words.money(since.spent_usd) if since.spent_usd or since.unpriced else None,
+        "tried": words.money(since.tried_usd) if since.tried_usd else None,
         "unpriced": since.unpriced,
         "made": since.made_by_agents + since.made_by_people,
         "ended": [_ended(row) for row in since.ended],
