@@ -153,3 +153,5 @@ def test_what_dry_runs_cost_is_told_apart(open_workspace: Callable[..., wsq.Work
 
     assert (found.spent_usd, found.tried_usd, found.is_nothing) == (0.0, 0.25, False)
     assert found.text().endswith("$0.25 spent on trying prompts out.")
+    statistics = acme.workspace.statistics("acme")
+    assert (statistics.tried_usd, statistics.total.cost_usd) == (0.25, 0.0)

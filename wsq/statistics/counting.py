@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from wsq.commands.budgets import TRIED_AT, UNPRICED
 from wsq.errors import NotFound
 from wsq.queries import boards
 from wsq.rules import naming
@@ -36,7 +37,6 @@ RECENT = 20
 MOST_CHOICES = 500
 """Projects and tasks that are offered to narrow the statistics to."""
 
-_SENT = "input_tokens + output_tokens + cache_read_tokens + cache_write_tokens"
 _ENDED = "status IN ('completed', 'failed')"
 _TIMED = "status <> 'skipped' AND trigger = 'automatic'"
 _LATE = "epoch_us(started_at) - epoch_us(scheduled_for)"
@@ -48,7 +48,7 @@ _SUMS = f"""count(*) AS n, sum(slots) AS slots, sum({_TOOK}) AS took,
     sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
     sum(cache_read_tokens) AS cache_read_tokens, sum(cache_write_tokens) AS cache_write_tokens,
     sum(cost_usd) AS cost, sum(len(created_task_ids)) AS created,
-    count(*) FILTER (cost_usd IS NULL AND {_SENT} > 0 AND provider_kind NOT IN ('offline', 'scripted')) AS unpriced,
+    count(*) FILTER {UNPRICED} AS unpriced,
     sum(greatest(attempts - 1, 0)) AS retries, count(*) FILTER (attempts > 1) AS retried, sum(takeovers) AS takeovers"""
 """What is summed of the executions of each kind: so most of it needs no condition of its own, which is what costs."""
 
@@ -135,6 +135,7 @@ def count(cursor: Cursor, wish: Wish, now: datetime, timezone: str) -> Statistic
         recurring_task_id=wish.recurring_task_id,
         model=wish.model,
         total=Total(**_figures(_summed(list(by_day.values()))), **spread.get(None, {})),
+        tried_usd=_tried(cursor, wish, where, given),
         days=Series((_day(over, n, by_day, spread) for n in range(len(over.days))), kind=Day),
         failures=reasons["failed"],
         skips=reasons["skipped"],
@@ -250,6 +251,14 @@ def _spread(cursor: Cursor, where: str, given: list[Any], place: str) -> dict[in
             mine = spread.setdefault(None if day is None else int(day), {})
             mine.update(zip(names, values, strict=False))
     return spread
+
+
+def _tried(cursor: Cursor, wish: Wish, where: str, given: list[Any]) -> float:
+    """What dry runs are counted at; they are of no recurring task."""
+    if wish.recurring_task_id is not None:
+        return 0.0
+    ((dollars,),) = cursor.query(f"SELECT coalesce(sum({TRIED_AT}), 0)::DOUBLE FROM dry_runs {where}", given)  # noqa: S608
+    return round(float(dollars), 9)
 
 
 def _reasons(cursor: Cursor, where: str, given: list[Any]) -> dict[str, Series[Reason]]:

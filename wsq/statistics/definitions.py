@@ -22,6 +22,8 @@ DEFINITIONS = {
     "asked and its price is not known) are counted apart and never taken for free. What the offline provider does "
     "costs nothing.",
     "Cost per created task": "The cost of the priced executions ÷ the tasks that these executions created.",
+    "Dry runs": "What trying prompts out was counted at, in US dollars, tokens of a model without a known price at the "
+    "rate of budgets. It is in no other figure.",
     "Failures": "Executions that failed, by the stable word for why.",
     "Lateness": "Start − slot of the automatic executions that were carried out, however they ended; of several "
     "slots settled at once, the newest. Manual executions settle no slot and have no lateness.",

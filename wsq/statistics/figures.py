@@ -188,6 +188,8 @@ class Statistics(Row, frozen=True, kw_only=True):
     are by reason, the most frequent first; `recent_failures` the newest first. `stores`, `projects`, `tasks`
     and `models` are ordered by executions, the most first; what came after the 50th (or as many as were asked
     for) is left out of each, and its `more` says of how many. Each of these lists has `to_pandas()`.
+    `tried_usd` is what dry runs were counted at, in US dollars: it is in no other figure, and 0 when narrowed
+    to a recurring task.
 
     What each figure means stands in `wsq.statistics.DEFINITIONS`.
     """
@@ -200,6 +202,7 @@ class Statistics(Row, frozen=True, kw_only=True):
     recurring_task_id: str | None
     model: str | None
     total: Total
+    tried_usd: float = 0.0
     days: Series[Day]
     failures: Series[Reason]
     skips: Series[Reason]
