@@ -243,7 +243,7 @@ class AdminPage extends asking(SearchPage) {
   }
 
   drawTools() {
-    const stores = this.header.stores, still = this.pausedStores();
+    const stores = [...this.header.stores], still = this.pausedStores();
     if (this.inStore && !stores.some((store) => store.id === this.inStore)) stores.push({ id: this.inStore, name: this.inStore });
     this.storePick.replaceChildren(h("option", { value: "" }, "All stores"), ...stores.map((store) => h("option", { value: store.id, selected: store.id === this.inStore }, this.storeName(store))));
     this.tools.replaceChildren(
