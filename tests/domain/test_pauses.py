@@ -153,6 +153,14 @@ def test_who_is_told_of_which_ends_is_kept_and_what_makes_no_sense_is_refused(ac
     assert (task.notify, task.notify_on) == ((), ("failed", "could_not"))
     with pytest.raises(wsq.InvalidInput, match="failed, could_not and done"):
         acme.update_recurring_task(task.id, notify_on=["always"])
+    with pytest.raises(wsq.InvalidInput, match="say of which ends they are told"):
+        hourly(acme, notify=["Ada"], notify_on=[])
+    quiet = acme.update_recurring_task(task.id, notify_on=[])
+    with pytest.raises(wsq.InvalidInput, match="say of which ends they are told"):
+        acme.update_recurring_task(quiet.id, notify=["Ada"])
+    assert acme.update_recurring_task(quiet.id, notify=["Ada"], notify_on=["done"]).notify == ("Ada",)
+    with pytest.raises(wsq.InvalidInput, match="say of which ends they are told"):
+        acme.update_recurring_task(quiet.id, notify_on=[])
 
 
 def test_a_pause_holds_whatever_zone_its_end_is_given_in(ws: wsq.Workspace, acme: wsq.Store) -> None:

@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 
 from wsq.clock import ManualClock
+from wsq.events.recurring import RecurringTaskUpdated
 from wsq.views import Admin
 from wsq.views.admin import Overseer
+from wsq.views.cards import told_line
 from wsq.views.dispatch import Dispatcher
 from wsq.views.hub import forget
 from wsq.views.survey import COLUMNS, Survey
@@ -153,6 +155,39 @@ def test_what_was_missed_is_run_late_by_one_message_and_the_policy_goes_back_by_
     store.disable_recurring_task(task.id)
     assert not page.answer(json.dumps({"ask": "run_late", "ref": 3, "id": task.id}))["ok"]
     assert store.recurring_task(task.id).missed == "skip"
+
+
+def test_a_log_that_names_people_for_no_end_shows_nobody_as_told(workspace, store, ask):
+    task = store.create_recurring_task("Triage", "List the tasks", every="4 hours", notify=["ada"])
+    before = ask("overview", known=0)
+    of_none = RecurringTaskUpdated(recurring_task_id=task.id, notify_on=())
+
+    workspace._log.decide(lambda tx: tx.record(store.id, of_none))
+
+    after = ask("overview", known=before["value"]["rev"])
+    assert [lines(answer)[0]["told"] for answer in (before, after)] == [["ada"], []]
+    assert told_line(store.recurring_task(task.id)) is None
+
+
+def test_what_has_started_late_is_told_though_its_policy_cannot_be_changed_any_more(store):
+    class DeletedMeanwhile:
+        """The store, where somebody deletes the task between its start and the change of its policy."""
+
+        def __getattr__(self, name):
+            return getattr(store, name)
+
+        def start_now(self, task_id):
+            execution = store.start_now(task_id)
+            store.delete_recurring_task(task_id)
+            return execution
+
+    task = store.create_recurring_task("Triage", "List the tasks", every="1 day")
+
+    answer = Dispatcher(DeletedMeanwhile()).answer(json.dumps({"ask": "run_late", "ref": 1, "id": task.id}))
+
+    assert answer["ok"]
+    assert store.execution(answer["value"]["execution"]).recurring_task_id == task.id
+    assert task.id in answer["value"]["stayed"]
 
 
 def test_the_table_is_read_again_only_when_somebody_has_written_or_a_minute_is_over(open_workspace):

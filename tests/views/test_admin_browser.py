@@ -1,6 +1,9 @@
 """Administration in a real browser: many tasks of many stores, sifted, switched, paused."""
 
+import subprocess
+import sys
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -159,6 +162,82 @@ def test_a_pause_shows_wherever_it_holds_and_is_resumed_there(open_board, team, 
     for page in (admin, board, library):
         expect(page.get_by_text("Everything is paused")).to_have_count(0)
     assert team.row().paused_at is None
+
+
+def test_the_keyboard_keeps_its_place_and_what_had_failed_offers_no_undo(open_board, team, acme):
+    # Given a window in which the column of stores has no room, and a task that has failed
+    failing, _ = make(acme, "Chase invoices", "Brief the board")
+    with wsq.open(team.place, provider=ScriptedProvider([ProviderError("Refused.", retryable=False)])) as other:
+        other.store(acme.id).run_now(failing.id)
+    page = open_board(path="admin", also=f"&in={acme.id}", width=768)
+
+    # Then a row says of which store it is, and sorting has its switches beside the table
+    expect(row(page, "Brief the board").get_by_text(f"{acme.id} · ")).to_be_visible()
+    page.get_by_label("Sort by").select_option("name")
+    assert names(page) == ["Brief the board", "Chase invoices"]
+    page.get_by_role("button", name="Sorted ascending").click()
+    expect(page.get_by_role("button", name="Sorted descending")).to_be_focused()
+    assert names(page) == ["Chase invoices", "Brief the board"]
+
+    # When the store is paused and resumed by keyboard, what comes next is at hand
+    pause = page.get_by_role("button", name="Pause …")
+    pause.press("Enter")
+    page.get_by_role("dialog").get_by_label("Reason").press("Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(pause).to_be_focused()
+    page.get_by_role("button", name=f"Resume {acme.id}").press("Enter")
+    expect(page.get_by_role("button", name=f"Resume {acme.id}")).to_have_count(0)
+    expect(pause).to_be_focused()
+
+    # When both are disabled and enabled again, which would not bring back the failure
+    everything = page.get_by_label("Select all that match")
+    everything.check()
+    page.get_by_role("button", name="Disable …").press("Enter")
+    page.keyboard.press("Enter")
+    said = page.get_by_text("2 recurring tasks are disabled. 1 of them had failed")
+    expect(said).to_contain_text("counted anew once enabled again")
+    expect(everything).to_be_focused()
+    everything.check()
+    page.get_by_role("button", name="Enable", exact=True).press("Enter")
+    expect(page.get_by_text("2 recurring tasks are enabled. 1 of them had failed")).to_be_visible()
+    expect(everything).to_be_focused()
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+
+
+def test_a_lost_connection_loses_neither_what_is_ticked_nor_a_reason(visitor, tmp_path):
+    """With a server of its own, which is killed and comes back at the same address."""
+    with wsq.open(tmp_path / "own.duckdb") as ws:
+        make(ws.store("acme"), "One", "Two")
+        with serving(ws.place) as address:
+            page = visitor.new_page()
+            page.goto(f"{address}/admin?store=acme")
+            row(page, "One").get_by_role("checkbox").check()
+            page.get_by_role("button", name="Disable …").click()
+            page.get_by_role("dialog").get_by_label("Reason").fill("Half a <b>reason")
+        lost = page.get_by_text("The connection to the server was lost")
+        expect(lost).to_be_visible()
+
+        with serving(ws.place, address.rsplit(":", 1)[1]):
+            expect(lost).to_be_hidden(timeout=10_000)
+
+            dialog = page.get_by_role("dialog", name="Disable recurring tasks")
+            expect(dialog.get_by_label("Reason")).to_have_value("Half a <b>reason")
+            expect(page.get_by_text("1 selected")).to_be_visible()
+            dialog.get_by_role("button", name="Disable").click()
+            expect(row(page, "One")).to_contain_text("Half a <b>reason")
+            expect(row(page, "Two")).to_contain_text("Enabled")
+            page.close()
+
+
+@contextmanager
+def serving(place, port="0"):
+    serve = "import sys, wsq; from wsq.views import serve\nwith wsq.open(sys.argv[1]) as ws:\n    "
+    serve += "serve(ws, port=int(sys.argv[2]), on_up=lambda url: print(url, flush=True))"
+    with subprocess.Popen([sys.executable, "-c", serve, place, port], stdout=subprocess.PIPE, text=True) as server:
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.kill()
 
 
 def test_alerts_come_and_go_and_lead_to_what_they_are_about(open_board, team, acme):

@@ -217,6 +217,13 @@ def test_what_was_missed_is_run_late_from_its_card_and_who_is_told_stands_there(
     team.process(stores=[acme.id])
     page = open_board()
 
+    # Then that is offered, but not while a pause would refuse it
+    late = card(page, "Triage").get_by_role("button", name="Run late instead")
+    expect(late).to_be_visible()
+    acme.pause()
+    expect(late).to_have_count(0)
+    acme.resume()
+
     # When it is run late instead
     card(page, "Triage").get_by_role("button", name="Run late instead").click()
 

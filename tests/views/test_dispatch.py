@@ -50,6 +50,18 @@ def test_a_form_is_judged_while_it_is_typed_and_nothing_is_written(store, ask):
     assert store.workspace.stores() == []
 
 
+def test_a_form_that_names_who_is_told_says_of_which_ends(store, ask):
+    typed = fields(ask, "recurring_task") | {"name": "Triage", "prompt": "List the tasks", "notify_on": []}
+    quiet = ask("submit", form="recurring_task", id=None, version=None, fields=typed)["value"]
+    assert store.recurring_task(quiet["id"]).notify_on == ()
+
+    answer = ask("submit", form="recurring_task", **quiet, fields=typed | {"notify": ["ada"]})
+
+    assert set(answer["problems"]) == {"notify_on"}
+    assert "say of which ends they are told" in answer["error"]
+    assert store.recurring_task(quiet["id"]).notify == ()
+
+
 def test_what_a_form_may_not_hold_comes_back_by_field_and_nothing_is_written(store, ask):
     store.create_task("so that the store is there")
     typed = fields(ask, "recurring_task") | {"name": "x" * 201, "prompt": ""}

@@ -80,6 +80,7 @@ def create_recurring_task(
         "notify": values.assignees(notify, "notify"),
         "notify_on": values.outcomes(notify_on),
     }
+    values.told_of(given["notify"], given["notify_on"])  # type: ignore[arg-type]
     store = existing_store(tx, store_id)
     if project_id is not None:
         _open_project(tx, store_id, project_id)
@@ -151,6 +152,8 @@ def update_recurring_task(
             "notify_on": cleared(notify_on, values.USUALLY_TOLD, values.outcomes),
         },
     )
+    if changes.keys() & {"notify", "notify_on"}:
+        values.told_of(changes.get("notify", row.notify), changes.get("notify_on", row.notify_on))
     if "time_limit" in changes:
         changes["time_limit"] = changes["time_limit"].total_seconds()
     changes |= _moved_grid(tx, row, every, starting, timezone)

@@ -69,6 +69,13 @@ def outcomes(value: object, what: str = "notify_on") -> tuple[str, ...]:
     return tuple(outcome for outcome in OUTCOMES if outcome in value)
 
 
+def told_of(names: tuple[str, ...], ends: tuple[str, ...], what: str = "notify_on") -> tuple[str, ...]:
+    """The ends of which these people are told; refused when there are people and no end, for nobody would hear."""
+    if names and not ends:
+        raise InvalidInput(f"{what} is empty: say of which ends they are told, or name nobody who is to be told.")
+    return ends
+
+
 def store_id(value: object, what: str = "store") -> str:
     """The id of a store: 1–64 characters of ``A-Z a-z 0-9 _ -``."""
     if not isinstance(value, str) or not _STORE_ID.fullmatch(value):

@@ -101,7 +101,8 @@ def _rate(completed: int, failed: int) -> float | None:
 # Instants come as whole microseconds: DuckDB makes a time zone of pytz for each that it hands over itself, which
 # costs more than all the rest of these questions.
 _TASKS = """SELECT r.id, r.store_id, r.name, r.project_id, p.name, r.enabled, r.disabled_reason, r.interval_value,
-        r.interval_unit, r.starting, epoch_us(r.next_execution_at), r.failures_in_row, r.notify, x.execution_id
+        r.interval_unit, r.starting, epoch_us(r.next_execution_at), r.failures_in_row,
+        CASE WHEN len(r.notify_on) > 0 THEN r.notify ELSE [] END, x.execution_id
     FROM recurring_tasks r JOIN stores s ON s.id = r.store_id AND s.archived_at IS NULL
     LEFT JOIN projects p ON p.id = r.project_id LEFT JOIN running_executions x ON x.recurring_task_id = r.id
     ORDER BY s.name, s.id, r.name, r.id"""

@@ -48,10 +48,36 @@ class AdminPage extends asking(SearchPage) {
 
   async opened() {
     await super.opened();
-    const place = this.fromAddress("open");
-    if (!place) return;
-    await this.openPlace(...place.split(":"));
-    if (!this.open.length) this.remember({ open: null });
+    const place = this.fromAddress("open"), draft = this.opening.page ? this.takeDraft() : null;
+    if (place) await this.openPlace(...place.split(":"));
+    if (place && !this.open.length) this.remember({ open: null });
+    if (draft) this.takeUp(draft);
+  }
+
+  // ---- over a reload: what is ticked, and what is typed into a dialog that asks for a little ------
+
+  busyTyping() { return super.busyTyping() || Date.now() - (this.touchedAt ?? 0) < 2000; }
+
+  keepDraft() {
+    const asked = this.open.find(({ dialog }) => dialog.asked)?.dialog;
+    if (!asked && !this.chosen.size) return;
+    const values = asked && [...asked.querySelectorAll(".field")].map((field) => field.value);
+    try {
+      sessionStorage.setItem(DRAFT, JSON.stringify({ at: location.href, chosen: [...this.chosen], asked: asked && { ...asked.asked, values } }));
+    } catch { /* without storage it is lost with the page */ }
+  }
+
+  takeUp({ chosen, asked }) {
+    const known = (ids) => (ids ?? []).filter((id) => this.lines.has(id));
+    this.choose(known(chosen).map((id) => this.lines.get(id)), true);
+    const ids = known(asked?.ids);
+    if (!asked || asked.ids && !ids.length) return;
+    const dialog = asked.ids ? this.openDisable(ids) : this.openPause();
+    for (const [at, field] of [...dialog.querySelectorAll(".field")].entries()) {
+      field.value = asked.values[at];
+      if (field.value !== asked.values[at]) return dialog.close(); // a store that is gone: what is paused must not become another
+      field.dispatchEvent(new Event("change"));
+    }
   }
 
   openPlace(kind, store, id) {
@@ -214,19 +240,24 @@ class AdminPage extends asking(SearchPage) {
       else head.removeAttribute("aria-sort");
     }
     this.sortPick.value = by;
+    setText(this.sortWay, down ? "↓" : "↑");
+    for (const name of ["aria-label", "title"]) this.sortWay.setAttribute(name, `Sorted ${down ? "descending" : "ascending"}; turn round`);
   }
 
   // ---- the parts of the page -------------------------------------------------------------------
 
   drawMain() {
     this.alertsShown = h("section", { class: "alerts", "aria-label": "Needs attention", hidden: true });
-    this.tools = h("div", { class: "tools" });
+    this.stills = h("div", { class: "stills", hidden: true });
+    this.pauser = button("Pause …", "pause", { onclick: () => this.openPause() });
+    this.tools = h("div", { class: "tools" }, h("h2", null, "Recurring tasks"), h("span", { class: "gap" }), this.stills, this.pauser);
     this.count = h("span", { class: "count", role: "status" });
     this.selection = h("div", { class: "selection", role: "group", "aria-label": "What is selected", hidden: true });
     this.storePick = h("select", { class: "button", "aria-label": "In store", onchange: () => { this.inStore = this.storePick.value; this.remember({ in: this.inStore || null }); this.sift(); } });
     this.statePick = h("select", { class: "button", "aria-label": "State", onchange: () => { this.inState = this.statePick.value; this.remember({ state: this.inState || null }); this.sift(); } },
       STATES.map(([value, text]) => h("option", { value, selected: value === this.inState }, text)));
     this.sortPick = h("select", { class: "button", "aria-label": "Sort by", onchange: () => this.sortBy(this.sortPick.value) }, COLUMNS.map(([by, name]) => h("option", { value: by }, `By ${name.toLowerCase()}`)));
+    this.sortWay = button("", null, { class: "button", onclick: () => this.sortBy(this.sorted.by) });
     this.all = h("input", { type: "checkbox", "aria-label": "Select all that match", onchange: () => this.choose(this.shown, this.all.checked) });
     this.head = h("div", { role: "row", class: "line head", "aria-rowindex": "1" }, h("span", { role: "columnheader", class: "c-check" }, this.all),
       COLUMNS.map(([by, name, title]) => h("span", { role: "columnheader", class: `c-${by}`, "data-column": by }, h("button", { type: "button", title, onclick: () => this.sortBy(by) }, name))),
@@ -234,7 +265,7 @@ class AdminPage extends asking(SearchPage) {
     this.rows = h("div", { role: "rowgroup", class: "rows", onkeydown: (event) => this.onRowKey(event) });
     this.empty = h("div", { class: "empty" });
     this.table = h("div", { role: "table", class: "overview", "aria-label": "Recurring tasks of all stores" }, h("div", { role: "rowgroup", class: "heads" }, this.head), this.rows);
-    this.over = h("div", { class: "over" }, h("div", { class: "sifting" }, this.count, h("span", { class: "gap" }), this.storePick, this.statePick, h("span", { class: "narrow" }, this.sortPick)), this.selection);
+    this.over = h("div", { class: "over" }, h("div", { class: "sifting" }, this.count, h("span", { class: "gap" }), this.storePick, this.statePick, h("span", { class: "narrow" }, this.sortPick, this.sortWay)), this.selection);
     this.main = h("main", { class: "admin", "aria-label": "Administration", onscroll: () => this.drawRowsSoon() },
       h("div", { class: "admin-inside" }, this.alertsShown, this.tools, h("section", { class: "tasks", "aria-label": "Recurring tasks" }, this.over, this.table, this.empty)));
     this.showSorting();
@@ -243,14 +274,34 @@ class AdminPage extends asking(SearchPage) {
   }
 
   drawTools() {
-    const stores = this.header.stores, still = this.pausedStores();
+    const stores = [...this.header.stores], still = this.pausedStores();
     if (this.inStore && !stores.some((store) => store.id === this.inStore)) stores.push({ id: this.inStore, name: this.inStore });
     this.storePick.replaceChildren(h("option", { value: "" }, "All stores"), ...stores.map((store) => h("option", { value: store.id, selected: store.id === this.inStore }, this.storeName(store))));
-    this.tools.replaceChildren(
-      h("h2", null, "Recurring tasks"), h("span", { class: "gap" }),
-      still.length ? h("div", { class: "stills" }, still.map(([id, pause]) => this.drawPausedStore(id, pause))) : "",
-      button("Pause …", "pause", { onclick: () => this.openPause() }));
+    const held = this.focused?.dataset.store;
+    this.stills.hidden = !still.length;
+    this.stills.replaceChildren(...still.map(([id, pause]) => this.drawPausedStore(id, pause)));
+    if (held) ([...this.stills.querySelectorAll("button")].find((each) => each.dataset.store === held) ?? this.pauser).focus();
   }
+
+  get focused() {
+    const focused = this.root.getRootNode().activeElement;
+    return focused && this.root.contains(focused) ? focused : null;
+  }
+
+  drawBanners() {
+    const held = this.banners.contains(this.focused);
+    super.drawBanners();
+    if (held) (this.banners.querySelector("button") ?? this.pauser).focus();
+  }
+
+  // A button that is disabled while it works, and goes when it has worked, would take the focus with it.
+  async resume(isWhole, pressed, store) {
+    const answer = await super.resume(isWhole, pressed, store);
+    if (!this.focused) (answer.ok || !pressed.isConnected ? this.pauser : pressed).focus();
+    return answer;
+  }
+
+  restoreFocus() { this.pauser.focus(); }
 
   storeName(store) {
     return this.header.stores.some((other) => other.id !== store.id && other.name === store.name) ? `${store.name} (${store.id})` : store.name;
@@ -258,7 +309,7 @@ class AdminPage extends asking(SearchPage) {
 
   drawPausedStore(id, pause) {
     const name = this.header.stores.find((store) => store.id === id)?.name ?? id;
-    const go = button("Resume", null, { "aria-label": `Resume ${name}`, onclick: () => this.resume(false, go, id) });
+    const go = button("Resume", null, { "aria-label": `Resume ${name}`, "data-store": id, onclick: () => this.resume(false, go, id) });
     return h("span", { class: "still", title: pause.reason }, icon("pause"), h("span", null, h("strong", null, name), " paused ", this.pausedUntil(pause), pause.reason && `: ${pause.reason}`), go);
   }
 
@@ -284,10 +335,11 @@ class AdminPage extends asking(SearchPage) {
   }
 
   showSelection(among) {
-    const { size } = this.chosen;
+    const { size } = this.chosen, held = this.selection.contains(this.focused);
     this.selection.hidden = size === 0;
+    if (!size && held) (this.shown.length ? this.all : this.pauser).focus();
     if (!size) return;
-    const kept = this.selection.contains(this.root.getRootNode().activeElement) ? this.root.getRootNode().activeElement.dataset.part : null;
+    const kept = held ? this.focused.dataset.part : null;
     const hidden = size - among;
     this.selection.replaceChildren(h("strong", null, `${size.toLocaleString()} selected`), hidden > 0 && h("span", { class: "hint" }, `${hidden.toLocaleString()} of them not shown`) || "", h("span", { class: "gap" }),
       button("Enable", "play", { "data-part": "enable", onclick: (event) => this.enableMany([...this.chosen], event.currentTarget) }),
@@ -297,6 +349,7 @@ class AdminPage extends asking(SearchPage) {
   }
 
   choose(lines, on) {
+    this.touchedAt = Date.now();
     for (const { id } of lines) {
       if (on) this.chosen.add(id);
       else this.chosen.delete(id);
@@ -441,16 +494,18 @@ class AdminPage extends asking(SearchPage) {
     const answer = await this.attempt("run", { id: line.id, store: line.store });
     await this.refresh();
     pressed.disabled = Boolean(this.lines.get(line.id)?.running);
+    if (!this.focused) this.focusRow({ id: line.id, part: "run" });
     if (answer.ok) this.toast(`“${line.name}” has been started.`, "", { name: "Show", act: () => this.openExecutionOf(line.store, answer.value.execution) });
   }
 
   async enableMany(ids, pressed) {
     pressed.disabled = true;
-    const reasons = new Map(ids.map((id) => [id, this.lines.get(id)?.why ?? null]));
+    const failing = this.failingOf(ids), reasons = new Map(ids.map((id) => [id, this.lines.get(id)?.why ?? null]));
     const answer = await this.attempt("enable_many", { ids });
     pressed.disabled = false;
+    if (!this.focused) pressed.focus();
     if (!answer.ok) return;
-    await this.changed(answer.value.changed, "enabled", "All of them were enabled already.", () => this.disableAgain(answer.value.changed, reasons));
+    await this.changed(answer.value.changed, failing, "enabled", "All of them were enabled already.", () => this.disableAgain(answer.value.changed, reasons));
   }
 
   // Each with the reason that it had.
@@ -462,11 +517,16 @@ class AdminPage extends asking(SearchPage) {
     return { ok: true };
   }
 
-  async changed(ids, word, none, undo) {
+  failingOf(ids) { return new Set(ids.filter((id) => this.lines.get(id)?.failures)); }
+
+  // Whoever is enabled begins to count failures anew: where some had failed, nothing brings back what was.
+  async changed(ids, failing, word, none, undo) {
     await this.refresh();
     this.choose(this.lines.values(), false);
     if (!ids.length) return this.toast(none, "");
-    this.toast(`${counted(ids.length, "recurring task")} ${ids.length === 1 ? "is" : "are"} ${word}.`, "", { name: "Undo", act: async () => {
+    const done = `${counted(ids.length, "recurring task")} ${ids.length === 1 ? "is" : "are"} ${word}.`, failed = ids.filter((id) => failing.has(id)).length;
+    if (failed) return this.toast(`${done} ${failed.toLocaleString()} of them had failed: failures in a row are counted anew ${word === "enabled" ? "from now on" : "once enabled again"}.`, "");
+    this.toast(done, "", { name: "Undo", act: async () => {
       const answer = await undo();
       await this.refresh();
       if (answer.ok) this.toast("That is undone.", "");
@@ -474,14 +534,14 @@ class AdminPage extends asking(SearchPage) {
   }
 
   openDisable(ids) {
-    const stores = new Set(ids.map((id) => this.lines.get(id)?.store)).size;
+    const failing = this.failingOf(ids), stores = new Set(ids.map((id) => this.lines.get(id)?.store)).size;
     const reason = h("input", { class: "field", id: "wsq-reason", maxlength: "1000", autocomplete: "off" });
-    this.askFor("Disable recurring tasks", [
+    return this.askFor({ ids }, "Disable recurring tasks", [
       h("p", null, `${counted(ids.length, "recurring task")}${stores > 1 ? ` of ${stores} stores` : ""} will not run by ${ids.length === 1 ? "itself" : "themselves"} any more. What runs now ends normally.`),
       h("div", { class: "labelled" }, h("label", { for: "wsq-reason" }, "Reason"), reason, h("span", { class: "hint" }, "Stands on the card of each; may be left out.")),
     ], "Disable", "power", async () => {
       const answer = await this.attempt("disable_many", { ids, reason: reason.value.trim() || null });
-      if (answer.ok) this.changed(answer.value.changed, "disabled", "All of them were disabled already.", () => this.attempt("enable_many", { ids: answer.value.changed }));
+      if (answer.ok) this.changed(answer.value.changed, failing, "disabled", "All of them were disabled already.", () => this.attempt("enable_many", { ids: answer.value.changed }));
       return answer;
     }, reason);
   }
@@ -496,7 +556,7 @@ class AdminPage extends asking(SearchPage) {
     until.addEventListener("change", () => { date.hidden = until.value !== "date"; });
     const reason = h("input", { class: "field", id: "wsq-reason", maxlength: "1000", autocomplete: "off" });
     const when = () => ({ hour: inAnHour, morning, date: new Date(date.value), ever: null })[until.value];
-    this.askFor("Pause", [
+    return this.askFor({}, "Pause", [
       h("p", null, "Nothing starts meanwhile; what falls due is skipped and says why. What runs now ends normally, and nothing is disabled."),
       h("div", { class: "labelled" }, h("label", { for: "wsq-what" }, "What"), what),
       h("div", { class: "labelled" }, h("label", { for: "wsq-until" }, "How long"), until, date),
@@ -514,8 +574,9 @@ class AdminPage extends asking(SearchPage) {
     }, what);
   }
 
-  // A small dialog that asks for a little; it closes when what it asked for has been done.
-  askFor(label, content, words, mark, act, first) {
+  // A small dialog that asks for a little; it closes when what it asked for has been done. `asked` says what it is
+  // about, to open it anew.
+  askFor(asked, label, content, words, mark, act, first) {
     const go = h("button", { type: "submit", class: "button primary" }, icon(mark), words);
     const form = h("form", { novalidate: true, onsubmit: async (event) => {
       event.preventDefault();
@@ -527,6 +588,8 @@ class AdminPage extends asking(SearchPage) {
     } }, this.title(label), h("div", { class: "body" }, content), h("footer", null, button("Cancel", null, { onclick: () => dialog.close() }), go));
     this.within = null;
     const dialog = this.dialog(label, { cssClass: "small" }, form);
+    dialog.asked = asked;
+    dialog.addEventListener("input", () => { this.touchedAt = Date.now(); });
     first.focus();
     return dialog;
   }
@@ -540,7 +603,7 @@ class AdminPage extends asking(SearchPage) {
     const most = this.isNarrow() ? ALERTS - 2 : ALERTS, few = this.unfolded ? seen : seen.slice(0, most), rest = seen.length - few.length;
     const more = (rest > 0 || this.unfolded && seen.length > most) && button(rest > 0 ? `Show ${rest.toLocaleString()} more` : "Show fewer", null, { class: "button quiet more", onclick: () => { this.unfolded = !this.unfolded; this.drawAlerts(); } });
     this.alertsShown.replaceChildren(h("h2", null, "Needs attention ", h("span", { class: "count" }, (seen.length + this.moreAlerts).toLocaleString())),
-      h("ul", { role: "list" }, few.map((alert) => this.drawAlert(alert))), more || "");
+      h("ul", { role: "list" }, few.map((alert) => this.drawAlert(alert))), rest > 0 || !this.moreAlerts ? "" : h("p", { class: "hint" }, `and ${this.moreAlerts.toLocaleString()} more; `, h("code", null, "wsq doctor"), " tells them"), more || "");
     if (focused) (this.alertsShown.querySelector("button, a") ?? this.main).focus?.();
   }
 

@@ -416,7 +416,7 @@ class BoardPage extends SearchPage {
       card.failures > 1 && h("p", { class: "never" }, `Failed ${card.failures} times in a row.`),
       card.runs.length ? h("ol", { class: "runs", "aria-label": "Last executions" }, card.runs.map((each) => h("li", null, this.drawRunRow(each)))) : h("p", { class: "never" }, "It has not run yet."),
       ended && ended.status === "failed" && ended.reason && h("p", { class: "trouble" }, ended.reason),
-      last && last.loud && h("p", { class: "trouble amber late" }, last.reason, card.offers_late && !busy && button("Run late instead", "play", {
+      last && last.loud && h("p", { class: "trouble amber late" }, last.reason, card.offers_late && !busy && !this.pauses().length && button("Run late instead", "play", {
         "data-part": "late", title: "Starts it now, and from now on runs slots that were missed late, once, instead of skipping them", onclick: () => this.runLate(card) })),
       card.running && this.drawDoing(card.running),
       card.output && !card.running && h("p", { class: "output clamped", title: "The last output" }, card.output.replace(/\n\s*\n/g, "\n")),
@@ -457,6 +457,7 @@ class BoardPage extends SearchPage {
     this.pending.delete(card.id);
     this.redraw(card.id);
     if (!answer.ok) return;
+    if (answer.value.stayed) return this.toast(`“${card.title}” runs now, but slots missed later are still skipped: ${answer.value.stayed}`);
     this.toast(`“${card.title}” runs now. From now on its missed slots run late, once, instead of being skipped.`, "", { name: "Skip them again", act: () => this.attempt("missed", { id: card.id, policy: "skip" }) });
   }
 

@@ -90,7 +90,7 @@ def _offers_late(task: RecurringTask, newest: Sequence[Execution]) -> bool:
 
 def told_line(task: RecurringTask) -> Card | None:
     """Who is told of which ends of a recurring task's executions; None when nobody is."""
-    if not task.notify:
+    if not (task.notify and task.notify_on):
         return None
     return {"who": list(task.notify), "on": [words.TOLD_ON[each] for each in task.notify_on]}
 

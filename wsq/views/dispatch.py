@@ -128,9 +128,7 @@ class Dispatcher(Answering):
             case messages.Disable(id=id_):
                 return _stands(store.disable_recurring_task(id_))
             case messages.RunLate(id=id_):
-                # First what may be refused: a task that cannot start keeps its policy.
-                execution = store.start_now(id_)
-                return {"execution": execution.id} | _stands(store.update_recurring_task(id_, missed="run_once"))
+                return self._run_late(id_)
             case messages.Missed(id=id_, policy=policy):
                 return _stands(store.update_recurring_task(id_, missed=policy))
             case messages.Delete(id=id_):
@@ -148,6 +146,18 @@ class Dispatcher(Answering):
             case messages.CancelExecution(id=id_):
                 store.cancel_execution(id_)
         return None
+
+    def _run_late(self, task_id: str) -> Any:
+        """Start what was missed, then change the policy: a task that cannot start keeps its own.
+
+        What has started is told as such though the policy cannot be changed; `stayed` then says why.
+        """
+        execution = self._store.start_now(task_id)
+        try:
+            row = self._store.update_recurring_task(task_id, missed="run_once")
+        except WsqError as refusal:
+            return {"execution": execution.id, "stayed": str(refusal)}
+        return {"execution": execution.id} | _stands(row)
 
     def _shelve(self, message: messages.Archive | messages.Restore | messages.DeleteContact) -> Any:
         store = self._store

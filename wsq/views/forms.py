@@ -181,6 +181,12 @@ def _dollars(form: RecurringTaskForm) -> float | None:
     return values.budget(float(match[1]), "Budget per day")
 
 
+def _told_of(form: RecurringTaskForm) -> tuple[str, ...]:
+    ends = values.outcomes(form.notify_on, "When")
+    names = tuple(each for each in form.notify if each.strip())
+    return values.told_of(names, ends, "When")
+
+
 def _interval(form: RecurringTaskForm) -> str:
     every = f"{form.every.strip()} {form.unit}"
     try:
@@ -230,9 +236,13 @@ class RecurringTaskForm(Form):
         "time_limit": lambda form: values.time_limit(form.time_limit, "Time limit"),
         "skip_unchanged": lambda form: form.skip_unchanged,
         "notify": lambda form: values.assignees(form.notify, "Tell"),
-        "notify_on": lambda form: values.outcomes(form.notify_on, "When"),
+        "notify_on": _told_of,
     }
-    _typed_in: ClassVar = {"every": ("every", "unit"), "starting": ("starting", "timezone")}
+    _typed_in: ClassVar = {
+        "every": ("every", "unit"),
+        "starting": ("starting", "timezone"),
+        "notify_on": ("notify_on", "notify"),
+    }
 
     @classmethod
     def blank(cls, store: Store) -> Self:
