@@ -1,10 +1,15 @@
 """What the pages' scripts make of what they are told, in a real browser, without a server."""
 
+import csv
+import io
+import re
+
 import pytest
 from playwright.sync_api import sync_playwright
 
-from wsq.views import Board
+from wsq.views import Board, words
 from wsq.views.hub import GRACE, scheduler_state
+from wsq.views.statistics import StatisticsPage
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +101,42 @@ def test_skips_that_are_told_as_one_say_how_many_they_are(page):
 def test_a_row_says_how_many_tasks_were_created(page):
     assert parts(page, run(tasks=2, verdict="Done")) == ["Completed", "Done · 2 tasks created"]
     assert parts(page, run(tasks=1, verdict="Done")) == ["Completed", "Done · 1 task created"]
+
+
+def test_shares_and_money_are_written_on_every_page_as_the_server_writes_them(page):
+    shares, amounts = [0, 0.0001, 0.5, 2 / 3, 0.9996, 1], [0, 0.00001, 0.01, 0.25, 0.999, 1234.5]
+
+    assert page.evaluate("each => each.map(percent)", shares) == [words.share(share) for share in shares]
+    assert page.evaluate("each => each.map(money)", amounts) == [words.money(amount) for amount in amounts]
+    assert [words.share(share) for share in shares] == ["0 %", "0.1 %", "50.0 %", "66.7 %", "99.9 %", "100 %"]
+    assert page.evaluate("[percent(null), money(null)]") == ["–", "–"]
+
+
+def test_a_date_of_another_year_says_which(page):
+    said = page.evaluate(
+        "['2026', '2027'].map(year => dayAndHour(Date.parse(`${year}-06-01T12:00`), Date.UTC(2026, 5)))"
+    )
+
+    assert ["2026" in said[0], "2027" in said[1]] == [False, True]
+
+
+def test_no_text_in_a_file_begins_a_formula_wherever_a_spreadsheet_parts_cells(page):
+    harmless = ["Triage", "a; b", "1 = 1", "a-b", 'say "so"', "", "x\ny"]
+    formulas = ["=1", "\n=1", "\t@x", "＝1", " +1", '"=1', "\u200b-1", "a;=1", 'a; "=1', "a\t=1", ";;＋1"]
+    other = page.context.browser.new_page()
+    other.add_script_tag(content=StatisticsPage._esm.replace("export function", "function"))
+
+    def file(texts):
+        return other.evaluate("each => csv([{ name: 'Name' }, { name: 'n' }], each.map(text => [text, -1]))", texts)
+
+    assert list(csv.reader(io.StringIO(file(harmless), newline=""))) == [
+        ["Name", "n"],
+        *([each, "-1"] for each in harmless),
+    ]
+    for given, (read, number) in zip(
+        formulas, list(csv.reader(io.StringIO(file(formulas), newline="")))[1:], strict=True
+    ):
+        assert read.replace("'", "") == given
+        assert number == "-1"
+        assert re.search(r"(^|[;\t\r\n])'", read)
+        assert not re.search(r"(^|[;\t\r\n])[\s\u200b\"]*[=+@＝＋-]", read)

@@ -94,6 +94,18 @@ def test_the_browser_remembers_when_it_was_last_here(open_board, busy):
     page.get_by_label("Since", exact=True).select_option("week")
     expect(figure(page, "Cards made")).to_have_text("2")
 
+    # A date further away than any can be told is the last that can
+    page.goto(page.url.replace("since=week", "since=%2B275760-09-13T00:00:00Z"))
+    expect(page.get_by_text("Nothing has happened.")).to_be_visible()
+    expect(page.locator(".from")).to_contain_text("9998")
+
+    # Of a browser whose clock is wrong, visits are remembered by the server's
+    page.add_init_script("const right = Date.now; Date.now = () => right() - 5 * 86400000")
+    page.reload()
+    expect(page.get_by_text("Nothing has happened.")).to_be_visible()
+    seen = page.evaluate("store => JSON.parse(localStorage.getItem('wsq-visits'))[store].seen / 1000", busy.id)
+    assert abs(time.time() - seen) < 60
+
 
 def test_a_store_that_is_not_there_has_nothing_to_tell(open_board):
     expect(open_board(path="since").get_by_text("Nothing has happened.")).to_be_visible()

@@ -1,7 +1,9 @@
 """The statistics page in a real browser: figures, charts, filters in the address, CSV, the way to an execution."""
 
 import csv
+import json
 import random
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tests.views.test_hostile_texts_browser import FOREIGN
 from tests.views.windows import eventually
 from wsq.agent.providers import ScriptedProvider, finish
 from wsq.agent.providers.base import ProviderError
+from wsq.views.statistics import StatisticsPage
 
 HOSTILE = [payload.text for payload in PAYLOADS if len(payload.text) <= 150 and "\n" not in payload.text][:12]
 
@@ -154,7 +157,10 @@ def test_figures_charts_filters_and_files(open_board, busy):
     expect(chart(page, "Executions per day")).to_contain_text("Nothing ran in this span.")
     expect(figure(page, "success_rate")).to_have_text("–")
     page.get_by_label("To", exact=True).fill("2001-02-01")
-    expect(page.get_by_role("alert").filter(has_text="before it begins")).to_be_visible()
+    trouble = page.get_by_role("alert").filter(has_text="before it begins")
+    expect(trouble).to_contain_text(re.compile("from .*3.* 2001 to .*1.* 2001"))
+    for old in (figure(page, "executions"), chart(page, "Executions per day")):
+        expect(old).to_be_hidden()
     page.get_by_role("button", name="Show all").click()
     expect(figure(page, "executions")).to_have_text(str(found.total.executions))
 
@@ -221,6 +227,44 @@ def test_nothing_serious_stands_in_the_way_of_anybody_on_a_telephone(open_board,
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.scrollingElement.scrollWidth") <= width
         assert page.get_by_role("main").evaluate("main => main.scrollWidth <= main.clientWidth")
+
+
+def test_a_pause_is_told_of_what_is_counted_and_ended_where_it_can_be(open_board, team, busy):
+    busy.pause(reason="Too dear")
+    team.store("other").pause(reason="Away")
+    page = open_board(path="statistics")
+    banners, resume = page.locator(".banner.amber"), page.get_by_role("button", name="Resume")
+    expect(banners.filter(has_text="Too dear")).to_be_visible()
+
+    # Another store's is told without a button, for the page carries out nothing in it
+    page.get_by_label("Store", exact=True).select_option("other")
+    expect(banners.filter(has_text="Away")).to_be_visible()
+    expect(banners.filter(has_text="Too dear")).to_have_count(0)
+    expect(resume).to_have_count(0)
+
+    # Of all stores together it tells none
+    page.get_by_label("Store", exact=True).select_option("")
+    expect(banners.filter(has_text="Away")).to_have_count(0)
+
+    # Its own store's is ended here, and no other
+    page.get_by_label("Store", exact=True).select_option("busy")
+    resume.click()
+    expect(banners.filter(has_text="Too dear")).to_have_count(0)
+    assert [each.id for each in team.stores() if each.paused_at is not None] == ["other"]
+
+
+def test_with_the_figures_come_the_pauses_of_which_the_page_may_not_have_heard(store):
+    store.create_task("First")
+    page = StatisticsPage(store)
+    try:
+        store.pause()
+        asked = dict.fromkeys(("project", "task", "model", "since", "until"))
+        ask = {"ask": "statistics", "ref": 1, "store": None, "days": 7, "theme": "light", "known": "", **asked}
+        answer = page.completed(page._dispatcher.answer(json.dumps(ask)))
+    finally:
+        page.close()
+
+    assert list(answer["header"]["pauses"]["stores"]) == [store.id]
 
 
 def test_a_store_in_which_nothing_was_ever_done_says_so(open_board, acme):

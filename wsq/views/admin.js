@@ -22,8 +22,6 @@ const DOWN_FIRST = new Set(["last", "cost", "failures"]);
 
 const counted = (number, one, many = `${one}s`) => `${number.toLocaleString()} ${number === 1 ? one : many}`;
 const iso = (at) => new Date(at).toISOString();
-const percent = (rate) => (rate === null ? "–" : `${rate === 1 ? 100 : Math.min(99.9, Math.floor(rate * 1000) / 10)} %`);
-const price = (cost) => (cost > 0 && cost < 0.01 ? "<$0.01" : `$${cost.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`);
 
 class AdminPage extends asking(SearchPage) {
   constructor(model, el) {
@@ -428,7 +426,7 @@ class AdminPage extends asking(SearchPage) {
       cell("next", line.state === "paused" ? h("span", { class: "quiet" }, "–") : line.next ? this.countdown(iso(line.next)) : h("span", { class: "quiet" }, "–")),
       cell("last", this.drawLast(line)),
       cell("rate7", this.drawRate(line.rate_7, line.ran_7, 7)), cell("rate30", this.drawRate(line.rate_30, line.ran_30, 30)),
-      cell("cost", h("span", { class: line.cost ? null : "quiet" }, line.cost || !line.unpriced ? price(line.cost) : "–"), line.unpriced > 0 && h("small", { title: "Executions whose model has no known price" }, `${line.unpriced} unpriced`)),
+      cell("cost", h("span", { class: line.cost ? null : "quiet" }, line.cost || !line.unpriced ? money(line.cost) : "–"), line.unpriced > 0 && h("small", { title: "Executions whose model has no known price" }, `${line.unpriced} unpriced`)),
       cell("failures", line.failures > 0 ? h("strong", { class: "wrong" }, String(line.failures)) : h("span", { class: "quiet" }, "0")),
       cell("acts", run, this.small("History", "history", { "data-part": "history", onclick: () => this.openHistoryOf(line.store, line.id, line.name) })));
   }
@@ -456,8 +454,7 @@ class AdminPage extends asking(SearchPage) {
   }
 
   drawRate(rate, ran, days) {
-    const shown = h("span", { class: rate === null ? "quiet" : rate < 0.8 ? "wrong" : null, title: ran ? `of ${counted(ran, "execution")} in ${days} days` : `Nothing was carried out in ${days} days` }, percent(rate));
-    return shown;
+    return h("span", { class: rate === null ? "quiet" : rate < 0.8 ? "wrong" : null, title: ran ? `of ${counted(ran, "execution")} in ${days} days` : `Nothing was carried out in ${days} days` }, percent(rate));
   }
 
   // With Shift, all between it and the one before.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from wsq.errors import InvalidInput, WsqError
+from wsq.errors import InvalidInput
 from wsq.projections import Rows
 from wsq.statistics.health import Alert
 from wsq.statistics.overview import TaskOverview
 from wsq.views import messages
 from wsq.views.cards import Card, instant
-from wsq.views.dispatch import Answer, Answering, Dispatcher, still
+from wsq.views.dispatch import Answering, Dispatcher, still
 from wsq.views.hub import hub_of
 from wsq.views.live import AskingPage, resource, weakly
 from wsq.views.ports import Store, Workspace
@@ -107,6 +107,8 @@ class Admin(AskingPage):
         "frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "search.js", "asking.js", "admin.js"
     )
 
+    _looks_at = "columns"
+
     def __init__(
         self, workspace: Workspace, *, actor: str | None = None, store: str | None = None, page: bool = False
     ) -> None:
@@ -122,12 +124,3 @@ class Admin(AskingPage):
     def still(self) -> str:
         """The table as it is now, static in HTML: for a notebook that is read without a kernel."""
         return Rows(self._workspace.overview(), kind=TaskOverview)._repr_html_()
-
-    def completed(self, answer: Answer) -> Answer:
-        """The answer; with a table the header too, of which the page may have missed the last news."""
-        if not (answer["ok"] and isinstance(answer["value"], dict) and "columns" in answer["value"]):
-            return answer
-        try:
-            return answer | {"header": self._subscription.snapshot()["header"]}
-        except WsqError:
-            return answer  # the hub tells it as soon as it can be read again

@@ -29,6 +29,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from wsq.statistics import Day, Reason, Statistics
+from wsq.views import words
 from wsq.views.cards import Card
 from wsq.views.live import resource
 
@@ -347,11 +348,11 @@ def written(value: float | None, kind: str) -> str:
     if value is None:
         return "–"
     if kind == "share":
-        return f"{value * 100:.1f} %"
+        return words.share(value)
     if kind == "seconds":
         return _length(value)
     if kind == "dollars":
-        return f"${value:,.2f}" if value == 0 or abs(value) >= 1 else f"${value:,.4f}"
+        return words.money(value)
     return f"{value:,.0f}"
 
 

@@ -69,10 +69,14 @@ const badge = (status, word) => h("span", { class: `badge ${MARKS[status] ? stat
 const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const VISIT = 1800000;
 const hour = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-const dayAndHour = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const DAY_AND_HOUR = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
+const inThisYear = new Intl.DateTimeFormat(undefined, DAY_AND_HOUR), inAnother = new Intl.DateTimeFormat(undefined, { ...DAY_AND_HOUR, year: "numeric" });
+
+// An instant, with the year when it is not the one of now.
+const dayAndHour = (at, now) => (new Date(at).getFullYear() === new Date(now).getFullYear() ? inThisYear : inAnother).format(at);
 
 // An instant near to now: the time alone when it is today.
-const soon = (at, now) => (new Date(at).toDateString() === new Date(now).toDateString() ? hour : dayAndHour).format(at);
+const soon = (at, now) => (new Date(at).toDateString() === new Date(now).toDateString() ? hour.format(at) : dayAndHour(at, now));
 
 function duration(seconds) {
   if (seconds === null || seconds === undefined) return "";
@@ -105,6 +109,14 @@ function until(seconds, scheduler) {
   if (s < 86400) return `in ${Math.floor(s / 3600)}:${two(Math.floor((s % 3600) / 60))}:${two(s % 60)}`;
   return `in ${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
+
+// ---- shares and money ----------------------------------------------------------------------------
+
+// A share from 0 to 1: all of them alone are 100 %, and none of them alone 0 %. As `words.share`.
+const percent = (share) => (share === null ? "–" : share === 0 || share === 1 ? `${share * 100} %` : `${Math.min(99.9, Math.max(0.1, share * 100)).toFixed(1)} %`);
+
+// US dollars in cents; what is less than a cent says so. As `words.money`.
+const money = (amount) => (amount === null ? "–" : amount > 0 && amount < 0.01 ? "<$0.01" : `$${amount.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`);
 
 // ---- the frame -----------------------------------------------------------------------------------
 
@@ -141,6 +153,7 @@ class Frame {
     if (message.type === "answer") {
       const waiting = this.asked.get(message.ref);
       this.asked.delete(message.ref);
+      if (message.header) this.showHeader(message.header); // news of it may have been told before the socket was up
       if (waiting) waiting(message);
     } else if (message.type === "header") {
       this.showHeader(message.header);
@@ -257,11 +270,14 @@ class Frame {
       .filter((pause) => pause && this.stillHolds(pause));
   }
 
+  // Whether whoever answers this page can end the pause.
+  mayResume() { return true; }
+
   stillHolds(pause) { return !pause.until || Date.parse(pause.until) > this.now(); }
 
   drawPauses() {
     return this.pauses().map((pause) => {
-      const go = button("Resume", "play", { onclick: () => this.resume(pause.whole, go) });
+      const go = this.mayResume(pause) && button("Resume", "play", { onclick: () => this.resume(pause.whole, go) });
       return h("div", { class: "banner amber" }, icon("pause"), h("span", null, h("strong", null, pause.whole ? "Everything is paused" : "This store is paused"), ` ${this.pausedUntil(pause)}`,
         pause.reason && [": ", h("q", null, pause.reason)], ". Nothing starts meanwhile."), go);
     });
@@ -276,13 +292,13 @@ class Frame {
     return answer;
   }
 
-  // When this browser was last here before this visit, in ms; null when it never was. A visit is over when nobody
-  // has looked at any of the store's pages for half an hour.
+  // When this browser was last here before this visit, in ms of the server's clock; null when it never was. A visit is
+  // over when nobody has looked at any of the store's pages for half an hour.
   noteVisit() {
     const { store, page, path } = this.opening;
     if (!page || !store || path === "admin") return null;
     try {
-      const visits = JSON.parse(localStorage.getItem("wsq-visits")) ?? {}, now = Date.now(), { seen, before } = visits[store] ?? {};
+      const visits = JSON.parse(localStorage.getItem("wsq-visits")) ?? {}, now = this.now(), { seen, before } = visits[store] ?? {};
       const last = seen && now - seen > VISIT ? seen : before ?? null;
       localStorage.setItem("wsq-visits", JSON.stringify({ ...visits, [store]: { seen: now, before: last } }));
       return last;

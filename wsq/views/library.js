@@ -68,7 +68,6 @@ class LibraryPage extends asking(SearchPage) {
 
   async look() {
     const answer = await this.ask("library", { archived: this.archived, known: this.mark });
-    if (answer.header) this.showHeader(answer.header);
     if (answer.ok && answer.value.projects) this.take(answer.value);
     return answer.ok;
   }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from wsq.errors import NotFound, WsqError
+from wsq.errors import NotFound
 from wsq.views.cards import Card
-from wsq.views.dispatch import Answer, Dispatcher
+from wsq.views.dispatch import Dispatcher
 from wsq.views.hub import hub_of
 from wsq.views.live import AskingPage, resource, weakly
 from wsq.views.ports import Store
@@ -23,6 +23,8 @@ class Library(AskingPage):
         "frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "search.js", "asking.js", "library.js"
     )
 
+    _looks_at = "projects"
+
     def __init__(self, store: Store) -> None:
         super().__init__(sizing_mode="stretch_both")
         subscription = hub_of(store.workspace).subscribe(None, weakly(self.hear))
@@ -30,15 +32,6 @@ class Library(AskingPage):
         self.begin(Dispatcher(store, self._find), subscription)
         opening = {"store": store.id, "project": None, "page": True, "path": "library"}
         self.first = json.dumps(subscription.opening() | {"opening": opening})
-
-    def completed(self, answer: Answer) -> Answer:
-        """The answer; with lists that are new the header too, of which the page may have missed the last news."""
-        if not (answer["ok"] and isinstance(answer["value"], dict) and "projects" in answer["value"]):
-            return answer
-        try:
-            return answer | {"header": self._subscription.snapshot()["header"]}
-        except WsqError:
-            return answer  # the hub tells it as soon as it can be read again
 
     def hear(self, message: Card) -> None:
         """Pass on to the browser what the hub says: that something has changed, or what the header shows now."""

@@ -15,6 +15,7 @@ import param
 from panel.custom import JSComponent
 from panel.io.state import state
 
+from wsq.errors import WsqError
 from wsq.views.cards import Card
 from wsq.views.cell import bring_scripts, in_a_kernel
 from wsq.views.dispatch import Answer, Answering, as_json
@@ -77,6 +78,9 @@ class AskingPage(LivePage):
 
     __abstract = True
 
+    _looks_at: ClassVar[str | None] = None
+    """A field of the value that answers the page's `look()` alone; None for a page that is fed by patches."""
+
     _dispatcher: Answering
     _subscription: Subscription
 
@@ -96,8 +100,16 @@ class AskingPage(LivePage):
         self._subscription.close()
 
     def completed(self, answer: Answer) -> Answer:
-        """What the browser is told, of what the dispatcher answered; by default the same."""
-        return answer
+        """What the browser is told, of what the dispatcher answered.
+
+        With what it looks at comes the header, of which it may have missed the last news while it came up.
+        """
+        if not (answer["ok"] and isinstance(answer["value"], dict) and self._looks_at in answer["value"]):
+            return answer
+        try:
+            return answer | {"header": self._subscription.snapshot()["header"]}
+        except WsqError:
+            return answer  # the hub tells it as soon as it can be read again
 
     def _handle_msg(self, data: object) -> None:
         """Called by Panel on its event loop with what the browser sent: never waits here.

@@ -10,6 +10,8 @@ class RefusalPage extends Frame {
   }
 
   told() {}
+
+  mayResume() { return false; } // whatever it sends, it is told the header
 }
 
 export function render({ model, el }) {

@@ -2,13 +2,20 @@
 
 const SPANS = { last: "your last visit", day: "24 hours ago", week: "7 days ago", date: "a date" };
 const DAY = 86400000;
+const EARLIEST = Date.UTC(1970, 0, 2), LATEST = Date.UTC(9998, 11, 30); // in every zone the dates that a field takes
 const many = (number, one, more = `${one}s`) => `${number.toLocaleString()} ${number === 1 ? one : more}`;
+
+// An instant as an address or a field has it, in ms and no further away than can be told; null when it is none.
+function instantOf(text) {
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? null : Math.min(LATEST, Math.max(EARLIEST, at));
+}
 
 class SincePage extends asking(DialogPage) {
   constructor(model, el) {
     super(model, el);
     const said = this.inAddress("since");
-    this.span = SPANS[said] ? said : said && !Number.isNaN(Date.parse(said)) ? "date" : "last";
+    this.span = SPANS[said] ? said : instantOf(said) !== null ? "date" : "last";
     this.root.append(this.drawMain(said), this.dialogs, this.toasts);
     this.showHeader(this.first.header);
     this.opened();
@@ -32,7 +39,7 @@ class SincePage extends asking(DialogPage) {
 
   // A day ago where this browser has not been here before.
   instant() {
-    if (this.span === "date") return Date.parse(this.date.value) || this.now() - DAY;
+    if (this.span === "date") return instantOf(this.date.value) ?? this.now() - DAY;
     if (this.span === "week") return this.now() - 7 * DAY;
     return this.span === "last" && this.before ? this.before : this.now() - DAY;
   }
@@ -46,7 +53,7 @@ class SincePage extends asking(DialogPage) {
 
   drawMain(said) {
     this.date = h("input", { class: "field", type: "datetime-local", "aria-label": "Date and time", hidden: this.span !== "date", onchange: () => this.choose("date") });
-    const at = new Date(this.span === "date" && said !== "date" ? Date.parse(said) : this.now() - DAY);
+    const at = new Date(this.span === "date" && said !== "date" ? instantOf(said) : this.now() - DAY);
     this.date.value = new Date(at.getTime() - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
     this.pick = h("select", { class: "button", "aria-label": "Since", onchange: () => this.choose(this.pick.value) }, Object.entries(SPANS).map(([value, text]) => h("option", { value, selected: value === this.span }, text)));
     this.told_ = h("div", { class: "recap" });
@@ -65,15 +72,14 @@ class SincePage extends asking(DialogPage) {
       this.told_.replaceChildren(h("p", { class: "trouble", role: "alert" }, answer.error));
       return false;
     }
-    this.showHeader(answer.value.header);
     this.show(answer.value, from);
     return true;
   }
 
   show(news, from) {
-    const key = JSON.stringify({ ...news, header: null, since: null });
+    const key = JSON.stringify({ ...news, since: null });
     const first = this.span === "last" && !this.before ? "You have not been here before in this browser: the last 24 hours, from " : "from ";
-    this.main.querySelector(".from").replaceChildren(first, h("time", { datetime: new Date(from).toISOString() }, dayAndHour.format(from)));
+    this.main.querySelector(".from").replaceChildren(first, h("time", { datetime: new Date(from).toISOString() }, dayAndHour(from, this.now())));
     if (key === this.key) return; // drawn anew, what has the focus would lose it
     this.key = key;
     this.told_.replaceChildren(...(news.nothing ? [h("p", { class: "nothing" }, icon("check"), "Nothing has happened.")] : this.parts(news)));

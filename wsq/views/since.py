@@ -37,6 +37,8 @@ class SincePage(AskingPage):
         "frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "search.js", "asking.js", "since.js"
     )
 
+    _looks_at = "nothing"
+
     def __init__(self, store: Store) -> None:
         super().__init__(sizing_mode="stretch_both")
         subscription = hub_of(store.workspace).subscribe(None, weakly(self.send))
@@ -46,11 +48,10 @@ class SincePage(AskingPage):
         self.first = json.dumps(subscription.opening() | {"opening": opening})
 
     def _recap(self, message: SinceThen) -> Card:
-        header = self._subscription.snapshot()["header"]
         try:
-            return recap(self._store.since(message.since)) | {"header": header}
+            return recap(self._store.since(message.since))
         except NotFound:  # the store is made by what is written first
-            return {"nothing": True, "header": header}
+            return {"nothing": True}
 
 
 def recap(since: Since) -> Card:

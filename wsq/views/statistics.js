@@ -7,18 +7,18 @@ const ALL = "*"; // in the address: all stores
 const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const dayWords = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
 const many = (number) => (number < 100000 ? number.toLocaleString() : compact.format(number));
-const percent = (share) => (share === null ? "–" : `${(share * 100).toFixed(1)} %`);
 const lasted = (seconds) => (seconds === null ? "–" : duration(seconds));
-const dollars = (amount) => (amount === null ? "–" : `$${amount.toLocaleString(undefined, { minimumFractionDigits: 2, maximumFractionDigits: amount && Math.abs(amount) < 1 ? 4 : 2 })}`);
-const WRITE = { count: (n) => n.toLocaleString(), share: percent, seconds: lasted, dollars, day: (day) => dayWords.format(Date.parse(day)), text: (text) => text };
+const WRITE = { count: (n) => n.toLocaleString(), share: percent, seconds: lasted, dollars: money, day: (day) => dayWords.format(Date.parse(day)), text: (text) => text };
 const write = (value, kind) => (value === null ? "–" : WRITE[kind](value));
 
-// A text that a spreadsheet would take for a formula is told to be none; numbers stay what they are.
+// Numbers stay what they are. A text is quoted, and told to be none where a spreadsheet would take it for a formula:
+// at its beginning, and behind what parts cells for one that does not read commas. What such programs skip over
+// (blanks, signs that are not seen, the quotes) does not hide a formula, nor do the wide signs of Asian scripts.
+const FORMULA = /(?<=^|[;\t\r\n])(?=[\s\p{C}"]*[=+\-@＝＋－＠])/gu;
 function csvCell(value) {
   if (value === null) return "";
   if (typeof value === "number") return String(value);
-  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return `"${value.replace(FORMULA, "'").replaceAll('"', '""')}"`;
 }
 const csv = (columns, rows) => [columns.map((column) => column.name), ...rows].map((row) => row.map(csvCell).join(",")).join("\r\n") + "\r\n";
 
@@ -77,9 +77,15 @@ class StatisticsPage extends asking(DialogPage) {
     const custom = since || until;
     this.remember({ store: store ?? ALL, project, task, model, days: custom || days === 30 ? null : String(days), from: since, to: until });
     if (store && store !== this.opening.store) { this.opening.store = store; this.drawBar(); }
+    this.drawBanners();
     this.setSpan();
     this.refresh();
   }
+
+  // The pauses of what is counted; this page can end its own store's, another's is ended where the bar leads to.
+  pauses() { return super.pauses().filter((pause) => pause.whole || this.wish.store); }
+
+  mayResume(pause) { return pause.whole || this.opening.store === this.bound; }
 
   // ---- what the server tells -----------------------------------------------------------------------
 
@@ -89,15 +95,24 @@ class StatisticsPage extends asking(DialogPage) {
   }
 
   async look() {
-    const theme = this.root.dataset.theme;
+    const theme = this.root.dataset.theme, { since, until } = this.wish;
+    if (since && until && since > until) {
+      this.refused(`The span from ${write(since, "day")} to ${write(until, "day")} ends before it begins.`);
+      return true; // to ask again would change nothing
+    }
     const answer = await this.ask("statistics", { ...this.wish, theme, known: this.mark });
     if (!this.alive || this.onceMore) return true; // nobody looks, or something else is looked for by now
     if (answer.ok) this.take(answer.value, theme);
-    else this.refused(answer.error);
+    else this.refused(answer.error, !answer.type && this.counted === JSON.stringify(this.wish));
     return answer.ok;
   }
 
-  refused(sentence) {
+  // What was counted before is not what is asked for now, but where the server was merely silent.
+  refused(sentence, stands = false) {
+    if (!stands) {
+      this.mark = ""; // so that all of it is told again
+      this.all.hidden = this.none.hidden = true;
+    }
     this.trouble.firstElementChild.textContent = sentence;
     this.trouble.hidden = false;
     this.root.classList.remove("loading");
@@ -107,6 +122,7 @@ class StatisticsPage extends asking(DialogPage) {
     this.trouble.hidden = true;
     this.root.classList.remove("loading");
     this.theme = theme;
+    this.counted = JSON.stringify(this.wish);
     if (news.mark === this.mark) return;
     this.mark = news.mark;
     this.none.hidden = !news.nothing;
@@ -217,7 +233,7 @@ class StatisticsPage extends asking(DialogPage) {
       tile("executions", "Executions", many(total.executions), `${many(total.completed)} completed, ${many(total.failed)} failed${apart}`),
       tile("success_rate", "Success rate", percent(total.success_rate), total.could_not ? `${many(total.could_not)} completed as “could not”` : "of completed and failed"),
       tile("duration", "Duration, median", lasted(total.duration_median), total.duration_p95 !== null && `95 % within ${lasted(total.duration_p95)}, mean ${lasted(total.duration_mean)}`),
-      tile("cost", "Cost", dollars(total.cost_usd), total.unpriced > 0 && `${many(total.unpriced)} unpriced, not in it`, total.cost_per_created_task !== null && `${dollars(total.cost_per_created_task)} per created task`),
+      tile("cost", "Cost", money(total.cost_usd), total.unpriced > 0 && `${many(total.unpriced)} unpriced, not in it`, total.cost_per_created_task !== null && `${money(total.cost_per_created_task)} per created task`),
       tile("tokens", "Tokens", many(tokens), total.cache_share !== null && `${percent(total.cache_share)} of the sent from cache`),
       tile("lateness", "Lateness, median", lasted(total.lateness_median), total.lateness_p95 !== null && `95 % within ${lasted(total.lateness_p95)}, at most ${lasted(total.lateness_max)}`),
       tile("skipped", "Skipped slots", many(total.skipped_slots), total.skipped > 0 && `by ${many(total.skipped)} skipped executions`),

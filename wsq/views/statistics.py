@@ -48,18 +48,16 @@ class StatisticsPage(AskingPage):
     _esm = resource("frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "asking.js", "statistics.js")
     _stylesheets: ClassVar[list[str]] = [*AskingPage._stylesheets, resource("statistics.css")]
 
+    _looks_at = "mark"
+
     def __init__(self, store: Store) -> None:
         super().__init__(sizing_mode="stretch_both")
         self._workspace = store.workspace
         self._undrawn: tuple[str, Statistics, str] | None = None
-        subscription = hub_of(store.workspace).subscribe(None, weakly(self.hear))
+        subscription = hub_of(store.workspace).subscribe(None, weakly(self.send))
         self.begin(Dispatcher(store, count=self._count), subscription)
         opening = {"store": store.id, "project": None, "page": True, "path": "statistics"}
         self.first = json.dumps(subscription.opening() | {"opening": opening, "definitions": DEFINITIONS})
-
-    def hear(self, message: Card) -> None:
-        """Pass on to the browser what the hub says: that something has changed, or what the header shows now."""
-        self.send(message)
 
     def _count(self, asked: messages.Statistics) -> Card:
         card, found = told(self._workspace, asked)

@@ -66,6 +66,11 @@ def money(dollars: float) -> str:
     return "<$0.01" if 0 < dollars < CENT else f"${dollars:,.2f}"
 
 
+def share(part: float) -> str:
+    """A share from 0 to 1 in per cent; all of them alone are 100 %, and none of them alone 0 %."""
+    return f"{part * 100:.0f} %" if part in (0, 1) else f"{min(99.9, max(0.1, part * 100)):.1f} %"
+
+
 def length(span: timedelta) -> str:
     """A time limit as people write it: ``5 minutes``, ``90 seconds``, ``1 hour``."""
     seconds = span.total_seconds()
