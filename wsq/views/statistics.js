@@ -233,7 +233,7 @@ class StatisticsPage extends asking(DialogPage) {
       tile("executions", "Executions", many(total.executions), `${many(total.completed)} completed, ${many(total.failed)} failed${apart}`),
       tile("success_rate", "Success rate", percent(total.success_rate), total.could_not ? `${many(total.could_not)} completed as “could not”` : "of completed and failed"),
       tile("duration", "Duration, median", lasted(total.duration_median), total.duration_p95 !== null && `95 % within ${lasted(total.duration_p95)}, mean ${lasted(total.duration_mean)}`),
-      tile("cost", "Cost", money(total.cost_usd), total.unpriced > 0 && `${many(total.unpriced)} unpriced, not in it`, total.cost_per_created_task !== null && `${money(total.cost_per_created_task)} per created task`),
+      tile("cost", "Cost", money(total.cost_usd), total.unpriced > 0 && `${many(total.unpriced)} unpriced, not in it`, total.cost_per_created_task !== null && `${money(total.cost_per_created_task)} per created task`, total.tried_usd > 0 && `and ${money(total.tried_usd)} for dry runs`),
       tile("tokens", "Tokens", many(tokens), total.cache_share !== null && `${percent(total.cache_share)} of the sent from cache`),
       tile("lateness", "Lateness, median", lasted(total.lateness_median), total.lateness_p95 !== null && `95 % within ${lasted(total.lateness_p95)}, at most ${lasted(total.lateness_max)}`),
       tile("skipped", "Skipped slots", many(total.skipped_slots), total.skipped > 0 && `by ${many(total.skipped)} skipped executions`),

@@ -175,7 +175,7 @@ def _card(found: Statistics) -> Card:
         "timezone": found.timezone,
         "first": found.days[0].day.isoformat() if found.days else None,
         "last": found.days[-1].day.isoformat() if found.days else None,
-        "total": found.total.as_dict(),
+        "total": found.total.as_dict() | {"tried_usd": found.tried_usd},
         "failures": [_failure(each) for each in found.recent_failures],
         "groups": [
             _table("stores", "Stores", found.stores),
