@@ -203,6 +203,13 @@ def test_the_keyboard_keeps_its_place_and_what_had_failed_offers_no_undo(open_bo
     expect(everything).to_be_focused()
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)
 
+    # When the address names a store that there is not, it can be looked for, but not paused
+    page = open_board(path="admin", also="&in=ghost")
+    expect(page.get_by_label("In store")).to_have_value("ghost")
+    page.get_by_role("button", name="Pause …").click()
+    expect(page.get_by_role("dialog").get_by_label("What")).to_have_value("")
+    assert "ghost" not in page.get_by_role("dialog").get_by_label("What").inner_text()
+
 
 def test_a_lost_connection_loses_neither_what_is_ticked_nor_a_reason(visitor, tmp_path):
     """With a server of its own, which is killed and comes back at the same address."""

@@ -522,7 +522,7 @@ class AdminPage extends asking(SearchPage) {
     this.choose(this.lines.values(), false);
     if (!ids.length) return this.toast(none, "");
     const done = `${counted(ids.length, "recurring task")} ${ids.length === 1 ? "is" : "are"} ${word}.`, failed = ids.filter((id) => failing.has(id)).length;
-    if (failed) return this.toast(`${done} ${failed.toLocaleString()} of them had failed: failures in a row are counted anew ${word === "enabled" ? "from now on" : "once enabled again"}.`, "");
+    if (failed) return this.toast(`${done} ${ids.length === 1 ? "It" : `${failed.toLocaleString()} of them`} had failed: failures in a row are counted anew ${word === "enabled" ? "from now on" : "once enabled again"}.`, "");
     this.toast(done, "", { name: "Undo", act: async () => {
       const answer = await undo();
       await this.refresh();
@@ -600,7 +600,7 @@ class AdminPage extends asking(SearchPage) {
     const most = this.isNarrow() ? ALERTS - 2 : ALERTS, few = this.unfolded ? seen : seen.slice(0, most), rest = seen.length - few.length;
     const more = (rest > 0 || this.unfolded && seen.length > most) && button(rest > 0 ? `Show ${rest.toLocaleString()} more` : "Show fewer", null, { class: "button quiet more", onclick: () => { this.unfolded = !this.unfolded; this.drawAlerts(); } });
     this.alertsShown.replaceChildren(h("h2", null, "Needs attention ", h("span", { class: "count" }, (seen.length + this.moreAlerts).toLocaleString())),
-      h("ul", { role: "list" }, few.map((alert) => this.drawAlert(alert))), rest > 0 || !this.moreAlerts ? "" : h("p", { class: "hint" }, `and ${this.moreAlerts.toLocaleString()} more; `, h("code", null, "wsq doctor"), " tells them"), more || "");
+      h("ul", { role: "list" }, few.map((alert) => this.drawAlert(alert))), rest > 0 || !this.moreAlerts ? "" : h("p", { class: "hint" }, `and ${this.moreAlerts.toLocaleString()} more; in Python, `, h("code", null, "ws.alerts()"), " tells them all"), more || "");
     if (focused) (this.alertsShown.querySelector("button, a") ?? this.main).focus?.();
   }
 
