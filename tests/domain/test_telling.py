@@ -413,3 +413,17 @@ def test_names_and_texts_are_no_markup_and_make_no_line_of_their_own(
     assert len(by_type["paused"]["content"].splitlines()) == 1
     assert [line for line in by_type["digest"]["content"].splitlines() if line.startswith("- 'Backup'")] == []
     assert "lunch - 'Backup' was deleted by root - more" in by_type["digest"]["content"]
+
+
+def test_a_digest_of_the_future_by_a_clock_that_was_wrong_silences_none(
+    peer: Peer, open_workspace: Callable[..., wsq.Workspace], clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WSQ_DIGEST", "08:00")
+    for away, back in ((timedelta(days=400), timedelta(days=400)), (timedelta(minutes=1), timedelta())):
+        clock.advance(away)
+        ws = open_workspace()
+        ws.process()
+        ws.close()
+        clock.advance(-back)
+
+    assert [each["at"][:10] for each in peer.messages() if each["type"] == "digest"] == ["2027-04-06", "2026-03-02"]
