@@ -71,6 +71,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ping_url: str | None = None
     digest: str | None = None
 
+    @property
+    def unsaid(self) -> str | None:
+        """What is asked for and cannot be told, since it is not said where to, in one sentence; None when all can."""
+        if self.digest is None or self.alert_url is not None:
+            return None
+        return (
+            f"{VARIABLES['digest']} is {self.digest}, but no digest is sent, since {VARIABLES['alert_url']} is not set."
+        )
+
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 

@@ -260,3 +260,24 @@ def test_a_pass_whose_clock_was_set_leaves_no_sign_that_passes_are_made_and_tell
     assert [each["type"] for each in peer.messages()] == ["digest"]
     with wsq.open() as ws:
         assert ws.scheduler().last.started_at < due
+
+
+def test_a_digest_that_goes_nowhere_is_a_problem_to_doctor_and_a_warning_of_each_pass(
+    peer, process_, wsq_, folder, monkeypatch, caplog
+):
+    monkeypatch.delenv("WSQ_PING_URL")
+    monkeypatch.setenv("WSQ_DIGEST", "8:00")
+    add()
+    sentence = "WSQ_DIGEST is 08:00, but no digest is sent, since WSQ_ALERT_URL is not set."
+
+    passed, dry, examined = process_(), process_("--dry-run"), wsq_("doctor")
+    monkeypatch.setenv("WSQ_ALERT_URL", f"{peer.url}/hook")
+    well, silent = wsq_("doctor"), process_()
+
+    assert (passed.status, dry.status, silent.status) == (0, 0, 0)
+    assert [each.getMessage() for each in caplog.records].count(sentence) == 1
+    assert (examined.status, f"problem  outside: {sentence}" in examined.out) == (1, True)
+    assert (well.status, f"ok       outside: Alerts go to {peer.url}/…, and at 08:00 a digest." in well.out) == (
+        0,
+        True,
+    )

@@ -162,6 +162,10 @@ def _pings(settings: configuration.Settings, options: Options) -> Pings | None:
         from wsq.cli import journal
 
         journal.keep()
+    if settings.unsaid and not options.dry_run:
+        from wsq.cli import journal
+
+        journal.warn("not_told", settings.unsaid)
     if settings.ping_url is None or options.dry_run:
         return None
     from wsq.runner.outside import Pings
