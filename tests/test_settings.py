@@ -383,3 +383,30 @@ def test_of_a_url_that_is_posted_to_only_its_host_is_shown():
 
     assert "https://hooks.example:8443/…" in repr(found)
     assert "hush" not in repr(found)
+
+
+@pytest.mark.parametrize("variable", ["WSQ_ALERT_URL", "WSQ_PING_URL", "ANTHROPIC_BASE_URL"])
+def test_a_port_that_there_cannot_be_is_refused_as_a_setting(variable):
+    for port in ("99999", "0"):
+        told = refused(environ={variable: f"http://127.0.0.1:{port}/x"})
+        assert told.startswith(f"{variable} is ")
+        assert "expected a URL" in told
+    assert settings.load(environ={variable: "http://127.0.0.1:65535/x"})
+
+
+@pytest.mark.parametrize("setting", ["alert_url", "ping_url"])
+def test_a_file_in_the_working_directory_cannot_have_the_environments_database_told_to_its_own_place(
+    here, tmp_path, setting
+):
+    environ = {"WSQ_DATABASE": str(tmp_path / "mine.duckdb")}
+    say(tmp_path / "config" / "wsq", f'{setting} = "https://mine.example/x"')
+    assert getattr(settings.load(environ=environ), setting) == "https://mine.example/x"
+
+    say(here, f'{setting} = "https://elsewhere.example/hush"\ndatabase = "theirs.duckdb"')
+
+    told = refused(environ=environ)
+    assert f"expected it in {settings.VARIABLES[setting]}, since the database comes from WSQ_DATABASE." in told
+    assert "hush" not in told
+    assert settings.load(environ={}).database == str(here / "theirs.duckdb")
+    environ[settings.VARIABLES[setting]] = "https://mine.example/y"
+    assert getattr(settings.load(environ=environ), setting) == "https://mine.example/y"

@@ -272,7 +272,8 @@ class Workspace:
         """One pass of the scheduler over every store, what ``wsq-process`` does.
 
         Args:
-            now: The instant to which the clock is set for this pass; it runs on from there.
+            now: The instant to which the clock is set for this pass; it runs on from there. Such a pass is no
+                sign that a scheduler lives.
             dry_run: Say what would run, and write nothing.
             stores: Ids of the stores to serve; left out, those of the settings.
 
@@ -296,13 +297,17 @@ class Workspace:
         stores: Iterable[str] | None = None,
         interval: float | None = None,
         on_end: Callable[[Execution], None] | None = None,
+        is_shifted: bool = False,
     ) -> ProcessReport | Callable[[], ProcessReport]:
         """Begin a pass: its report when there was nothing to carry out, else a function that waits for it.
 
         `interval` is the seconds between passes of a scheduler that repeats them; it is noted for those
-        who watch over it. `on_end` is told each execution that ended, on another thread.
+        who watch over it. `on_end` is told each execution that ended, on another thread. `is_shifted` says that
+        it is made as of another time than it is, as is one by another `clock` than the workspace's: it is no sign
+        that passes are made, and neither alerts nor a digest are told as of then.
         """
         clock = clock or self.clock
+        is_shifted = is_shifted or clock is not self.clock
         started_at = clock.now()
         wanted = tuple(stores) if stores is not None else self.settings.stores
         work = self._log.ask(lambda cursor: passes.look(cursor, started_at, wanted))
@@ -318,9 +323,9 @@ class Workspace:
             found = self._log.ask(lambda cursor: passes.would_run(cursor, work))
             return _with(report, would_run=found)
         if work.is_idle:
-            heartbeat.note(self._engine, started_at, report.finished_at, interval=interval)
-            if self._teller is not None:
-                self._teller.look(clock.now(), at_once=interval is None)
+            if not is_shifted:
+                heartbeat.note(self._engine, started_at, report.finished_at, interval=interval)
+                self._look(clock.now(), at_once=interval is None)
             return report
         executor = self._executor_for(clock)
         future = executor.begin_round(work, on_end)
@@ -330,10 +335,10 @@ class Workspace:
             from wsq.runner.rounds import finished
 
             try:
-                return finished(self._log, report, outcome(future), clock, interval)
+                return finished(self._log, report, outcome(future), clock, interval, is_noted=not is_shifted)
             finally:
-                if self._teller is not None:
-                    self._teller.look(clock.now())
+                if not is_shifted:
+                    self._look(clock.now())
                 if clock is not self.clock:
                     self._stop(executor)
 
@@ -417,8 +422,11 @@ class Workspace:
 
         It goes to the settings' ``alert_url``, on another thread: this does not wait. Nothing goes out without one.
         """
+        self._look(self.clock.now())
+
+    def _look(self, now: datetime, *, at_once: bool = True) -> None:
         if self._teller is not None:
-            self._teller.look(self.clock.now())
+            self._teller.look(now, at_once=at_once)
 
     def _teller_of(self, settings: configuration.Settings) -> Teller | None:
         if settings.alert_url is None:

@@ -71,6 +71,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ping_url: str | None = None
     digest: str | None = None
 
+    @property
+    def unsaid(self) -> str | None:
+        """What is asked for and cannot be told, since it is not said where to, in one sentence; None when all can."""
+        if self.digest is None or self.alert_url is not None:
+            return None
+        return (
+            f"{VARIABLES['digest']} is {self.digest}, but no digest is sent, since {VARIABLES['alert_url']} is not set."
+        )
+
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
@@ -136,6 +145,7 @@ def load(
         if value is not None
     }
     _refuse_to_send_the_key_elsewhere(given, folder)
+    _refuse_to_tell_elsewhere(given, folder)
     return _settled(given)
 
 
@@ -297,8 +307,25 @@ def _read_toml(path: Path) -> dict[str, _Given] | None:
 def _refuse_to_send_the_key_elsewhere(given: Mapping[str, _Given], folder: Path | None) -> None:
     """A file that came with a folder must not direct a key that it does not hold to a place it names."""
     key, url = given.get("api_key"), given.get("base_url")
-    if key and url and folder and key.place == VARIABLES["api_key"] and url.place.startswith(f"{folder / FILE_NAME}:"):
+    if key and url and key.place == VARIABLES["api_key"] and _came_with(folder, url):
         raise url.refusal(f"it in {VARIABLES['base_url']}, since the key comes from {key.place}")
+
+
+def _refuse_to_tell_elsewhere(given: Mapping[str, _Given], folder: Path | None) -> None:
+    """Nor have names and errors of the environment's database told to one.
+
+    A database that was named on the command line is not meant: so installed schedules name the one of their folder.
+    """
+    database = given.get("database")
+    if database is None or database.place != VARIABLES["database"]:
+        return
+    for url in (given[setting] for setting in _POSTED_TO if setting in given):
+        if _came_with(folder, url):
+            raise url.refusal(f"it in {VARIABLES[url.setting]}, since the database comes from {database.place}")
+
+
+def _came_with(folder: Path | None, given: _Given) -> bool:
+    return folder is not None and given.place.startswith(f"{folder / FILE_NAME}:")
 
 
 # What values mean
@@ -377,7 +404,7 @@ def _api_key(given: _Given) -> str:
 
 def _base_url(given: _Given) -> str:
     value = given.value.strip() if isinstance(given.value, str) else ""
-    if not re.fullmatch(r"https?://[^/\s?#]+[^\s]*", value, re.IGNORECASE):
+    if not re.fullmatch(r"https?://[^/\s?#]+[^\s]*", value, re.IGNORECASE) or not _has_usable_port(value):
         raise given.refusal("a URL such as https://api.anthropic.com")
     return value
 
@@ -402,7 +429,19 @@ def _posted_to(given: _Given) -> str:
     value = given.value.strip() if isinstance(given.value, str) else ""
     if not _URL.fullmatch(value):
         raise given.refusal("a URL that begins with https:// or http:// and a host")
+    if not _has_usable_port(value):
+        raise given.refusal("a URL whose port is from 1 to 65535")
     return value
+
+
+def _has_usable_port(url: str) -> bool:
+    """Whether it names none, or one that there can be."""
+    from urllib.parse import urlsplit
+
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:  # more than 65,535, or no number
+        return False
 
 
 def _digest(given: _Given) -> str:

@@ -1,19 +1,25 @@
 """Pings and alerts of the real commands: begun, ended and failed are told, and nothing is held up."""
 
+import asyncio
 import json
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 
 import wsq
 from tests.cli.test_wsq_process import add
+from tests.conftest import NOON
 from tests.domain.outside import hanging, listening, status
 from wsq import settings
-from wsq.agent.providers import ProviderError, ScriptedProvider
+from wsq.agent.providers import ProviderError, ScriptedProvider, finish
+from wsq.api import Workspace
 from wsq.cli import process
-from wsq.cli.process import Options
+from wsq.cli.process import Options, Passes
 from wsq.cli.serve import telling
+from wsq.clock import ManualClock
+from wsq.errors import WorkspaceBusy
 from wsq.runner import outside
 from wsq.runner.outside import Pings
 
@@ -178,7 +184,100 @@ def test_since_tells_each_store_and_one_line_when_nothing_happened(wsq_, folder)
     ],
 )
 def test_a_time_is_an_instant_a_wall_time_or_a_duration(text, zone, ahead, expected):
-    from tests.conftest import NOON
     from wsq.cli.stillness import _instant
 
     assert _instant("WHEN", text, NOON, zone, ahead=ahead).isoformat() == expected
+
+
+class _Busy(Workspace):
+    """A workspace whose second look, and no other, finds it held by somebody else."""
+
+    looks = 0
+
+    def begin_pass(self, **given):
+        self.looks += 1
+        if self.looks == 2:
+            raise WorkspaceBusy("Somebody else holds it.")
+        if self.looks == 3:
+            self.looked.set()
+        return super().begin_pass(**given)
+
+
+@pytest.mark.parametrize("kind", ["failed", "busy"])
+def test_a_lone_run_that_looks_again_pings_once_that_it_begins_and_once_its_end_with_its_exit_status(
+    peer, folder, kind
+):
+    # Given an execution during which it is looked again: what came due meanwhile fails, or the look itself does
+    clock, due = ManualClock(NOON), threading.Event()
+
+    async def first_waits(_request):
+        if kind == "failed":
+            clock.move_to(slot + timedelta(seconds=31))
+        assert await asyncio.to_thread(due.wait, 20)
+        return finish()
+
+    def second_fails(_request):
+        due.set()
+        raise ProviderError("It is gone.", retryable=False)
+
+    provider = ScriptedProvider([first_waits, second_fails])
+    with _Busy(settings.load(), clock=clock, provider=provider) as ws:
+        ws.looks, ws.looked = (0 if kind == "busy" else 3), due
+        board = ws.store("default")
+        slot = board.create_recurring_task("First", "p", every="1 day", starting=NOON + timedelta(minutes=1))
+        slot = slot.next_execution_at
+        board.create_recurring_task("Second", "p", every="1 day", starting=slot + timedelta(seconds=30))
+        clock.move_to(slot)
+        pings = Pings(f"{peer.url}/x", watching=False)
+
+        # When it is run
+        pings.begin()
+        status = Passes(ws, Options(meanwhile=0.05), pings).once()
+        pings.close()
+
+    # Then its end is told once, and is what it exits with
+    assert status == {"failed": 1, "busy": 2}[kind]
+    assert [path for path, _ in peer.heard] == ["/x/start", "/x/fail"]
+    assert {"failed": b"1 failed", "busy": b"Somebody else holds it."}[kind] in peer.heard[1][1]
+
+
+def test_a_pass_whose_clock_was_set_leaves_no_sign_that_passes_are_made_and_tells_neither_alerts_nor_a_digest(
+    peer, process_, wsq_, folder, monkeypatch
+):
+    monkeypatch.setenv("WSQ_ALERT_URL", f"{peer.url}/hook")
+    monkeypatch.setenv("WSQ_DIGEST", "08:00")
+    monkeypatch.delenv("WSQ_PING_URL")
+    due = add(every="1 day")
+
+    for then in (due - timedelta(days=400), due + timedelta(days=400)):
+        assert process_("--now", then.isoformat()).status == 0
+    with wsq.open() as ws:
+        ws.process(due + timedelta(days=500))
+        assert ws.scheduler() is None
+    assert peer.heard == []
+
+    assert process_().status == 0
+    assert [each["type"] for each in peer.messages()] == ["digest"]
+    with wsq.open() as ws:
+        assert ws.scheduler().last.started_at < due
+
+
+def test_a_digest_that_goes_nowhere_is_a_problem_to_doctor_and_a_warning_of_each_pass(
+    peer, process_, wsq_, folder, monkeypatch, caplog
+):
+    monkeypatch.delenv("WSQ_PING_URL")
+    monkeypatch.setenv("WSQ_DIGEST", "8:00")
+    add()
+    sentence = "WSQ_DIGEST is 08:00, but no digest is sent, since WSQ_ALERT_URL is not set."
+
+    passed, dry, examined = process_(), process_("--dry-run"), wsq_("doctor")
+    monkeypatch.setenv("WSQ_ALERT_URL", f"{peer.url}/hook")
+    well, silent = wsq_("doctor"), process_()
+
+    assert (passed.status, dry.status, silent.status) == (0, 0, 0)
+    assert [each.getMessage() for each in caplog.records].count(sentence) == 1
+    assert (examined.status, f"problem  outside: {sentence}" in examined.out) == (1, True)
+    assert (well.status, f"ok       outside: Alerts go to {peer.url}/…, and at 08:00 a digest." in well.out) == (
+        0,
+        True,
+    )

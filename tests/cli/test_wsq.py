@@ -217,7 +217,19 @@ def test_the_doctor_finds_a_new_workspace_healthy_and_says_what_is_not(wsq_, pro
     assert healthy.out.endswith("Everything is healthy.\n")
     checks = json.loads(wsq_("doctor", "--json").out)
     assert [check["check"] for check in checks] == [
-        *("workspace", "log", "settlements", "scheduler", "slots", "tasks", "budgets", "leases", "pauses", "provider"),
+        *(
+            "workspace",
+            "log",
+            "settlements",
+            "scheduler",
+            "slots",
+            "tasks",
+            "budgets",
+            "leases",
+            "pauses",
+            "provider",
+            "outside",
+        ),
     ]
     assert all(check["ok"] and check["sentence"] for check in checks)
 

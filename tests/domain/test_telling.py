@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,7 @@ from tests.conftest import NOON
 from tests.domain.outside import Peer, dripping, garbage, hanging, listening, status
 from wsq.agent.providers import ProviderError, ScriptedProvider, finish
 from wsq.clock import ManualClock
-from wsq.runner import heartbeat, outside
+from wsq.runner import heartbeat, outside, telling
 
 BROKEN = ScriptedProvider([ProviderError("The service is <gone> @channel.", retryable=False)])
 WELL = ScriptedProvider([finish("done", "Well.")])
@@ -56,7 +58,7 @@ def test_an_alert_is_told_once_by_all_processes_together_and_once_that_it_is_ove
     assert (first["type"], first["kind"], first["level"]) == ("alert", "failing", "problem")
     assert (first["store"], first["task"], first["at"]) == ("acme", task.id, "2026-03-02T12:00:00Z")
     assert first["workspace"].endswith("team.duckdb")
-    assert "The service is <gone> @\u200bchannel." in first["content"]
+    assert "The service is \\<gone\\> @\u200bchannel." in first["content"]
     assert "The service is &lt;gone&gt; @\u200bchannel." in first["text"]
     assert (last["type"], last["key"]) == ("resolved", first["key"])
     assert last["content"].startswith("It is over: 'Triage' failed: ")
@@ -284,3 +286,144 @@ def test_an_example_workspace_tells_nothing_and_one_without_a_url_has_no_teller(
     silent = open_workspace(provider=WELL)
     assert silent._teller is None
     silent.tell()
+
+
+def test_what_a_slow_endpoint_took_is_on_record_at_once_and_the_next_process_goes_on_from_there(
+    peer: Peer, open_workspace: Callable[..., wsq.Workspace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given six alerts, and an endpoint that takes two and then hangs for longer than a process waits
+    monkeypatch.setattr(outside, "PATIENCE", 0.5)
+
+    def two_and_no_more(request: object) -> None:
+        (status(200) if len(peer.heard) <= 2 else hanging(peer))(request)
+
+    peer.answer = two_and_no_more
+    ws = open_workspace()
+    for name in "abcdef":
+        ws.create_store(name)
+        ws.store(name).pause()
+
+    # When one process gives up, and another comes before its thread has ended, as after a kill
+    ws.tell()
+    ws.close()
+    said = (Path(ws.place + ".wsq") / "told").read_bytes()
+    peer.answer = status(200)
+    (Path(ws.place + ".wsq") / "told.lock").unlink()
+    again = open_workspace()
+    again.tell()
+    again.close()
+
+    # Then what was taken was not told again, and all the others were
+    assert list(json.loads(said)["alerts"]) == ["paused:a", "paused:b"]
+    told = [each["key"] for each in peer.messages()]
+    assert told[:2] == ["paused:a", "paused:b"]
+    assert told[3:] == [f"paused:{name}" for name in "cdef"]
+
+
+def test_nothing_is_sent_while_no_record_of_it_can_be_kept_and_one_warning_says_so(
+    peer: Peer, open_workspace: Callable[..., wsq.Workspace], caplog: pytest.LogCaptureFixture
+) -> None:
+    ws = open_workspace(provider=WELL)
+    task = ws.store("acme").create_recurring_task(
+        "Triage", "List the tasks", every="1 hour", notify=("Ada",), notify_on=("done",)
+    )
+    blocked = Path(ws.place + ".wsq") / "told.new"
+    blocked.mkdir()
+
+    ws.store("acme").run_now(task.id)
+    ws.store("acme").pause()
+    for _ in range(3):
+        ws.tell()
+    time.sleep(0.3)
+
+    assert peer.heard == []
+    (record,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert record.getMessage().startswith("Nothing is told outside, since no record of it can be kept: ")
+    blocked.rmdir()
+    ws.tell()
+    ws.close()
+    assert [each.get("kind", each["type"]) for each in peer.messages()] == ["scheduler", "paused", "execution"]
+
+
+def test_an_end_that_could_not_be_told_is_told_once_by_the_next_look_of_any_process(
+    peer: Peer, open_workspace: Callable[..., wsq.Workspace]
+) -> None:
+    peer.answer = status(404)
+    ws = open_workspace(provider=WELL)
+    task = ws.store("acme").create_recurring_task(
+        "Triage", "List the tasks", every="1 hour", notify=("Ada",), notify_on=("done",)
+    )
+    ended = [ws.store("acme").run_now(task.id).id for _ in range(3)]
+    ws.close()
+    assert {each["type"] for each in peer.messages()} == {"execution"}
+
+    peer.answer = status(200)
+    peer.heard.clear()
+    for _ in range(2):
+        later = open_workspace(provider=WELL)
+        later.process()
+        later.close()
+
+    assert sorted(each["execution"] for each in peer.messages()) == sorted(ended)
+
+
+def test_ends_that_wait_when_a_process_leaves_are_kept_and_of_too_many_the_oldest_are_dropped(
+    peer: Peer, open_workspace: Callable[..., wsq.Workspace], monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    monkeypatch.setattr(outside, "PATIENCE", 0.3)
+    monkeypatch.setattr(telling, "MOST_ENDS", 2)
+    peer.answer = hanging(peer)
+    ws = open_workspace(provider=WELL)
+    task = ws.store("acme").create_recurring_task(
+        "Triage", "List the tasks", every="1 hour", notify=("Ada",), notify_on=("done",)
+    )
+
+    first = ws.store("acme").run_now(task.id)
+    peer.eventually(1)
+    later = [ws.store("acme").run_now(task.id).id for _ in range(2)]
+    ws.close()
+
+    kept = json.loads((Path(ws.place + ".wsq") / "told").read_bytes())["ends"]
+    assert kept == [["acme", each] for each in later]
+    assert first.id not in later
+    assert "1 end of an execution is not told any more" in caplog.text
+
+
+def test_names_and_texts_are_no_markup_and_make_no_line_of_their_own(
+    peer: Peer, open_workspace: Callable[..., wsq.Workspace], clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WSQ_DIGEST", "08:00")
+    said = "[Reset](http://evil.example) **now** `x` ~y~ <@1> ||z|| \\_o_/ & "
+    ws = open_workspace(provider=ScriptedProvider([ProviderError(said, retryable=False)]))
+    acme = ws.store("acme")
+    task = acme.create_recurring_task("Triage", "List the tasks", every="1 day", notify=("Ada",))
+    acme.run_now(task.id)
+    acme.pause(reason="lunch\n- 'Backup' was deleted by root\u2028- more")
+    clock.advance(timedelta(hours=1))
+    ws.process()
+    ws.close()
+
+    by_type = {each.get("kind", each["type"]): each for each in peer.messages()}
+    for kind in ("failing", "execution", "digest"):
+        content, text = by_type[kind]["content"], by_type[kind]["text"]
+        assert r"\[Reset\](http://evil.example) \*\*now\*\* \`x\` \~y\~ \<@1\> \|\|z\|\| \\\_o\_/ &" in content
+        assert r"\[Reset\](http://evil.example) \*\*now\*\* \`x\` \~y\~ &lt;@1&gt; \|\|z\|\| \\\_o\_/ &amp;" in text
+        assert by_type[kind]["mrkdwn"] is False
+    assert said.strip() in by_type["execution"]["error"]
+    assert len(by_type["paused"]["content"].splitlines()) == 1
+    assert [line for line in by_type["digest"]["content"].splitlines() if line.startswith("- 'Backup'")] == []
+    assert "lunch - 'Backup' was deleted by root - more" in by_type["digest"]["content"]
+
+
+def test_a_digest_of_the_future_by_a_clock_that_was_wrong_silences_none(
+    peer: Peer, open_workspace: Callable[..., wsq.Workspace], clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WSQ_DIGEST", "08:00")
+    for away, back in ((timedelta(days=400), timedelta(days=400)), (timedelta(minutes=1), timedelta())):
+        clock.advance(away)
+        ws = open_workspace()
+        ws.process()
+        ws.close()
+        clock.advance(-back)
+
+    assert [each["at"][:10] for each in peer.messages() if each["type"] == "digest"] == ["2027-04-06", "2026-03-02"]

@@ -14,6 +14,7 @@ from tests.views.payloads import PAYLOADS
 from tests.views.windows import card
 from wsq.agent.providers import ScriptedProvider
 from wsq.agent.providers.base import ProviderError
+from wsq.clock import ManualClock
 from wsq.commands.recurring import create_recurring_task
 
 
@@ -269,7 +270,8 @@ def test_alerts_come_and_go_and_lead_to_what_they_are_about(open_board, team, ac
 
     # When the scheduler stands still, an alert on top of the page says so until it comes back
     alarm = page.get_by_role("alert").filter(has_text="The scheduler was last seen")
-    team.process(now=team.clock.now() - timedelta(days=1))
+    with wsq.open(team.place, clock=ManualClock(team.clock.now() - timedelta(days=1))) as yesterday:
+        yesterday.process()
     acme.create_task("so that the page looks")
     expect(alarm).to_contain_text("usually comes every 5 min")
     expect(alarm).to_contain_text("wsq schedule install")

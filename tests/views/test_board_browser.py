@@ -198,7 +198,8 @@ def test_a_scheduler_that_does_not_come_by_any_more_is_missed_on_the_page(open_b
     page = open_board()
     missed = page.get_by_text("The scheduler was last seen")
 
-    team.process(now=team.clock.now() - timedelta(days=1))
+    with wsq.open(team.place, clock=ManualClock(team.clock.now() - timedelta(days=1))) as yesterday:
+        yesterday.process()
     acme.create_task("so that the page looks")
     expect(missed).to_be_visible()
     page.get_by_role("button", name="New recurring task").click()

@@ -129,6 +129,16 @@ def _provider(patient: _Patient) -> Finding:
     return Finding(ok=True, sentence=f"{provider.name} answers; the credentials for it are set.")
 
 
+def _outside(patient: _Patient) -> Finding:
+    settings = patient.ws.settings
+    if settings.unsaid:
+        return Finding(ok=False, sentence=settings.unsaid)
+    if settings.alert_url is None:
+        return Finding(ok=True, sentence="No alerts are told outside.")
+    daily = f", and at {settings.digest} a digest" if settings.digest else ""
+    return Finding(ok=True, sentence=f"Alerts go to {configuration.host_of(settings.alert_url)}{daily}.")
+
+
 _CHECKS: dict[str, Callable[[_Patient], Finding]] = {
     "log": _log,
     "settlements": _settlements,
@@ -139,4 +149,5 @@ _CHECKS: dict[str, Callable[[_Patient], Finding]] = {
     "leases": _alerted("leases", "lease_expired"),
     "pauses": _alerted("pauses", "paused"),
     "provider": _provider,
+    "outside": _outside,
 }

@@ -162,6 +162,10 @@ def _pings(settings: configuration.Settings, options: Options) -> Pings | None:
         from wsq.cli import journal
 
         journal.keep()
+    if settings.unsaid and not options.dry_run:
+        from wsq.cli import journal
+
+        journal.warn("not_told", settings.unsaid)
     if settings.ping_url is None or options.dry_run:
         return None
     from wsq.runner.outside import Pings
@@ -244,6 +248,8 @@ class Passes:
         self._pings = pings
         self.options = options
         self.status = 0
+        """What a single run exits with: the gravest of all its passes, also when a later look met no trouble."""
+        self._told = ""
         self._open = 0
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._names: dict[str, str] = {}
@@ -263,6 +269,8 @@ class Passes:
                 look_at = self._next_look()
         finally:
             self._end_progress()
+        if self._pings is not None:
+            self._pings.end(self.status, self._told)
         return self.status
 
     def watch(self) -> int:
@@ -295,6 +303,7 @@ class Passes:
             dry_run=self.options.dry_run,
             interval=self.options.watch,
             on_end=lambda row: self._inbox.put(lambda: self._execution(row)),
+            is_shifted=self.options.now is not None,
         )
         if not callable(begun):
             self._report(begun)
@@ -340,21 +349,26 @@ class Passes:
             from wsq.cli import journal
 
             journal.warn("tick_failed", error)
-            if self._pings is not None:
-                self._pings.end(2, str(error))
-        except Exception:  # noqa: BLE001 - logged with its traceback
+            self._ended(2, str(error))
+        except Exception as error:  # noqa: BLE001 - logged with its traceback
             from wsq.cli import journal
 
             journal.keep()
             journal.logger.exception("A pass met something unforeseen.", extra={"action": "tick_failed"})
+            self._ended(2, str(error) or type(error).__name__)
 
     # Telling
 
+    def _ended(self, status: int, told: str) -> None:
+        """A pass has ended. Under a watch that is told outside; a single run tells its end once, when it has come."""
+        if status >= self.status:
+            self.status, self._told = status, told
+        if self.options.watch is not None and self._pings is not None:
+            self._pings.end(status, told)
+
     def _report(self, report: ProcessReport) -> None:
         status = 2 if report.unserved else 1 if report.failed else 0
-        self.status = max(self.status, status)
-        if self._pings is not None:
-            self._pings.end(status, "\n".join([_closing_line(report), *report.unserved.values()]))
+        self._ended(status, "\n".join([_closing_line(report), *report.unserved.values()]))
         for store, sentence in report.unserved.items():
             if self._unserved.get(store) != sentence:  # a watch says it once
                 complain(PROGRAM, sentence)

@@ -138,6 +138,12 @@ class Lane:
             self._forget()
             warn("What was to be told outside was not sent in time, and this process has ended.")
 
+    def complain(self, sentence: str) -> None:
+        """Log it once, until something got through."""
+        if sentence != self._complaint:
+            warn(sentence)
+        self._complaint = sentence
+
     def _forget(self) -> None:
         try:
             while True:
@@ -151,9 +157,8 @@ class Lane:
                 work()
                 self._complaint = None
             except (NotSent, WsqError, OSError) as error:
-                if str(error) != self._complaint and not self._given_up:  # said once, until something got through
-                    warn(str(error))
-                self._complaint = str(error)
+                if not self._given_up:
+                    self.complain(str(error))
             except Exception:
                 if not self._given_up:
                     logger.exception("Something could not be told outside.", extra={"action": "not_told"})

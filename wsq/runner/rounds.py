@@ -11,8 +11,10 @@ from wsq.runner.report import ProcessReport
 from wsq.store.log import Log
 
 
-def finished(log: Log, report: ProcessReport, this: Round, clock: Clock, interval: float | None) -> ProcessReport:
-    """The report of a pass all of whose executions have ended; it is noted in the workspace as well."""
+def finished(
+    log: Log, report: ProcessReport, this: Round, clock: Clock, interval: float | None, *, is_noted: bool = True
+) -> ProcessReport:
+    """The report of a pass all of whose executions have ended; if `is_noted`, in the workspace as well."""
     rows = sorted(this.ended, key=lambda row: (row.started_at, row.id))
     counts = {
         status: sum(row.status == status for row in rows) for status in ("completed", "failed", "skipped", "cancelled")
@@ -27,5 +29,6 @@ def finished(log: Log, report: ProcessReport, this: Round, clock: Clock, interva
     )
     noted = {name: getattr(done, name) for name in ("due", "completed", "failed", "skipped", "resumed")}
     pruning.prune(log, clock, rounds=1)
-    heartbeat.note(log.engine, done.started_at, done.finished_at, interval=interval, **noted)
+    if is_noted:
+        heartbeat.note(log.engine, done.started_at, done.finished_at, interval=interval, **noted)
     return done

@@ -1,37 +1,49 @@
 """What is told outside: alerts that are new and those that have cleared, ends of executions, and a daily digest.
 
 All processes of a workspace share what was told, in a file beside the database; whoever holds its lock tells.
+A message is on record there as soon as it was taken, and none is sent while nothing can be written there. So one is
+told again only when its process was killed between the two, which is better than never.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, time, timedelta
 from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from wsq.errors import WsqError
 from wsq.projections import Execution, RecurringTask
 from wsq.queries import boards
 from wsq.rules import schedule
-from wsq.runner import heartbeat
-from wsq.runner.outside import Lane, send, warn
+from wsq.runner import heartbeat, outside
+from wsq.runner.outside import Lane, NotSent, send, warn
 from wsq.runner.report import to_plain
 from wsq.statistics import health
 from wsq.statistics.health import Alert, Passing
 from wsq.statistics.since import Since, since
 from wsq.store.engine import Engine
 from wsq.store.log import Log
+from wsq.store.notes import SharedNote
 
 MOST_AT_ONCE = 20
 """New alerts that are told one by one; when there are more, the others are told by their number."""
 
 EVERY = 60.0
 """Seconds between two looks at alerts while nothing is done: passes may come much more often."""
+
+MOST_ENDS = 200
+"""Ends of executions that wait to be told; of more the oldest are dropped."""
+
+AHEAD = timedelta(minutes=5)
+"""How far the last digest may lie in the future, by clocks that differ, and still be taken for the last one."""
 
 LONGEST_TEXT = 10_000
 """Characters of a message's text; of its ``content`` Discord takes no more than 2,000."""
@@ -41,13 +53,56 @@ FAMILIES = {"failing": "failures", "failed_repeatedly": "failures", "never_ran":
 
 FILE = "told"
 _MENTION = re.compile(r"@(?=channel|all|here|everyone)", re.IGNORECASE)
+_MARKUP = re.compile(r"[\\*_~`\[\]|]")  # a bracket that is none makes no link of the parenthesis behind it
+_ANGLES = re.compile(r"[<>]")
+
+End = tuple[str, str]
+"""What ended: an execution's store and id."""
 
 
 class Told(msgspec.Struct, kw_only=True):
-    """What all processes together have told: the alerts that stand, and until when the last digest went."""
+    """What all processes together have told: the alerts that stand, and until when the last digest went.
+
+    `ends` are to be told still, that first whose turn is next.
+    """
 
     alerts: dict[str, Alert] = {}
     digest: datetime | None = None
+    ends: list[End] = []
+
+
+class _Record:
+    """What was told, while it is in this process's charge."""
+
+    def __init__(self, note: SharedNote) -> None:
+        self._note = note
+        self._door = threading.Lock()
+        self._is_proven = False
+        self.told = _read(note.read())
+
+    @contextmanager
+    def changing(self) -> Iterator[Told]:
+        """Change it, and have it written.
+
+        Raises:
+            NotSent: It cannot be written.
+        """
+        with self._door:
+            yield self.told
+            self._write()
+
+    def prove(self) -> None:
+        """Find out, once, whether it can be written, before what should be on record then is sent."""
+        if not self._is_proven:
+            with self._door:
+                self._write(anew=True)
+
+    def _write(self, *, anew: bool = False) -> None:
+        try:
+            self._note.write(msgspec.json.encode(self.told), anew=anew)
+        except OSError as error:
+            raise NotSent(f"Nothing is told outside, since no record of it can be kept: {error}.") from error
+        self._is_proven = True
 
 
 def passing(engine: Engine, now: datetime) -> Passing:
@@ -77,11 +132,16 @@ class Teller:
         self._digest = digest
         self._lane = Lane("wsq-teller")
         self._looked_at: float | None = None
+        self._door = threading.RLock()
+        self._fresh: list[End] = []
+        self._record: _Record | None = None
 
     def ended(self, row: Execution) -> None:
         """An execution was ended by this process."""
         if _outcome(row) is not None:
-            self._lane.put(lambda: self._tell_end(row))
+            with self._door:
+                self._fresh.append((row.store_id, row.id))
+            self._lane.put(self._tell_fresh_ends)
 
     def look(self, now: datetime, *, at_once: bool = True) -> None:
         """Have alerts and the digest looked at as of `now`; not `at_once`: only when that is a minute ago here."""
@@ -91,76 +151,156 @@ class Teller:
         self._lane.put(lambda: self._tell_all(now))
 
     def close(self) -> None:
-        """Wait at most `outside.PATIENCE` seconds for what is being told."""
+        """Wait at most `outside.PATIENCE` seconds for what is being told; ends are kept for the next look."""
         self._lane.close()
+        with self._door:
+            if not self._fresh:
+                return
+            try:
+                if self._record is not None:  # its thread still sends something
+                    self._keep_fresh_ends(self._record)
+                else:
+                    self._in_charge(self._keep_fresh_ends)
+            except (NotSent, WsqError, OSError) as error:
+                self._lane.complain(str(error))
+            if self._fresh:
+                warn(f"{_ends(len(self._fresh))} not told, since what is told could not be put on record.")
 
     # On its thread
 
-    def _tell_end(self, row: Execution) -> None:
-        task = None if self._is_example() else self._log.ask(lambda cursor: _task_of(cursor, row))
-        if task is not None and task.notify and _outcome(row) in task.notify_on:
-            self._send(_of_end(row, task))
+    def _tell_fresh_ends(self) -> None:
+        """Tell what has ended here; while another process tells, it is waited for as long as for one message."""
+        until = monotonic() + outside.LONGEST
+        while self._fresh and not self._in_charge(self._tell_ends) and monotonic() < until:
+            sleep(0.05)
+
+    def _tell_all(self, now: datetime) -> None:
+        """Tell what nobody has told yet; whoever comes while another process does it leaves it to that one."""
+        if not self._is_example():
+            self._in_charge(lambda record: self._tell_each(record, now))
 
     def _is_example(self) -> bool:
         return self._log.ask(boards.workspace).demo
 
-    def _tell_all(self, now: datetime) -> None:
-        """Tell what nobody has told yet; whoever comes while another process does it leaves it to that one."""
-        if self._is_example():
-            return
-        with self._log.engine.shared_note(FILE) as kept:
-            if kept is None:
-                return
-            told = _read(kept.read())
+    def _in_charge(self, work: Callable[[_Record], None]) -> bool:
+        """Do it with the record in this process's charge; False, without doing it, while another has that."""
+        with self._log.engine.shared_note(FILE) as note:
+            if note is None:
+                return False
+            self._record = record = _Record(note)
             try:
-                self._tell_alerts(told, now)
-                self._tell_digest(told, now)
+                work(record)
             finally:
-                kept.write(msgspec.json.encode(told))
+                with self._door:
+                    self._record = None
+        return True
 
-    def _tell_alerts(self, told: Told, now: datetime) -> None:
-        seen = passing(self._log.engine, now)
+    def _tell_each(self, record: _Record, now: datetime) -> None:
+        """Of what is refused for what it says the rest is independent; a peer that is gone is asked no more."""
+        refused: NotSent | None = None
+        for tell in (self._tell_alerts, self._tell_digest, self._tell_ends):
+            try:
+                tell(record, now)
+            except NotSent as error:
+                if not error.is_lasting:
+                    raise
+                refused = refused or error
+        if refused is not None:
+            raise refused
+
+    def _tell_alerts(self, record: _Record, now: datetime) -> None:
+        told, seen = record.told, passing(self._log.engine, now)
         stand = self._log.ask(lambda cursor: health.alerts(cursor, now, seen, self._timezone))
         stopped = any(alert.kind == "scheduler" for alert in stand)  # then late slots are its doing
         fresh = [
             each for each in stand if each.key not in told.alerts and not (stopped and _family(each)[0] == "slots")
         ]
         for alert in fresh[:MOST_AT_ONCE]:
-            self._send(_of_alert("alert", alert.sentence, alert, now))
-            told.alerts[alert.key] = alert
+            self._send(record, _of_alert("alert", alert.sentence, alert, now))
+            with record.changing():
+                told.alerts[alert.key] = alert
         if others := fresh[MOST_AT_ONCE:]:
-            self._send(message("alert", f"And {len(others):,} more alerts; wsq doctor tells them.", now))
-            told.alerts |= {alert.key: alert for alert in others}
-        self._tell_cleared(told, stand, now)
+            self._send(record, message("alert", f"And {len(others):,} more alerts; wsq doctor tells them.", now))
+            with record.changing():
+                told.alerts |= {alert.key: alert for alert in others}
+        self._tell_cleared(record, stand, now)
 
-    def _tell_cleared(self, told: Told, stand: Iterable[Alert], now: datetime) -> None:
+    def _tell_cleared(self, record: _Record, stand: Iterable[Alert], now: datetime) -> None:
+        told = record.told
         standing = {alert.key for alert in stand}
         families = {_family(alert) for alert in stand}
         cleared = [alert for key, alert in told.alerts.items() if key not in standing]
         ended = [alert for alert in cleared if _family(alert) not in families]
         for alert in ended[:MOST_AT_ONCE]:
-            self._send(_of_alert("resolved", f"It is over: {alert.sentence}", alert, now))
-            del told.alerts[alert.key]
+            self._send(record, _of_alert("resolved", f"It is over: {alert.sentence}", alert, now))
+            with record.changing():
+                del told.alerts[alert.key]
         if others := ended[MOST_AT_ONCE:]:
-            self._send(message("resolved", f"And {len(others):,} more alerts are over.", now))
-        for alert in cleared:
-            told.alerts.pop(alert.key, None)
+            self._send(record, message("resolved", f"And {len(others):,} more alerts are over.", now))
+        if cleared:
+            with record.changing():
+                for alert in cleared:
+                    told.alerts.pop(alert.key, None)
 
-    def _tell_digest(self, told: Told, now: datetime) -> None:
+    def _tell_digest(self, record: _Record, now: datetime) -> None:
         """Sum up once a day, by the first pass at its time or after; of days that were slept through the newest."""
         if self._digest is None:
             return
-        slot = _newest(self._digest, self._timezone, now)
-        if told.digest is not None and told.digest >= slot:
+        slot, last = _newest(self._digest, self._timezone, now), record.told.digest
+        if last is not None and last > now + AHEAD:  # by a clock that was wrong: it would silence all until then
+            last = None
+        if last is not None and last >= slot:
             return
-        begun = told.digest or slot - timedelta(days=1)
+        begun = last or slot - timedelta(days=1)
         stores = self._log.ask(boards.stores)
         found = [self._log.ask(partial(since, store_id=row.id, begun=begun, until=now, now=now)) for row in stores]
-        self._send(_of_digest(found, begun, now, self._timezone))
-        told.digest = now
+        self._send(record, _of_digest(found, begun, now, self._timezone))
+        with record.changing() as told:
+            told.digest = now
 
-    def _send(self, body: dict[str, Any]) -> None:
+    def _tell_ends(self, record: _Record, _now: datetime | None = None) -> None:
+        """Tell what ended here, and what was not told before; what could not be sent is the last next time.
+
+        So an end whose message is refused for ever does not keep the others back.
+        """
+        self._keep_fresh_ends(record)
+        for end in list(record.told.ends):
+            try:
+                found = self._log.ask(partial(_to_be_told, end=end))
+                if found is not None:
+                    self._send(record, _of_end(*found))
+            except NotSent:
+                with record.changing() as told:
+                    told.ends.remove(end)
+                    told.ends.append(end)
+                raise
+            with record.changing() as told:
+                told.ends.remove(end)
+            self._keep_fresh_ends(record)
+
+    def _keep_fresh_ends(self, record: _Record) -> None:
+        """Put on record what has ended here: it waits there for its turn, whatever becomes of this process."""
+        with self._door:
+            fresh, self._fresh = self._fresh, []
+        if not fresh or self._is_example():
+            return
+        wanted = [end for end in fresh if self._log.ask(partial(_to_be_told, end=end)) is not None]
+        if not wanted:
+            return
+        try:
+            with record.changing() as told:
+                told.ends += [end for end in wanted if end not in told.ends]
+                if (more := len(told.ends) - MOST_ENDS) > 0:
+                    del told.ends[:more]
+                    warn(f"{_ends(more)} not told any more, since {MOST_ENDS} wait already.")
+        except NotSent:
+            with self._door:
+                self._fresh = [*wanted, *self._fresh][-MOST_ENDS:]
+            raise
+
+    def _send(self, record: _Record, body: dict[str, Any]) -> None:
         full = {**body, "workspace": self._log.engine.place}
+        record.prove()
         send(self._url, msgspec.json.encode(to_plain(full)), {"Content-Type": "application/json"})
 
 
@@ -170,14 +310,16 @@ class Teller:
 def message(type_: str, text: str, at: datetime, /, **given: Any) -> dict[str, Any]:
     """A message: its `text` as Slack and Mattermost take it, as `content` for Discord, and its fields.
 
-    What people and models wrote calls nobody together there and is no markup.
+    What people and models wrote calls nobody together there and is no markup: all that could be is escaped, as
+    Markdown has it. Slack knows no such escapes, so it is told that there is no markup, and shows backslashes.
     """
-    quiet = _MENTION.sub("@\u200b", text)
-    escaped = quiet.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = _MARKUP.sub(r"\\\g<0>", _MENTION.sub("@\u200b", text))
+    entities = escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return {
         "type": type_,
-        "text": _at_most(escaped, LONGEST_TEXT),
-        "content": _at_most(quiet, 2_000),
+        "text": _at_most(entities, LONGEST_TEXT),
+        "mrkdwn": False,
+        "content": _at_most(_ANGLES.sub(r"\\\g<0>", escaped), 2_000),
         "allowed_mentions": {"parse": []},
         "at": at,
         **given,
@@ -186,7 +328,7 @@ def message(type_: str, text: str, at: datetime, /, **given: Any) -> dict[str, A
 
 def _of_alert(kind: str, text: str, alert: Alert, now: datetime) -> dict[str, Any]:
     return message(
-        kind, text, now, kind=alert.kind, level=alert.level, key=alert.key, store=alert.store_id,
+        kind, " ".join(text.split()), now, kind=alert.kind, level=alert.level, key=alert.key, store=alert.store_id,
         task=alert.recurring_task_id, execution=alert.execution_id, since=alert.since,
     )  # fmt: skip
 
@@ -197,8 +339,9 @@ def _of_end(row: Execution, task: RecurringTask) -> dict[str, Any]:
         "could_not": "could not",
         "done": "is done",
     }
-    said = " ".join((row.error or row.output or "").split())
-    text = f"{task.name!r} {how[_outcome(row) or 'done']}: {_at_most(said, 1_000)} (for {', '.join(task.notify)})"
+    said = _at_most(" ".join((row.error or row.output or "").split()), 1_000)
+    text = f"{task.name!r} {how[_outcome(row) or 'done']}: {said} (for {', '.join(task.notify)})"
+    text = " ".join(text.split())
     return message(
         "execution", text, row.completed_at or row.started_at, store=row.store_id, task=task.id, task_name=task.name,
         execution=row.id, status=row.status, verdict=row.verdict, reason=row.reason, error=row.error,
@@ -222,15 +365,20 @@ def _outcome(row: Execution) -> str | None:
     return word if word in ("failed", "could_not", "done") else None
 
 
-def _task_of(cursor: Any, row: Execution) -> RecurringTask | None:
-    found = boards.select(
-        cursor,
-        "recurring_tasks",
-        RecurringTask,
-        "WHERE store_id = $1 AND id = $2",
-        [row.store_id, row.recurring_task_id],
-    )
-    return found[0] if found else None
+def _to_be_told(cursor: Any, *, end: End) -> tuple[Execution, RecurringTask] | None:
+    """An execution with its task; None when nobody is to be told how it ended, or not any more."""
+    rows = boards.select(cursor, "task_executions", Execution, "WHERE store_id = $1 AND id = $2", list(end))
+    if not rows:
+        return None
+    mine = [end[0], rows[0].recurring_task_id]
+    tasks = boards.select(cursor, "recurring_tasks", RecurringTask, "WHERE store_id = $1 AND id = $2", mine)
+    if not tasks or not tasks[0].notify or _outcome(rows[0]) not in tasks[0].notify_on:
+        return None
+    return rows[0], tasks[0]
+
+
+def _ends(number: int) -> str:
+    return "1 end of an execution is" if number == 1 else f"{number:,} ends of executions are"
 
 
 def _family(alert: Alert) -> tuple[str, str | None, str | None]:

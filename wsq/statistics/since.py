@@ -143,11 +143,16 @@ class Since(Row, frozen=True, kw_only=True):
         return not self.tried_usd and not any(getattr(self, name) for name in _COUNTS)
 
     def text(self) -> str:
-        """All of it as lines of plain text; one line when nothing has happened."""
+        """All of it as lines of plain text, one for each thing; one line when nothing has happened."""
         begun = _clock(self.since, self.timezone)
         if self.is_nothing:
             return f"Nothing happened since {begun}."
-        return "\n".join([f"Since {begun}: {', '.join(self._counted())}.", *(f"- {line}" for line in self._lines())])
+        return "\n".join(
+            [
+                f"Since {begun}: {', '.join(self._counted())}.",
+                *(f"- {' '.join(line.split())}" for line in self._lines()),
+            ]
+        )
 
     def _counted(self) -> list[str]:
         told = [_numbered(number, words) for name, words in _COUNTS.items() if (number := getattr(self, name))]

@@ -80,9 +80,9 @@ class SharedNote:
         except FileNotFoundError:
             return None
 
-    def write(self, note: bytes) -> None:
-        """Replace what it says, whole or not at all; nothing is written when it says that already."""
-        if note == self.read():
+    def write(self, note: bytes, *, anew: bool = False) -> None:
+        """Replace what it says, whole or not at all; when it says that already, nothing is written but `anew`."""
+        if not anew and note == self.read():
             return
         fresh = self._path.with_name(f"{self._path.name}.new")
         fresh.write_bytes(note)
