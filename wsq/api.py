@@ -233,7 +233,7 @@ class Workspace:
         from wsq.statistics.overview import overview
 
         now = self.clock.now()
-        return self._log.ask(lambda cursor: overview(cursor, now))
+        return self._log.ask_of_all(lambda cursor: overview(cursor, now))
 
     def enable_recurring_tasks(self, ids: Iterable[str], *, actor: str | None = None) -> Rows[RecurringTask]:
         """Switch recurring tasks on, of whichever stores, all or none; returns those that this changed.
@@ -360,7 +360,7 @@ class Workspace:
 
         at = self.clock.now() if now is None else aware(now)
         passing = telling.passing(self._engine, at)
-        return self._log.ask(lambda cursor: health.alerts(cursor, at, passing, self.settings.timezone))
+        return self._log.ask_of_all(lambda cursor: health.alerts(cursor, at, passing, self.settings.timezone))
 
     def since(self, instant: datetime, until: datetime | None = None) -> Rows[Since]:
         """What has happened in each store, by name, from `instant` (inclusive); see `Store.since`."""
