@@ -233,7 +233,7 @@ class Workspace:
         from wsq.statistics.overview import overview
 
         now = self.clock.now()
-        return self._log.ask(lambda cursor: overview(cursor, now))
+        return self._log.ask_of_all(lambda cursor: overview(cursor, now))
 
     def enable_recurring_tasks(self, ids: Iterable[str], *, actor: str | None = None) -> Rows[RecurringTask]:
         """Switch recurring tasks on, of whichever stores, all or none; returns those that this changed.
@@ -356,18 +356,23 @@ class Workspace:
         """What is not as it should be in any store, the gravest first; empty when all is well.
 
         `now` is the instant that is asked about, the clock's unless given.
+
+        Raises:
+            InvalidInput: `now` is no datetime with a time zone.
         """
         from wsq.runner import telling
         from wsq.statistics import health
 
-        at, passing = now or self.clock.now(), telling.passing(self._engine, now or self.clock.now())
-        return self._log.ask(lambda cursor: health.alerts(cursor, at, passing, self.settings.timezone))
+        at = self.clock.now() if now is None else aware(now)
+        passing = telling.passing(self._engine, at)
+        return self._log.ask_of_all(lambda cursor: health.alerts(cursor, at, passing, self.settings.timezone))
 
     def since(self, instant: datetime, until: datetime | None = None) -> Rows[Since]:
         """What has happened in each store, by name, from `instant` (inclusive); see `Store.since`."""
         from wsq.statistics.since import Since
 
-        return Rows((self.store(row.id).since(instant, until) for row in self.stores()), kind=Since)
+        begun, end = _between(instant, until)
+        return Rows((self.store(row.id).since(begun, end) for row in self.stores()), kind=Since)
 
     def make_ready(self) -> None:
         """Load what carries executions out, so that the first one does not wait for it; never raises."""
@@ -814,7 +819,13 @@ class Store(Questions):
         return Store(self.workspace, self.id, actor=actor)
 
     def as_of(self, point: datetime | int) -> PastStore:
-        """The store as it was at an instant or after the event of a seq (inclusive): questions only."""
+        """The store as it was at an instant or after the event of a seq (inclusive): questions only.
+
+        Before the first event, at seq 0, nothing has happened; a seq beyond the newest event's means that one.
+
+        Raises:
+            InvalidInput: It is neither a datetime with a time zone nor a whole number, 0 or more.
+        """
         from wsq.store.past import PastEngine
 
         seq = self._log.seq_at(self.id, _point(point))
@@ -841,11 +852,11 @@ class Store(Questions):
         It is found in the log and its projections, and no model is asked.
 
         Raises:
-            InvalidInput: One of them names no time zone.
+            InvalidInput: One of them is no datetime with a time zone, or they come in the wrong order.
         """
         from wsq.statistics import since
 
-        begun, end = aware(instant), aware(until) if until is not None else None
+        begun, end = _between(instant, until)
         now = self.workspace.clock.now()
         return self._ask(lambda cursor: since.since(cursor, self.id, begun, end, now))
 
@@ -1339,8 +1350,18 @@ class _StoreInTransaction(Store):
         raise NotRunnable("Nothing is tried out inside together(); do it before or afterwards.")
 
 
+def _between(begun: datetime, end: datetime | None) -> tuple[datetime, datetime | None]:
+    if end is not None and aware(end) < aware(begun):
+        raise values.refusal("until", end.isoformat(), f"an instant not before {begun.isoformat()}")
+    return aware(begun), end
+
+
 def _point(point: datetime | int) -> datetime | int:
-    return aware(point) if isinstance(point, datetime) else point
+    if isinstance(point, datetime):
+        return aware(point)
+    if isinstance(point, bool) or not isinstance(point, int) or point < 0:
+        raise values.refusal("The moment", point, "a datetime with a time zone, or the seq of an event, 0 or more")
+    return point
 
 
 class PastStore(Questions):

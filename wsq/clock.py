@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import reprlib
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -108,7 +109,9 @@ async def _sleep(seconds: float) -> None:
 
 
 def aware(instant: datetime) -> datetime:
-    """`instant` itself, or `InvalidInput` when it says no time zone."""
+    """`instant` itself, or `InvalidInput` when it is no datetime or says no time zone."""
+    if not isinstance(instant, datetime):
+        raise InvalidInput(f"{reprlib.repr(instant)} is no instant, expected a datetime with a time zone.")
     if instant.tzinfo is None or instant.utcoffset() is None:
         raise InvalidInput(f"{instant.isoformat()} names no time zone; an instant needs one.")
     return instant

@@ -203,6 +203,20 @@ def test_passes_that_do_not_come_make_the_status_one(wsq_, system):
     assert json.loads(wsq_("schedule", "status", "--json").out)["missing"] is True
 
 
+@pytest.mark.parametrize("since", ["2026-99-01", "2026-01-01"])
+def test_a_line_whose_date_somebody_has_edited_is_told_of_and_taken_out(wsq_, system, since):
+    provide(system, "crontab", CRONTAB)
+    wsq_("schedule", "install")
+    line = (system / "table").read_text()
+    (system / "table").write_bytes(FOREIGN + f"{line.rpartition(' since ')[0]} since {since}\n".encode())
+
+    told = json.loads(wsq_("schedule", "status", "--json").out)
+
+    assert (told["installed"], told["since"], told["missing"]) == (True, None, True)
+    assert wsq_("schedule", "remove").status == 0
+    assert (system / "table").read_bytes() == FOREIGN
+
+
 def test_what_cannot_be_scheduled_is_refused_in_one_sentence_and_changes_nothing(wsq_, folder, system, monkeypatch):
     nothing = wsq_("schedule", "install")
     assert one_sentence(nothing)

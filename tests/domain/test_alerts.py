@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -12,6 +13,8 @@ import wsq
 from tests.conftest import NOON
 from wsq.agent.providers import ProviderError, ScriptedProvider, finish
 from wsq.clock import ManualClock
+from wsq.commands.executions import WINDOW
+from wsq.errors import InvalidInput
 from wsq.projections import Rows
 from wsq.runner import heartbeat
 from wsq.statistics.health import KINDS, Alert
@@ -109,6 +112,27 @@ def test_what_is_due_and_not_settled_is_late_and_what_nobody_was_ever_there_for_
     assert "the scheduler came too late for its slots" in never.sentence
     acme.run_now(new.id)
     assert ws.alerts() == []
+
+
+def test_nothing_is_late_within_the_window_however_often_passes_come(
+    ws: wsq.Workspace, acme: wsq.Store, clock: ManualClock
+) -> None:
+    # Given tasks that wait for room, one of which has run before, and a pass every two seconds
+    ran = acme.create_recurring_task("Ran", "List the tasks", every="1 hour")
+    acme.run_now(ran.id)
+    acme.create_recurring_task("New", "List the tasks", every="1 hour")
+    clock.advance(timedelta(hours=1) + WINDOW)
+    heartbeat.note(ws._engine, clock.now(), clock.now(), interval=2)
+
+    assert ws.alerts() == []
+    clock.advance(1)
+    assert [kind for kind, _, _ in told(ws)] == ["never_ran", "late"]
+
+
+@pytest.mark.parametrize("instant", [NOON.replace(tzinfo=None), 5])
+def test_alerts_are_asked_of_an_instant(ws: wsq.Workspace, instant: Any) -> None:
+    with pytest.raises(InvalidInput, match="time zone"):
+        ws.alerts(instant)
 
 
 def test_a_pause_is_information_and_nothing_is_late_in_it(

@@ -274,6 +274,22 @@ def test_a_pause_holds_for_dry_runs_too(trying):
         acme.dry_run("Go")
 
 
+def test_the_copy_of_the_file_is_given_back_before_the_model_is_asked(trying, tmp_path):
+    ws, acme, _ = trying()
+    copies = []
+
+    def meanwhile(request):
+        acme.create_task("So that the next copy is another")
+        assert ws.sql("SELECT count(*) n FROM tasks").n[0] == len(acme.tasks())
+        copies.extend(tmp_path.rglob("private/*/*.duckdb"))
+        return finish()
+
+    ws._given_provider = ScriptedProvider([meanwhile])
+    acme.dry_run("Look around")
+
+    assert len(copies) == 1
+
+
 def test_none_begins_inside_a_transaction(trying):
     _, acme, _ = trying()
     before = acme.head()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,22 @@ def test_it_holds_every_task_of_every_store_that_is_not_archived(ws: wsq.Workspa
     assert (triage.state, triage.every, triage.notify) == ("enabled", "4 hours", ("ada",))
     assert triage.next_execution_at == ws.store("acme").recurring_tasks()[0].next_execution_at
     assert (triage.last_status, triage.success_rate_7_days, triage.success_rate_30_days) == (None, None, None)
+
+
+def test_alerts_and_the_overview_of_many_executions_are_found_on_a_copy(
+    ws: wsq.Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = ws.store("acme")
+    acme.run_now(acme.create_recurring_task("Triage", "List the tasks", every="1 hour").id)
+    usual = ws.overview(), ws.alerts()
+    assert not list(tmp_path.rglob("private/*/*.duckdb"))
+
+    monkeypatch.setattr("wsq.store.log.MOST_IN_A_READ", 0)
+
+    assert (ws.overview(), ws.alerts()) == usual
+    assert list(tmp_path.rglob("private/*/*.duckdb"))
+    acme.pause()
+    assert [each.kind for each in ws.alerts()] == [*[each.kind for each in usual[1]], "paused"]
 
 
 def test_the_state_tells_what_keeps_a_task_from_running(ws: wsq.Workspace, clock: ManualClock) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -39,8 +40,23 @@ def test_where_nothing_has_happened_that_is_one_line(acme: wsq.Store, ws: wsq.Wo
     assert found.text() == "Nothing happened since 2026-03-02 12:01 UTC."
     assert found._repr_html_() == "<p>Nothing happened since 2026-03-02 12:01 UTC.</p>"
     assert [each.store_id for each in ws.since(clock.now())] == ["acme"]
-    with pytest.raises(InvalidInput, match="names no time zone"):
-        acme.since(clock.now().replace(tzinfo=None))
+
+
+def test_a_span_that_cannot_be_is_refused_in_one_sentence(
+    acme: wsq.Store, ws: wsq.Workspace, clock: ManualClock
+) -> None:
+    now: Any = clock.now()
+    for asked in (acme.since, ws.since):
+        with pytest.raises(InvalidInput, match="names no time zone"):
+            asked(now.replace(tzinfo=None))
+        with pytest.raises(InvalidInput, match="9999 is no instant"):
+            asked(9999)
+        with pytest.raises(InvalidInput, match="'tomorrow' is no instant"):
+            asked(now, "tomorrow")
+        with pytest.raises(InvalidInput, match=r"^until is .*, expected an instant not before 2026-03-02T12:00:00"):
+            asked(now, now - timedelta(seconds=1))
+    acme.create_task("One")
+    assert acme.since(now, now).is_nothing
 
 
 def test_everything_that_happened_is_counted_and_told_by_whom(

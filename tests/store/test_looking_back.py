@@ -15,6 +15,7 @@ import wsq
 from tests.conftest import NOON
 from tests.store.histories import History, unruly
 from wsq.clock import ManualClock
+from wsq.errors import InvalidInput
 from wsq.projections import TABLES
 from wsq.store import log
 from wsq.store.folding import fold
@@ -170,6 +171,17 @@ def test_an_instant_means_all_events_before_the_first_that_was_recorded_later(
         titles(minutes(-1))
     with pytest.raises(wsq.InvalidInput, match="time zone"):
         titles(NOON.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize("point", ["x", 2.5, -1, True, None, NOON.replace(tzinfo=None)])
+def test_a_moment_that_cannot_be_is_refused_in_one_sentence(acme: wsq.Store, point: Any) -> None:
+    acme.create_task("One")
+
+    for asked in (acme.as_of, acme.difference):
+        with pytest.raises(InvalidInput, match="time zone"):
+            asked(point)
+    assert (acme.as_of(0).seq, acme.as_of(0).events()) == (0, [])
+    assert acme.as_of(10**30).seq == acme.head()
 
 
 def test_two_moments_are_compared_row_by_row(ws: wsq.Workspace, acme: wsq.Store, clock: ManualClock) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import random
+import zoneinfo
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from importlib import resources
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -11,7 +15,9 @@ import wsq
 from tests.conftest import NOON
 from tests.store.histories import History, unruly
 from wsq.clock import ManualClock
+from wsq.commands import recurring
 from wsq.queries.settlements import violations
+from wsq.rules import schedule, values
 
 APIA = datetime(2011, 12, 20, 12, 0, tzinfo=UTC)
 """Ten days before the day that Apia left out."""
@@ -22,6 +28,8 @@ ZONES = {
     "Australia/Lord_Howe": "02:15",
     "Pacific/Apia": "11:00",
 }
+
+CHANGED_LATELY = ("America/Vancouver", "America/Winnipeg", "America/Edmonton", "America/Havana", "Africa/Casablanca")
 
 
 def test_in_a_random_history_every_slot_belongs_to_exactly_one_settlement(open_workspace, clock):
@@ -75,6 +83,115 @@ def test_days_on_which_clocks_are_changed_or_left_out_are_counted_as_the_schedul
     # Then each slot, as Python's zones tell it, is one that the database's zones tell
     assert ws.sql("select max(slots) n from task_executions").n[0] > 5_000
     assert ws.unsettled() == []
+
+
+def test_the_proof_has_the_zones_of_the_scheduler_and_not_those_of_the_database(open_workspace):
+    # Given tasks in zones whose rules differ between the two, in some year
+    clock = ManualClock(datetime(2025, 1, 10, 9, tzinfo=UTC))
+    ws = open_workspace(clock=clock)
+    for zone in CHANGED_LATELY:
+        ws.store("acme").create_recurring_task(zone, "List", every="1 day", starting="00:00", timezone=zone)
+    database = {zone: ws.sql(f"SELECT '2026-11-20 12:00:00Z'::TIMESTAMPTZ AT TIME ZONE '{zone}' t").t[0]
+        for zone in CHANGED_LATELY}  # fmt: skip
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    assert any(database[zone] != noon.astimezone(ZoneInfo(zone)).replace(tzinfo=None) for zone in CHANGED_LATELY)
+
+    # When their clocks are changed, or are no longer changed
+    for month in ((2025, 3), (2025, 11), (2026, 4), (2026, 11)):
+        clock.move_to(datetime(*month, 30, 12, tzinfo=UTC))
+        ws.process()
+
+    assert ws.unsettled() == []
+
+
+@pytest.mark.parametrize(
+    ("begun", "planned", "like"), [(1, 6, "Africa/Lagos"), (6, 11, "Africa/Maputo")], ids=["later", "earlier"]
+)
+def test_slots_that_were_planned_by_older_rules_of_a_zone_are_settled_once_and_are_no_violations(
+    open_workspace, tmp_path, begun, planned, like
+):
+    # Given a task that was settled and planned by rules that change the clock twice a year
+    clock = ManualClock(datetime(2026, begun, 1, 5, tzinfo=UTC))
+    ws = open_workspace(clock=clock)
+    acme = ws.store("acme")
+    task = acme.create_recurring_task("T", "List", every="1 day", starting="09:00", timezone="Europe/Berlin")
+    clock.move_to(datetime(2026, planned, 1, 12, tzinfo=UTC))
+    ws.process()
+    clock.advance(timedelta(days=1))
+    ws.process()
+    acme.disable_recurring_task(task.id)
+    owed = acme.enable_recurring_task(task.id).next_execution_at
+
+    with rules_of(like, instead_of="Europe/Berlin", folder=tmp_path / "zones"):
+        # When by others it is no longer changed, so that the slots of half a year are an hour beside theirs
+        assert schedule.slot_at_or_after(recurring.schedule_of(acme.recurring_task(task.id)), owed) != owed
+        assert ws.unsettled() == []
+        for hours in range(42):
+            clock.move_to(owed + timedelta(hours=hours - 2))
+            ws.process()
+        ws.pause()
+        clock.advance(timedelta(days=10))
+        ws.resume()
+
+        # Then what was planned is carried out as it was, and the days after it by the new rules
+        assert ws.unsettled() == []
+        assert acme.recurring_task(task.id).next_execution_at.astimezone(ZoneInfo("Europe/Berlin")).hour == 9
+    found = ws.sql("SELECT scheduled_for, slots FROM task_executions ORDER BY scheduled_for")
+    assert list(found.slots)[1:] == [1, 1, 1, 10]
+    assert found.scheduled_for[2] == owed
+
+
+def test_no_slot_is_settled_twice_where_a_clock_was_ahead_and_was_put_right(open_workspace):
+    # Given daily tasks whose slots up to the 10th were settled on the 1st, by a clock that was wrong
+    clock = ManualClock(datetime(2026, 3, 1, 8, tzinfo=UTC))
+    ws = open_workspace(clock=clock)
+    acme = ws.store("acme")
+    one, many, moved = (
+        acme.create_recurring_task(name, "List", every="1 day", starting="09:00") for name in ("One", "Many", "Moved")
+    )
+    clock.move_to(datetime(2026, 3, 10, 9, 1, tzinfo=UTC))
+    ws.process()
+
+    # When they are enabled again, or get another grid, by the right one
+    clock.move_to(datetime(2026, 3, 2, 8, tzinfo=UTC))
+    for task in (one, many):
+        acme.disable_recurring_task(task.id)
+    acme.enable_recurring_task(one.id)
+    ws.enable_recurring_tasks([many.id])
+    acme.update_recurring_task(moved.id, every="12 hours")
+
+    # Then they go on after what was settled
+    nxt = [task.next_execution_at.isoformat() for task in acme.recurring_tasks()]
+    assert sorted(nxt) == ["2026-03-10T21:00:00+00:00", *["2026-03-11T09:00:00+00:00"] * 2]
+    for day in (3, 10, 11):
+        clock.move_to(datetime(2026, 3, day, 9, 1, tzinfo=UTC))
+        assert ws.process().due == (3 if day == 11 else 0)
+    assert ws.unsettled() == []
+    assert ws.verify() == []
+
+    # And an event that goes back to them is found out
+    back = """UPDATE events SET args = replace(args, '2026-03-11T09:00:00Z', '2026-03-02T09:00:00Z')
+        WHERE name = 'recurring_task.enable'"""
+    found = tampering(ws, back)
+    assert "It goes on with 2026-03-02T09:00:00Z, and the next slot is 2026-03-11T09:00:00Z." in str(found[0])
+
+
+@contextmanager
+def rules_of(zone, *, instead_of, folder):
+    """Python's zones with other rules for one of them, as after an update."""
+    place = folder / instead_of
+    place.parent.mkdir(parents=True)
+    place.write_bytes(resources.files("tzdata").joinpath("zoneinfo", *zone.split("/")).read_bytes())
+    before = zoneinfo.TZPATH
+    try:
+        zoneinfo.reset_tzpath([str(folder)])
+        ZoneInfo.clear_cache()
+        values.zone.cache_clear()
+        yield
+    finally:
+        zoneinfo.reset_tzpath(before)
+        ZoneInfo.clear_cache()
+        values.zone.cache_clear()
 
 
 @pytest.fixture(scope="module")

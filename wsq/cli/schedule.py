@@ -146,11 +146,15 @@ class _State:
 
     @property
     def is_missing(self) -> bool:
-        """Whether passes should have come and did not; one that was just installed has its time for the first."""
+        """Whether passes should have come and did not; one that was just installed has its time for the first.
+
+        One of which nobody knows when it was installed has had its time.
+        """
         if self.installed is None:
             return True
         patience = LATE * timedelta(minutes=self.installed.every or 5)
-        return (self.seen is None or self.seen.missed) and self.now - self.installed.since > patience
+        since = self.installed.since
+        return (self.seen is None or self.seen.missed) and (since is None or self.now - since > patience)
 
     @property
     def next_pass(self) -> datetime | None:

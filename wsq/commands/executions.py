@@ -135,9 +135,9 @@ def _judge(tx: Transaction, due: Sequence[DueTask], room: int) -> tuple[list[Jud
     left: list[DueTask] = []
     for task in due:
         row = tx.row("recurring_tasks", task.recurring_task_id)
-        if not isinstance(row, RecurringTask) or row.next_execution_at is None or _put_away(tx, row.store_id):
+        if not isinstance(row, RecurringTask) or _put_away(tx, row.store_id):
             continue
-        slots = schedule.due_slots(recurring.schedule_of(row), row.next_execution_at, task.seen_at)
+        slots = recurring.owed(row, task.seen_at)
         if slots is None:
             continue
         reason = _reason_to_skip(tx, row, slots, task.seen_at, purse)

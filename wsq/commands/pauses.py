@@ -11,7 +11,7 @@ from datetime import datetime
 from wsq.commands import recurring, stores
 from wsq.events.stores import StorePaused, StoreResumed, WorkspacePaused, WorkspaceResumed
 from wsq.projections import RecurringTask, StoreRow, WorkspaceRow
-from wsq.rules import pauses, schedule, values
+from wsq.rules import pauses, values
 from wsq.store.transaction import Transaction
 
 _DUE = """SELECT id FROM recurring_tasks WHERE next_execution_at <= $1 AND ($2::VARCHAR IS NULL OR store_id = $2)
@@ -85,8 +85,6 @@ def _settle(tx: Transaction, store_id: str | None, paused: StoreRow | WorkspaceR
     for task_id in due:
         row = tx.row("recurring_tasks", task_id)
         assert isinstance(row, RecurringTask)
-        if row.next_execution_at is None:
-            continue
-        slots = schedule.due_slots(recurring.schedule_of(row), row.next_execution_at, tx.now)
+        slots = recurring.owed(row, tx.now)
         if slots is not None and pauses.holds(paused, slots.newest):
             recurring.record_skip(tx, row, slots, "paused", nxt=slots.next)

@@ -39,6 +39,13 @@ def slot_after(task: RecurringTask, instant: datetime) -> datetime:
     return schedule.slot_after(schedule_of(task), instant)
 
 
+def owed(task: RecurringTask, until: datetime) -> schedule.Slots | None:
+    """The task's slots that are due by `until` (inclusive) and not settled; None when there is none."""
+    if task.next_execution_at is None:
+        return None
+    return schedule.owed_slots(schedule_of(task), task.next_execution_at, until)
+
+
 def plan_of(task: RecurringTask) -> schedule.Plan:
     """The task's grid, and how its start was given."""
     return schedule.Plan(starting=task.starting, grid=schedule_of(task))
@@ -165,14 +172,20 @@ def update_recurring_task(
 
 
 def enable_recurring_task(tx: Transaction, store_id: str, task_id: str) -> RecurringTask:
-    """Switch a task on: it goes on with the next point of its grid. Enabling twice changes nothing."""
+    """Switch a task on: it goes on with the next point of its grid. Enabling twice changes nothing.
+
+    What was settled already is not settled again, where a clock was ahead and has been put right.
+    """
     row = recurring_task(tx, store_id, task_id)
-    if not row.enabled:
-        if row.project_id is not None:
-            _open_project(tx, store_id, row.project_id)
-        nxt = slot_after(row, tx.now)
-        tx.record(store_id, e.RecurringTaskEnabled(recurring_task_id=task_id, next_execution_at=nxt))
-    return recurring_task(tx, store_id, task_id)
+    return row if row.enabled else _enable(tx, row, _settled_to(tx, [task_id])[task_id])
+
+
+def _enable(tx: Transaction, row: RecurringTask, settled_to: datetime) -> RecurringTask:
+    if row.project_id is not None:
+        _open_project(tx, row.store_id, row.project_id)
+    nxt = slot_after(row, settled_to)
+    tx.record(row.store_id, e.RecurringTaskEnabled(recurring_task_id=row.id, next_execution_at=nxt))
+    return recurring_task(tx, row.store_id, row.id)
 
 
 def disable_recurring_task(tx: Transaction, store_id: str, task_id: str, *, reason: str | None = None) -> RecurringTask:
@@ -187,7 +200,9 @@ def disable_recurring_task(tx: Transaction, store_id: str, task_id: str, *, reas
 
 def enable_many(tx: Transaction, task_ids: Iterable[str]) -> list[RecurringTask]:
     """Switch tasks on, of whichever stores; returns those that this changed. One that cannot be refuses them all."""
-    return [enable_recurring_task(tx, row.store_id, row.id) for row in _those(tx, task_ids) if not row.enabled]
+    rows = [row for row in _those(tx, task_ids) if not row.enabled]
+    settled_to = _settled_to(tx, [row.id for row in rows])
+    return [_enable(tx, row, settled_to[row.id]) for row in rows]
 
 
 def disable_many(tx: Transaction, task_ids: Iterable[str], *, reason: str | None = None) -> list[RecurringTask]:
@@ -235,9 +250,7 @@ def cancel(tx: Transaction, store_id: str, execution_id: str, task_id: str) -> N
 
 def settle_as_skipped(tx: Transaction, row: RecurringTask, reason: str, *, nxt: datetime | None) -> None:
     """Settle every slot that is due by now as one skipped execution; nothing when none is."""
-    if row.next_execution_at is None:
-        return
-    slots = schedule.due_slots(schedule_of(row), row.next_execution_at, tx.now)
+    slots = owed(row, tx.now)
     if slots is not None:
         record_skip(tx, row, slots, reason, nxt=nxt)
 
@@ -279,8 +292,17 @@ def _moved_grid(tx: Transaction, row: RecurringTask, every: Any, starting: Any, 
     spelled = {"interval_value": grid.value, "interval_unit": grid.unit, "timezone": grid.timezone}
     changes = differing(row, {**spelled, "starting": new.starting, "anchor": grid.anchor})
     if row.enabled:
-        changes["next_execution_at"] = schedule.slot_after(grid, tx.now)
+        changes["next_execution_at"] = schedule.slot_after(grid, _settled_to(tx, [row.id])[row.id])
     return changes
+
+
+_SETTLED_LATER = """SELECT task_id, max(scheduled_time) FROM processed_task_executions
+    WHERE scheduled_time > $1 AND task_id IN (SELECT unnest($2::VARCHAR[])) GROUP BY task_id"""
+
+
+def _settled_to(tx: Transaction, task_ids: list[str]) -> dict[str, datetime]:
+    """By task, up to when nothing is left to settle: now, or the newest slot that was settled where that is later."""
+    return dict.fromkeys(task_ids, tx.now) | dict(tx.query(_SETTLED_LATER, [tx.now, task_ids]))
 
 
 def _open_project(tx: Transaction, store_id: str, project_id: str) -> Project:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
 
+from wsq.errors import InvalidInput
 from wsq.projections import Row, Rows
+from wsq.rules import schedule, zones
 from wsq.store.engine import Cursor
 
 _FIELDS = {
@@ -15,12 +19,8 @@ _FIELDS = {
 }  # fmt: skip
 _SHAPE = "{" + ", ".join(f'"{name}": "{kind}"' for name, kind in _FIELDS.items()) + "}"
 _DAY = 86_400_000_000
-_FAR = _DAY * 3 // 2
-
-
-def _local(instant: str, zone: str = "zone") -> str:
-    """What a zone's wall clock shows at an instant, both as microseconds."""
-    return f"epoch_us(timezone({zone}, make_timestamptz({instant})))"
+_NEAR = int(schedule.MOVED.total_seconds()) * 1_000_000
+"""How far a slot of days may lie from where the rules of today put it; see `SETTLEMENTS`."""
 
 
 def _told(instant: str) -> str:
@@ -44,6 +44,7 @@ WITH facts AS (
 ), history AS (
     SELECT store_id, task, seq, what, moment, reason, starting, settles, first, newest, slots, nxt,
         last_value(nxt IGNORE NULLS) OVER earlier AS due,
+        max(newest) FILTER (settles) OVER earlier AS settled_to,
         lead(what) OVER task AS what_then, lead(nxt) OVER task AS nxt_then, lead(moment) OVER task AS moment_then,
         last_value(step IGNORE NULLS) OVER so_far AS step, last_value(unit IGNORE NULLS) OVER so_far AS unit,
         last_value(zone IGNORE NULLS) OVER so_far AS zone, last_value(anchor IGNORE NULLS) OVER so_far AS anchor
@@ -54,42 +55,46 @@ WITH facts AS (
 ), asked AS (
     SELECT *, CASE WHEN settles THEN first ELSE newest_of_all END AS lo, newest_of_all AS hi,
         step * CASE unit WHEN 'minutes' THEN 60000000 WHEN 'hours' THEN 3600000000 WHEN 'days' THEN {_DAY} END AS length
-    FROM (SELECT *, CASE WHEN settles THEN newest WHEN what <> 'create' THEN moment
+    FROM (SELECT *, CASE WHEN settles THEN newest WHEN what <> 'create' THEN greatest(moment, settled_to)
         WHEN starting IS NULL THEN anchor ELSE moment - 1 END AS newest_of_all FROM history)
     WHERE settles OR nxt <> -1
+), rules AS (
+    SELECT unnest($1::VARCHAR[]) AS zone, unnest($2::BIGINT[]) * 1000000 AS since,
+        unnest($3::BIGINT[]) * 1000000 AS until, unnest($4::BIGINT[]) * 1000000 AS shift
 ), indexes AS (
-    SELECT store_id, seq, zone, anchor, lo, hi, length, {_local("anchor")} AS base, unnest(range(
-        greatest(0, ({_local("least(lo, hi)")} - base) // length - 3),
-        greatest(0, ({_local("greatest(lo, hi)")} - base) // length) + 5)) AS k
-    FROM asked WHERE unit = 'days' AND lo IS NOT NULL AND hi IS NOT NULL
+    SELECT store_id, seq, rules.zone, anchor, lo, hi, nxt, length, anchor + shift AS base, unnest(range(
+        greatest(0, (least(lo, hi) - anchor) // length - 4),
+        greatest(0, (greatest(lo, hi) - anchor) // length) + 6)) AS k
+    FROM asked JOIN rules ON rules.zone = asked.zone AND rules.since <= anchor AND anchor < rules.until
+    WHERE unit = 'days' AND lo IS NOT NULL AND hi IS NOT NULL
 ), shown AS (
-    SELECT zone, nominal, {_local(f"nominal - {_FAR}")} - nominal + {_FAR} AS before,
-        {_local(f"nominal + {_FAR}")} - nominal - {_FAR} AS after
-    FROM (SELECT DISTINCT zone, base + k * length AS nominal FROM indexes WHERE k > 0)
+    SELECT DISTINCT zone, base + k * length AS nominal FROM indexes WHERE k > 0
 ), instants AS (
-    SELECT zone, nominal, CASE
-        WHEN {_local("nominal - greatest(before, after)")} = nominal THEN nominal - greatest(before, after)
-        WHEN {_local("nominal - least(before, after)")} = nominal THEN nominal - least(before, after)
-        ELSE list_reduce(range(18), lambda span, step: CASE
-            WHEN span.beyond - span.inside <= 1 THEN span
-            WHEN {_local("(span.inside + span.beyond) // 2 * 1000000")} - (span.inside + span.beyond) // 2 * 1000000
-                = after THEN {{'inside': span.inside, 'beyond': (span.inside + span.beyond) // 2}}
-            ELSE {{'inside': (span.inside + span.beyond) // 2, 'beyond': span.beyond}} END,
-            {{'inside': (nominal - after) // 1000000, 'beyond': (nominal - before) // 1000000}}).beyond * 1000000
-        END AS instant
-    FROM shown
+    SELECT rules.zone, nominal, min(greatest(since, nominal - shift)) AS instant
+    FROM shown JOIN rules ON rules.zone = shown.zone
+        AND since < nominal + 2 * {_DAY} AND until > nominal - 2 * {_DAY} AND nominal - shift < until
+    GROUP BY rules.zone, nominal
 ), points AS (
-    SELECT store_id, seq, lo, hi, CASE k WHEN 0 THEN anchor ELSE instant END AS point
+    SELECT store_id, seq, lo, hi, nxt, CASE k WHEN 0 THEN anchor ELSE instant END AS point
     FROM indexes LEFT JOIN instants ON instants.zone = indexes.zone AND instants.nominal = base + k * length
 ), by_days AS (
-    SELECT store_id, seq, count(DISTINCT point) FILTER (point BETWEEN lo AND hi) AS counted,
-        bool_or(point = lo) AND bool_or(point = hi) AS on_grid, min(point) FILTER (point > hi) AS after
+    SELECT store_id, seq, bool_or(point = lo) AND bool_or(point = hi) AS exact, bool_or(point = nxt) AS nxt_exact,
+        CASE WHEN exact THEN count(DISTINCT point) FILTER (point BETWEEN lo AND hi)
+            ELSE count(DISTINCT point) FILTER (point BETWEEN lo - {_NEAR} AND hi + {_NEAR}) END AS counted,
+        bool_or(abs(point - lo) <= {_NEAR}) AND bool_or(abs(point - hi) <= {_NEAR}) AS on_grid,
+        min(point) FILTER (point > hi) AS after, min(point) FILTER (point > hi + {_NEAR}) AS after_that,
+        min_by(point, abs(point - nxt)) AS near
     FROM points GROUP BY store_id, seq
 ), judged AS (
     SELECT asked.*, CASE unit WHEN 'days' THEN d.counted ELSE (hi - lo) // length + 1 END AS counted,
         CASE unit WHEN 'days' THEN d.on_grid
             ELSE lo >= anchor AND (lo - anchor) % length = 0 AND (hi - anchor) % length = 0 END AS on_grid,
-        CASE unit WHEN 'days' THEN d.after
+        CASE WHEN unit = 'days' THEN CASE
+            WHEN NOT settles AND nxt > hi AND NOT d.nxt_exact AND d.near <= d.after_that
+                AND abs(nxt - d.near) <= {_NEAR} THEN nxt
+            WHEN settles AND reason IS DISTINCT FROM 'rescheduled' AND NOT (d.exact AND d.nxt_exact)
+                AND abs(nxt - d.after_that) <= {_NEAR} THEN nxt
+            WHEN settles AND NOT d.exact THEN d.after_that ELSE d.after END
             ELSE CASE WHEN hi < anchor THEN anchor ELSE anchor + ((hi - anchor) // length + 1) * length END END AS after
     FROM asked LEFT JOIN by_days d ON d.store_id = asked.store_id AND d.seq = asked.seq
 ), claimed AS (
@@ -137,17 +142,65 @@ The argument. Of each task, only seven kinds of events move the oldest slot that
 interval, zone and anchor then in force. A settlement that begins with exactly that slot neither leaves out one
 before it nor takes one that another has taken; that what it covers are all grid points up to its newest, and that
 it goes on with the first one after that, makes the next such step begin where this one ended. What begins
-a grid anew (create, enable, update) must go on with the first point after its instant, and whatever takes a slot
-away must not find one that has come due: it is settled before, in the same transaction. By induction over a task's
-events each slot since its creation, while it was enabled, lies in one settlement or is still to be settled. The
-claims are compared with the settlements one to one.
+a grid anew (create, enable, update) must go on with the first point after its instant and after the newest slot of
+the task that was settled before, so that none is settled twice where a clock went back in between; and whatever
+takes a slot away must not find one that has come due: it is settled before, in the same transaction. By induction
+over a task's events each slot since its creation, while it was enabled and later than what was settled already,
+lies in one settlement or is still to be settled, and the settlements of a task follow each other in time. The claims
+are compared with the settlements one to one.
 
 Only the log and the claims are read, and no projection. Instants are microseconds, -1 is none. Grids of minutes and
 hours are exact arithmetic. A grid of days is that of `wsq.rules.schedule`: its points are the first instants at
-which the zone's wall clock shows the nominal time or a later one. With the offsets well before and well after, that
-is the earlier of the two readings that do show it; where neither does, the time is left out, and the end of the gap
-is found by halving. Two nominal times that fall on one instant count once.
+which the zone's wall clock shows the nominal time or a later one. In a period of one offset that is the reading with
+that offset, or the period's beginning if it shows a later time by then; of all periods, the earliest. Two nominal
+times that fall on one instant count once. The periods are the parameters, from Python's zones as the scheduler uses
+them: DuckDB brings zones of its own, which are of another year.
+
+The rules of a zone are changed now and then, also for days whose slots were settled or planned by the old ones. The
+log does not say by which, so that of days a slot is taken for a point of the grid too when it is none by the rules
+of today and lies at most three hours from one; slots that do lie on the grid are counted and followed exactly. What
+this cannot tell is a slot of days that was stored up to three hours beside its time. The chain of settlements has no
+such tolerance: each begins with exactly the slot that was left to it.
 """
+
+
+_ZONES = """
+WITH plans AS (
+    SELECT from_json(args, '{"timezone": "VARCHAR", "anchor": "TIMESTAMPTZ", "interval_value": "BIGINT",
+        "interval_unit": "VARCHAR"}') AS a
+    FROM events WHERE name IN ('recurring_task.create', 'recurring_task.update')
+), newest AS (
+    SELECT greatest((SELECT max(recorded_at) FROM events), (SELECT max(scheduled_time) FROM processed_task_executions),
+        (SELECT max(a.anchor) FROM plans)) AS newest
+)
+SELECT DISTINCT a.timezone, (SELECT epoch_us(min(a.anchor)) FROM plans), (SELECT epoch_us(newest) FROM newest),
+    (SELECT max(a.interval_value) FILTER (coalesce(a.interval_unit, 'days') = 'days') FROM plans)
+FROM plans WHERE a.timezone IS NOT NULL ORDER BY ALL
+"""
+"""The zones of all grids; when the first one begins, the newest instant that is asked about, and the longest days."""
+
+_BEYOND = 8
+"""Intervals after the newest instant at which `SETTLEMENTS` still asks for a point of the grid, and more."""
+
+
+def _rules(cursor: Cursor) -> list[list[Any]]:
+    """The periods of one offset of all zones as columns; of a zone that is not known here none, so that it is told."""
+    columns: list[list[Any]] = [[], [], [], []]
+    for timezone, since, until, days in cursor.query(_ZONES):
+        begun = _instant(since) - timedelta(days=3)
+        end = min(_instant(until), _LATEST) + _BEYOND * timedelta(days=min(days or 1, schedule.LONGEST.days))
+        with suppress(InvalidInput):
+            for period in zones.periods(timezone, begun, end):
+                for column, value in zip(columns, (timezone, *period), strict=True):
+                    column.append(value)
+    return columns
+
+
+_LATEST = datetime(9900, 1, 1, tzinfo=UTC)
+
+
+def _instant(microseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 
 
 class Violation(Row, frozen=True, kw_only=True):
@@ -172,7 +225,7 @@ class Violation(Row, frozen=True, kw_only=True):
 
 def violations(cursor: Cursor) -> Rows[Violation]:
     """What `SETTLEMENTS` finds, by store, task and event; it goes through the whole log."""
-    found = cursor.query(SETTLEMENTS)
+    found = cursor.query(SETTLEMENTS, _rules(cursor))
     return Rows(
         (Violation(store_id=s, recurring_task_id=t, seq=n, told=told) for s, t, n, told in found), kind=Violation
     )

@@ -39,6 +39,9 @@ EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 """Grids may start between these two."""
 
+MOVED = timedelta(hours=3)
+"""How far another rule for its zone may move a slot of days."""
+
 _UNITS: dict[str, Unit] = {
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), "minutes"),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "hours"),
@@ -205,6 +208,23 @@ def due_slots(schedule: Schedule, since: datetime, until: datetime) -> Slots | N
         count=beyond - first - _coinciding(schedule, first, beyond - 1),
         next=_slot(schedule, beyond),
     )
+
+
+def owed_slots(schedule: Schedule, owed: datetime, until: datetime) -> Slots | None:
+    """The slots from `owed` to `until`, both inclusive, where `owed` is a slot as it was planned; None before it.
+
+    Rules of zones change, and what was planned by the old ones may be no slot by those of today. It is one all the
+    same, the one of its day: neither lost nor taken twice.
+    """
+    owed = _utc(owed)
+    if schedule.unit != "days" or slot_at_or_after(schedule, owed) == owed:
+        return due_slots(schedule, owed, until)
+    if _utc(until) < owed:
+        return None
+    rest = due_slots(schedule, owed + MOVED, until)
+    if rest is None:
+        return Slots(first=owed, newest=owed, count=1, next=slot_at_or_after(schedule, owed + MOVED))
+    return structs.replace(rest, first=owed, count=rest.count + 1)
 
 
 def upcoming(schedule: Schedule, after: datetime, count: int) -> tuple[datetime, ...]:

@@ -11,11 +11,10 @@ from itertools import zip_longest
 import msgspec
 
 from wsq.commands.executions import DueTask
-from wsq.commands.recurring import schedule_of
+from wsq.commands.recurring import owed
 from wsq.projections import RecurringTask, WorkspaceRow
 from wsq.queries import boards
 from wsq.queries import executions as queries
-from wsq.rules import schedule
 from wsq.runner.report import WouldRun
 from wsq.store.engine import Cursor
 from wsq.store.folding import unreadable
@@ -64,9 +63,7 @@ def would_run(cursor: Cursor, work: Work) -> list[WouldRun]:
     found = []
     for each in work.due:
         row = boards.one(cursor, "recurring_tasks", RecurringTask, each.store_id, each.recurring_task_id)
-        if row.next_execution_at is None:
-            continue
-        slots = schedule.due_slots(schedule_of(row), row.next_execution_at, each.seen_at)
+        slots = owed(row, each.seen_at)
         if slots is not None:
             found.append(
                 WouldRun(

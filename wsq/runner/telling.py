@@ -210,7 +210,7 @@ class Teller:
 
     def _tell_alerts(self, record: _Record, now: datetime) -> None:
         told, seen = record.told, passing(self._log.engine, now)
-        stand = self._log.ask(lambda cursor: health.alerts(cursor, now, seen, self._timezone))
+        stand = self._log.ask_of_all(lambda cursor: health.alerts(cursor, now, seen, self._timezone))
         stopped = any(alert.kind == "scheduler" for alert in stand)  # then late slots are its doing
         fresh = [
             each for each in stand if each.key not in told.alerts and not (stopped and _family(each)[0] == "slots")

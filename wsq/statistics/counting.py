@@ -21,15 +21,10 @@ from wsq.rules.values import refusal
 from wsq.statistics.figures import Choice, Choices, Counted, Day, Failure, Group, Reason, Series, Statistics, Total
 from wsq.statistics.span import Bound, Span, span
 from wsq.store.engine import Cursor, Engine
+from wsq.store.log import MOST_IN_A_READ
 
 MOST_GROUPS = 50
 """Stores, projects, tasks and models of each of which figures are told, unless more are asked for."""
-
-MOST_IN_A_READ = 1_000_000
-"""Executions that are counted while the workspace is had; more of them on a private copy, so that nobody waits.
-
-A million takes less than half a second, and copying the file that has them takes longer than that.
-"""
 
 RECENT = 20
 """Failures that are listed."""

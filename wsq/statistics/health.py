@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from wsq.commands.budgets import COUNTED_AT, TRIED_AT
+from wsq.commands.executions import WINDOW
 from wsq.projections import Row, Rows, StoreRow
 from wsq.queries import boards
 from wsq.rules import budgets
@@ -20,7 +21,11 @@ MANY_FAILURES = 5
 """Failures in a row from which on a task needs somebody to look at it; by then it has been disabled."""
 
 LATE = 3
-"""A slot that is due for more than so many of the scheduler's usual intervals should have been settled."""
+"""A slot that is due for more than so many of the scheduler's usual intervals should have been settled.
+
+It never is before it has been due for `WINDOW`: until then it is carried out as if it were in time, however often
+the scheduler looks, and may have to wait for its turn.
+"""
 
 KINDS = {
     "scheduler": "problem",
@@ -178,7 +183,7 @@ AND (r.next_execution_at < $1 OR (r.last_executed_at IS NULL AND m.since IS NOT 
 
 def _slots(seen: _Seen) -> Iterator[Alert]:
     """Tasks whose slots nobody settles, and those that nobody was ever there for: cron may come too seldom."""
-    patience = LATE * timedelta(seconds=seen.passing.usual)
+    patience = max(LATE * timedelta(seconds=seen.passing.usual), WINDOW)
     for store_id, task_id, name, never, due_at, missed in seen.ask(_DUE, seen.now - patience):
         waits = due_at < seen.now - patience
         if store_id in seen.paused:

@@ -19,12 +19,13 @@ from wsq.store.transaction import rows_at
 A_DAYS_WORK = timedelta(days=2)
 """How old an execution may be to be taken along: budgets are by the day, in any zone."""
 
-_BEFORE = "origin"
+_FILE, _BEFORE = "origin", "before"
+"""What the copy of the file is called while it is read, and the rows as they were."""
 
 _STORE, _TODAY = "store_id = $1", "store_id = $1 AND (started_at >= $2 OR status = 'running')"
 
 _RESERVED = f"""INSERT INTO dry_runs
-    SELECT 'reserved', $1, NULL, NULL, $2, sum(reserved_usd), 0, 0, 0, 0 FROM {_BEFORE}.leases
+    SELECT 'reserved', $1, NULL, NULL, $2, sum(reserved_usd), 0, 0, 0, 0 FROM {_FILE}.leases
     WHERE store_id = $1 HAVING sum(reserved_usd) > 0"""  # noqa: S608
 """What running executions have set aside counts as spent: nothing would ever give it back here, to be waited for."""
 
@@ -56,13 +57,17 @@ class Fork(MemoryEngine):
             return rows_at(cursor, addresses)
 
     def take(self, path: Path, store_id: str, now: datetime) -> None:
-        """Have the rows of a store, as a copy of the workspace's file has them."""
-        self._root.execute(f"ATTACH {instance.quoted(path)} AS {_BEFORE} (TYPE duckdb, READ_ONLY)")
+        """Have the rows of a store, as a copy of the workspace's file has them, which is not needed afterwards."""
+        self._root.execute(f"ATTACH {instance.quoted(path)} AS {_FILE} (TYPE duckdb, READ_ONLY)")
         given = [store_id, now - A_DAYS_WORK]
         with self.write() as cursor:
             for table, where in _TAKEN.items():
                 _copy(cursor, table, where, given[: where.count("$")])
             cursor.query(_RESERVED, [store_id, now])
+        self._root.execute(f"DETACH {_FILE}")
+        self._root.execute(f"ATTACH ':memory:' AS {_BEFORE}")
+        for table in _TAKEN.keys() & TABLES.keys():
+            self._root.execute(f"CREATE TABLE {_BEFORE}.{table} AS FROM {table}")
 
 
 @contextmanager
@@ -72,18 +77,18 @@ def forked(engine: Engine, store_id: str, now: datetime) -> Iterator[Fork]:
     Raises:
         WorkspaceError: the workspace cannot be had now, or there is no room for a copy.
     """
-    with engine.snapshot() as path:
-        fork = Fork(f"a fork of {engine.place}")
-        try:
+    fork = Fork(f"a fork of {engine.place}")
+    try:
+        with engine.snapshot() as path:
             fork.take(path, store_id, now)
-            yield fork
-        finally:
-            fork.close()
+        yield fork
+    finally:
+        fork.close()
 
 
 def _copy(cursor: Cursor, table: str, where: str, given: list[Any]) -> None:
     columns = ", ".join(TABLES[table].columns) if table in TABLES else "*"
     cursor.query(
-        f"INSERT INTO {table} BY NAME SELECT {columns} FROM {_BEFORE}.{table} WHERE {where}",  # noqa: S608
+        f"INSERT INTO {table} BY NAME SELECT {columns} FROM {_FILE}.{table} WHERE {where}",  # noqa: S608
         given,
     )

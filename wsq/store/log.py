@@ -55,6 +55,13 @@ A_MOMENT = 0.002
 READ_AT_ONCE = 100_000
 """Events that are fetched while the workspace is held, at the most: more are read from a private copy."""
 
+MOST_IN_A_READ = 300_000
+"""Executions that are gone through while the workspace is held, at the most: more of them on a private copy.
+
+So many take at most 0.2 s of processor time, of a million statistics take 0.6 s and alerts or the overview 0.4 s;
+to copy the 97 MB with that million takes 0.07 s, and nothing while nobody writes.
+"""
+
 SOME_MOMENTS = 4
 """How many of them at the most."""
 
@@ -221,6 +228,16 @@ class Log:
         """Answer a short question from one consistent view."""
         self._refuse_within()
         with self.engine.read() as cursor:
+            return question(cursor)
+
+    def ask_of_all(self, question: Callable[[Cursor], T]) -> T:
+        """Like `ask`, for what goes through all executions: where they are many it is asked of a private copy."""
+        self._refuse_within()
+        with self.engine.read() as cursor:
+            ((many,),) = cursor.query("SELECT count(*) FROM task_executions")
+            if many <= MOST_IN_A_READ:
+                return question(cursor)
+        with self.engine.study() as cursor:
             return question(cursor)
 
     def _refuse_within(self) -> None:

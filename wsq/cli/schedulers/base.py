@@ -53,13 +53,13 @@ class Entry(NamedTuple):
 
 
 class Installed(NamedTuple):
-    """An entry as it was found. `every` is None when somebody has changed it beyond recognition."""
+    """An entry as it was found. `every` and `since` are None when somebody has changed them beyond recognition."""
 
     by: str
     name: str
     where: str
     every: int | None
-    since: datetime
+    since: datetime | None
 
 
 class Scheduling(Protocol):

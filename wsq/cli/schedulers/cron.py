@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import takewhile
 
 from wsq.cli.schedulers.base import Entry, Installed, ask, reason, tell
+from wsq.clock import aware
 from wsq.errors import InvalidInput, WsqError
 
 LONGEST = 998
@@ -39,8 +40,7 @@ class Cron:
         if mine is None:
             return None
         text = mine.decode(errors="replace").rstrip("\n")
-        since = datetime.fromisoformat(text.rpartition(" ")[2])
-        return Installed(self.word, name, "your crontab", _every(text), since)
+        return Installed(self.word, name, "your crontab", _every(text), _since(text))
 
     def remove(self, name: str) -> None:
         """Take the line out; a crontab without a line is removed."""
@@ -108,12 +108,20 @@ def _lines(table: bytes) -> list[bytes]:
 
 
 def _is_of(name: str, line: bytes) -> bool:
-    return re.fullmatch(rb"[^#].* # " + re.escape(name.encode()) + rb" since [0-9T:+-]+\n?", line) is not None
+    return re.fullmatch(rb"[^#].* # " + re.escape(name.encode()) + rb" since \S+\n?", line) is not None
 
 
 def _every(text: str) -> int | None:
     match = re.match(r"\*(?:/([0-9]+))? \* \* \* \* ", text)
     return int(match[1] or 1) if match else None
+
+
+def _since(text: str) -> datetime | None:
+    """When the line was put in; None when what it says there is no instant, since people edit their crontabs."""
+    try:
+        return aware(datetime.fromisoformat(text.rsplit(maxsplit=1)[-1]))
+    except (ValueError, InvalidInput):
+        return None
 
 
 def _read() -> bytes:
