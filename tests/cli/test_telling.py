@@ -16,9 +16,9 @@ from wsq import settings
 from wsq.agent.providers import ProviderError, ScriptedProvider, finish
 from wsq.api import Workspace
 from wsq.cli import process
+from wsq.cli.demo import MovedClock
 from wsq.cli.process import Options, Passes
 from wsq.cli.serve import telling
-from wsq.clock import ManualClock
 from wsq.errors import WorkspaceBusy
 from wsq.runner import outside
 from wsq.runner.outside import Pings
@@ -208,24 +208,23 @@ def test_a_lone_run_that_looks_again_pings_once_that_it_begins_and_once_its_end_
     peer, folder, kind
 ):
     # Given an execution during which it is looked again: what came due meanwhile fails, or the look itself does
-    clock, due = ManualClock(NOON), threading.Event()
+    clock, due = MovedClock(), threading.Event()
+    clock.move_to(NOON)
 
-    async def first_waits(_request):
+    async def first_waits_and_second_fails(_request):
+        if len(provider.requests) > 1:
+            due.set()
+            raise ProviderError("It is gone.", retryable=False)
         if kind == "failed":
             clock.move_to(slot + timedelta(seconds=31))
         assert await asyncio.to_thread(due.wait, 20)
         return finish()
 
-    def second_fails(_request):
-        due.set()
-        raise ProviderError("It is gone.", retryable=False)
-
-    provider = ScriptedProvider([first_waits, second_fails])
+    provider = ScriptedProvider([first_waits_and_second_fails])
     with _Busy(settings.load(), clock=clock, provider=provider) as ws:
         ws.looks, ws.looked = (0 if kind == "busy" else 3), due
         board = ws.store("default")
-        slot = board.create_recurring_task("First", "p", every="1 day", starting=NOON + timedelta(minutes=1))
-        slot = slot.next_execution_at
+        slot = board.create_recurring_task("First", "p", every="1 minute").next_execution_at
         board.create_recurring_task("Second", "p", every="1 day", starting=slot + timedelta(seconds=30))
         clock.move_to(slot)
         pings = Pings(f"{peer.url}/x", watching=False)
@@ -234,10 +233,12 @@ def test_a_lone_run_that_looks_again_pings_once_that_it_begins_and_once_its_end_
         pings.begin()
         status = Passes(ws, Options(meanwhile=0.05), pings).once()
         pings.close()
+        ended = sorted(row.status for row in board.executions())
 
     # Then its end is told once, and is what it exits with
     assert status == {"failed": 1, "busy": 2}[kind]
     assert [path for path, _ in peer.heard] == ["/x/start", "/x/fail"]
+    assert ended == {"failed": ["completed", "failed"], "busy": ["completed"]}[kind]
     assert {"failed": b"1 failed", "busy": b"Somebody else holds it."}[kind] in peer.heard[1][1]
 
 
