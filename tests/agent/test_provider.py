@@ -12,8 +12,6 @@ from tests.agent.peer import Say, calls, finished, text, thinking
 from tests.agent.strict import Memory, Refused, check, uncached
 from wsq.agent.providers.anthropic import thinks
 
-pytestmark = pytest.mark.alone
-
 HARD = "Line\none\ttab <b>&amp;</b> {{today}} {{x}} \u202eright to left\u202c 𝔘𝔫𝔦 🦆\u200d \"quoted\" 'and' \\back"
 """What texts lose when somebody tidies them up."""
 
@@ -145,6 +143,7 @@ def _told(content, tag):
     return json.loads(after.partition(">\n")[2].partition(f"\n</{tag} ")[0])
 
 
+@pytest.mark.alone
 def test_cancelling_stops_the_request_within_a_second(serve, ask):
     peer = serve([Say([text("Late.")], seconds=30)])
     acme = ask(peer.url).store("acme")

@@ -11,8 +11,6 @@ import pytest
 from tests.cli.conftest import SCRIPTS
 from wsq.cli.serve import RESTARTS, Scheduler
 
-pytestmark = pytest.mark.alone
-
 SOON = 10.0
 
 

@@ -16,8 +16,6 @@ from wsq.store.embedded import EmbeddedEngine
 from wsq.store.latest import FORGOTTEN, Latest
 from wsq.store.schema import WorkspaceSchema
 
-pytestmark = pytest.mark.alone
-
 
 class Speaking:
     """Says a few words, and waits to be let on before it says more."""
@@ -93,6 +91,7 @@ def notes(database):
     engine.close()
 
 
+@pytest.mark.alone
 def test_a_flood_of_words_becomes_few_notes_of_bounded_length(notes):
     async def flood():
         live = LiveProgress(notes, "x")

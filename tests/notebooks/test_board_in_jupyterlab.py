@@ -19,8 +19,6 @@ from playwright.sync_api import expect, sync_playwright
 import wsq
 from wsq.agent.providers import OfflineProvider
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).parents[2]
 TOKEN = "a-token-of-the-test"
 OPENING = """\
@@ -245,6 +243,7 @@ def kernels():
     return [each for each in psutil.Process().children(recursive=True) if "ipykernel_launcher" in each.cmdline()]
 
 
+@pytest.mark.alone
 def test_the_board_works_in_a_cell_as_it_does_on_its_page(page, acme, desk):
     acme.create_task("Write copy")
     acme.create_task("Ask Ada")
@@ -292,7 +291,7 @@ def test_a_cell_that_is_run_again_after_a_reload_shows_a_living_board(page, lab,
     run_all(page)
     acme.create_task("after the reload")
 
-    expect(card(page, "after the reload")).to_be_visible(timeout=1_500)
+    expect(card(page, "after the reload")).to_be_visible()
     assert lane(page, "Doing").count() == 1
 
 
@@ -305,7 +304,7 @@ def test_a_kernel_holds_neither_the_database_nor_anything_after_its_end(page, ac
     for number in range(10):
         acme.create_task(f"task {number}")
     assert time.monotonic() - began < 5
-    expect(card(page, "task 9")).to_be_visible(timeout=1_500)
+    expect(card(page, "task 9")).to_be_visible()
 
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     _, alive = psutil.wait_procs([kernel], timeout=10)
@@ -360,4 +359,4 @@ def assert_that_the_board_lives(page, acme):
     assert acme.executions()[0].trigger == "manual"
 
     acme.create_task("from another process")
-    expect(card(page, "from another process")).to_be_visible(timeout=1_500)
+    expect(card(page, "from another process")).to_be_visible()

@@ -9,8 +9,6 @@ import pytest
 from wsq.views import Board
 from wsq.views.hub import forget
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture
 def board(store):
