@@ -49,7 +49,7 @@ def executed(path, folder, **hooks):
     """
     notebook = nbformat.read(path, 4)
     home = {"IPYTHONDIR": str(folder), "PYTHONPATH": str(ROOT), "TMPDIR": str(folder), "WSQ_TIMEZONE": "UTC"}
-    run = Run(notebook, timeout=60, resources={"metadata": {"path": str(folder)}}, **hooks)
+    run = Run(notebook, timeout=60, coalesce_streams=True, resources={"metadata": {"path": str(folder)}}, **hooks)
     run.execute(env=os.environ | home)
     return notebook
 

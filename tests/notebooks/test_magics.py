@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import types
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -41,7 +42,9 @@ def one_shell(tmp_path_factory):
     """Made once: a shell looks after its own end, when the process ends."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("IPYTHONDIR", str(tmp_path_factory.mktemp("ipython")))
-        return InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+        # Its module is no `__main__`: the one that there is, later tests need.
+        reader = types.ModuleType("reader")
+        return InteractiveShell(user_module=reader, config=Config({"HistoryManager": {"enabled": False}}))
 
 
 @pytest.fixture

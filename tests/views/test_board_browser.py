@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 import wsq
 from tests.domain.worlds import PaidProvider
 from tests.views.windows import card, eventually, fill_form, lane
-from wsq.agent.providers import ScriptedProvider, call, finish, say
+from wsq.agent.providers import OfflineProvider, ScriptedProvider, call, finish, say
 from wsq.clock import ManualClock
 
 HOSTILE = "<img src=x onerror=\"document.title='broken'\"><script>document.title='broken'</script>{{7*7}}"
@@ -198,7 +198,8 @@ def test_a_scheduler_that_does_not_come_by_any_more_is_missed_on_the_page(open_b
     page = open_board()
     missed = page.get_by_text("The scheduler was last seen")
 
-    with wsq.open(team.place, clock=ManualClock(team.clock.now() - timedelta(days=1))) as yesterday:
+    day_before = ManualClock(team.clock.now() - timedelta(days=1))
+    with wsq.open(team.place, clock=day_before, provider=OfflineProvider()) as yesterday:
         yesterday.process()
     acme.create_task("so that the page looks")
     expect(missed).to_be_visible()
