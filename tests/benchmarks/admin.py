@@ -97,7 +97,7 @@ def fill(database: Path, now: datetime) -> None:
     clock = ManualClock(now - timedelta(days=EACH, hours=1))
     with wsq.open(database, clock=clock) as ws:
         for store in range(STORES):
-            ws._log.decide(lambda tx, store=store: _tasks(tx, f"store{store:02}"))  # type: ignore[misc]
+            ws._log.decide(lambda tx, store=store: _tasks(tx, f"store{store:02}"))
         ws._log.decide(lambda tx: tx.query(_EXECUTIONS))
 
 

@@ -186,7 +186,7 @@ def test_one_unknown_id_leaves_all_as_they_were_and_is_named(ws: wsq.Workspace, 
     task = acme.create_recurring_task("Triage", "List the tasks", every="1 day")
 
     with nothing_written(acme), pytest.raises(wsq.NotFound, match="There is no recurring task"):
-        ws.disable_recurring_tasks([task.id, unknown], reason="Audit")  # type: ignore[list-item]
+        ws.disable_recurring_tasks([task.id, unknown], reason="Audit")
 
 
 def test_a_task_of_an_archived_project_leaves_all_as_they_were(ws: wsq.Workspace) -> None:

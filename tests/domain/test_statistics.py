@@ -392,7 +392,7 @@ def test_more_than_a_read_may_take_is_counted_on_a_copy(ws, acme, monkeypatch):
         ({"days": True}, wsq.InvalidInput, "from 1 to 3,660"),
         ({"days": 5_000}, wsq.InvalidInput, "from 1 to 3,660"),
         (
-            {"since": datetime(2026, 3, 1)},  # noqa: DTZ001
+            {"since": datetime(2026, 3, 1)},  # noqa: DTZ001 - the lack is what is tested
             wsq.InvalidInput,
             "time zone",
         ),

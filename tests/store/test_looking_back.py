@@ -161,7 +161,7 @@ def test_an_instant_means_all_events_before_the_first_that_was_recorded_later(
         acme.create_task(title)
 
     def titles(instant: object) -> list[str]:
-        return [task.title for task in acme.as_of(instant).tasks()]  # type: ignore[arg-type]  # an instant
+        return [task.title for task in acme.as_of(instant).tasks()]
 
     # Then those of one instant are there together, and the one from before is there when those before it are
     assert titles(minutes(0)) == titles(minutes(5)) == titles(minutes(9)) == ["one"]

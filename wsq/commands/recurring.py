@@ -77,6 +77,8 @@ def create_recurring_task(
     interval = schedule.parse_every(every)
     zone = values.timezone(timezone) if timezone is not None else None
     enabled = values.flag(enabled, "enabled")
+    told = {"notify": values.assignees(notify, "notify"), "notify_on": values.outcomes(notify_on)}
+    values.told_of(told["notify"], told["notify_on"])
     given = {
         "description": values.text(description, "description"),
         "assignees": values.assignees(assignees),
@@ -84,10 +86,8 @@ def create_recurring_task(
         "missed": values.missed(missed),
         "budget_per_day": values.budget(budget_per_day),
         "time_limit": values.time_limit(time_limit).total_seconds(),
-        "notify": values.assignees(notify, "notify"),
-        "notify_on": values.outcomes(notify_on),
+        **told,
     }
-    values.told_of(given["notify"], given["notify_on"])  # type: ignore[arg-type]
     store = existing_store(tx, store_id)
     if project_id is not None:
         _open_project(tx, store_id, project_id)

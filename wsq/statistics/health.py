@@ -132,14 +132,14 @@ def _scheduler(seen: _Seen) -> Iterator[Alert]:
     last, host = seen.passing.last_at, seen.passing.host
     if seen.passing.missed and last is not None:
         told = f"The scheduler stands still: its last pass was at {seen.clock(last)} on {host}, and usually one comes"
-        told += f" every {_length(seen.passing.usual)}. See to wsq serve or to cron."
+        told += f" every {_length(seen.passing.usual)}. See to wsq serve, or to what wsq schedule status tells."
         yield alert("scheduler", told, since=last)
     elif last is None:
         waiting = "SELECT min(created_at) FROM recurring_tasks WHERE next_execution_at IS NOT NULL"
         ((since,),) = seen.ask(f"{waiting} AND {_ALIVE}")
         if since is not None:
             told = "No pass of a scheduler was ever seen, and recurring tasks wait for one."
-            yield alert("scheduler", f"{told} Run wsq serve, or wsq-process from cron.", since=since)
+            yield alert("scheduler", f"{told} Run wsq serve, or wsq schedule install.", since=since)
 
 
 _ALIVE = "store_id NOT IN (SELECT id FROM stores WHERE archived_at IS NOT NULL)"

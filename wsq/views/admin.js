@@ -123,7 +123,6 @@ class AdminPage extends asking(SearchPage) {
 
   async look() {
     const answer = await super.ask("overview", { known: this.rev });
-    if (answer.header) this.showHeader(answer.header);
     if (answer.ok) this.take(answer.value);
     if (answer.ok) await this.lookForAlerts();
     return answer.ok;

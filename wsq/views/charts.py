@@ -249,7 +249,7 @@ def _over_days(
     source = _source("day", "label", "whole", *parts, *(f"t{place}" for place in range(len(names))))
     colour = [colours(theme)[hue] for hue in hues]
     if stacked:
-        drawn.vbar_stack(parts, x="day", width=DAY * 0.74, source=source, color=colour)
+        drawn.vbar_stack(parts, x="day", width=DAY * 0.74, source=source, fill_color=colour, line_color=None)
     else:  # lines break where there is no value; a value between two gaps is a mark alone
         for part, hue in zip(parts, colour, strict=True):
             drawn.line(x="day", y=part, source=source, line_width=2, color=hue, line_join="round")
