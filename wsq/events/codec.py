@@ -79,6 +79,31 @@ def decode_all(name: str, version: int, many: Sequence[str]) -> list[Fact]:
     return facts if upcast is None else [upcast(fact) for fact in facts]
 
 
+def decode_placed(name: str, version: int, many: str, count: int) -> list[tuple[int, int, Fact]]:
+    """Facts of one kind with two whole numbers each, from ``[1,2,{…}],[3,4,{…}]``: `count` of them.
+
+    Raises:
+        UnreadableLog: One of them is not to be read, or there are not so many.
+    """
+    reader(name, version)
+    try:
+        found: list[tuple[int, int, Fact]] = _reader_of_placed(name, version)(f"[{many}]")
+    except msgspec.MsgspecError as error:
+        raise UnreadableLog(f"The log's events {name!r} cannot be read: {error}.") from error
+    if len(found) != count:
+        raise UnreadableLog(f"The log's events {name!r} cannot be read: they are not one object each.")
+    upcast = UPCASTS.get((name, version))
+    return found if upcast is None else [(first, second, upcast(fact)) for first, second, fact in found]
+
+
+@cache
+def _reader_of_placed(name: str, version: int) -> Callable[[str], list[tuple[int, int, Any]]]:
+    each: Any = types.GenericAlias(tuple, (int, int, FACTS[name, version]))
+    many: Any = types.GenericAlias(list, (each,))
+    read: Callable[[str], list[tuple[int, int, Any]]] = msgspec.json.Decoder(many).decode
+    return read
+
+
 @cache
 def _reader_of_many(name: str, version: int) -> Callable[[str], list[Any]]:
     many: Any = types.GenericAlias(list, (FACTS[name, version],))

@@ -215,7 +215,12 @@ def _task_created(_row: None, fact: b.TaskCreated, event: Recorded) -> Task:
     return Task(
         id=fact.task_id,
         store_id=event.store_id,
-        **_fields(fact, "task_id", "execution_id"),
+        project_id=fact.project_id,
+        title=fact.title,
+        description=fact.description,
+        status=fact.status,
+        rank=fact.rank,
+        assignees=fact.assignees,
         created_at=event.recorded_at,
         updated_at=event.recorded_at,
         created_by_execution_id=fact.execution_id,
@@ -234,7 +239,6 @@ def _edits(kind: type[Fact], table: str, id_field: str) -> None:
     `replace` costs.
     """
     names = _names(kind, (id_field,))
-    values_of = attrgetter(*names, id_field)  # with one name more than is used, it gives a tuple also of one
 
     @_on(kind, table, _field(id_field))
     def edited(row: Any, fact: Fact, event: Recorded) -> Row | None:
@@ -243,8 +247,8 @@ def _edits(kind: type[Fact], table: str, id_field: str) -> None:
         changed: Row = row.__copy__()
         force_setattr(changed, "updated_at", event.recorded_at)
         force_setattr(changed, "version", row.version + 1)
-        for name, value in zip(names, values_of(fact), strict=False):
-            if value is not UNSET:
+        for name in names:
+            if (value := getattr(fact, name)) is not UNSET:
                 force_setattr(changed, name, value)
         return changed
 

@@ -22,7 +22,7 @@ from wsq.projections import (
 )
 from wsq.rules import naming, values
 from wsq.store.engine import Cursor
-from wsq.store.transaction import to_row
+from wsq.store.transaction import to_rows
 
 R = TypeVar("R", bound=Row)
 
@@ -66,8 +66,7 @@ def select(cursor: Cursor, table: str, kind: type[R], rest: str, parameters: lis
     """The table's rows that `rest` (where, order, limit) leaves, as values."""
     spec = TABLES[table]
     found = cursor.query(f"SELECT {', '.join(spec.columns)} FROM {table} {rest}", parameters)  # noqa: S608
-    rows = (to_row(spec, row) for row in found)
-    return Rows((row for row in rows if isinstance(row, kind)), kind=kind)
+    return Rows((row for row in to_rows(spec, found) if isinstance(row, kind)), kind=kind)
 
 
 def workspace(cursor: Cursor) -> WorkspaceRow:
@@ -196,7 +195,8 @@ def tasks(
         ORDER BY {_LANE}, archived_at IS NOT NULL, rank, id""",  # noqa: S608
         [store_id, project_id, status],
     )
-    return Rows(map(_placed, found), kind=Task)
+    rows = to_rows(spec, found, "position")
+    return Rows((row for row in rows if isinstance(row, Task)), kind=Task)
 
 
 def task(cursor: Cursor, store_id: str, task_id: str) -> Task:
@@ -250,12 +250,6 @@ def _known_project(cursor: Cursor, store_id: str, project_id: str | None) -> Non
 
 def _alive(include_archived: bool, word: str = "AND") -> str:  # noqa: FBT001 - a private word of SQL
     return "" if include_archived else f"{word} archived_at IS NULL"
-
-
-def _placed(values_: tuple[Any, ...]) -> Task:
-    row = to_row(TABLES["tasks"], values_[:-1])
-    assert isinstance(row, Task)
-    return _with_position(row, values_[-1])
 
 
 def _with_position(row: Task, position: int) -> Task:

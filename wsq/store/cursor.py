@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -52,7 +52,7 @@ class DuckCursor:
                 return
             yield in_utc(rows, zoned)
 
-    def load(self, table: str, kinds: dict[str, str], columns: Sequence[list[Any]]) -> None:
+    def load(self, table: str, kinds: dict[str, str], columns: Sequence[Sequence[Any]]) -> None:
         """Insert many rows, given as columns; raises as `query` does."""
         with self._asked() as connection:
             bulk.load(connection, table, kinds, columns)
@@ -84,18 +84,20 @@ class DuckCursor:
 
 
 def in_utc(rows: list[tuple[Any, ...]], types: list[str]) -> list[tuple[Any, ...]]:
-    """The rows with their instants in `datetime.UTC`; DuckDB gives them a zone of pytz's."""
+    """The rows with their instants in `datetime.UTC`; DuckDB gives them a zone of another kind."""
     zoned = [place for place, kind in enumerate(types) if _ZONED in kind]
-    if not zoned:
+    if not zoned or not rows:
         return rows
-    return [_with_utc(row, zoned) for row in rows]
-
-
-def _with_utc(row: tuple[Any, ...], zoned: list[int]) -> tuple[Any, ...]:
-    values = list(row)
+    columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
     for place in zoned:
-        values[place] = _utc(values[place])
-    return tuple(values)
+        told = _instants_in_utc if types[place] == _ZONED else _utc
+        columns[place] = told(list(columns[place]))
+    return list(zip(*columns, strict=True))
+
+
+def _instants_in_utc(column: list[datetime | None]) -> list[datetime | None]:
+    """The same, where nothing else can stand: a quarter of what it takes to look at each."""
+    return [instant if instant is None or instant.tzinfo is None else instant.replace(tzinfo=UTC) for instant in column]
 
 
 def _utc(value: Any) -> Any:

@@ -31,7 +31,7 @@ class ReadingCursor(Cursor, Protocol):
 class LoadingCursor(Cursor, Protocol):
     """A cursor through which many rows can be brought in at once."""
 
-    def load(self, table: str, kinds: dict[str, str], columns: Sequence[list[Any]]) -> None:
+    def load(self, table: str, kinds: dict[str, str], columns: Sequence[Sequence[Any]]) -> None:
         """Insert many rows at once, given as columns; `kinds` are their names and SQL types."""
         ...
 

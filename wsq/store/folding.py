@@ -7,13 +7,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from wsq.errors import UnreadableLog
 from wsq.events import FACTS, Fact, Recorded, known_names
-from wsq.events.codec import decode, decode_all
+from wsq.events.codec import decode, decode_all, decode_placed
 from wsq.events.recurring import ConversationPruned
 from wsq.projections import TABLES, Row
 from wsq.projections.reducers import Key, Locator, Reducer, pruned_steps, rules_of
@@ -30,12 +31,16 @@ _READ_FACTS = """SELECT store_id, seq, name, version, args,
     CAST(epoch_us(recorded_at) AS BIGINT) FROM events ORDER BY store_id, seq"""
 """All that reducers look at: who wrote an event and why is nothing to them, and fetching it takes a third."""
 
-_READ_STORE = """SELECT store_id, seq, name, version, args,
-    CAST(epoch_us(recorded_at) AS BIGINT) FROM events
-    WHERE store_id = $1 AND seq <= $2 AND name IN (SELECT unnest($3::VARCHAR[])) ORDER BY seq"""
+_READ_STORE = """SELECT name, version, count(*), string_agg('[' || CAST(seq AS VARCHAR) || ',' ||
+    CAST(CAST(epoch_us(recorded_at) AS BIGINT) AS VARCHAR) || ',' || args || ']', $4::VARCHAR) FROM events
+    WHERE store_id = $1 AND seq <= $2 AND name IN (SELECT unnest($3::VARCHAR[])) GROUP BY name, version"""
+"""One text for each kind of event: a third of what a row for each event takes to fetch and to decode."""
 
 EXACT = 2**32 * 1_000_000
 """Microseconds up to which a float of seconds tells each of them (in the year 2106), at half the cost."""
+
+BETWEEN = ",\n"
+"""What stands between two events in one text: no event's own has it, since JSON escapes what ends a line."""
 
 BATCH = 20_000
 """Events that are decoded at a time."""
@@ -80,7 +85,31 @@ def read_store(cursor: Cursor, store_id: str, until: int, tables: Collection[str
 
     They are fetched at once and decoded while one goes through them: the cursor may be given back before.
     """
-    return _bare(cursor.query(_READ_STORE, [store_id, until, names_touching(tables)]))
+    found = cursor.query(_READ_STORE, [store_id, until, names_touching(tables), BETWEEN])
+    return _in_order(store_id, found)
+
+
+def _in_order(store_id: str, found: list[tuple[Any, ...]]) -> Iterator[Recorded]:
+    """One store's events of several kinds, each of which comes as one text; they are decoded when first asked for."""
+    together: list[Recorded] = []
+    for name, version, count, text in found:
+        try:
+            seqs, times, facts = zip(*decode_placed(name, version, text, count), strict=True)
+        except UnreadableLog:
+            _refuse_the_bad(store_id, name, version, text)
+            raise
+        together.extend(
+            map(Recorded, *(repeat(store_id), seqs, repeat(""), repeat(""), repeat(None)), *(_instants(times), facts))
+        )
+    together.sort(key=attrgetter("seq"))
+    yield from together
+
+
+def _refuse_the_bad(store_id: str, name: str, version: int, text: str) -> None:
+    """Raise `UnreadableLog` for the first of these events that is not to be read alone, if there is one."""
+    for each in text.split(BETWEEN):
+        seq, _, args = each[1:-1].split(",", 2)
+        _facts([store_id], [int(seq)], [name], [version], [args])
 
 
 def names_touching(tables: Collection[str]) -> list[str]:
@@ -116,8 +145,8 @@ def _batches(found: list[tuple[Any, ...]]) -> Iterator[tuple[tuple[Any, ...], ..
 def _instants(times: Sequence[int]) -> list[datetime]:
     """Instants by their microseconds since 1970."""
     if min(times) >= 0 and max(times) < EXACT:
-        told = datetime.fromtimestamp
-        return [told(microseconds / 1e6, UTC) for microseconds in times]
+        # Which `datetime.fromtimestamp` would do as exactly, and three times slower.
+        return msgspec.convert([microseconds / 1e6 for microseconds in times], list[datetime], strict=False)
     return [EPOCH + timedelta(0, 0, microseconds) for microseconds in times]
 
 
@@ -192,14 +221,13 @@ def unreadable(cursor: Cursor, stores: list[str]) -> dict[str, str]:
 
 def refuse_what_is_unknown(cursor: Cursor, store_id: str, until: int) -> None:
     """Raise `UnreadableLog` when one of the store's events up to `until` (inclusive) is of a kind not known here."""
-    names, versions = zip(*known_names(), strict=True)
-    found = cursor.query(
-        """SELECT seq, name, version, args FROM events WHERE store_id = $1 AND seq <= $2
-        AND (name, version) NOT IN (SELECT unnest($3::VARCHAR[]), unnest($4::INTEGER[])) ORDER BY seq LIMIT 1""",
-        [store_id, until, list(names), list(versions)],
+    kinds = cursor.query(
+        "SELECT min(seq), name, version FROM events WHERE store_id = $1 AND seq <= $2 GROUP BY name, version",
+        [store_id, until],
     )
-    for seq, name, version, args in found:
-        _facts([store_id], [seq], [name], [version], [args])
+    for seq, name, version in sorted(kinds):
+        if (name, version) not in FACTS:
+            _facts([store_id], [seq], [name], [version], [""])
 
 
 def compare(expected: World, found: World) -> list[Difference]:

@@ -28,7 +28,7 @@ from wsq.store.folding import (
     refuse_what_is_unknown,
     without_collector,
 )
-from wsq.store.transaction import Memory, Transaction, to_row
+from wsq.store.transaction import Memory, Transaction, by_key, to_rows
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -318,8 +318,7 @@ def stored_world(cursor: Cursor) -> World:
     world: World = {}
     for name, table in TABLES.items():
         found = cursor.query(f"SELECT {', '.join(table.columns)} FROM {name}")  # noqa: S608 - names of our own schema
-        rows = (to_row(table, values) for values in found)
-        world[name] = {tuple(getattr(row, part) for part in table.key): row for row in rows}
+        world[name] = by_key(table, to_rows(table, found))
     return world
 
 

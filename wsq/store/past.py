@@ -12,6 +12,7 @@ import duckdb
 from wsq.projections import TABLES
 from wsq.store.cursor import DuckCursor
 from wsq.store.engine import Cursor, Parameters
+from wsq.store.folding import without_collector
 from wsq.store.log import Log
 from wsq.store.schema import OWN_TABLES
 from wsq.store.transaction import tables_in, write_world
@@ -43,8 +44,8 @@ class PastEngine:
 
     @contextmanager
     def read(self) -> Iterator[Cursor]:
-        """A view of what was."""
-        with self._lock:
+        """A view of what was. The garbage collector rests meanwhile: an answer is made of many rows, all of use."""
+        with self._lock, without_collector():
             yield self
 
     def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from wsq.errors import Conflict
@@ -186,8 +187,7 @@ class Transaction:
                 [list(values) for values in zip(*missing, strict=True)],
             )
         stored.update(dict.fromkeys(missing))
-        for values in found:
-            row = to_row(spec, values)
+        for row in to_rows(spec, found):
             key = tuple(getattr(row, part) for part in spec.key)
             stored[key] = row
 
@@ -380,7 +380,7 @@ def write_world(cursor: LoadingCursor, world: World) -> None:
         cursor.query(f"DROP TABLE IF EXISTS {name}")
         cursor.query(create_statement(table))
         if len(rows) >= MANY:
-            cursor.load(name, _types(name), [[getattr(row, column) for row in rows] for column in table.columns])
+            cursor.load(name, _types(name), list(zip(*map(attrgetter(*table.columns), rows), strict=True)))
         elif rows:
             insert(cursor, name, _types(name), [_values(row, table.columns) for row in rows])
 
@@ -397,8 +397,7 @@ def rows_at(cursor: Cursor, addresses: Iterable[tuple[str, Key]], place: str = "
             f"SELECT {', '.join(spec.columns)} FROM {place}{name} WHERE {_matches(spec)}",  # noqa: S608
             [list(values) for values in zip(*sorted(keys_), strict=True)],
         )
-        rows = (to_row(spec, values) for values in found)
-        world[name] = {tuple(getattr(row, part) for part in spec.key): row for row in rows}
+        world[name] = by_key(spec, to_rows(spec, found))
     return world
 
 
@@ -415,13 +414,19 @@ def insert(
     cursor.query(f"INSERT INTO {table} ({columns}) SELECT {source}{otherwise}", parameters)
 
 
-def to_row(table: Table, values: Sequence[Any]) -> Row:
-    """A stored row as its value."""
-    lists = _lists(table.name)
-    fields = dict(zip(table.columns, values, strict=True))
-    for column in lists:
-        fields[column] = tuple(fields[column])
-    return table.row(**fields)
+def to_rows(table: Table, found: Sequence[Sequence[Any]], *more: str) -> list[Row]:
+    """Stored rows as their values; `more` are fields that stand behind the table's columns."""
+    names, lists, kind = (*table.columns, *more), _lists(table.name), table.row
+    columns: list[Iterable[Any]] = list(zip(*found, strict=True))
+    for place, name in enumerate(names):
+        if found and name in lists:
+            columns[place] = map(tuple, columns[place])
+    return [kind(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
+
+
+def by_key(table: Table, rows: Iterable[Row]) -> dict[Key, Row]:
+    """The table's rows by their keys."""
+    return {tuple(getattr(row, part) for part in table.key): row for row in rows}
 
 
 def _values(row: Row, columns: Iterable[str]) -> list[Any]:
