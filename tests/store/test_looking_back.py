@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ import wsq
 from tests.conftest import NOON
 from tests.store.histories import History, unruly
 from wsq.clock import ManualClock
-from wsq.errors import InvalidInput
+from wsq.errors import InvalidInput, UnreadableLog
 from wsq.projections import TABLES
-from wsq.store import log
+from wsq.store import log, past, transaction
 from wsq.store.folding import fold
+from wsq.store.instants import instants
 
 MOMENTS = 5
 """Moments at which one looks back; each takes a database of its own."""
@@ -270,3 +271,45 @@ def test_a_difference_between_any_two_moments_is_what_the_rows_of_both_say(tmp_p
                     for name, value in (change.after if change else {}).items():
                         assert getattr(is_[row_id], name) == value != getattr(was[row_id], name)
                     assert change is None or differing
+
+
+def test_long_answers_are_those_that_short_ones_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a history, and that a single row counts as many, which are brought over in other ways
+    chance, clock = random.Random(8), ManualClock(NOON)
+    with wsq.open(tmp_path / "w.duckdb", clock=clock, provider=unruly(chance), actor="ada") as ws:
+        History(ws, clock, chance).live(12)
+        said = {store.id: answers(ws.store(store.id)) for store in ws.stores()}
+        monkeypatch.setattr(transaction, "MANY", 1)
+        monkeypatch.setattr(past, "MANY", 1)
+
+        # When the projections are made anew, then they are as they were
+        ws.rebuild()
+        assert ws.verify() == []
+
+        # And when one looks back at the newest moment, it is as it is now
+        assert said == {store: answers(ws.store(store).as_of(10_000)) for store in said}
+
+
+@pytest.mark.parametrize("args", ['{"task_id": 7}', '{"task_id', "", "{}],[1,2,{}"])
+def test_an_event_that_cannot_be_read_is_named_when_looking_back(ws: wsq.Workspace, acme: wsq.Store, args: str) -> None:
+    # Given three tasks, and a log that was spoilt where the second is made
+    acme.create_task("Before")
+    spoilt = acme.create_task("Spoilt")
+    acme.create_task("After")
+    (seq,) = (event.seq for event in acme.events() if getattr(event.fact, "task_id", None) == spoilt.id)
+    with ws._log.engine.write() as cursor:
+        cursor.query("UPDATE events SET args = $2 WHERE store_id = 'acme' AND seq = $1", [seq, args])
+
+    # Then it is named where it is in the way, and nowhere else
+    with pytest.raises(UnreadableLog, match=f"Store 'acme', event {seq}: .*'task.create' cannot be read"):
+        acme.as_of(seq + 1).tasks()
+    assert [task.title for task in acme.as_of(seq - 1).tasks()] == ["Before"]
+    assert acme.as_of(seq + 1).contacts() == []
+
+
+@pytest.mark.parametrize(
+    "times", [[0, None, 2**32 * 10**6 - 1], [-1, None, 1], [2**32 * 10**6 + 1, 999_999], [None], []]
+)
+def test_an_instant_is_told_to_the_microsecond(times: list[int | None]) -> None:
+    begun = datetime(1970, 1, 1, tzinfo=UTC)
+    assert instants(times) == [n if n is None else begun + timedelta(microseconds=n) for n in times]

@@ -13,6 +13,7 @@ from wsq.errors import WorkspaceError
 from wsq.store import bulk
 from wsq.store.engine import Parameters
 from wsq.store.faults import explained
+from wsq.store.instants import instants
 
 _ZONED = "TIMESTAMP WITH TIME ZONE"
 
@@ -39,6 +40,26 @@ class DuckCursor:
             connection.execute(sql, list(parameters) if parameters else None)
             rows = connection.fetchall()
             return in_utc(rows, [str(column[1]) for column in connection.description or ()])
+
+    def query_many(self, sql: str, parameters: Parameters) -> list[tuple[Any, ...]]:
+        """The same as `query`, for a question with parameters and a long answer; a short one takes longer so.
+
+        Instants are brought over as numbers: DuckDB takes ten times as long to make one that has a zone.
+        """
+        if not parameters:
+            return self.query(sql)
+        with self._asked() as connection:
+            found = connection.sql(sql, params=list(parameters))
+            names, types = found.columns, [str(kind) for kind in found.types]
+            zoned = [place for place, kind in enumerate(types) if kind == _ZONED]
+            if not zoned or len(set(names)) < len(names):
+                return in_utc(found.fetchall(), types)
+            told = [f'epoch_us("{n}")' if kind == _ZONED else f'"{n}"' for n, kind in zip(names, types, strict=True)]
+            rows = found.project(", ".join(told)).fetchall()
+        columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+        for place in zoned if rows else ():
+            columns[place] = instants(list(columns[place]))
+        return in_utc(list(zip(*columns, strict=True)), [kind if kind != _ZONED else "" for kind in types])
 
     def batches(self, sql: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
         """The rows of one statement, `size` at a time; nothing else is asked meanwhile. Raises as `query` does."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from itertools import chain, repeat
 from operator import attrgetter
 from typing import Any
@@ -19,8 +18,8 @@ from wsq.events.recurring import ConversationPruned
 from wsq.projections import TABLES, Row
 from wsq.projections.reducers import Key, Locator, Reducer, pruned_steps, rules_of
 from wsq.store.engine import Cursor, ReadingCursor
+from wsq.store.instants import instants
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 World = dict[str, dict[Key, Row]]
 """Every projection's rows by key."""
 
@@ -35,9 +34,6 @@ _READ_STORE = """SELECT name, version, count(*), string_agg('[' || CAST(seq AS V
     CAST(CAST(epoch_us(recorded_at) AS BIGINT) AS VARCHAR) || ',' || args || ']', $4::VARCHAR) FROM events
     WHERE store_id = $1 AND seq <= $2 AND name IN (SELECT unnest($3::VARCHAR[])) GROUP BY name, version"""
 """One text for each kind of event: a third of what a row for each event takes to fetch and to decode."""
-
-EXACT = 2**32 * 1_000_000
-"""Microseconds up to which a float of seconds tells each of them (in the year 2106), at half the cost."""
 
 BETWEEN = ",\n"
 """What stands between two events in one text: no event's own has it, since JSON escapes what ends a line."""
@@ -70,7 +66,7 @@ def read_log(cursor: Cursor, where: str = "", parameters: tuple[Any, ...] = ()) 
     """
     found = cursor.query(f"{_READ} {where} ORDER BY store_id, seq", parameters)
     return chain.from_iterable(
-        map(Recorded, stores, seqs, ids, actors, causes, _instants(times), _facts(stores, seqs, names, versions, args))
+        map(Recorded, stores, seqs, ids, actors, causes, instants(times), _facts(stores, seqs, names, versions, args))
         for stores, seqs, ids, names, versions, args, actors, causes, times in _batches(found)
     )
 
@@ -99,7 +95,7 @@ def _in_order(store_id: str, found: list[tuple[Any, ...]]) -> Iterator[Recorded]
             _refuse_the_bad(store_id, name, version, text)
             raise
         together.extend(
-            map(Recorded, *(repeat(store_id), seqs, repeat(""), repeat(""), repeat(None)), *(_instants(times), facts))
+            map(Recorded, *(repeat(store_id), seqs, repeat(""), repeat(""), repeat(None)), *(instants(times), facts))
         )
     together.sort(key=attrgetter("seq"))
     yield from together
@@ -130,7 +126,7 @@ def _bare(found: list[tuple[Any, ...]]) -> Iterator[Recorded]:
         map(
             Recorded,
             *(stores, seqs, repeat(""), repeat(""), repeat(None)),
-            *(_instants(times), _facts(stores, seqs, names, versions, args)),
+            *(instants(times), _facts(stores, seqs, names, versions, args)),
         )
         for stores, seqs, names, versions, args, times in _batches(found)
     )
@@ -140,14 +136,6 @@ def _batches(found: list[tuple[Any, ...]]) -> Iterator[tuple[tuple[Any, ...], ..
     """The columns of so many rows at a time."""
     for start in range(0, len(found), BATCH):
         yield tuple(zip(*found[start : start + BATCH], strict=True))
-
-
-def _instants(times: Sequence[int]) -> list[datetime]:
-    """Instants by their microseconds since 1970."""
-    if min(times) >= 0 and max(times) < EXACT:
-        # Which `datetime.fromtimestamp` would do as exactly, and three times slower.
-        return msgspec.convert([microseconds / 1e6 for microseconds in times], list[datetime], strict=False)
-    return [EPOCH + timedelta(0, 0, microseconds) for microseconds in times]
 
 
 def _facts(

@@ -15,7 +15,7 @@ from wsq.store.engine import Cursor, Parameters
 from wsq.store.folding import without_collector
 from wsq.store.log import Log
 from wsq.store.schema import OWN_TABLES
-from wsq.store.transaction import tables_in, write_world
+from wsq.store.transaction import MANY, tables_in, write_world
 
 _DELETIONS = """SELECT store_id, seq, event_id, name, version, args, actor, cause, recorded_at FROM events
     WHERE store_id = $1 AND seq <= $2 AND name = 'recurring_task.delete'"""
@@ -35,6 +35,7 @@ class PastEngine:
         self._seq = seq
         self._lock = threading.RLock()
         self._folded: set[str] = set()
+        self._long: set[str] = set()
         self._connection = duckdb.connect(":memory:", config={"threads": 1})
         self._connection.execute("SET TimeZone = 'UTC'")
         self._cursor = DuckCursor(self._connection, living.engine.place)
@@ -52,16 +53,19 @@ class PastEngine:
         """All rows of one statement, of what was."""
         if " FROM bodies " in sql:
             return self._living.ask(lambda cursor: cursor.query(sql, parameters))
-        missing = tables_in(sql) - self._folded
-        if missing:
+        named = tables_in(sql)
+        if missing := named - self._folded:
             self._fold(missing)
-        return self._cursor.query(sql, parameters)
+        if named.isdisjoint(self._long):
+            return self._cursor.query(sql, parameters)
+        return self._cursor.query_many(sql, parameters)
 
     def _fold(self, missing: frozenset[str]) -> None:
         tables = missing & TABLES.keys()
         if tables:
             (world,) = self._living.worlds_at(self._store_id, [self._seq], tables)
             write_world(self._cursor, world)
+            self._long.update(name for name, rows in world.items() if len(rows) >= MANY)
         if "events" in missing:
             columns = ", ".join(f"${n}" for n in range(1, 10))
             for row in self._living.ask(lambda cursor: cursor.query(_DELETIONS, [self._store_id, self._seq])):
