@@ -6,7 +6,6 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import Any, ClassVar
 from weakref import WeakMethod
@@ -20,6 +19,7 @@ from wsq.views.cards import Card
 from wsq.views.cell import bring_scripts, in_a_kernel
 from wsq.views.dispatch import Answer, Answering, as_json
 from wsq.views.hub import Subscription
+from wsq.views.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ WORKERS = 8
 WAITING = 50
 """Messages of one page that may wait; what comes on top is refused."""
 
-pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="wsq-page")
+pool = Workers(WORKERS, "wsq-page")
 
 
 def resource(*names: str) -> str:
