@@ -365,6 +365,29 @@ def test_a_study_sees_the_workspace_and_holds_nobody_up(engine, path):
     assert counted(engine) == 3
 
 
+def test_a_study_ends_soon_when_its_engine_is_closed_and_says_so(engine):
+    asked, told = threading.Event(), []
+
+    def study():
+        try:
+            with engine.study() as cursor:
+                asked.set()
+                cursor.query("SELECT count(*) FROM range(1_000_000_000) AS a, range(1_000_000) AS b WHERE a <> b")
+        except WorkspaceError as refusal:
+            told.append(str(refusal))
+
+    studying = threading.Thread(target=study)
+    studying.start()
+    assert asked.wait(10)
+    time.sleep(0.1)
+
+    began = time.monotonic()
+    engine.close()
+    assert time.monotonic() - began < 1
+    studying.join(5)
+    assert told == [f"The workspace {engine.place} has been closed."]
+
+
 def test_a_snapshot_is_used_again_until_something_changes(engine):
     increment(engine)
     with engine.snapshot() as first, engine.snapshot() as second:

@@ -18,6 +18,7 @@ from wsq.store.lease import Kind, lease_on, let_go
 from wsq.store.notes import Notes, SharedNote
 from wsq.store.snapshot import copy_database, not_overwritten, part_of, publish, remove_database, settle
 from wsq.store.sql_console import SqlConsole
+from wsq.store.studies import Studies
 
 
 class EmbeddedEngine:
@@ -41,6 +42,7 @@ class EmbeddedEngine:
         self._committed: int | None = None
         self._disturbances = 0
         self._closed = False
+        self._studies = Studies()
         real = Path(path).expanduser().resolve()
         try:
             real.parent.mkdir(parents=True, exist_ok=True)
@@ -126,17 +128,26 @@ class EmbeddedEngine:
 
     @contextmanager
     def study(self) -> Iterator[ReadingCursor]:
-        """Like `read`, on a private copy: for questions that take longer than a lease may be held."""
+        """Like `read`, on a private copy: for questions that take longer than a lease may be held.
+
+        Raises:
+            WorkspaceError: as `snapshot` does, and when the engine is closed meanwhile.
+        """
         with self.snapshot() as copy:
             connection = instance.connect(self._threads, spill=copy.parent / "spill")
             try:
-                connection.execute(f"ATTACH {instance.quoted(copy)} AS {instance.ALIAS} (TYPE duckdb, READ_ONLY)")
-                connection.execute(f"USE {instance.ALIAS}")
-                cursor = DuckCursor(connection, self.place)
-                try:
-                    yield cursor
-                finally:
-                    cursor.end()
+                with self._studies.going_on(connection):
+                    self._refuse_when_closed()
+                    connection.execute(f"ATTACH {instance.quoted(copy)} AS {instance.ALIAS} (TYPE duckdb, READ_ONLY)")
+                    connection.execute(f"USE {instance.ALIAS}")
+                    cursor = DuckCursor(connection, self.place)
+                    try:
+                        yield cursor
+                    finally:
+                        cursor.end()
+            except duckdb.InterruptException:
+                self._refuse_when_closed()
+                raise
             finally:
                 connection.close()
 
@@ -209,9 +220,13 @@ class EmbeddedEngine:
             yield note
 
     def close(self) -> None:
-        """Give everything back; using the engine afterwards raises `WorkspaceError`. Closing twice is fine."""
+        """Give everything back; using the engine afterwards raises `WorkspaceError`. Closing twice is fine.
+
+        A study that goes on in another thread is interrupted.
+        """
         if not self._closed:
             self._closed = True
+            self._studies.end()
             let_go(self._lease)
 
     # How it is done

@@ -44,7 +44,7 @@ and ours may come before DuckDB's."""
 A_LEASE_AT_MOST = 1.0
 """Seconds that a fork waits for the leases of other threads to end."""
 
-A_LAST_VISIT = 5.0
+A_LAST_VISIT = 1.0
 """Seconds that closing waits for a visit of another thread to end."""
 
 AFTER_A_FAILED_CHECKPOINT = 5.0

@@ -1,7 +1,7 @@
 """Charts of statistics: figures of Bokeh's that a page embeds, each with the table that it is drawn from.
 
-To make a figure and tell it as JSON takes Bokeh some 70 ms, whatever is in it. So each is made once for a theme and
-a way to write its axes, and from then on only its values and the ends of its axes are put in.
+To make a figure and tell it as JSON takes Bokeh some 70 ms, whatever is in it. So each is made once for a theme, and
+from then on only its values, the ends of its axes and how they are written are put in.
 
 A chart's colours are the page's own: they stand in `statistics.css`, once for each theme, and are read from there.
 """
@@ -23,7 +23,6 @@ from bokeh.models import (
     FactorRange,
     HoverTool,
     NumeralTickFormatter,
-    PrintfTickFormatter,
     Range1d,
 )
 from bokeh.plotting import figure
@@ -67,6 +66,12 @@ def charts(found: Statistics, theme: str) -> Iterator[Card]:
         yield chart(found, theme)
     yield _reasons(found.failures, "failures", "Failures by reason", "failed", theme)
     yield _reasons(found.skips, "skips", "Skipped slots by reason", "skipped", theme)
+
+
+def make_ready() -> None:
+    """Make the first chart's figures beforehand, once: they would be waited for when its values are there."""
+    for theme in ("light", "dark"):
+        _over_days(tuple(name for name, _, _ in _PARTS), tuple(hue for _, hue, _ in _PARTS), theme, stacked=True)
 
 
 # ---- the charts ----------------------------------------------------------------------------------
@@ -226,24 +231,30 @@ def _by_day(
     for place, ((_, form), column) in enumerate(zip(told, values, strict=True)):
         data[f"t{place}"] = [written(value, form) for value in column]
     names, hues = tuple(label for label, _ in told), tuple(colour for _, colour, _ in series)
-    form = _form(kind, suffix, highest)
-    template = _over_days(names, hues, theme, form, _marks(len(days)), stacked=stacked)
-    return chart | {"item": _filled(template, data, ends)}
+    ends |= _written_axes(_form(kind, suffix, highest), len(days))
+    return chart | {"item": _filled(_over_days(names, hues, theme, stacked=stacked), data, ends)}
+
+
+def _written_axes(form: str, days: int) -> dict[str, dict[str, Any]]:
+    """What is put into a figure over so many days for its numbers to be written in this form."""
+    numeral = "%" not in form or form.endswith("0%")
+    return {
+        "form": {_CLASS: "NumeralTickFormatter" if numeral else "PrintfTickFormatter", "format": form},
+        "steps": {"min_interval": 1 if form.startswith("0,0") else 0},
+        "ticks": {"desired_num_ticks": min(6, days)},
+        "mark": {"size": {"type": "value", "value": 3 if days > FEW else 5}},
+    }
 
 
 @functools.cache
-def _over_days(
-    names: tuple[str, ...], hues: tuple[str, ...], theme: str, form: str, marks: tuple[int, int], *, stacked: bool
-) -> Any:
+def _over_days(names: tuple[str, ...], hues: tuple[str, ...], theme: str, *, stacked: bool) -> Any:
     """Lines or stacked bars: `names` are what the hover tells, the first of them in these `hues`."""
-    size, ticks = marks
     drawn = _plain_figure(
         theme, x_axis_type="datetime", x_range=Range1d(0, 1, name="x"), y_range=Range1d(0, 1, name="y")
     )
-    numeral = "%" not in form or form.endswith("0%")
-    drawn.yaxis.formatter = NumeralTickFormatter(format=form) if numeral else PrintfTickFormatter(format=form)
-    drawn.yaxis.ticker = BasicTicker(desired_num_ticks=5, min_interval=1 if form.startswith("0,0") else 0)
-    drawn.xaxis.ticker = DatetimeTicker(desired_num_ticks=ticks)
+    drawn.yaxis.formatter = NumeralTickFormatter(name="form")
+    drawn.yaxis.ticker = BasicTicker(desired_num_ticks=5, name="steps")
+    drawn.xaxis.ticker = DatetimeTicker(name="ticks")
     drawn.xaxis.formatter = DatetimeTickFormatter(hours="%d %b", days="%d %b", months="%b %Y", years="%Y")
     parts = [f"s{place}" for place in range(len(hues))]
     source = _source("day", "label", "whole", *parts, *(f"t{place}" for place in range(len(names))))
@@ -253,7 +264,7 @@ def _over_days(
     else:  # lines break where there is no value; a value between two gaps is a mark alone
         for part, hue in zip(parts, colour, strict=True):
             drawn.line(x="day", y=part, source=source, line_width=2, color=hue, line_join="round")
-            drawn.scatter(x="day", y=part, source=source, size=size, color=hue)
+            drawn.scatter(x="day", y=part, source=source, color=hue).glyph.name = "mark"
     whole = drawn.vbar(x="day", width=DAY, bottom=0, top="whole", source=source, alpha=0)
     drawn.add_tools(_hover("@label", [(name, f"@t{place}") for place, name in enumerate(names)], whole, theme))
     return json_item(drawn)
@@ -304,6 +315,9 @@ def _hover(title: str, rows: Iterable[tuple[str, str]], over: Any, theme: str) -
     )
 
 
+_CLASS = "class"
+"""Among the attributes to be put in, the name of the model that has them."""
+
 _NAN = {"type": "number", "value": "nan"}
 """How Bokeh's JSON tells what is no number."""
 
@@ -319,7 +333,8 @@ def _filled(template: Any, data: dict[str, list[Any]], ends: dict[str, dict[str,
     if name == "values":
         filled["attributes"]["data"] = {"type": "map", "entries": [[column, values] for column, values in data.items()]}
     elif name in ends:
-        filled["attributes"] |= ends[name]
+        filled["attributes"] |= {key: value for key, value in ends[name].items() if key != _CLASS}
+        filled["name"] = ends[name].get(_CLASS, template["name"])
     return filled
 
 
@@ -377,11 +392,6 @@ def _form(kind: str, suffix: str, highest: float) -> str:
     if kind == "dollars":
         return "$0,0.00" if highest >= 0.1 else "$0.0000"
     return {"count": "0,0", "share": "0%"}[kind]
-
-
-def _marks(days: int) -> tuple[int, int]:
-    """Pixels of the mark of a day, and how many days are written under the axis."""
-    return (3 if days > FEW else 5), min(6, days)
 
 
 def _unit(kind: str, series: Series) -> tuple[float, str]:

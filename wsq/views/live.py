@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import Any, ClassVar
 from weakref import WeakMethod
@@ -20,6 +20,7 @@ from wsq.views.cards import Card
 from wsq.views.cell import bring_scripts, in_a_kernel
 from wsq.views.dispatch import Answer, Answering, as_json
 from wsq.views.hub import Subscription
+from wsq.views.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ WORKERS = 8
 WAITING = 50
 """Messages of one page that may wait; what comes on top is refused."""
 
-pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="wsq-page")
+pool = Workers(WORKERS, "wsq-page")
 
 
 def resource(*names: str) -> str:
@@ -55,6 +56,16 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
         if in_a_kernel():
             self._take_scripts_out = bring_scripts()
         return super()._repr_mimebundle_(include, exclude)
+
+    def _get_properties(self, doc: Any) -> dict[str, Any]:
+        """What the browser makes the page of; our scripts are told to be as browsers read them.
+
+        Else Panel has each browser translate them first, as if they were TypeScript, which takes longer than
+        running them.
+        """
+        properties: dict[str, Any] = super()._get_properties(doc)
+        read_as_it_is = hashlib.sha256(properties["esm"].encode()).hexdigest()  # the name that a browser keeps it under
+        return properties | {"bundle": read_as_it_is}
 
     def scripts_arrived(self) -> None:
         """Called when the browser has sent something: its scripts are there."""

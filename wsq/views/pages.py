@@ -7,7 +7,7 @@ from typing import TypeVar
 from panel.io.state import state
 
 from wsq.errors import WsqError
-from wsq.views import messages
+from wsq.views import charts, messages
 from wsq.views.admin import Admin
 from wsq.views.board import Board
 from wsq.views.hub import hub_of
@@ -57,6 +57,7 @@ def statistics_page(workspace: Workspace) -> StatisticsPage | RefusalPage:
     except WsqError as refusal:
         return _dressed(_refused(workspace, "statistics", str(refusal)), "statistics")
     pool.submit(count_ahead, workspace, _counted_by_address(store.id))
+    pool.submit(charts.make_ready)  # the database counts meanwhile
     return _dressed(StatisticsPage(store), "statistics")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable, Sequence
@@ -84,7 +85,9 @@ def serve(
     origins: Sequence[str] = (),
     on_up: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve the pages until SIGTERM or SIGINT; blocks, and ends within three seconds of the signal.
+    """Serve the pages until SIGTERM or SIGINT; blocks, and ends soon after the signal, whatever is being counted.
+
+    The process is expected to end then: what it has in memory is not looked through for garbage any more.
 
     Args:
         workspace: Shown and acted upon; it stays open when this returns.
@@ -157,9 +160,10 @@ def _stop_on_signals(loop: IOLoop) -> dict[int, Any]:
 
 
 def _stop(server: Server, workspace: Workspace) -> None:
-    """Close the pages before the workspace's owner closes the workspace."""
+    """Close the pages before the workspace's owner closes the workspace, and let the process end soon."""
     forget(workspace)
     server.stop(wait=False)
+    gc.freeze()  # else the interpreter looks once more, when it ends, through all that Panel and Bokeh are made of
 
 
 def _spoken(address: str) -> str:

@@ -6,9 +6,10 @@ const ALL = "*"; // in the address: all stores
 
 const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const dayWords = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeZone: "UTC" });
-const many = (number) => (number < 100000 ? number.toLocaleString() : compact.format(number));
+const plain = new Intl.NumberFormat(undefined); // once: `toLocaleString` is slow, and a table has hundreds of numbers
+const many = (number) => (number < 100000 ? plain.format(number) : compact.format(number));
 const lasted = (seconds) => (seconds === null ? "–" : duration(seconds));
-const WRITE = { count: (n) => n.toLocaleString(), share: percent, seconds: lasted, dollars: money, day: (day) => dayWords.format(Date.parse(day)), text: (text) => text };
+const WRITE = { count: (n) => plain.format(n), share: percent, seconds: lasted, dollars: money, day: (day) => dayWords.format(Date.parse(day)), text: (text) => text };
 const write = (value, kind) => (value === null ? "–" : WRITE[kind](value));
 
 // Numbers stay what they are. A text is quoted, and told to be none where a spreadsheet would take it for a formula:
@@ -252,7 +253,8 @@ class StatisticsPage extends asking(DialogPage) {
       shown.drawn = h("div", { class: "drawn", "aria-hidden": "true" });
       shown.nothing = h("p", { class: "nothing", hidden: true });
       shown.table = h("div", { class: "figures-table", tabindex: "0", role: "group", "aria-label": `${chart.title}, table` });
-      shown.section.append(shown.note, shown.legend, shown.drawn, shown.nothing, h("details", null, h("summary", null, "Table"), shown.table));
+      shown.folded = h("details", { ontoggle: () => this.fillTable(shown) }, h("summary", null, "Table"), shown.table);
+      shown.section.append(shown.note, shown.legend, shown.drawn, shown.nothing, shown.folded);
       this.charts.append(shown.section);
     }
     shown.data = chart;
@@ -268,9 +270,17 @@ class StatisticsPage extends asking(DialogPage) {
     shown.nothing.hidden = Boolean(chart.item);
     setText(shown.nothing, chart.empty ?? "");
     shown.csv.disabled = !chart.rows.length;
-    this.showRows(shown.table, chart.title, chart.columns, chart.rows);
+    shown.filled = false;
+    this.fillTable(shown);
     this.seen.unobserve(shown.section);
     this.seen.observe(shown.section); // says anew whether it is in view
+  }
+
+  // Nobody sees the rows of a folded table, and to write them all takes longer than to draw the chart.
+  fillTable(shown) {
+    if (shown.filled || !shown.folded.open) return;
+    shown.filled = true;
+    this.showRows(shown.table, shown.data.title, shown.data.columns, shown.data.rows);
   }
 
   // The new drawing takes the old one's place when it is done; until then the old one stands.
