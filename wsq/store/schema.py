@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 import typing
 from datetime import datetime, timedelta
@@ -60,16 +61,18 @@ _SINCE = {
 }
 """What a workspace of each version lacks, beside its projections, to be of the next one."""
 
+_hints = functools.cache(typing.get_type_hints)  # which compiles each annotation, whenever it is asked
+
 
 def sql_types(table: Table) -> dict[str, str]:
     """The SQL type of each stored column, in order."""
-    hints = typing.get_type_hints(table.row)
+    hints = _hints(table.row)
     return {column: _SQL_TYPES[_plain(hints[column])[0]] for column in table.columns}
 
 
 def create_statement(table: Table) -> str:
     """The statement that makes a projection's table."""
-    hints = typing.get_type_hints(table.row)
+    hints = _hints(table.row)
     columns = [
         f"{name} {kind}{'' if _plain(hints[name])[1] else ' NOT NULL'}" for name, kind in sql_types(table).items()
     ]
