@@ -57,9 +57,29 @@ def is_alone(item: pytest.Item | None) -> bool:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests that are alone in front, so that the other workers wait for all of them once."""
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=lambda item: not is_alone(item))
+    """Begin with what others wait for: tests that are alone, long ones, and whole modules that have one alone.
+
+    What such modules share (a browser, a server, a JupyterLab) is made once so, by one worker, and while it uses a
+    browser the other one has the tests that need a single process.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return
+    places: dict[Path, int] = {}
+    kinds: dict[Path, set[bool]] = {}
+    for item in items:
+        places.setdefault(item.path, len(places))
+        kinds.setdefault(item.path, set()).add(is_alone(item))
+
+    def turn(item: pytest.Item) -> tuple[int, int, bool]:
+        if kinds[item.path] == {True}:
+            return 0, 0, False
+        if item.get_closest_marker("long"):
+            return 1, 0, False
+        if kinds[item.path] == {True, False}:
+            return 2, places[item.path], not is_alone(item)
+        return 3, 0, False
+
+    items.sort(key=turn)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -12,7 +12,7 @@ import pytest
 import wsq
 from tests.durability.soak import LATEST, ROLES
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.long
 
 SECONDS = 120
 
