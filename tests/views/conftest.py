@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 import wsq
+from tests.views.windows import eventually
 from wsq.agent.providers import OfflineProvider
 
 SERVE = """\
@@ -86,33 +87,105 @@ def served(team):
 
 @pytest.fixture
 def acme(team, request):
-    """A store of the test's own."""
+    """A store of the test's own; of those that are `kept` the one that they share, emptied."""
+    if "kept" in request.fixturenames:
+        return _emptied(team.store("kept"))
     return team.store(f"s{abs(hash(request.node.name)) % 10**9}")
 
 
+class Window:
+    """A page, and what was complained of and asked for elsewhere meanwhile."""
+
+    def __init__(self, visitor, served):
+        self.page, self.complaints, self.strayed = visitor.new_page(), [], []
+        self.page.set_default_timeout(8_000)
+        self.page.on("console", lambda said: said.type == "error" and self.complaints.append(said.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda asked: _strays(asked.url, served) and self.strayed.append(asked.url))
+
+    def judge(self):
+        assert self.complaints == []
+        assert self.strayed == []
+
+    def tidied(self, address):
+        """Whether it shows the page at `address` and nothing more, once dialogs and toasts are put away."""
+        dialogs, discard = self.page.get_by_role("dialog"), self.page.get_by_role("button", name="Discard")
+        for _ in range(4):
+            if dialogs.count() == 0:
+                break
+            self.page.keyboard.press("Escape")
+            if discard.is_visible():
+                discard.click()
+        self.page.locator(".toast").evaluate_all("all => all.forEach((each) => each.remove())")
+        untouched = self.page.evaluate("() => /native code/.test(String(WebSocket.prototype.send))")
+        return untouched and dialogs.count() == 0 and self.page.url == address
+
+    def follows(self, store):
+        """Whether its cards are those of the board."""
+        shown = self.page.locator("article[data-id]").evaluate_all("all => all.map((each) => each.dataset.id)")
+        return {*shown} == {each.id for each in (*store.tasks(), *store.recurring_tasks())}
+
+
+@pytest.fixture(scope="module")
+def kept_windows(visitor):
+    """The window that stays open from test to test, once there is one."""
+    windows = []
+    yield windows
+    for window in windows:
+        window.page.close()
+
+
 @pytest.fixture
-def open_board(visitor, served, acme):
+def kept(kept_windows):
+    """For tests that need no board of their own: the first window goes on from where the last such test left it.
+
+    To open a board takes two seconds of processor time, to empty it a tenth of that.
+    """
+    return kept_windows
+
+
+@pytest.fixture
+def open_board(visitor, served, acme, request):
     """Opens the store's board in a window; nothing may leave the host, and nothing be complained of."""
-    pages, complaints, strayed = [], [], []
+    windows = []
+    kept = request.getfixturevalue("kept") if "kept" in request.fixturenames else None
 
     def opened(width=1440, height=900, path="board", scheme="light", also=""):
-        page = visitor.new_page()
+        address = f"{served}/{path}{'' if '?' in path else '?'}store={acme.id}{also}"
+        stays = kept is not None and not windows
+        known = kept[0] if stays and kept else None
+        window = known or Window(visitor, served)
+        windows.append(window)
+        if stays and not known:
+            kept.append(window)
+        page = window.page
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": height})
-        page.set_default_timeout(8_000)
-        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda asked: _strays(asked.url, served) and strayed.append(asked.url))
-        page.goto(f"{served}/{path}{'' if '?' in path else '?'}store={acme.id}{also}")
-        pages.append(page)
+        if known and known.tidied(address):
+            eventually(lambda: known.follows(acme), within=8)
+        else:
+            page.goto(address)
         return page
 
     yield opened
-    for page in pages:
-        page.evaluate("localStorage.clear()")
-        page.close()
-    assert complaints == []
-    assert strayed == []
+    for window in windows:
+        window.page.evaluate("localStorage.clear()")
+        if window not in (kept or ()):
+            window.page.close()
+    for window in windows:
+        window.judge()
+
+
+def _emptied(store):
+    if store.id not in {each.id for each in store.workspace.stores()}:
+        return store  # it comes into being with the first thing in it
+    for task in store.tasks():
+        store.archive_task(task.id)
+    for task in store.recurring_tasks():
+        store.delete_recurring_task(task.id)
+    for project in store.projects():
+        store.archive_project(project.id)
+    return store
 
 
 def _strays(url, served):

@@ -24,6 +24,7 @@ def test_the_board_opens_with_its_five_lanes(open_board, acme):
     expect(card(lane(page, "Doing"), "Write copy")).to_contain_text("Ada")
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_recurring_task_is_made_with_the_form_and_stands_on_the_board(open_board, acme):
     page = open_board()
 
@@ -37,6 +38,7 @@ def test_a_recurring_task_is_made_with_the_form_and_stands_on_the_board(open_boa
     assert (made.name, made.interval_value, made.interval_unit) == ("Triage", 4, "hours")
 
 
+@pytest.mark.usefixtures("kept")
 def test_what_the_server_refuses_stands_in_the_form_until_it_is_right(open_board, acme):
     page = open_board()
 
@@ -51,6 +53,7 @@ def test_what_the_server_refuses_stands_in_the_form_until_it_is_right(open_board
     expect(card(page, "Triage")).to_be_visible()
 
 
+@pytest.mark.usefixtures("kept")
 def test_editing_begins_with_what_is_there(open_board, acme):
     acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="Mornings")
     page = open_board()
@@ -65,6 +68,7 @@ def test_editing_begins_with_what_is_there(open_board, acme):
     expect(card(page, "Triage")).to_contain_text("Every 6 hours")
 
 
+@pytest.mark.usefixtures("kept")
 def test_the_form_says_which_placeholders_stay_as_they_are_and_what_a_day_will_cost(open_board, acme):
     acme.create_recurring_task("Triage", "Look at {{project}} and {{ Weather }}.", every="5 minutes")
     page = open_board()
@@ -113,6 +117,7 @@ def test_a_draft_is_opened_in_the_mail_program_by_whoever_reads_it(open_board, a
     )
 
 
+@pytest.mark.usefixtures("kept")
 def test_run_now_leaves_a_manual_completed_execution_and_its_details(open_board, acme):
     acme.create_recurring_task("Triage", "Create a task called 'Check mail'", every="4 hours")
     page = open_board()
@@ -149,6 +154,7 @@ def test_run_now_is_busy_in_every_window_until_the_execution_has_ended(open_boar
     assert len(acme.executions(task.id)) == 1
 
 
+@pytest.mark.usefixtures("kept")
 def test_what_a_running_execution_says_shows_on_its_card_and_in_its_details_until_it_has_ended(open_board, acme):
     acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="unhurried")
     page = open_board()
@@ -177,6 +183,7 @@ def test_who_asks_for_a_run_that_is_under_way_hears_that_it_is(open_board, acme)
     assert len(acme.executions(task.id)) == 1
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_running_execution_can_be_cancelled_from_its_details(open_board, acme):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="unhurried")
     page = open_board()
@@ -253,6 +260,7 @@ def test_what_was_missed_is_run_late_from_its_card_and_who_is_told_stands_there(
     assert (told.notify, told.notify_on) == (("ada", "<b>grace</b>"), ("could_not", "done"))
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_change_touches_the_changed_card_alone(open_board, acme):
     moved, *_ = [acme.create_task(f"task {number}") for number in range(30)]
     acme.create_task("there", status="done")
@@ -271,6 +279,7 @@ def test_a_change_touches_the_changed_card_alone(open_board, acme):
     assert page.evaluate("window.touched") == ["task 0", "task 0"]
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_renamed_project_is_renamed_on_its_cards(open_board, acme):
     launch = acme.create_project("Launch")
     acme.create_task("Write copy", project_id=launch.id)
@@ -282,6 +291,7 @@ def test_a_renamed_project_is_renamed_on_its_cards(open_board, acme):
     expect(card(page, "Write copy")).to_contain_text("Opening night")
 
 
+@pytest.mark.usefixtures("kept")
 @pytest.mark.alone
 def test_what_another_process_writes_shows_within_a_second_and_a_half(open_board, acme):
     acme.create_task("first")
@@ -304,6 +314,7 @@ def test_an_action_shows_in_every_window(open_board, acme):
     expect(card(lane(there, "Done"), "first")).to_be_visible(timeout=1_500)
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_task_is_disabled_and_enabled_again(open_board, acme):
     acme.create_recurring_task("Triage", "List the tasks", every="4 hours")
     page = open_board()
@@ -318,6 +329,7 @@ def test_a_task_is_disabled_and_enabled_again(open_board, acme):
     expect(card(page, "Triage").get_by_role("timer")).to_be_visible()
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_task_is_deleted_only_after_it_was_confirmed(open_board, acme):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours")
     page = open_board()
@@ -332,6 +344,7 @@ def test_a_task_is_deleted_only_after_it_was_confirmed(open_board, acme):
     eventually(lambda: acme.recurring_tasks() == [])  # the page shows a wish before it is written
 
 
+@pytest.mark.usefixtures("kept")
 def test_tasks_are_moved_by_mouse_and_by_keyboard(open_board, acme):
     acme.create_task("a", status="doing")
     acme.create_task("b")
@@ -348,6 +361,7 @@ def test_tasks_are_moved_by_mouse_and_by_keyboard(open_board, acme):
     eventually(lambda: [each.title for each in acme.tasks(status="in_review")] == ["b"])
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_task_is_made_in_the_lane(open_board, acme):
     page = open_board()
 
