@@ -80,6 +80,7 @@ def test_the_whole_life_of_a_recurring_task(open_board, acme, team):
     eventually(lambda: acme.recurring_tasks() == [])
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_double_click_on_run_now_is_one_execution(open_board, acme):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description=SLOW)
     page = open_board()
@@ -91,6 +92,7 @@ def test_a_double_click_on_run_now_is_one_execution(open_board, acme):
     assert len(acme.executions(task.id)) == 1
 
 
+@pytest.mark.usefixtures("kept")
 @pytest.mark.alone
 def test_running_shows_within_half_a_second_of_run_now(open_board, acme):
     acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description=SLOW)
@@ -129,6 +131,7 @@ def test_ones_own_action_shows_before_the_server_has_answered(open_board, acme, 
         expect(card(lane(page, "To do"), "Another")).to_be_visible(timeout=100)
 
 
+@pytest.mark.usefixtures("kept")
 def test_what_is_refused_is_taken_back_with_the_reason(open_board, acme):
     task = acme.create_task("Write copy")
     page = open_board()
@@ -147,6 +150,7 @@ def test_what_is_refused_is_taken_back_with_the_reason(open_board, acme):
     assert acme.task(task.id).status == "todo"
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_blank_task_is_refused_and_what_was_typed_comes_back(open_board, acme):
     page = open_board()
 
@@ -158,6 +162,7 @@ def test_a_blank_task_is_refused_and_what_was_typed_comes_back(open_board, acme)
     expect(page.get_by_role("article")).to_have_count(0)
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_task_is_made_in_any_lane(open_board, acme):
     page = open_board()
 
@@ -169,6 +174,7 @@ def test_a_task_is_made_in_any_lane(open_board, acme):
     eventually(lambda: [each.title for each in acme.tasks(status="in_review")] == ["Look at it"])
 
 
+@pytest.mark.usefixtures("kept")
 def test_an_archived_task_comes_back_where_it_stood(open_board, acme):
     for title in ("a", "b", "c"):
         acme.create_task(title)
@@ -184,6 +190,7 @@ def test_an_archived_task_comes_back_where_it_stood(open_board, acme):
     eventually(lambda: [each.title for each in acme.tasks()] == ["a", "b", "c"])
 
 
+@pytest.mark.usefixtures("kept")
 @pytest.mark.alone
 def test_a_task_is_dragged_to_its_place_with_the_mouse(open_board, acme):
     for title in ("a", "b"):
@@ -197,6 +204,7 @@ def test_a_task_is_dragged_to_its_place_with_the_mouse(open_board, acme):
     eventually(lambda: [each.title for each in acme.tasks(status="done")] == ["a", "c", "b"])
 
 
+@pytest.mark.usefixtures("kept")
 def test_what_is_wrong_is_said_beside_its_field_as_one_types(open_board, acme):
     page = open_board()
     dialog = open_form(page)
@@ -215,6 +223,7 @@ def test_what_is_wrong_is_said_beside_its_field_as_one_types(open_board, acme):
     assert acme.workspace.sql("select count(*) from recurring_tasks where store_id = $1", [acme.id]).iloc[0, 0] == 0
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_first_run_at_a_date_of_its_zone_is_foretold_and_kept(open_board, acme):
     page = open_board()
     dialog = open_form(page)
@@ -232,6 +241,7 @@ def test_a_first_run_at_a_date_of_its_zone_is_foretold_and_kept(open_board, acme
     expect(field(dialog, "Date and time")).to_have_value("2031-07-01T08:00")
 
 
+@pytest.mark.usefixtures("kept")
 def test_all_of_the_form_is_filled_in_again_when_it_is_edited(open_board, acme):
     launch = acme.create_project("Launch")
     acme.create_recurring_task(
@@ -253,6 +263,7 @@ def test_all_of_the_form_is_filled_in_again_when_it_is_edited(open_board, acme):
     expect(field(dialog, "Skip when nothing has changed")).to_be_checked()
 
 
+@pytest.mark.usefixtures("kept")
 def test_leaving_asks_when_something_was_typed_and_writes_nothing(open_board, acme):
     acme.create_task("so that the store is there")
     before = len(acme.events())
@@ -274,6 +285,7 @@ def test_leaving_asks_when_something_was_typed_and_writes_nothing(open_board, ac
     assert len(acme.events()) == before
 
 
+@pytest.mark.usefixtures("kept")
 def test_escape_never_discards_what_was_typed_however_often_it_is_pressed(open_board, acme):
     page = open_board()
     dialog = open_form(page)
@@ -285,6 +297,7 @@ def test_escape_never_discards_what_was_typed_however_often_it_is_pressed(open_b
     expect(field(dialog, "Name")).to_have_value("Half a thought")
 
 
+@pytest.mark.usefixtures("kept")
 def test_archiving_from_the_form_asks_when_something_was_typed(open_board, acme):
     task = acme.create_task("Write copy")
     page = open_board()
@@ -298,6 +311,7 @@ def test_archiving_from_the_form_asks_when_something_was_typed(open_board, acme)
     assert acme.task(task.id).archived_at is None
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_first_run_that_was_chosen_and_not_filled_in_is_not_saved_as_none(open_board, acme):
     page = open_board()
     dialog = open_form(page)
@@ -334,6 +348,7 @@ def test_a_card_is_carried_past_the_next_one_that_is_shown(open_board, acme):
     eventually(lambda: [each.title for each in acme.tasks()] == ["bar 1", "bar 2", "foo 2", "foo 1"])
 
 
+@pytest.mark.usefixtures("kept")
 def test_tasks_archived_in_a_row_come_back_where_they_stood(open_board, acme):
     for title in "ABCDE":
         acme.create_task(title)
@@ -409,6 +424,7 @@ def test_who_edits_second_is_told_what_changed_and_overwrites_nothing_unseen(ope
     assert acme.recurring_tasks()[0].description == "Evenings"
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_duplicate_is_a_new_task_with_all_that_the_first_one_has(open_board, acme):
     acme.create_recurring_task("Triage", "List the tasks", every="4 hours", budget_per_day=0.5)
     page = open_board()
@@ -441,6 +457,7 @@ def test_a_history_goes_on_page_by_page(open_board, acme, team):
     expect(page.get_by_role("dialog", name="Execution", exact=True)).to_contain_text("Completed")
 
 
+@pytest.mark.usefixtures("kept")
 def test_an_execution_is_run_again_from_its_detail(open_board, acme):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description=SLOW)
     acme.run_now(task.id)
@@ -455,6 +472,7 @@ def test_an_execution_is_run_again_from_its_detail(open_board, acme):
     assert len(acme.executions(task.id)) == 2
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_refusal_is_told_in_front_of_whatever_is_open(open_board, acme):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours")
     acme.run_now(task.id)
@@ -471,6 +489,7 @@ def test_a_refusal_is_told_in_front_of_whatever_is_open(open_board, acme):
     expect(page.get_by_role("dialog", name="Executions").get_by_role("alert")).to_be_visible()
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_transcript_shows_each_call_with_its_arguments_and_result_and_a_failure_in_full(open_board, acme, team):
     task = acme.create_recurring_task("Triage", "Look.", every="4 hours")
     lines = [call(("create_task", {"title": "Made"}), ("get_task", {"task_id": "nowhere"})), say("")]
@@ -490,6 +509,7 @@ def test_a_transcript_shows_each_call_with_its_arguments_and_result_and_a_failur
     expect(detail).to_contain_text("claude-sonnet-5-5")
 
 
+@pytest.mark.usefixtures("kept")
 def test_an_output_is_shown_as_markdown(open_board, acme, team):
     task = acme.create_recurring_task("Triage", "Look.", every="4 hours")
     with wsq.open(
@@ -549,6 +569,7 @@ def test_what_was_open_is_open_again_after_a_reload(open_board, acme):
     eventually(lambda: "open=" not in page.evaluate("location.search"))
 
 
+@pytest.mark.usefixtures("kept")
 def test_skips_for_the_same_reason_are_one_row_with_their_number(open_board, acme, team):
     task = acme.create_recurring_task("Triage", "Look.", every="1 day")
     for days in (1, 2, 3):
