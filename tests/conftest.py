@@ -59,8 +59,9 @@ def is_alone(item: pytest.Item | None) -> bool:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what others wait for: tests that are alone, long ones, and whole modules that have one alone.
 
-    What such modules share (a browser, a server, a JupyterLab) is made once so, by one worker, and while it uses a
-    browser the other one has the tests that need a single process.
+    What such modules share (a browser, a server, a JupyterLab) is made once so, by one worker, and not while the
+    others wait, since its tests that are alone come last; and while it uses a browser, the other worker has tests
+    that need a single process.
     """
     if "PYTEST_XDIST_WORKER" not in os.environ:
         return
@@ -76,7 +77,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("long"):
             return 1, 0, False
         if kinds[item.path] == {True, False}:
-            return 2, places[item.path], not is_alone(item)
+            return 2, places[item.path], is_alone(item)
         return 3, 0, False
 
     items.sort(key=turn)
