@@ -281,12 +281,14 @@ def test_the_board_works_in_a_cell_as_it_does_on_its_page(page, acme, desk):
     assert (desk / "board.ipynb").stat().st_size < 200_000  # the scripts alone are 3 MB
 
 
-def test_a_cell_that_is_run_again_after_a_reload_shows_a_living_board(page, lab, desk, acme):
+def test_a_board_lives_again_after_a_reload_and_its_kernel_holds_nothing_then_or_after_its_end(page, lab, desk, acme):
+    # Given a board in a cell that was stored
     acme.create_task("first")
     run_all(page)
     command(page, "docmanager:save")
     page.wait_for_timeout(1_000)
 
+    # When the cell is run again after a reload, then the board is a living one
     open_notebook(page, lab, desk)
     run_all(page)
     acme.create_task("after the reload")
@@ -294,18 +296,15 @@ def test_a_cell_that_is_run_again_after_a_reload_shows_a_living_board(page, lab,
     expect(card(page, "after the reload")).to_be_visible()
     assert lane(page, "Doing").count() == 1
 
-
-def test_a_kernel_holds_neither_the_database_nor_anything_after_its_end(page, acme):
-    acme.create_task("first")
-    run_all(page)
+    # And its kernel does not hold the database
     [kernel] = kernels()
-
     began = time.monotonic()
     for number in range(10):
         acme.create_task(f"task {number}")
     assert time.monotonic() - began < 5
     expect(card(page, "task 9")).to_be_visible()
 
+    # Nor anything after its end
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     _, alive = psutil.wait_procs([kernel], timeout=10)
     assert alive == []
