@@ -137,7 +137,7 @@ def kept_windows(visitor):
 
 @pytest.fixture
 def kept(kept_windows):
-    """For tests that need no board of their own: the first window goes on from where the last such test left it.
+    """For tests that need no board of their own: their first window is the one that the last such test left.
 
     To open a board takes two seconds of processor time, to empty it a tenth of that.
     """
@@ -153,15 +153,18 @@ def open_board(visitor, served, acme, request):
     def opened(width=1440, height=900, path="board", scheme="light", also=""):
         address = f"{served}/{path}{'' if '?' in path else '?'}store={acme.id}{also}"
         stays = kept is not None and not windows
-        known = kept[0] if stays and kept else None
+        known = kept.pop() if stays and kept else None
+        if known and not known.tidied(address):
+            known.page.close()
+            known = None
         window = known or Window(visitor, served)
         windows.append(window)
-        if stays and not known:
+        if stays:
             kept.append(window)
         page = window.page
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": height})
-        if known and known.tidied(address):
+        if known:
             eventually(lambda: known.follows(acme), within=8)
         else:
             page.goto(address)

@@ -98,6 +98,7 @@ def test_what_the_day_has_cost_stands_on_the_card_and_beside_the_lane(open_board
     )
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_draft_is_opened_in_the_mail_program_by_whoever_reads_it(open_board, acme, team):
     task = acme.create_recurring_task("Remind", "Remind Ada.", every="1 day")
     content = "To: ada@example.com\nSubject: The contract\n\nIt is due on Friday."
@@ -137,6 +138,7 @@ def test_run_now_leaves_a_manual_completed_execution_and_its_details(open_board,
     expect(page.get_by_role("dialog", name="Task").get_by_label("Title")).to_have_value("Check mail")
 
 
+@pytest.mark.usefixtures("kept")
 @pytest.mark.alone
 def test_run_now_is_busy_in_every_window_until_the_execution_has_ended(open_board, acme):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="unhurried")
@@ -169,6 +171,7 @@ def test_what_a_running_execution_says_shows_on_its_card_and_in_its_details_unti
     expect(page.get_by_text("Let me think")).to_have_count(0)
 
 
+@pytest.mark.usefixtures("kept")
 def test_who_asks_for_a_run_that_is_under_way_hears_that_it_is(open_board, acme):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="unhurried")
     here, there = open_board(), open_board()
@@ -303,6 +306,7 @@ def test_what_another_process_writes_shows_within_a_second_and_a_half(open_board
     expect(card(page, "from elsewhere")).to_be_visible(timeout=1_500)
 
 
+@pytest.mark.usefixtures("kept")
 @pytest.mark.alone
 def test_an_action_shows_in_every_window(open_board, acme):
     acme.create_task("first")

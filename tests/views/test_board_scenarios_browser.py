@@ -324,6 +324,7 @@ def test_a_first_run_that_was_chosen_and_not_filled_in_is_not_saved_as_none(open
     expect(card(page, "Report")).to_have_count(0)
 
 
+@pytest.mark.usefixtures("kept")
 @pytest.mark.parametrize("how", ["New recurring task", "Edit", "Duplicate"])
 def test_what_was_typed_survives_a_reload(open_board, acme, how):
     acme.create_recurring_task("Triage", "List the tasks", every="4 hours")
@@ -387,6 +388,7 @@ def test_what_is_made_while_something_is_looked_for_is_seen(open_board, acme):
     expect(page.get_by_role("searchbox")).to_have_value("")
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_history_that_is_open_follows_what_happens(open_board, acme):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours")
     acme.run_now(task.id)
@@ -400,6 +402,7 @@ def test_a_history_that_is_open_follows_what_happens(open_board, acme):
     expect(dialog.get_by_role("listitem")).to_have_count(2)
 
 
+@pytest.mark.usefixtures("kept")
 def test_who_edits_second_is_told_what_changed_and_overwrites_nothing_unseen(open_board, acme):
     acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="Mornings")
     here, there = open_board(), open_board()
@@ -440,6 +443,7 @@ def test_a_duplicate_is_a_new_task_with_all_that_the_first_one_has(open_board, a
     assert newest.id != first.id
 
 
+@pytest.mark.usefixtures("kept")
 def test_a_history_goes_on_page_by_page(open_board, acme, team):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours")
     for _ in range(23):
@@ -525,6 +529,7 @@ def test_an_output_is_shown_as_markdown(open_board, acme, team):
     expect(output.get_by_role("listitem").first).to_have_text("three new")
 
 
+@pytest.mark.usefixtures("kept")
 def test_search_finds_whole_texts_and_stands_in_the_address(open_board, acme):
     acme.create_task("Write copy", description="x " * 300 + "harbour")
     acme.create_task("Translate")
@@ -548,6 +553,7 @@ def test_search_finds_whole_texts_and_stands_in_the_address(open_board, acme):
     expect(card(page, "Translate")).to_be_visible()
 
 
+@pytest.mark.usefixtures("kept")
 def test_what_was_open_is_open_again_after_a_reload(open_board, acme):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours")
     run = acme.run_now(task.id)
