@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlreadyRunning", "BrokenArchive", "Change", "Conflict", "Contact", "Document", "DryRun", "Execution",
-    "InvalidInput", "LeaseLost", "MissingCredentials", "NewerWorkspace", "NotAWorkspace", "NotFound", "NotRunnable", "PastStore",
-    "ProcessReport", "Project", "RecurringTask", "SettingError", "Store", "Task", "UnreadableLog", "Workspace",
-    "WorkspaceBusy", "WorkspaceError", "WorkspaceUnwritable", "WsqError", "__version__", "open",
+    "InvalidInput", "LeaseLost", "MissingCredentials", "NewerWorkspace", "NotAWorkspace", "NotFound", "NotRunnable",
+    "PastStore", "ProcessReport", "Project", "RecurringTask", "SettingError", "Store", "Task", "UnreadableLog",
+    "Workspace", "WorkspaceBusy", "WorkspaceError", "WorkspaceUnwritable", "WsqError", "__version__", "open",
 ]  # fmt: skip
 
 _ROOMS = {

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from msgspec import UNSET
 
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from wsq.statistics.health import Alert
     from wsq.statistics.overview import TaskOverview
     from wsq.statistics.since import Since
+    from wsq.store.archive import End
     from wsq.store.past import PastEngine
 
     Trying = tuple[Provider, Callable[[Log], Executor]]
@@ -601,6 +602,36 @@ class Workspace:
         target = Path(path).absolute()
         self._log.backup(target)
         return target
+
+    def export(self, into: str | os.PathLike[str] | IO[bytes]) -> tuple[End, str]:
+        """Write all that the workspace is to a new file, or to something that takes bytes; see `wsq.store.archive`.
+
+        The same workspace gives the same bytes. Returns how many events, bodies, leases and dry runs there were, and
+        the SHA-256 of the last line, which stands for all of them.
+
+        Raises:
+            InvalidInput: There is something at that path already.
+        """
+        from wsq.store import archive
+
+        found = archive.records(self._engine)
+        return (
+            archive.write_file(Path(into), found) if isinstance(into, str | os.PathLike) else archive.write(into, found)
+        )
+
+    def import_from(self, path: str | os.PathLike[str]) -> End:
+        """Bring an exported file into this workspace, which must hold nothing yet; all of it or nothing.
+
+        Returns how many events, bodies, leases and dry runs there were.
+
+        Raises:
+            InvalidInput: The workspace holds something already.
+            BrokenArchive: The file was cut, damaged or edited, or is something else.
+            NewerWorkspace: A newer wsq has written the file.
+        """
+        from wsq.store import archive
+
+        return archive.restore_file(self._engine, Path(path))
 
     def changes(self) -> int:
         """A number that has risen when anybody has written; asking costs microseconds."""

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 import wsq
+from tests.cli.conftest import SCRIPTS
 from wsq.agent.providers import ProviderError, ScriptedProvider
 from wsq.cli.lab import copy
 from wsq.cli.main import command as command_of
@@ -309,3 +310,31 @@ def test_the_demo_is_made_whole_once_and_never_out_of_somebodys_workspace(wsq_, 
     wsq_("add", "Mine", "--prompt", PING, "--every", "1 hour")
     refused = wsq_("demo", "--database", str(folder / "team.duckdb"))
     assert (refused.status, "no example" in refused.err) == (2, True)
+
+
+def test_an_export_is_brought_into_a_new_workspace_and_overwrites_nothing(wsq_, started, folder):
+    wsq_("add", "Tick", "--prompt", PING, "--every", "1 hour")
+    wsq_("run", "Tick")
+
+    written = wsq_("export", "team.gz")
+    piped = started(SCRIPTS / "wsq", "export", text=False).communicate(timeout=60)[0]
+    restored = wsq_("import", "team.gz", "--database", "back.duckdb")
+
+    assert (written.status, restored.status) == (0, 0)
+    assert (folder / "team.gz").read_bytes() == piped
+    assert wsq_("verify", "--database", "back.duckdb").status == 0
+    assert [task["name"] for task in json.loads(wsq_("list", "--json", "--database", "back.duckdb").out)] == ["Tick"]
+    for again in (wsq_("export", "team.gz"), wsq_("import", "team.gz", "--database", "back.duckdb")):
+        assert (again.status, len(again.err.splitlines())) == (2, 1)
+
+
+def test_a_file_that_cannot_be_brought_in_leaves_no_workspace_behind(wsq_, folder):
+    wsq_("add", "Tick", "--prompt", PING, "--every", "1 hour")
+    wsq_("export", "team.gz")
+    (folder / "cut.gz").write_bytes((folder / "team.gz").read_bytes()[:-20])
+
+    for file, why in (("cut.gz", "was cut"), ("none.gz", "no such file"), ("team.duckdb", "no file of `wsq export`")):
+        refused = wsq_("import", file, "--database", "back.duckdb")
+        assert (refused.status, len(refused.err.splitlines())) == (2, 1)
+        assert why in refused.err
+    assert not list(folder.glob("back*"))

@@ -10,18 +10,23 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import groupby, islice, zip_longest
+from pathlib import Path
 from typing import IO, Any, Protocol
 
 import msgspec
 
 from wsq.errors import BrokenArchive, InvalidInput, NewerWorkspace
+from wsq.events import decode
 from wsq.store.engine import Cursor, Engine, LoadingCursor, ReadingCursor
+from wsq.store.faults import explained
 from wsq.store.folding import fold, read_facts
 from wsq.store.schema import VERSION as SCHEMA
+from wsq.store.snapshot import not_overwritten, part_of, publish
 from wsq.store.transaction import LOG_TYPES, insert, write_world
 from wsq.version import VERSION
 
@@ -224,6 +229,19 @@ def restore(engine: Engine, found: Iterable[Record]) -> End:
         return tally.end()
 
 
+def prove(found: Iterable[Record]) -> End:
+    """Go through records as `restore` would, and bring nothing anywhere; raises as it does. Returns their counts."""
+    tally, heads = _Tally(), dict[str, int]()
+    for record in found:
+        tally.add(type(record))
+        if isinstance(record, EventRecord):
+            _in_turn(record, heads)
+            decode(record.name, record.version, record.args)
+        elif isinstance(record, BodyRecord):
+            _proved(record)
+    return tally.end()
+
+
 def first_difference(one: Iterable[Record], other: Iterable[Record]) -> tuple[Record | None, Record | None] | None:
     """The first two records in which two workspaces differ, None for one that is missing; None when none do."""
     return next(((mine, theirs) for mine, theirs in zip_longest(one, other) if mine != theirs), None)
@@ -237,11 +255,15 @@ def _refuse_unless_empty(cursor: Cursor, place: str) -> None:
 
 def _bring_events(cursor: LoadingCursor, batch: list[EventRecord], heads: dict[str, int]) -> None:
     for event in batch:
-        expected = heads.get(event.store_id, 0) + 1
-        if event.seq != expected:
-            raise BrokenArchive(f"Store {event.store_id!r} has an event {event.seq} where {expected} was expected.")
-        heads[event.store_id] = event.seq
+        _in_turn(event, heads)
     cursor.load("events", LOG_TYPES, [[getattr(event, column) for event in batch] for column in LOG_TYPES])
+
+
+def _in_turn(event: EventRecord, heads: dict[str, int]) -> None:
+    expected = heads.get(event.store_id, 0) + 1
+    if event.seq != expected:
+        raise BrokenArchive(f"Store {event.store_id!r} has an event {event.seq} where {expected} was expected.")
+    heads[event.store_id] = event.seq
 
 
 def _proved(body: BodyRecord) -> bytes:
@@ -298,6 +320,46 @@ def write(into: IO[bytes], found: Iterable[Record]) -> tuple[End, str]:
     return end, chain.before
 
 
+def write_file(target: Path, found: Iterable[Record]) -> tuple[End, str]:
+    """`write` to a file that is there whole or not at all, and that only its owner may read.
+
+    Raises:
+        InvalidInput: There is something at `target` already.
+        WorkspaceError: It cannot be written.
+    """
+    if target.exists() or target.is_symlink():
+        raise not_overwritten(target)
+    part = part_of(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, "xb", opener=_for_its_owner) as into:
+            written = write(into, found)
+            into.flush()
+            os.fsync(into.fileno())
+        publish(part, target)
+    except OSError as error:
+        raise explained(error, str(target)) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return written
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+
+def restore_file(engine: Engine, path: Path) -> End:
+    """`restore` what stands in a file; raises as that and `read` do."""
+    with path.open("rb") as file:
+        return restore(engine, read(file, str(path)))
+
+
+def prove_file(path: Path) -> End:
+    """`prove` what stands in a file; raises as `read` does."""
+    with path.open("rb") as file:
+        return prove(read(file, str(path)))
+
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -331,7 +393,7 @@ def read(out_of: IO[bytes], name: str) -> Iterator[Record]:
         NewerWorkspace: A newer wsq has written it.
     """
     lines = _lines(out_of, name)
-    number, before = 1, hashlib.sha256().hexdigest()
+    number, before = 0, hashlib.sha256().hexdigest()
     tally, ended = _Tally(), False
     for number, content in enumerate(lines, 1):
         if ended:
@@ -339,7 +401,7 @@ def read(out_of: IO[bytes], name: str) -> Iterator[Record]:
         line = _parsed(content, before, name, number)
         before = hashlib.sha256(content).hexdigest()
         if isinstance(line, End):
-            if line != tally.end():
+            if _encode(line)[1:] != content[len(before) + len(_opening("")) :] or line != tally.end():
                 raise BrokenArchive(f"{name}, line {number}: it counts other than what the file holds.")
             ended = True
         elif isinstance(line, Header) is not (number == 1):
@@ -347,6 +409,8 @@ def read(out_of: IO[bytes], name: str) -> Iterator[Record]:
         elif not isinstance(line, Header):
             tally.add(type(line))
             yield line
+    if not number:
+        raise _damaged(name, 1)
     if not ended:
         raise BrokenArchive(f"{name} was cut: it ends with line {number}, which is not its last.")
 
@@ -386,7 +450,7 @@ def _parsed(content: bytes, before: str, name: str, number: int) -> _Any:
         raise BrokenArchive(f"{where} {what}: the chain of hashes breaks there.")
     try:
         line: _Any = _decode(b"{" + content[len(opening) :])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BrokenArchive(f"{name}, line {number}: it cannot be read ({error}).") from error
     return line
 
@@ -395,7 +459,7 @@ def _refuse_newer(content: bytes, name: str) -> None:
     """Say so when the header is of a newer format, whatever else stands in it."""
     try:
         header = _FIRST.decode(content)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         raise BrokenArchive(f"{name} is no file of `wsq export`.") from None
     for what, ours in (("format", FORMAT), ("schema", SCHEMA)):
         found = header.get(what)

@@ -171,7 +171,7 @@ def part_of(target: Path) -> Path:
 
 def not_overwritten(target: Path) -> InvalidInput:
     """There is something already."""
-    return InvalidInput(f"{target} is there already, and a backup overwrites nothing: name another file.")
+    return InvalidInput(f"{target} is there already, and is not overwritten: name another file.")
 
 
 def _copy(source: Path, target: Path) -> None:
