@@ -338,3 +338,36 @@ def test_a_file_that_cannot_be_brought_in_leaves_no_workspace_behind(wsq_, folde
         assert (refused.status, len(refused.err.splitlines())) == (2, 1)
         assert why in refused.err
     assert not list(folder.glob("back*"))
+
+
+def test_forgetting_is_confirmed_and_tells_what_it_cannot_reach(wsq_, folder, monkeypatch):
+    with wsq.open() as ws:
+        contact = ws.store("acme").create_contact("Zephyrine Quill", email="zq@quill.example")
+        ws.store("acme").create_task("Call Zephyrine Quill")
+    (folder / "team.duckdb.v2.bak").write_bytes(b"an older one")
+    words = ("forget", "contact", contact.id, "--store", "acme")
+
+    # Nobody can be asked; then somebody says no; then yes
+    unasked = wsq_(*words)
+    monkeypatch.setattr("sys.stdin", terminal("no\n"))
+    kept = wsq_(*words)
+    monkeypatch.setattr("sys.stdin", terminal("y\n"))
+    done = wsq_(*words)
+    again = wsq_(*words, "--yes")
+    unknown = wsq_("forget", "document", contact.id, "--store", "acme", "--yes")
+
+    assert (unasked.status, len(unasked.err.splitlines()), "--yes" in unasked.err) == (2, 1, True)
+    assert (kept.status, "cannot be undone" in kept.out, "Nothing was forgotten" in kept.out) == (1, True, True)
+    assert (done.status, "in 1 event" in done.out, "task.create" in done.out) == (0, True, True)
+    assert "Backups and exports made before" in done.out
+    assert "team.duckdb.v2.bak" in done.out
+    assert (again.status, "nothing left to forget" in again.out) == (0, True)
+    assert (unknown.status, len(unknown.err.splitlines())) == (2, 1)
+    assert wsq_("verify").status == 0
+
+
+def terminal(typed):
+    """A terminal on which somebody types."""
+    keys = io.StringIO(typed)
+    keys.isatty = lambda: True
+    return keys
