@@ -186,6 +186,8 @@ def rewrite(path: Path, fresh: Path) -> None:
             connection.close()
         fresh.chmod(stat.S_IMODE(path.stat().st_mode))
         settle(fresh)
+        for log in _LOGS:
+            Path(f"{path}{log}").unlink(missing_ok=True)
         fresh.replace(path)
     finally:
         remove_database(fresh)
