@@ -333,7 +333,12 @@ def test_a_file_that_cannot_be_brought_in_leaves_no_workspace_behind(wsq_, folde
     wsq_("export", "team.gz")
     (folder / "cut.gz").write_bytes((folder / "team.gz").read_bytes()[:-20])
 
-    for file, why in (("cut.gz", "was cut"), ("none.gz", "no such file"), ("team.duckdb", "no file of `wsq export`")):
+    for file, why in (
+        ("cut.gz", "was cut"),
+        ("none.gz", "no such file"),
+        ("team.duckdb", "no file of `wsq export`"),
+        (".", "is no file"),
+    ):
         refused = wsq_("import", file, "--database", "back.duckdb")
         assert (refused.status, len(refused.err.splitlines())) == (2, 1)
         assert why in refused.err

@@ -149,6 +149,24 @@ def test_where_it_still_occurs_is_told_and_a_second_time_changes_nothing(told):
     assert acme.task(task.id).title == f"Call {NAME.upper()}"
 
 
+def test_what_was_broken_off_is_finished_by_saying_it_again(told):
+    # Given that the file cannot be written anew
+    ws, acme, contact, _ = told
+    in_the_way = Path(f"{ws.place}.wsq", "anew.duckdb")
+    in_the_way.mkdir()
+    with pytest.raises(wsq.WorkspaceError, match="cannot be"):
+        acme.forget_contact(contact)
+    assert ws.verify() == []
+
+    # When that is mended, and it is said again
+    in_the_way.rmdir()
+    again = acme.forget_contact(contact)
+
+    # Then it is done
+    assert again.events == 0
+    assert bytes_of(ws, NAME, FORMER, EMAIL) == []
+
+
 def test_a_deleted_contact_is_forgotten_too_and_an_unknown_one_is_named(told):
     ws, acme, contact, document = told
     acme.delete_contact(contact)

@@ -34,9 +34,12 @@ def _refuse_a_terminal() -> None:
 
 def import_command(given: Namespace) -> int:
     """Bring a file into a new workspace; the file is proved before one is made."""
-    prove_file(Path(given.path))
+    path = Path(given.path)
+    if path.exists() and not path.is_file():
+        raise InvalidInput(f"{path} is no file; an import reads it twice, to prove it first.")
+    prove_file(path)
     with wsq.open(given.database) as ws:
-        counts = ws.import_from(given.path)
+        counts = ws.import_from(path)
         place = ws.place
     say(f"{_told(counts)} are restored to {place}.")
     return 0

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import groupby, islice, zip_longest
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Annotated, Any, Protocol
 
 import msgspec
 
@@ -43,6 +43,10 @@ BODIES_AT_ONCE = 200
 """The same for bodies, which are long."""
 
 
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+
+
 class _Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
     """One line, without the hash of the one before."""
 
@@ -50,23 +54,23 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_
 class Header(_Line, frozen=True, kw_only=True, tag="header"):
     """The first line: the format, and who wrote the file."""
 
-    format: int
+    format: Number
     wsq: str
-    schema: int
+    schema: Number
 
 
 class EventRecord(_Line, frozen=True, kw_only=True, tag="event"):
     """An event as the log has it; `args` is its text, byte for byte."""
 
     store_id: str
-    seq: int
+    seq: Number
     event_id: str
     name: str
-    version: int
+    version: Number
     args: str
     actor: str
     cause: str | None
-    recorded_at: datetime
+    recorded_at: Instant
 
 
 class BodyRecord(_Line, frozen=True, kw_only=True, omit_defaults=True, tag="body"):
@@ -87,10 +91,10 @@ class LeaseRecord(_Line, frozen=True, kw_only=True, tag="lease"):
     execution_id: str
     store_id: str
     holder: str
-    epoch: int
-    expires_at: datetime
+    epoch: Number
+    expires_at: Instant
     reserved_usd: float | None
-    reserved_tokens: int | None
+    reserved_tokens: Number | None
 
 
 class DryRunRecord(_Line, frozen=True, kw_only=True, tag="dry_run"):
@@ -100,21 +104,21 @@ class DryRunRecord(_Line, frozen=True, kw_only=True, tag="dry_run"):
     store_id: str
     project_id: str | None
     model: str | None
-    started_at: datetime
+    started_at: Instant
     cost_usd: float | None
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int
-    cache_write_tokens: int
+    input_tokens: Number
+    output_tokens: Number
+    cache_read_tokens: Number
+    cache_write_tokens: Number
 
 
 class End(_Line, frozen=True, kw_only=True, tag="end"):
     """The last line: how many of each there were."""
 
-    events: int = 0
-    bodies: int = 0
-    leases: int = 0
-    dry_runs: int = 0
+    events: Number = 0
+    bodies: Number = 0
+    leases: Number = 0
+    dry_runs: Number = 0
 
 
 Record = EventRecord | BodyRecord | LeaseRecord | DryRunRecord
