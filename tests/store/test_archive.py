@@ -77,8 +77,13 @@ def refusal(tmp_path, content: bytes) -> str:
 
 def test_a_workspace_comes_back_whole_and_gives_the_same_bytes_again(tmp_path):
     # Given a workspace with some history, and its file
-    ws, _ = lived(tmp_path, 3, 50)
+    ws, clock = lived(tmp_path, 6, 22)
     with ws:
+        gamma = ws.store("gamma")
+        gamma.create_recurring_task("Slots", "Look.", every="5 minutes")
+        ws.resume()
+        clock.advance(timedelta(hours=1))
+        ws.process()
         content, world, log = exported(ws), ws._log.ask(stored_world), ws.sql("FROM events ORDER BY ALL")
         claims = ws.sql("SELECT count(*) AS n FROM processed_task_executions").n[0]
         assert exported(ws) == content
@@ -94,7 +99,7 @@ def test_a_workspace_comes_back_whole_and_gives_the_same_bytes_again(tmp_path):
         assert back.sql("FROM events ORDER BY ALL").equals(log)
         assert back.verify() == []
         assert (counts.events, claims > 0, counts.bodies > 0) == (len(log), True, True)
-        with wsq.open(tmp_path / "3.duckdb") as origin:
+        with wsq.open(tmp_path / "6.duckdb") as origin:
             assert archive.first_difference(archive.records(origin._engine), archive.records(back._engine)) is None
         assert back.store("acme").create_task("After").status == "todo"
         assert back.verify() == []

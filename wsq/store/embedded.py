@@ -179,7 +179,7 @@ class EmbeddedEngine:
         """Write the file anew without what was changed or deleted, and remove every process's private copies.
 
         DuckDB keeps such bytes in blocks that are free until something else is written there. Nobody else can use
-        the workspace meanwhile: a second for each 100 MB.
+        the workspace meanwhile: some four seconds for each 100 MB.
 
         Raises:
             WorkspaceError: the workspace cannot be had now, or there is no room for a copy; then it is as it was.
