@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsq.errors import (
     AlreadyRunning,
+    BrokenArchive,
     Conflict,
     InvalidInput,
     LeaseLost,
@@ -34,10 +35,10 @@ if TYPE_CHECKING:
     from wsq.runner.report import ProcessReport
 
 __all__ = [
-    "AlreadyRunning", "Change", "Conflict", "Contact", "Document", "DryRun", "Execution", "InvalidInput", "LeaseLost",
-    "MissingCredentials", "NewerWorkspace", "NotAWorkspace", "NotFound", "NotRunnable", "PastStore", "ProcessReport",
-    "Project", "RecurringTask", "SettingError", "Store", "Task", "UnreadableLog", "Workspace",
-    "WorkspaceBusy", "WorkspaceError", "WorkspaceUnwritable", "WsqError", "__version__", "open",
+    "AlreadyRunning", "BrokenArchive", "Change", "Conflict", "Contact", "Document", "DryRun", "Execution",
+    "InvalidInput", "LeaseLost", "MissingCredentials", "NewerWorkspace", "NotAWorkspace", "NotFound", "NotRunnable",
+    "PastStore", "ProcessReport", "Project", "RecurringTask", "SettingError", "Store", "Task", "UnreadableLog",
+    "Workspace", "WorkspaceBusy", "WorkspaceError", "WorkspaceUnwritable", "WsqError", "__version__", "open",
 ]  # fmt: skip
 
 _ROOMS = {

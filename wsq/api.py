@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from msgspec import UNSET
 
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from wsq.agent.providers import Provider
+    from wsq.commands.erasure import Forgotten
     from wsq.events import Recorded
     from wsq.queries.settlements import Violation
     from wsq.runner.dry_run import DryRun
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from wsq.statistics.health import Alert
     from wsq.statistics.overview import TaskOverview
     from wsq.statistics.since import Since
+    from wsq.store.archive import End
     from wsq.store.past import PastEngine
 
     Trying = tuple[Provider, Callable[[Log], Executor]]
@@ -602,6 +604,36 @@ class Workspace:
         self._log.backup(target)
         return target
 
+    def export(self, into: str | os.PathLike[str] | IO[bytes]) -> tuple[End, str]:
+        """Write all that the workspace is to a new file, or to something that takes bytes; see `wsq.store.archive`.
+
+        The same workspace gives the same bytes. Returns how many events, bodies, leases and dry runs there were, and
+        the SHA-256 of the last line, which stands for all of them.
+
+        Raises:
+            InvalidInput: There is something at that path already.
+        """
+        from wsq.store import archive
+
+        found = archive.records(self._engine)
+        return (
+            archive.write_file(Path(into), found) if isinstance(into, str | os.PathLike) else archive.write(into, found)
+        )
+
+    def import_from(self, path: str | os.PathLike[str]) -> End:
+        """Bring an exported file into this workspace, which must hold nothing yet; all of it or nothing.
+
+        Returns how many events, bodies, leases and dry runs there were.
+
+        Raises:
+            InvalidInput: The workspace holds something already.
+            BrokenArchive: The file was cut, damaged or edited, or is something else.
+            NewerWorkspace: A newer wsq has written the file.
+        """
+        from wsq.store import archive
+
+        return archive.restore_file(self._engine, Path(path))
+
     def changes(self) -> int:
         """A number that has risen when anybody has written; asking costs microseconds."""
         return self._log.changes()
@@ -795,6 +827,21 @@ class Store(Questions):
         outcome = self._log.decide(lambda tx: command(tx, self.id, *args, **kwargs), actor=self._actor)
         self.workspace._look_after_what_runs()
         return outcome
+
+    def _forget(self, table: str, row_id: str) -> Forgotten:
+        from wsq.commands import erasure
+
+        subject = erasure.Subject(table, self.id, row_id)
+        engine = self.workspace._engine
+        with engine.study() as cursor:
+            looked = erasure.look(cursor, subject)
+        traces, events, told = self._log.decide(lambda tx: erasure.forget(tx, subject, looked), actor=self._actor)
+        for execution_id in told:
+            engine.note_progress(execution_id, None)  # what its worker has left, if it died
+        engine.scrub()
+        with engine.study() as cursor:
+            mentions = Rows(erasure.mentions(cursor, subject, traces), kind=erasure.Mention)
+        return erasure.Forgotten(id=row_id, events=events, conversations=len(told), mentions=mentions)
 
     def together(self, work: Callable[[Store], T]) -> T:
         """Do several commands as one transaction: all that `work` does with the store it is given, or nothing.
@@ -998,6 +1045,22 @@ class Store(Questions):
         """Strike a person from the list; returns the last row."""
         return self._decide(boards.delete_contact, contact_id)
 
+    def forget_contact(self, contact_id: str) -> Forgotten:
+        """Take what the record holds of a person out of it for good, also of one that was deleted before.
+
+        The one change of what was written: names, addresses and notes in past events give way to a mark, and
+        conversations of executions that speak of the person are given up whole. Ids, order, times and figures stay,
+        and an event says that it was done and by whom. Tasks, prompts and outputs in which people or models wrote of
+        the person are not changed: they are told as `mentions`. Backups and exports made before hold it still.
+
+        Forgetting once more changes nothing, and finishes what was broken off.
+
+        Raises:
+            NotFound: There never was such a contact.
+            AlreadyRunning: An execution that has been told of the person still runs.
+        """
+        return self._forget("contacts", contact_id)
+
     def add_contact_to_project(self, contact_id: str, project_id: str) -> Contact:
         """Link a person to a project; linking twice changes nothing."""
         return self._decide(boards.add_contact_to_project, contact_id, project_id)
@@ -1034,6 +1097,10 @@ class Store(Questions):
     def unarchive_document(self, document_id: str) -> Document:
         """Take a document out again."""
         return self._decide(boards.unarchive_document, document_id)
+
+    def forget_document(self, document_id: str) -> Forgotten:
+        """Take a document's titles and contents out of the record for good; see `forget_contact`."""
+        return self._forget("documents", document_id)
 
     def add_document_to_project(self, document_id: str, project_id: str) -> Document:
         """Link a document to a project; linking twice changes nothing."""
@@ -1342,6 +1409,11 @@ class _StoreInTransaction(Store):
 
     def as_actor(self, actor: str) -> Store:
         raise InvalidInput(f"Inside together() everything is done by one actor; {actor!r} cannot join.")
+
+    def _forget(self, table: str, row_id: str) -> Forgotten:
+        raise InvalidInput(
+            f"Inside together() nothing is forgotten: {row_id!r} of {table} is, outside of it, for good."
+        )
 
     def _hands(self) -> Executor:
         raise NotRunnable("Nothing is carried out inside together(); run it afterwards.")

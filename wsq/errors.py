@@ -14,7 +14,8 @@ WsqError
 │   ├── NewerWorkspace      a newer wsq has written it
 │   ├── WorkspaceBusy       another process held it for too long
 │   └── WorkspaceUnwritable read-only, or no room left
-└── UnreadableLog           an event that this wsq does not know
+├── UnreadableLog           an event that this wsq does not know
+└── BrokenArchive           an exported file that was cut, damaged or edited
 """
 
 from __future__ import annotations
@@ -82,3 +83,7 @@ class WorkspaceUnwritable(WorkspaceError):
 
 class UnreadableLog(WsqError):
     """The log holds an event that this version of wsq does not know."""
+
+
+class BrokenArchive(WsqError):
+    """The exported file is not whole: it was cut, damaged or edited, or is something else."""

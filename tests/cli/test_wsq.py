@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 import wsq
+from tests.cli.conftest import SCRIPTS
 from wsq.agent.providers import ProviderError, ScriptedProvider
 from wsq.cli.lab import copy
 from wsq.cli.main import command as command_of
@@ -309,3 +310,69 @@ def test_the_demo_is_made_whole_once_and_never_out_of_somebodys_workspace(wsq_, 
     wsq_("add", "Mine", "--prompt", PING, "--every", "1 hour")
     refused = wsq_("demo", "--database", str(folder / "team.duckdb"))
     assert (refused.status, "no example" in refused.err) == (2, True)
+
+
+def test_an_export_is_brought_into_a_new_workspace_and_overwrites_nothing(wsq_, started, folder):
+    wsq_("add", "Tick", "--prompt", PING, "--every", "1 hour")
+    wsq_("run", "Tick")
+
+    written = wsq_("export", "team.gz")
+    piped = started(SCRIPTS / "wsq", "export", text=False).communicate(timeout=60)[0]
+    restored = wsq_("import", "team.gz", "--database", "back.duckdb")
+
+    assert (written.status, restored.status) == (0, 0)
+    assert (folder / "team.gz").read_bytes() == piped
+    assert wsq_("verify", "--database", "back.duckdb").status == 0
+    assert [task["name"] for task in json.loads(wsq_("list", "--json", "--database", "back.duckdb").out)] == ["Tick"]
+    for again in (wsq_("export", "team.gz"), wsq_("import", "team.gz", "--database", "back.duckdb")):
+        assert (again.status, len(again.err.splitlines())) == (2, 1)
+
+
+def test_a_file_that_cannot_be_brought_in_leaves_no_workspace_behind(wsq_, folder):
+    wsq_("add", "Tick", "--prompt", PING, "--every", "1 hour")
+    wsq_("export", "team.gz")
+    (folder / "cut.gz").write_bytes((folder / "team.gz").read_bytes()[:-20])
+
+    for file, why in (
+        ("cut.gz", "was cut"),
+        ("none.gz", "no such file"),
+        ("team.duckdb", "no file of `wsq export`"),
+        (".", "is no file"),
+    ):
+        refused = wsq_("import", file, "--database", "back.duckdb")
+        assert (refused.status, len(refused.err.splitlines())) == (2, 1)
+        assert why in refused.err
+    assert not list(folder.glob("back*"))
+
+
+def test_forgetting_is_confirmed_and_tells_what_it_cannot_reach(wsq_, folder, monkeypatch):
+    with wsq.open() as ws:
+        contact = ws.store("acme").create_contact("Zephyrine Quill", email="zq@quill.example")
+        ws.store("acme").create_task("Call Zephyrine Quill")
+    (folder / "team.duckdb.v2.bak").write_bytes(b"an older one")
+    words = ("forget", "contact", contact.id, "--store", "acme")
+
+    # Nobody can be asked; then somebody says no; then yes
+    unasked = wsq_(*words)
+    monkeypatch.setattr("sys.stdin", terminal("no\n"))
+    kept = wsq_(*words)
+    monkeypatch.setattr("sys.stdin", terminal("y\n"))
+    done = wsq_(*words)
+    again = wsq_(*words, "--yes")
+    unknown = wsq_("forget", "document", contact.id, "--store", "acme", "--yes")
+
+    assert (unasked.status, len(unasked.err.splitlines()), "--yes" in unasked.err) == (2, 1, True)
+    assert (kept.status, "cannot be undone" in kept.out, "Nothing was forgotten" in kept.out) == (1, True, True)
+    assert (done.status, "in 1 event" in done.out, "task.create" in done.out) == (0, True, True)
+    assert "Backups and exports made before" in done.out
+    assert "team.duckdb.v2.bak" in done.out
+    assert (again.status, "nothing left to forget" in again.out) == (0, True)
+    assert (unknown.status, len(unknown.err.splitlines())) == (2, 1)
+    assert wsq_("verify").status == 0
+
+
+def terminal(typed):
+    """A terminal on which somebody types."""
+    keys = io.StringIO(typed)
+    keys.isatty = lambda: True
+    return keys

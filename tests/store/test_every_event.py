@@ -68,6 +68,8 @@ def boards(acme: wsq.Store) -> None:
     acme.add_contact_to_project(contact.id, project.id)
     acme.remove_contact_from_project(contact.id, project.id)
     acme.delete_contact(contact.id)
+    acme.forget_contact(acme.create_contact("Bo").id)
+    acme.forget_document(acme.create_document("Draft", "…").id)
     document = acme.create_document("Brief", "…")
     acme.update_document(document.id, content="More")
     acme.archive_document(document.id)

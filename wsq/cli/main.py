@@ -16,8 +16,9 @@ from wsq.errors import WsqError
 _ROOMS = {
     **dict.fromkeys(("add", "list", "show", "run", "history", "enable", "disable", "delete"), "recurring"),
     **dict.fromkeys(("init", "sql", "backup", "rebuild", "verify"), "workspace"),
+    **dict.fromkeys(("export", "import"), "archive"),
     **dict.fromkeys(("pause", "resume", "since"), "stillness"),
-    **{name: name for name in ("demo", "doctor", "lab", "schedule", "serve")},
+    **{name: name for name in ("demo", "doctor", "lab", "forget", "schedule", "serve")},
 }
 """Where each command lives: a module of this package, loaded when it is asked for."""
 

@@ -71,6 +71,18 @@ class ContactDeleted(Fact, frozen=True, kw_only=True):
     contact_id: str
 
 
+class ContactForgotten(Fact, frozen=True, kw_only=True):
+    """What the record held of a person gave way to a mark, in so many past events and whole conversations.
+
+    The one change of what was written before; there is nothing of them left that could be brought back.
+    """
+
+    stored_name: ClassVar[str] = "contact.forget"
+    contact_id: str
+    events: int
+    conversations: int
+
+
 class ContactAddedToProject(Fact, frozen=True, kw_only=True):
     """A person was linked to a project."""
 
@@ -119,6 +131,15 @@ class DocumentUnarchived(Fact, frozen=True, kw_only=True):
 
     stored_name: ClassVar[str] = "document.unarchive"
     document_id: str
+
+
+class DocumentForgotten(Fact, frozen=True, kw_only=True):
+    """What the record held of a document gave way to a mark, in so many past events and whole conversations."""
+
+    stored_name: ClassVar[str] = "document.forget"
+    document_id: str
+    events: int
+    conversations: int
 
 
 class DocumentAddedToProject(Fact, frozen=True, kw_only=True):

@@ -291,6 +291,12 @@ _archives(b.TaskArchived, "tasks", "task_id", archived=True)
 _archives(b.TaskUnarchived, "tasks", "task_id", archived=False)
 
 
+@_on(b.ContactForgotten, "contacts", _field("contact_id"))
+@_on(b.DocumentForgotten, "documents", _field("document_id"))
+def _forgotten(_row: Row | None, _fact: Any, _event: Recorded) -> None:
+    return None
+
+
 @_on(b.ContactDeleted, "contacts", _field("contact_id"))
 def _contact_deleted(_row: Contact | None, _fact: Any, _event: Recorded) -> None:
     return None

@@ -27,6 +27,7 @@ _AS_STORED = {
 _AS_ARRAYS: dict[str, tuple[str, Any, Callable[[Any], Any] | None]] = {
     "VARCHAR": ("object", "", None),
     "VARCHAR[]": ("object", "[]", lambda value: msgspec.json.encode(value).decode()),
+    "INTEGER": ("int32", 0, None),
     "BIGINT": ("int64", 0, None),
     "TIMESTAMPTZ": ("int64", 0, lambda value: (value - EPOCH) // _MICROSECOND),
     "INTERVAL": ("int64", 0, lambda value: value // _MICROSECOND),

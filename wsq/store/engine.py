@@ -93,6 +93,10 @@ class Engine(Protocol):
         """A copy that can be opened as a workspace; refuses to overwrite."""
         ...
 
+    def scrub(self) -> None:
+        """Keep no bytes of what was changed or deleted, neither in the database nor in private copies of it."""
+        ...
+
     def changes(self) -> int:
         """A number that has risen when anybody has written; asking costs next to nothing."""
         ...

@@ -65,6 +65,9 @@ class MemoryEngine:
         """Refused: there is no file."""
         raise WorkspaceError(f"{self.place} is in memory and cannot be copied to {target}.")
 
+    def scrub(self) -> None:
+        """Nothing to do: what is in memory goes with it."""
+
     def changes(self) -> int:
         """A number that has risen when anybody has written."""
         return self._commits

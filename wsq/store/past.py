@@ -25,8 +25,9 @@ _DELETIONS = """SELECT store_id, seq, event_id, name, version, args, actor, caus
 class PastEngine:
     """Reads alone, from one store as it was after the event of seq `seq`; what is later than that is not there.
 
-    The log is only ever appended to, so it does not matter when it is read. What lies beside it, the bodies
-    of conversations, is asked of the living workspace: what was pruned since is gone here too.
+    The log is only ever appended to, so it does not matter when it is read; of what was forgotten since, the mark is
+    all that is told. What lies beside it, the bodies of conversations, is asked of the living workspace: what was
+    pruned since is gone here too.
     """
 
     def __init__(self, living: Log, store_id: str, seq: int) -> None:

@@ -10,6 +10,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from wsq.store import instance
 
 _LOGS = (".wal", ".wal.checkpoint", ".wal.recovery")
 """What may lie beside a DuckDB file and belongs to it."""
+
+_OWNER = "owner"
+"""The file in a process's folder that it locks for as long as it lives."""
 
 
 @dataclass(slots=True)
@@ -89,6 +93,15 @@ class Snapshots:
         finally:
             remove_database(part)
 
+    def remove_all(self) -> None:
+        """Remove the copies of all processes; whoever reads one goes on. Needs the lease, alone."""
+        with self._mutex:
+            self._last = None
+        for home in self._homes.glob("*/"):
+            for file in home.iterdir():
+                if file.name != _OWNER and not file.is_dir():
+                    file.unlink(missing_ok=True)
+
     def dispose(self) -> None:
         """Remove every copy of this process."""
         home, lock = self._home, self._home_lock
@@ -106,7 +119,7 @@ class Snapshots:
             self._remove_what_the_dead_left()
             home = self._homes / f"{os.getpid()}-{secrets.token_hex(4)}"
             home.mkdir(mode=0o700)
-            self._home_lock = os.open(home / "owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._home_lock = os.open(home / _OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._home_lock, fcntl.LOCK_EX)
             self._home = home
         return self._home
@@ -152,6 +165,35 @@ def settle(copy: Path) -> None:
         os.close(file)
 
 
+def rewrite(path: Path, fresh: Path) -> None:
+    """Put a database file in its own place that holds its rows and nothing else; `fresh` is where it is made.
+
+    Needs the lease, with the file detached. The file's log is folded into it before, so that none is left beside
+    the new one, whenever this is killed.
+    """
+    remove_database(fresh)
+    try:
+        connection = instance.connect(1, spill=fresh.parent / "spill")
+        try:
+            connection.execute(f"ATTACH {instance.quoted(path)} AS old (TYPE duckdb)")
+            connection.execute("CHECKPOINT old")
+            connection.execute(f"ATTACH {instance.quoted(fresh)} AS anew (TYPE duckdb)")
+            connection.execute("COPY FROM DATABASE old TO anew")
+            connection.execute("CHECKPOINT anew")
+            connection.execute("DETACH anew")
+            connection.execute("DETACH old")
+        finally:
+            connection.close()
+        fresh.chmod(stat.S_IMODE(path.stat().st_mode))
+        settle(fresh)
+        for log in _LOGS:
+            Path(f"{path}{log}").unlink(missing_ok=True)
+        fresh.replace(path)
+    finally:
+        remove_database(fresh)
+        shutil.rmtree(fresh.parent / "spill", ignore_errors=True)
+
+
 def publish(part: Path, target: Path) -> None:
     """Give a finished copy its name, unless something has that name by now."""
     try:
@@ -171,7 +213,7 @@ def part_of(target: Path) -> Path:
 
 def not_overwritten(target: Path) -> InvalidInput:
     """There is something already."""
-    return InvalidInput(f"{target} is there already, and a backup overwrites nothing: name another file.")
+    return InvalidInput(f"{target} is there already, and is not overwritten: name another file.")
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -206,7 +248,7 @@ def _write_all(file: int, content: bytes) -> None:
 
 def _somebody_lives_in(home: Path) -> bool:
     try:
-        lock = os.open(home / "owner", os.O_RDWR | os.O_CLOEXEC)
+        lock = os.open(home / _OWNER, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -1,0 +1,49 @@
+"""`wsq export`, `import`: the whole workspace in a file that anything can read."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import wsq
+from wsq.cli.output import count, say
+from wsq.errors import InvalidInput
+from wsq.store.archive import End, prove_file
+
+
+def export_command(given: Namespace) -> int:
+    """Write the workspace to a file, or to standard output and nothing else there."""
+    if given.path == "-":
+        _refuse_a_terminal()
+        with wsq.open(given.database) as ws:
+            ws.export(sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        return 0
+    with wsq.open(given.database) as ws:
+        counts, chain = ws.export(given.path)
+    size = Path(given.path).stat().st_size
+    say(f"{_told(counts)} are written to {given.path} ({size / 1e6:,.1f} MB); its last line's SHA-256 is {chain}.")
+    return 0
+
+
+def _refuse_a_terminal() -> None:
+    if sys.stdout is None or sys.stdout.isatty():
+        raise InvalidInput("Standard output is a terminal, and the export is compressed: name a file, or pipe it.")
+
+
+def import_command(given: Namespace) -> int:
+    """Bring a file into a new workspace; the file is proved before one is made."""
+    path = Path(given.path)
+    if path.exists() and not path.is_file():
+        raise InvalidInput(f"{path} is no file; an import reads it twice, to prove it first.")
+    prove_file(path)
+    with wsq.open(given.database) as ws:
+        counts = ws.import_from(path)
+        place = ws.place
+    say(f"{_told(counts)} are restored to {place}.")
+    return 0
+
+
+def _told(counts: End) -> str:
+    return f"{count(counts.events, 'event')} and {count(counts.bodies, 'body', 'bodies')}"

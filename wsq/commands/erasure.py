@@ -1,0 +1,213 @@
+"""Forgetting a contact or a document: the one permitted change of what was written before."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any, ClassVar
+
+import msgspec
+
+from wsq.commands import executions
+from wsq.errors import AlreadyRunning
+from wsq.events import Fact, decode, encode
+from wsq.events import boards as b
+from wsq.projections import Execution, Row
+from wsq.rules import naming
+from wsq.rules.erasure import Traces, marked, traces_of
+from wsq.store.engine import Cursor, ReadingCursor
+from wsq.store.transaction import Transaction
+
+BODIES_AT_ONCE = 200
+EVENTS_AT_ONCE = 5_000
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """What is forgotten: a contact or a document of a store."""
+
+    table: str
+    store_id: str
+    id: str
+
+    @property
+    def word(self) -> str:
+        """``contact`` or ``document``."""
+        return naming.WORDS[self.table]
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """What a look at all bodies has found: those that speak of the subject, of those that were seen."""
+
+    traces: Traces
+    seen: frozenset[str]
+    speaking: frozenset[str]
+
+
+class Mention(Row, frozen=True, kw_only=True):
+    """An event in which the forgotten still occurs: what people or models wrote elsewhere is not changed."""
+
+    _plural: ClassVar[str] = "mentions"
+    _columns: ClassVar[tuple[str, ...]] = ("store_id", "seq", "name", "about", "recorded_at")
+    _brief: ClassVar[tuple[str, ...]] = ("name", "about")
+
+    store_id: str
+    seq: int
+    name: str
+    about: str | None
+    recorded_at: datetime
+
+
+class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
+    """What was done: events whose text gave way to a mark, conversations given up, and where else it occurs."""
+
+    id: str
+    events: int
+    conversations: int
+    mentions: list[Mention]
+
+
+def look(cursor: ReadingCursor, subject: Subject) -> Looked:
+    """Go through every body: seconds for a gigabyte of them, so it is done on a private copy."""
+    traces = traces_of(subject.id, (fact for _, fact in _facts_of(cursor, subject)))
+    seen, speaking = set[str](), set[str]()
+    for rows in cursor.batches("SELECT hash, body FROM bodies", BODIES_AT_ONCE):
+        seen.update(name for name, _ in rows)
+        speaking.update(_speaking(rows, traces))
+    return Looked(traces, frozenset(seen), frozenset(speaking))
+
+
+def forget(tx: Transaction, subject: Subject, looked: Looked) -> tuple[Traces, int, list[str]]:
+    """Put a mark in the place of every text of the subject, and give up the conversations that speak of it.
+
+    It is struck from the store as well. Ids, order, times and figures stay. Returns its traces, how many events were
+    changed, and the executions whose conversations were given up; forgetting once more changes nothing.
+
+    Raises:
+        NotFound: There never was such a subject in the store.
+        AlreadyRunning: An execution that has been told of it is under way.
+    """
+    past = _facts_of(tx, subject)
+    if not past:
+        _refuse(tx, subject)
+    traces = traces_of(subject.id, (fact for _, fact in past))
+    speaking = _still_speaking(tx, traces, looked)
+    told = _executions_told(tx, subject.store_id, speaking)
+    _refuse_while_running(told, subject)
+    changed = [(seq, other) for seq, fact in past if (other := marked(fact)) != fact]
+    for seq, fact in changed:
+        tx.query(
+            "UPDATE events SET version = $3, args = $4 WHERE store_id = $1 AND seq = $2",
+            [subject.store_id, seq, fact.stored_version, encode(fact)],
+        )
+    pruned = [row.id for row in told]
+    executions.prune(tx, subject.store_id, pruned)
+    tx.give_up(speaking)
+    if changed or pruned or tx.row(subject.table, subject.id) is not None:
+        tx.record(subject.store_id, _said(subject, len(changed), len(pruned)))
+    return traces, len(changed), pruned
+
+
+def mentions(cursor: ReadingCursor, subject: Subject, traces: Traces) -> Iterator[Mention]:
+    """The events of any store in which the subject still occurs, but for those that only name its id."""
+    telling = traces.without(subject.id)
+    log = "SELECT store_id, seq, name, recorded_at, args FROM events ORDER BY store_id, seq"
+    for rows in cursor.batches(log, EVENTS_AT_ONCE):
+        for store_id, seq, name, recorded_at, args in rows:
+            if telling.are_in(args):
+                yield Mention(store_id=store_id, seq=seq, name=name, about=_about(name, args), recorded_at=recorded_at)
+
+
+def _about(name: str, args: str) -> str | None:
+    """The id of what an event is about: of its recurring task, its execution, its document."""
+    fields = msgspec.json.decode(args)
+    kind = name.partition(".")[0].removeprefix("task_")
+    found = fields.get(f"{kind}_id")
+    return found if isinstance(found, str) else None
+
+
+def _said(subject: Subject, events: int, conversations: int) -> Fact:
+    if subject.table == "contacts":
+        return b.ContactForgotten(contact_id=subject.id, events=events, conversations=conversations)
+    return b.DocumentForgotten(document_id=subject.id, events=events, conversations=conversations)
+
+
+_KINDS: dict[str, tuple[type[Fact], ...]] = {
+    "contacts": (b.ContactCreated, b.ContactUpdated),
+    "documents": (b.DocumentCreated, b.DocumentUpdated),
+}
+"""The facts that hold texts of a subject."""
+
+
+def _facts_of(cursor: Cursor, subject: Subject) -> list[tuple[int, Fact]]:
+    """The facts that hold texts of the subject, by seq; those that were marked before are among them."""
+    if not naming.can_be_an_id(subject.id):
+        return []
+    found = cursor.query(
+        "SELECT seq, name, version, args FROM events WHERE store_id = $1 AND name IN (SELECT unnest($2::VARCHAR[]))"
+        " AND position($3::VARCHAR IN args) > 0 ORDER BY seq",
+        [subject.store_id, [kind.stored_name for kind in _KINDS[subject.table]], _as_json(subject.id)],
+    )
+    facts = ((seq, decode(name, version, args)) for seq, name, version, args in found)
+    return [(seq, fact) for seq, fact in facts if getattr(fact, f"{subject.word}_id") == subject.id]
+
+
+def _as_json(text: str) -> str:
+    return msgspec.json.encode(text).decode()
+
+
+def _refuse(tx: Transaction, subject: Subject) -> None:
+    title, order = naming.TITLES[subject.table]
+    rows = tx.query(
+        f"SELECT id, {title} FROM {subject.table} WHERE store_id = $1 ORDER BY {order} DESC LIMIT 500",  # noqa: S608
+        [subject.store_id],
+    )
+    raise naming.not_found(subject.table, subject.store_id, subject.id, dict(rows))
+
+
+def _still_speaking(tx: Transaction, traces: Traces, looked: Looked) -> set[str]:
+    """The bodies that speak of the subject, those among them that came since the look."""
+    same = traces == looked.traces
+    seen = looked.seen if same else frozenset()
+    speaking = set(looked.speaking) if same else set()
+    new = sorted(name for (name,) in tx.query("SELECT hash FROM bodies") if name not in seen)
+    for names in _batched(new, BODIES_AT_ONCE):
+        rows = tx.query("SELECT hash, body FROM bodies WHERE hash IN (SELECT unnest($1::VARCHAR[]))", [names])
+        speaking.update(_speaking(rows, traces))
+    return speaking
+
+
+def _speaking(rows: Iterable[tuple[str, bytes]], traces: Traces) -> Iterator[str]:
+    for name, body in rows:
+        if traces.are_in(zlib.decompress(bytes(body)).decode(errors="replace")):
+            yield name
+
+
+def _executions_told(tx: Transaction, store_id: str, speaking: set[str]) -> list[Execution]:
+    """The store's executions whose conversation holds one of these bodies, by id."""
+    names = sorted(speaking)
+    found = tx.query(
+        """SELECT execution_id FROM execution_steps WHERE store_id = $1 AND body IN (SELECT unnest($2::VARCHAR[]))
+        UNION SELECT id FROM task_executions WHERE store_id = $1 AND (system IN (SELECT unnest($2::VARCHAR[]))
+            OR first_message IN (SELECT unnest($2::VARCHAR[])) OR tools IN (SELECT unnest($2::VARCHAR[])))""",
+        [store_id, names],
+    )
+    return [executions.execution(tx, store_id, id_) for id_ in sorted(id_ for (id_,) in found)]
+
+
+def _refuse_while_running(told: list[Execution], subject: Subject) -> None:
+    """What runs goes on from what it was told, which must not change: it is ended by a person, not by this."""
+    running = next((row for row in told if row.status == "running"), None)
+    if running is not None:
+        raise AlreadyRunning(
+            f"Execution {running.id!r} has been told of {subject.word} {subject.id!r} and still runs:"
+            " cancel it or wait for its end, then forget.",
+            execution_id=running.id,
+        )
+
+
+def _batched(many: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    rest = iter(many)
+    while batch := list(islice(rest, size)):
+        yield batch
