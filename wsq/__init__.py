@@ -22,6 +22,7 @@ from wsq.errors import (
     UnreadableLog,
     WorkspaceBusy,
     WorkspaceError,
+    WorkspaceLost,
     WorkspaceUnwritable,
     WsqError,
 )
@@ -38,7 +39,8 @@ __all__ = [
     "AlreadyRunning", "BrokenArchive", "Change", "Conflict", "Contact", "Document", "DryRun", "Execution",
     "InvalidInput", "LeaseLost", "MissingCredentials", "NewerWorkspace", "NotAWorkspace", "NotFound", "NotRunnable",
     "PastStore", "ProcessReport", "Project", "RecurringTask", "SettingError", "Store", "Task", "UnreadableLog",
-    "Workspace", "WorkspaceBusy", "WorkspaceError", "WorkspaceUnwritable", "WsqError", "__version__", "open",
+    "Workspace", "WorkspaceBusy", "WorkspaceError", "WorkspaceLost", "WorkspaceUnwritable", "WsqError",
+    "__version__", "open",
 ]  # fmt: skip
 
 _ROOMS = {

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 from msgspec import UNSET
 
 from wsq import settings as configuration
-from wsq.clock import Clock, ShiftedClock, SystemClock, aware
+from wsq.clock import Clock, ShiftedClock, aware
 from wsq.commands import boards, budgets, executions, pauses, recurring, stores, tasks
 from wsq.errors import InvalidInput, MissingCredentials, NotFound, NotRunnable, SettingError, WorkspaceError, WsqError
 from wsq.ids import Ids, random_id
@@ -44,7 +44,7 @@ from wsq.runner import heartbeat, passes, pruning
 from wsq.runner.progress import Doing, doing
 from wsq.runner.report import ProcessReport
 from wsq.store.embedded import EmbeddedEngine
-from wsq.store.engine import Cursor
+from wsq.store.engine import Cursor, Engine
 from wsq.store.folding import Difference
 from wsq.store.log import Log
 from wsq.store.schema import WorkspaceSchema
@@ -116,10 +116,10 @@ class Workspace:
         """Its place among all that this process has opened."""
         self.closed = False
         self.settings = settings
-        self.clock: Clock = clock or SystemClock()
         self.actor = actor or configuration.default_actor()
         self._given_provider = provider
         self._engine = _engine(settings.database)
+        self.clock: Clock = clock or self._engine.clock()
         self._log = Log(
             self._engine,
             clock=self.clock,
@@ -650,11 +650,9 @@ class Workspace:
         self._log.close()
 
 
-def _engine(database: str) -> EmbeddedEngine:
-    if "://" in database:
-        raise SettingError(
-            f"The database is {database.split('://', maxsplit=1)[0]}://…; this version keeps files only."
-        )
+def _engine(database: str) -> Engine:
+    if configuration.is_server(database):
+        return _on_server(database)
     try:
         Path(database).resolve()
     except (OSError, RuntimeError) as error:
@@ -662,6 +660,16 @@ def _engine(database: str) -> EmbeddedEngine:
             f"{database} cannot be used: its symbolic links lead nowhere but to themselves."
         ) from error
     return EmbeddedEngine(Path(database), WorkspaceSchema())
+
+
+def _on_server(url: str) -> Engine:
+    try:
+        from wsq.store.postgres.engine import PostgresEngine
+    except ImportError as error:
+        raise SettingError(
+            "The database is postgresql://…, and psycopg is not installed: pip install 'wsq[server]'."
+        ) from error
+    return PostgresEngine(url, WorkspaceSchema())
 
 
 def _with(report: ProcessReport, **changes: Any) -> ProcessReport:

@@ -13,6 +13,7 @@ WsqError
 │   ├── NotAWorkspace       the file is damaged, or is something else
 │   ├── NewerWorkspace      a newer wsq has written it
 │   ├── WorkspaceBusy       another process held it for too long
+│   ├── WorkspaceLost       the connection to its server was lost, and nothing was written
 │   └── WorkspaceUnwritable read-only, or no room left
 ├── UnreadableLog           an event that this wsq does not know
 └── BrokenArchive           an exported file that was cut, damaged or edited
@@ -75,6 +76,10 @@ class NewerWorkspace(WorkspaceError):
 
 class WorkspaceBusy(WorkspaceError):
     """Another process held the workspace for longer than this one would wait."""
+
+
+class WorkspaceLost(WorkspaceError):
+    """The connection to the workspace's server was lost, and nothing was written: the same can be tried again."""
 
 
 class WorkspaceUnwritable(WorkspaceError):

@@ -368,6 +368,12 @@ def _database(given: _Given) -> str:
     return str((given.folder or path) / path)
 
 
+def is_server(database: str) -> bool:
+    """Whether a setting of the database is a PostgreSQL URL."""
+    scheme = _SCHEME.match(database)
+    return scheme is not None and scheme[1].lower() in _POSTGRESQL
+
+
 def _is_text(value: str) -> bool:
     """Whether it can be written in UTF-8: bytes of a name that are none come as lone surrogates."""
     try:

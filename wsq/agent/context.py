@@ -122,13 +122,13 @@ _OPEN_TASKS = f"""SELECT home, id, title, status, assignees, left(description, {
     FROM (SELECT *, count(*) OVER (PARTITION BY home) AS in_all,
             row_number() OVER (PARTITION BY home ORDER BY lane, rank, id) AS place
         FROM (SELECT {_HOME} AS home, id, title, status, assignees, description, rank,
-                list_position(['todo', 'doing', 'in_review'], status) AS lane
+                CASE status WHEN 'todo' THEN 1 WHEN 'doing' THEN 2 ELSE 3 END AS lane
             FROM tasks WHERE archived_at IS NULL AND status <> 'done')
         WHERE home IN (SELECT unnest($1::VARCHAR[])))
     WHERE place <= {OPEN_TASKS} ORDER BY home, place"""  # noqa: S608 - numbers of our own
 
 _LANES = """SELECT store_id, status, count(*) FROM tasks
-    WHERE archived_at IS NULL AND store_id IN (SELECT unnest($1::VARCHAR[])) GROUP BY ALL"""
+    WHERE archived_at IS NULL AND store_id IN (SELECT unnest($1::VARCHAR[])) GROUP BY store_id, status"""
 
 _LAST = f"""SELECT e.recurring_task_id, e.status, e.verdict, e.reason, e.completed_at, left(e.output, {LAST_OUTPUT}),
         left(e.error, {LAST_OUTPUT})

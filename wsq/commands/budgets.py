@@ -23,7 +23,7 @@ from wsq.store.engine import Cursor
 from wsq.store.transaction import Transaction
 
 _SET_ASIDE = """UPDATE leases SET reserved_usd = v.usd, reserved_tokens = v.tokens
-    FROM (SELECT unnest($1::VARCHAR[]) AS id, unnest($2::DOUBLE[]) AS usd, unnest($3::BIGINT[]) AS tokens) v
+    FROM (SELECT unnest($1::VARCHAR[]) AS id, unnest($2::DOUBLE PRECISION[]) AS usd, unnest($3::BIGINT[]) AS tokens) v
     WHERE leases.execution_id = v.id"""
 
 _FREE = ("offline", "scripted")

@@ -216,7 +216,7 @@ _SPENT = f"""WITH days AS (SELECT unnest($1::VARCHAR[]) AS store_id, unnest($2::
 SELECT d.store_id, e.recurring_task_id, r.name, r.budget_per_day, sum({COUNTED_AT})::DOUBLE PRECISION
 FROM task_executions e JOIN days d ON d.store_id = e.store_id AND e.started_at >= d.since
 LEFT JOIN recurring_tasks r ON r.id = e.recurring_task_id
-WHERE e.started_at >= $3 GROUP BY ALL"""  # noqa: S608
+WHERE e.started_at >= $3 GROUP BY d.store_id, e.recurring_task_id, r.name, r.budget_per_day"""  # noqa: S608
 
 
 _TRIED = f"""SELECT store_id, sum({TRIED_AT})::DOUBLE PRECISION FROM dry_runs

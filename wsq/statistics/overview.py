@@ -102,7 +102,7 @@ def _rate(completed: int, failed: int) -> float | None:
 # costs more than all the rest of these questions.
 _TASKS = """SELECT r.id, r.store_id, r.name, r.project_id, p.name, r.enabled, r.disabled_reason, r.interval_value,
         r.interval_unit, r.starting, epoch_us(r.next_execution_at), r.failures_in_row,
-        CASE WHEN len(r.notify_on) > 0 THEN r.notify ELSE [] END, x.execution_id
+        CASE WHEN len(r.notify_on) > 0 THEN r.notify END, x.execution_id
     FROM recurring_tasks r JOIN stores s ON s.id = r.store_id AND s.archived_at IS NULL
     LEFT JOIN projects p ON p.id = r.project_id LEFT JOIN running_executions x ON x.recurring_task_id = r.id
     ORDER BY s.name, s.id, r.name, r.id"""
@@ -121,8 +121,8 @@ _COUNTS = """SELECT e.recurring_task_id,
 
 _LAST = """SELECT e.recurring_task_id, e.id, e.status, e.verdict, e.reason, epoch_us(e.started_at)
     FROM task_executions e JOIN (
-        SELECT max_by(id, (started_at, seq)) AS id FROM task_executions
-        WHERE status <> 'running' AND {which} GROUP BY recurring_task_id
+        SELECT DISTINCT ON (recurring_task_id) id FROM task_executions
+        WHERE status <> 'running' AND {which} ORDER BY recurring_task_id, started_at DESC, seq DESC
     ) AS newest ON newest.id = e.id WHERE {which}"""
 _LAST_LATELY = _LAST.format(which="started_at >= $1")
 _LAST_BEFORE = _LAST.format(which="started_at < $1 AND recurring_task_id IN (SELECT unnest($2::VARCHAR[]))")
@@ -213,7 +213,7 @@ def _row(
         cost_this_month=counted.cost_this_month,
         unpriced_this_month=counted.unpriced_this_month,
         failures_in_row=failures,
-        notify=tuple(notify),
+        notify=tuple(notify or ()),
     )
 
 

@@ -228,8 +228,8 @@ _ENDED = f"FROM task_executions WHERE {_SPAN.format('completed_at')}"
 def _executions(cursor: Cursor, span: list[Any]) -> dict[str, Any]:
     """How many ended how, and what they cost."""
     sql = f"""SELECT CASE status WHEN 'completed' THEN coalesce(verdict, 'unknown') ELSE status END AS how, count(*),
-        coalesce(sum(cost_usd), 0)::DOUBLE,
-        count(*) FILTER {UNPRICED} {_ENDED} AND status <> 'skipped'
+        coalesce(sum(cost_usd), 0)::DOUBLE PRECISION,
+        count(*) FILTER (WHERE {UNPRICED}) {_ENDED} AND status <> 'skipped'
         GROUP BY how"""
     found = cursor.query(sql, span)
     counted = {how: number for how, number, _, _ in found}
@@ -241,7 +241,7 @@ def _executions(cursor: Cursor, span: list[Any]) -> dict[str, Any]:
 
 
 def _tried(cursor: Cursor, span: list[Any]) -> float:
-    sql = f"SELECT coalesce(sum({TRIED_AT}), 0)::DOUBLE FROM dry_runs WHERE {_SPAN.format('started_at')}"  # noqa: S608
+    sql = f"SELECT coalesce(sum({TRIED_AT}), 0)::DOUBLE PRECISION FROM dry_runs WHERE {_SPAN.format('started_at')}"  # noqa: S608
     ((dollars,),) = cursor.query(sql, span)
     return float(dollars)
 
@@ -287,7 +287,7 @@ def _by_card(happened: Iterable[Card]) -> list[Card]:
 
 def _happenings(cursor: Cursor, span: list[Any]) -> Iterable[Card]:
     sql = f"""SELECT c.task, coalesce(t.title, c.task), c.name, c.status, c.actor, c.recorded_at FROM (
-            SELECT args->>'$.task_id' AS task, name, args->>'$.status' AS status, actor, recorded_at, seq FROM events
+            SELECT json_extract_string(args, '$.task_id') AS task, name, json_extract_string(args, '$.status') AS status, actor, recorded_at, seq FROM events
             WHERE {_SPAN.format("recorded_at")} AND name IN ('task.create', 'task.move')) c
         LEFT JOIN tasks t ON t.id = c.task WHERE c.name = 'task.create' OR c.status IS NOT NULL ORDER BY c.seq"""  # noqa: S608
     for task, title, name, status, actor, at in cursor.query(sql, span):
@@ -303,7 +303,7 @@ _DONE = {
 
 
 def _changes(cursor: Cursor, span: list[Any]) -> Iterable[Change]:
-    sql = f"""SELECT name, args->>'$.recurring_task_id', args->>'$.reason', actor, recorded_at FROM events
+    sql = f"""SELECT name, json_extract_string(args, '$.recurring_task_id'), json_extract_string(args, '$.reason'), actor, recorded_at FROM events
         WHERE ({_SPAN.format("recorded_at")} AND (name IN ('store.pause', 'store.resume')
             OR starts_with(name, 'recurring_task.') AND name <> 'recurring_task.execute'))
         OR ({_SPAN.replace("$1", "$4").format("recorded_at")} AND name IN ('workspace.pause', 'workspace.resume'))
@@ -325,8 +325,8 @@ def _names(cursor: Cursor, store_id: str, tasks: Iterable[str]) -> dict[str, str
     alive = dict(cursor.query(f"SELECT id, name FROM recurring_tasks WHERE store_id = $1 AND id IN {ids}", given))  # noqa: S608
     if len(alive) == len(wanted):
         return alive
-    sql = f"""SELECT args->>'$.recurring_task_id' AS task, args->>'$.name' FROM events
-        WHERE store_id = $1 AND name = 'recurring_task.create' AND args->>'$.recurring_task_id' IN {ids}"""  # noqa: S608
+    sql = f"""SELECT json_extract_string(args, '$.recurring_task_id') AS task, json_extract_string(args, '$.name') FROM events
+        WHERE store_id = $1 AND name = 'recurring_task.create' AND json_extract_string(args, '$.recurring_task_id') IN {ids}"""  # noqa: S608
     return {task: task for task in wanted} | dict(cursor.query(sql, given)) | alive
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from wsq.clock import Clock, SystemClock
 from wsq.errors import NotAWorkspace, WorkspaceError
 from wsq.store import instance
 from wsq.store.cursor import DuckCursor
@@ -15,7 +16,7 @@ from wsq.store.engine import Cursor, ReadingCursor, Schema, Writing, WritingCurs
 from wsq.store.faults import explained
 from wsq.store.latest import Latest
 from wsq.store.lease import Kind, lease_on, let_go
-from wsq.store.notes import Notes, SharedNote
+from wsq.store.notes import Charge, Notes, SharedNote
 from wsq.store.snapshot import copy_database, not_overwritten, part_of, publish, remove_database, rewrite, settle
 from wsq.store.sql_console import SqlConsole
 from wsq.store.studies import Studies
@@ -33,6 +34,8 @@ class EmbeddedEngine:
     Raises:
         WorkspaceError: there is something else at `path`, or it cannot be used.
     """
+
+    is_server = False
 
     def __init__(self, path: Path, schema: Schema, *, patience: float = 30.0, threads: int = instance.THREADS) -> None:
         self.place = str(path)
@@ -198,6 +201,10 @@ class EmbeddedEngine:
         now = self.changes()
         return self._disturbances, 0 if now == self._committed else now
 
+    def clock(self) -> Clock:
+        """The machine's."""
+        return SystemClock()
+
     def note_pass(self, note: bytes) -> None:
         """Leave a heartbeat beside the log; the newest twenty are kept."""
         self._refuse_when_closed()
@@ -226,7 +233,7 @@ class EmbeddedEngine:
             return self._progress.get(execution_ids)
 
     @contextmanager
-    def shared_note(self, name: str) -> Iterator[SharedNote | None]:
+    def shared_note(self, name: str) -> Iterator[Charge | None]:
         """Have charge of a note in the folder beside the file; None when another process has."""
         self._refuse_when_closed()
         with SharedNote(self._lease.side / name).charge() as note:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from wsq.store.notes import SharedNote
+from wsq.clock import Clock
+from wsq.store.notes import Charge
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Parameters = Sequence[Any]
 
@@ -30,6 +34,10 @@ class ReadingCursor(Cursor, Protocol):
 
 class LoadingCursor(Cursor, Protocol):
     """A cursor through which many rows can be brought in at once."""
+
+    def post(self, sql: str, parameters: Parameters = ()) -> None:
+        """Have a statement run whose rows nobody needs; one that fails may be told by a later one, or the commit."""
+        ...
 
     def load(self, table: str, kinds: dict[str, str], columns: Sequence[Sequence[Any]]) -> None:
         """Insert many rows at once, given as columns; `kinds` are their names and SQL types."""
@@ -71,11 +79,27 @@ class Schema(Protocol):
         ...
 
 
+class Console(Protocol):
+    """Where people ask in SQL of their own, and can only read."""
+
+    def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """The rows of one statement that reads; `InvalidInput` when it is another one, or cannot be answered."""
+        ...
+
+
 class Engine(Protocol):
     """A place where a workspace is kept, usable by many processes and threads at once."""
 
     place: str
     """What the user calls it: a path or a URL without its password."""
+
+    is_server: bool
+    """Whether a read keeps nobody waiting, and so may take long; it understands SQL that both databases do, and of
+    DuckDB's own what `study` is for."""
+
+    def clock(self) -> Clock:
+        """The clock by which the workspace goes unless another one is given."""
+        ...
 
     def read(self) -> AbstractContextManager[Cursor]:
         """A consistent view for one short question; writes are refused."""
@@ -87,6 +111,10 @@ class Engine(Protocol):
 
     def snapshot(self) -> AbstractContextManager[Path]:
         """A private copy of the database file as it is now, for what takes long; gone afterwards."""
+        ...
+
+    def console(self) -> Console:
+        """Where people ask in SQL of their own."""
         ...
 
     def backup(self, target: Path) -> None:
@@ -124,7 +152,7 @@ class Engine(Protocol):
         """How far these executions are; those of which nothing is said are left out."""
         ...
 
-    def shared_note(self, name: str) -> AbstractContextManager[SharedNote | None]:
+    def shared_note(self, name: str) -> AbstractContextManager[Charge | None]:
         """Have charge of a note beside the log that all processes share; None when another one has."""
         ...
 

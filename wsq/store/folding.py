@@ -195,9 +195,9 @@ def unreadable(cursor: Cursor, stores: list[str]) -> dict[str, str]:
     """Of `stores`, those whose log holds an event that this wsq does not know, and the sentence why."""
     names, versions = zip(*known_names(), strict=True)
     found = cursor.query(
-        """SELECT e.store_id, min(e.seq), min_by(e.name, e.seq), min_by(e.version, e.seq) FROM events e
+        """SELECT DISTINCT ON (e.store_id) e.store_id, e.seq, e.name, e.version FROM events e
         WHERE (e.name, e.version) NOT IN (SELECT unnest($1::VARCHAR[]), unnest($2::INTEGER[]))
-        AND e.store_id IN (SELECT unnest($3::VARCHAR[])) GROUP BY e.store_id""",
+        AND e.store_id IN (SELECT unnest($3::VARCHAR[])) ORDER BY e.store_id, e.seq""",
         [list(names), list(versions), stores],
     )
     return {

@@ -13,7 +13,7 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from wsq.clock import Clock
-from wsq.errors import InvalidInput, WorkspaceError
+from wsq.errors import InvalidInput, WorkspaceError, WorkspaceLost
 from wsq.ids import Ids
 from wsq.projections import TABLES
 from wsq.store.engine import Cursor, Engine, Writing
@@ -51,6 +51,9 @@ BETWEEN_LOOKS = 0.001
 
 A_MOMENT = 0.002
 """Real seconds: short beside a commit, long enough for those who were woken by the last one."""
+
+TRIES = 5
+"""How often the same is tried on another connection when one is lost in the midst of it."""
 
 READ_AT_ONCE = 100_000
 """Events that are fetched while the workspace is held, at the most: more are read from a private copy."""
@@ -176,7 +179,7 @@ class Log:
                     if following is not None:
                         together = self._gather(following)
         except BaseException as error:
-            if had and len(together) > 1:
+            if had and (len(together) > 1 or isinstance(error, WorkspaceLost)):
                 for decision in together:
                     self._settle_alone(decision)
                 return
@@ -199,9 +202,16 @@ class Log:
             decision.outcome.set_result(result)
 
     def _settle_alone(self, decision: _Decision[Any]) -> None:
+        """Settle one; when its connection is lost, on another, since nothing was written."""
         try:
-            with self.engine.writing() as writing:
-                self._settle(writing, [decision])
+            for left in reversed(range(TRIES)):
+                try:
+                    with self.engine.writing() as writing:
+                        self._settle(writing, [decision])
+                    return
+                except WorkspaceLost:
+                    if not left:
+                        raise
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the outcome
             if not decision.outcome.done():
                 decision.outcome.set_exception(error)
@@ -225,8 +235,14 @@ class Log:
     # Asking
 
     def ask(self, question: Callable[[Cursor], T]) -> T:
-        """Answer a short question from one consistent view."""
+        """Answer a short question from one consistent view; when its connection is lost, from another."""
         self._refuse_within()
+        for _ in range(TRIES - 1):
+            try:
+                with self.engine.read() as cursor:
+                    return question(cursor)
+            except WorkspaceLost:
+                continue
         with self.engine.read() as cursor:
             return question(cursor)
 
@@ -235,7 +251,7 @@ class Log:
         self._refuse_within()
         with self.engine.read() as cursor:
             ((many,),) = cursor.query("SELECT count(*) FROM task_executions")
-            if many <= MOST_IN_A_READ:
+            if self.engine.is_server or many <= MOST_IN_A_READ:
                 return question(cursor)
         with self.engine.study() as cursor:
             return question(cursor)

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import duckdb
 
+from wsq.clock import Clock, SystemClock
 from wsq.errors import WorkspaceError
 from wsq.store import instance
 from wsq.store.cursor import DuckCursor
-from wsq.store.engine import Cursor, ReadingCursor, Schema, Writing, WritingCursor
-from wsq.store.notes import SharedNote
+from wsq.store.engine import Console, Cursor, ReadingCursor, Schema, Writing, WritingCursor
+from wsq.store.notes import Charge
 
 
 class MemoryEngine:
     """A workspace in memory, used by this process's threads; `place` is what it is called in sentences."""
+
+    is_server = False
 
     def __init__(self, place: str, schema: Schema) -> None:
         self.place = place
@@ -61,6 +64,10 @@ class MemoryEngine:
         """Refused: there is no file."""
         raise WorkspaceError(f"{self.place} is in memory: there is no file that could be copied.")
 
+    def console(self) -> Console:
+        """Refused: there is no file."""
+        raise WorkspaceError(f"{self.place} is in memory: its rows are asked for by their questions.")
+
     def backup(self, target: Path) -> None:
         """Refused: there is no file."""
         raise WorkspaceError(f"{self.place} is in memory and cannot be copied to {target}.")
@@ -75,6 +82,10 @@ class MemoryEngine:
     def written_by_others(self) -> int:
         """Always the same: nobody but this engine can write."""
         return 0
+
+    def clock(self) -> Clock:
+        """The machine's."""
+        return SystemClock()
 
     def note_pass(self, note: bytes) -> None:
         """Remember a heartbeat."""
@@ -95,7 +106,7 @@ class MemoryEngine:
         """How far these executions are; those of which nothing is said are left out."""
         return {each: note for each in execution_ids if (note := self._progress.get(each)) is not None}
 
-    def shared_note(self, name: str) -> AbstractContextManager[SharedNote | None]:  # noqa: ARG002 - the port's
+    def shared_note(self, name: str) -> AbstractContextManager[Charge | None]:  # noqa: ARG002 - the port's
         """Never in charge: what is in memory is shared with nobody, and nothing of it is told outside."""
         return nullcontext()
 

@@ -242,7 +242,7 @@ class Transaction:
 
     def _next_seq(self, store_id: str) -> int:
         if self.head(store_id) == 0 and store_id not in self._raised:
-            self._cursor.query("INSERT INTO heads VALUES ($1, 0)", [store_id])
+            self._cursor.post("INSERT INTO heads VALUES ($1, 0)", [store_id])
         self._raised.add(store_id)
         self._heads[store_id] += 1
         return self._heads[store_id]
@@ -280,7 +280,7 @@ class Transaction:
         if self._bodies:
             self._write_bodies()
         for statement in sorted(self._after, key=lambda each: not each.startswith("INSERT")):
-            self._cursor.query(statement, [list(part) for part in zip(*self._after[statement].values(), strict=True)])
+            self._cursor.post(statement, [list(part) for part in zip(*self._after[statement].values(), strict=True)])
         self._after.clear()
 
     def _write_events(self) -> None:
@@ -293,9 +293,9 @@ class Transaction:
         self._events.clear()
         stores = sorted(self._raised)
         if len(stores) == 1:
-            self._cursor.query("UPDATE heads SET seq = $2 WHERE store_id = $1", [stores[0], self._heads[stores[0]]])
+            self._cursor.post("UPDATE heads SET seq = $2 WHERE store_id = $1", [stores[0], self._heads[stores[0]]])
         else:
-            self._cursor.query(
+            self._cursor.post(
                 "UPDATE heads SET seq = v.seq FROM (SELECT unnest($1::VARCHAR[]) AS id, unnest($2::BIGINT[]) AS seq) v"
                 " WHERE heads.store_id = v.id",
                 [stores, [self._heads[s] for s in stores]],
@@ -353,7 +353,7 @@ class Transaction:
         if len(rows) == 1:
             sets = ", ".join(f"{c} = ${n}" for n, c in enumerate(columns, len(table.key) + 1))
             where = " AND ".join(f"{c} = ${n}" for n, c in enumerate(table.key, 1))
-            self._cursor.query(
+            self._cursor.post(
                 f"UPDATE {table.name} SET {sets} WHERE {where}",  # noqa: S608
                 _values(rows[0], given),
             )
@@ -361,13 +361,13 @@ class Transaction:
         source, parameters = _source(kinds, given, [_values(row, given) for row in rows])
         sets = ", ".join(f"{c} = v.{c}" for c in columns)
         where = " AND ".join(f"{table.name}.{c} = v.{c}" for c in table.key)
-        self._cursor.query(
+        self._cursor.post(
             f"UPDATE {table.name} SET {sets} FROM (SELECT {source}) v WHERE {where}",  # noqa: S608
             parameters,
         )
 
     def _delete(self, table: Table, gone: list[Key]) -> None:
-        self._cursor.query(
+        self._cursor.post(
             f"DELETE FROM {table.name} WHERE {_matches(table)}",  # noqa: S608
             [list(values) for values in zip(*gone, strict=True)],
         )
@@ -402,16 +402,16 @@ def rows_at(cursor: Cursor, addresses: Iterable[tuple[str, Key]], place: str = "
 
 
 def insert(
-    cursor: Cursor, table: str, kinds: dict[str, str], rows: Sequence[Sequence[Any]], otherwise: str = ""
+    cursor: LoadingCursor, table: str, kinds: dict[str, str], rows: Sequence[Sequence[Any]], otherwise: str = ""
 ) -> None:
     """Insert rows in one statement; `otherwise` is what SQL says to do with those that are there."""
     columns = ", ".join(kinds)
     if len(rows) == 1:
         marks = ", ".join(f"${n}" for n in range(1, len(kinds) + 1))
-        cursor.query(f"INSERT INTO {table} ({columns}) VALUES ({marks}){otherwise}", rows[0])  # noqa: S608
+        cursor.post(f"INSERT INTO {table} ({columns}) VALUES ({marks}){otherwise}", rows[0])  # noqa: S608
         return
     source, parameters = _source(kinds, kinds, rows)
-    cursor.query(f"INSERT INTO {table} ({columns}) SELECT {source}{otherwise}", parameters)
+    cursor.post(f"INSERT INTO {table} ({columns}) SELECT {source}{otherwise}", parameters)
 
 
 def to_rows(table: Table, found: Sequence[Sequence[Any]], *more: str) -> list[Row]:

@@ -28,8 +28,9 @@ _LIST = f"""SELECT id, title, length(content), updated_at, count(*) OVER () FROM
     ORDER BY title, id LIMIT {MOST_LISTED}"""  # noqa: S608 - names of our own
 
 _SEARCH = f"""SELECT id, title, length(content), place, substr(content, greatest(place - {AROUND}, 1), {2 * AROUND})
-    FROM (SELECT id, title, content, strpos(lower(content), lower($3[1])) AS place FROM documents WHERE {_WHERE}
-        AND list_bool_and([contains(lower(title || ' ' || content), lower(word)) FOR word IN $3::VARCHAR[]]))
+    FROM (SELECT id, title, content, strpos(lower(content), lower(($3::VARCHAR[])[1])) AS place FROM documents
+        WHERE {_WHERE} AND NOT EXISTS (SELECT 1 FROM (SELECT unnest($3::VARCHAR[]) AS word) AS sought
+            WHERE strpos(lower(title || ' ' || content), lower(word)) = 0)) AS found
     ORDER BY title, id LIMIT {FOUND + 1}"""  # noqa: S608 - names of our own
 
 

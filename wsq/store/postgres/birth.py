@@ -1,0 +1,111 @@
+"""How a workspace comes to be on a server, is known as one, and is brought to a newer version."""
+
+from __future__ import annotations
+
+from wsq.errors import NewerWorkspace, NotAWorkspace
+from wsq.store.engine import Schema
+from wsq.store.postgres.cursor import COLLATION, Connection, PostgresCursor, run
+
+SPACE = "wsq"
+"""The schema, in the server's sense, that holds everything."""
+
+OLDEST = 170000
+"""PostgreSQL 17: the first that brings `COLLATION`, whatever languages its machine knows."""
+
+WRITING, BEING_BORN = "7828337, 1", "7828337, 2"
+"""The advisory locks, as arguments: of who writes, and of who makes or upgrades the workspace."""
+
+_OWN = (
+    "CREATE DOMAIN blob AS bytea",
+    "CREATE SEQUENCE changes",
+    f"CREATE TABLE heartbeats (id BIGSERIAL PRIMARY KEY, note BYTEA NOT NULL)",
+    f"CREATE UNLOGGED TABLE progress (execution_id VARCHAR COLLATE {COLLATION} PRIMARY KEY, note BYTEA NOT NULL,"
+    " noted_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp())",
+    f"CREATE TABLE shared_notes (name VARCHAR COLLATE {COLLATION} PRIMARY KEY, note BYTEA NOT NULL)",
+    """CREATE FUNCTION epoch_us(TIMESTAMPTZ) RETURNS BIGINT IMMUTABLE STRICT PARALLEL SAFE
+        RETURN (extract(epoch FROM $1) * 1000000)::BIGINT""",
+    """CREATE FUNCTION list_contains(VARCHAR[], VARCHAR) RETURNS BOOLEAN IMMUTABLE PARALLEL SAFE
+        RETURN coalesce($2 = ANY($1), false)""",
+    """CREATE FUNCTION list_has_any(VARCHAR[], VARCHAR[]) RETURNS BOOLEAN IMMUTABLE PARALLEL SAFE
+        RETURN $1::TEXT[] && $2::TEXT[]""",
+    """CREATE FUNCTION list_position(VARCHAR[], VARCHAR) RETURNS INTEGER IMMUTABLE PARALLEL SAFE
+        RETURN array_position($1, $2)""",
+    """CREATE FUNCTION contains(TEXT, TEXT) RETURNS BOOLEAN IMMUTABLE STRICT PARALLEL SAFE
+        RETURN strpos($1, $2) > 0""",
+    "CREATE FUNCTION len(VARCHAR[]) RETURNS INTEGER IMMUTABLE STRICT PARALLEL SAFE RETURN cardinality($1)",
+    """CREATE FUNCTION json_extract_string(TEXT, TEXT) RETURNS TEXT IMMUTABLE STRICT PARALLEL SAFE
+        RETURN $1::jsonb ->> substr($2, 3)""",
+)
+"""What stands there besides the schema's tables: the change counter, what lies beside a file otherwise, and those
+functions of DuckDB's that questions use."""
+
+
+def version_of(connection: Connection, place: str) -> int | None:
+    """Which version stands there; None when nothing does.
+
+    Raises:
+        NotAWorkspace: something else stands there, or the server is too old or has no Unicode.
+    """
+    found = run(
+        connection,
+        [
+            (
+                "SELECT to_regclass($1) IS NOT NULL, EXISTS (SELECT FROM pg_class c JOIN pg_namespace n"
+                " ON n.oid = c.relnamespace WHERE n.nspname = $2), current_setting('server_version_num')::INT,"
+                " current_setting('server_version'), current_setting('server_encoding')",
+                [f"{SPACE}.schema_version", SPACE],
+            )
+        ],
+    ).fetchone()
+    assert found is not None
+    is_there, is_something, number, version, encoding = found
+    if number < OLDEST:
+        raise NotAWorkspace(f"{place} is on PostgreSQL {version}; wsq needs {OLDEST // 10000} or newer.")
+    if encoding != "UTF8":
+        raise NotAWorkspace(f"{place} keeps its texts as {encoding}; wsq needs a database in UTF8.")
+    if not is_there and is_something:
+        raise NotAWorkspace(f"{place} has a schema {SPACE!r} that is no wsq workspace; it was left as it is.")
+    if not is_there:
+        return None
+    ((version,),) = run(connection, [(f"SELECT max(version) FROM {SPACE}.schema_version", [])]).fetchall()  # noqa: S608
+    if not isinstance(version, int):
+        raise NotAWorkspace(f"{place} does not say which version of a wsq workspace it is; it was left as it is.")
+    return version
+
+
+def be_there(connection: Connection, place: str, schema: Schema) -> None:
+    """Make the workspace where there is none, and bring an older one to the schema's version.
+
+    Of all processes that want that at once, one does it, in one transaction; nobody writes meanwhile.
+
+    Raises:
+        NewerWorkspace: a newer wsq has written it.
+        NotAWorkspace: it is something else.
+    """
+    if version_of(connection, place) == schema.version:
+        return
+    with connection.transaction():
+        run(connection, [(f"SELECT pg_advisory_xact_lock({BEING_BORN})", [])])
+        run(connection, [(f"SELECT pg_advisory_xact_lock({WRITING})", [])])
+        version = version_of(connection, place)
+        cursor = PostgresCursor(connection, place)
+        if version is None:
+            for statement in (f"CREATE SCHEMA IF NOT EXISTS {SPACE}", *_OWN):
+                run(connection, [(statement, [])])
+            schema.create(cursor)
+            cursor.query("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+            cursor.query("INSERT INTO schema_version VALUES ($1)", [schema.version])
+        elif version > schema.version:
+            raise newer(place)
+        elif version < schema.version:
+            schema.upgrade(cursor, version)
+            cursor.query("UPDATE schema_version SET version = $1", [schema.version])
+            cursor.query("SELECT nextval('changes')")
+        cursor.end()
+
+
+def newer(place: str) -> NewerWorkspace:
+    """A newer wsq was there."""
+    return NewerWorkspace(
+        f"{place} was upgraded by a newer wsq: this process reads and writes it no more; install that version, and start anew."
+    )

@@ -1,0 +1,77 @@
+"""The server's time, by which leases are decided: clocks of machines differ, and jump."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from wsq.clock import SystemClock
+
+KEPT = 30.0
+"""Seconds for which what was told of the server's time is trusted."""
+
+JUMP = 1.0
+"""Seconds by which this machine's clock may stray from its own pace before the server is asked anew."""
+
+STRANGE = 5.0
+"""Seconds from which on a difference between the two clocks is worth a warning."""
+
+_log = logging.getLogger("wsq.store")
+
+
+class ServerClock(SystemClock):
+    """Shows the server's time, by this machine's pace from when it was last heard.
+
+    Args:
+        ask: Asks the server for its time; what it raises is not told, and the last answer is trusted on.
+    """
+
+    def __init__(self, ask: Callable[[], datetime]) -> None:
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._ahead = timedelta(0)
+        self._heard_at: float | None = None
+        self._pace = 0.0
+        self._warned = False
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far the server's clock is ahead of this machine's; negative when it is behind."""
+        self.now()
+        return self._ahead
+
+    def now(self) -> datetime:
+        """The instant it is on the server."""
+        here, elapsed = super().now(), time.monotonic()
+        heard = self._heard_at
+        strayed = abs(here.timestamp() - elapsed - self._pace)
+        if (heard is None or elapsed - heard > KEPT or strayed > JUMP) and self._lock.acquire(blocking=heard is None):
+            try:
+                self._hear()
+            finally:
+                self._lock.release()
+            here = super().now()
+        return here + self._ahead
+
+    def _hear(self) -> None:
+        before = time.monotonic()
+        try:
+            told = self._ask()
+        except Exception:  # noqa: BLE001 - whoever needs the server is told soon enough
+            self._heard_at = before
+            return
+        here, after = super().now(), time.monotonic()
+        self._ahead = told + timedelta(seconds=(after - before) / 2) - here
+        self._heard_at, self._pace = after, here.timestamp() - after
+        if abs(self._ahead.total_seconds()) >= STRANGE and not self._warned:
+            self._warned = True
+            behind = self._ahead.total_seconds()
+            _log.warning(
+                "This machine's clock is %.0f s %s the database server's, by which everything goes; set it right.",
+                abs(behind),
+                "behind" if behind > 0 else "ahead of",
+                extra={"action": "clock_differs", "seconds": round(behind, 1)},
+            )

@@ -1,0 +1,244 @@
+"""Copies of a workspace on a server in DuckDB files: for questions that take long, for SQL of people's own, to keep.
+
+Texts travel as CSV, which both read and write at full speed; what CSV has no shape for is spelled so that each side
+makes the same of it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import duckdb
+
+from wsq.store import instance
+from wsq.store.cursor import DuckCursor
+from wsq.store.engine import Parameters, ReadingCursor
+from wsq.store.postgres.cursor import Connection
+from wsq.store.schema import VERSION, WorkspaceSchema
+from wsq.store.snapshot import not_overwritten, part_of, publish, remove_database, settle
+from wsq.store.transaction import tables_in
+
+View = Callable[[], AbstractContextManager[tuple[Connection, int]]]
+"""Gives a view of everything that is committed, and the number of the last change that it shows."""
+
+_SENT = {
+    "VARCHAR[]": "array_to_json({})::TEXT",
+    "INTERVAL": "(extract(epoch FROM {}) * 1000000)::BIGINT",
+    "BLOB": "encode({}, 'hex')",
+    "TIMESTAMP WITH TIME ZONE": "epoch_us({})",
+}
+"""How a column is spelled by the server, by its type, where it is not as it is."""
+
+_READ = {
+    "VARCHAR[]": ("VARCHAR", "CAST(CAST({} AS JSON) AS VARCHAR[])"),
+    "INTERVAL": ("BIGINT", "to_microseconds({})"),
+    "BLOB": ("VARCHAR", "unhex({})"),
+    "TIMESTAMP WITH TIME ZONE": ("BIGINT", "make_timestamptz({})"),
+}
+"""And as what DuckDB reads it, and makes of it what it was."""
+
+_AT_ONCE = 64 << 20
+"""Bytes that DuckDB reads at a time, in which a row must fit: texts have a million characters at the most."""
+
+
+class Copies:
+    """One engine's copies, in a folder that goes with it. The last ones are used again while nothing changes."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._lock = threading.Lock()
+        self._home: Path | None = None
+        self._made = 0
+        self._study: _Study | None = None
+        self._whole: _Whole | None = None
+
+    @contextmanager
+    def at_present(self) -> Iterator[ReadingCursor]:
+        """A view in DuckDB, to which each table is brought when a question first names it."""
+        with self._view() as (connection, last):
+            with self._lock:
+                if self._study is None or self._study.last != last:
+                    _let_go(self._study)
+                    self._study = _Study(self._fresh(), last)
+                study = self._study
+                study.users += 1
+            try:
+                with study.lock:
+                    cursor = _StudyCursor(study, connection)
+                    try:
+                        yield cursor
+                    finally:
+                        cursor.end()
+            finally:
+                with self._lock:
+                    study.users -= 1
+                    if study is not self._study:
+                        _let_go(study)
+
+    @contextmanager
+    def whole(self) -> Iterator[Path]:
+        """A file with everything, that can be attached and opened as a workspace."""
+        with self._view() as (connection, last):
+            with self._lock:
+                if self._whole is None or self._whole.last != last:
+                    path = self._fresh()
+                    _write_whole(connection, path)
+                    _let_go(self._whole)
+                    self._whole = _Whole(path, last)
+                whole = self._whole
+                whole.users += 1
+        try:
+            yield whole.path
+        finally:
+            with self._lock:
+                whole.users -= 1
+                if whole is not self._whole:
+                    _let_go(whole)
+
+    def write_to(self, target: Path) -> None:
+        """The same at `target`, which must not be there yet."""
+        if target.exists() or target.is_symlink():
+            raise not_overwritten(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = part_of(target)
+        try:
+            with self._view() as (connection, _):
+                _write_whole(connection, part)
+            settle(part)
+            publish(part, target)
+        finally:
+            remove_database(part)
+
+    def dispose(self) -> None:
+        """Remove every copy."""
+        with self._lock:
+            _let_go(self._study)
+            self._study = self._whole = None
+            if self._home is not None:
+                shutil.rmtree(self._home, ignore_errors=True)
+                self._home = None
+
+    def _fresh(self) -> Path:
+        if self._home is None:
+            self._home = Path(tempfile.mkdtemp(prefix="wsq-"))
+        self._made += 1
+        return self._home / f"{self._made}.duckdb"
+
+
+class _Whole:
+    def __init__(self, path: Path, last: int) -> None:
+        self.path, self.last, self.users = path, last, 0
+
+    def close(self) -> None:
+        remove_database(self.path)
+
+
+class _Study:
+    """A DuckDB file of tables as they were after one change."""
+
+    def __init__(self, path: Path, last: int) -> None:
+        self.path, self.last, self.users = path, last, 0
+        self.lock = threading.RLock()
+        self.there: set[str] = set()
+        self.connection = instance.connect(instance.THREADS, spill=path.parent / "spill")
+        self.connection.execute(f"ATTACH {instance.quoted(path)} AS {instance.ALIAS} (TYPE duckdb)")
+        self.connection.execute(f"USE {instance.ALIAS}")
+        WorkspaceSchema().create(DuckCursor(self.connection, "a copy"))
+
+    def close(self) -> None:
+        self.connection.close()
+        remove_database(self.path)
+
+
+class _StudyCursor:
+    """Asks the study, and brings the tables that are missing from the server."""
+
+    def __init__(self, study: _Study, connection: Connection) -> None:
+        self._study = study
+        self._connection = connection
+        self._cursor = DuckCursor(study.connection, "a copy of the workspace")
+
+    def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[object, ...]]:
+        """All rows of one statement."""
+        self._bring(sql)
+        return self._cursor.query(sql, parameters)
+
+    def batches(self, sql: str, size: int) -> Iterator[list[tuple[object, ...]]]:
+        """The rows of one statement, `size` at a time."""
+        self._bring(sql)
+        return self._cursor.batches(sql, size)
+
+    def end(self) -> None:
+        """Answer no more."""
+        self._cursor.end()
+
+    def _bring(self, sql: str) -> None:
+        missing = tables_in(sql) - self._study.there
+        _fill(self._connection, self._study.connection, missing, self._study.path.parent)
+        self._study.there |= missing
+
+
+def _let_go(copy: _Study | _Whole | None) -> None:
+    if copy is not None and not copy.users:
+        copy.close()
+
+
+def _write_whole(connection: Connection, path: Path) -> None:
+    """Make the DuckDB file of a workspace, with everything in it."""
+    duck = instance.connect(instance.THREADS, spill=path.parent)
+    try:
+        duck.execute(f"ATTACH {instance.quoted(path)} AS {instance.ALIAS} (TYPE duckdb)")
+        duck.execute(f"USE {instance.ALIAS}")
+        cursor = DuckCursor(duck, str(path))
+        WorkspaceSchema().create(cursor)
+        cursor.query("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+        cursor.query("INSERT INTO schema_version VALUES ($1)", (VERSION,))
+        _fill(connection, duck, _columns(duck).keys() - {"schema_version"}, path.parent)
+        duck.execute(f"CHECKPOINT {instance.ALIAS}")
+        duck.execute("USE memory")
+        duck.execute(f"DETACH {instance.ALIAS}")
+    finally:
+        duck.close()
+
+
+def _fill(connection: Connection, duck: duckdb.DuckDBPyConnection, tables: Collection[str], folder: Path) -> None:
+    columns_of = _columns(duck) if tables else {}
+    for table in sorted(tables):
+        columns = columns_of[table]
+        sent = ", ".join(f"{_SENT.get(kind, '{}').format(name)} AS {name}" for name, kind in columns.items())
+        with tempfile.NamedTemporaryFile(dir=folder, suffix=".csv") as file:
+            with connection.cursor().copy(  # type: ignore[call-overload]  # names of our own schema
+                f"COPY (SELECT {sent} FROM {table}) TO STDOUT (FORMAT csv, NULL '\\N', FORCE_QUOTE *)"  # noqa: S608
+            ) as copy:
+                for chunk in copy:
+                    file.write(chunk)
+            file.flush()
+            if file.tell() == 0:
+                continue
+            room = max(1 << 16, min(file.tell() + 1, _AT_ONCE))
+            read = ", ".join(_READ.get(kind, ("", "{}"))[1].format(name) for name, kind in columns.items())
+            kinds = ", ".join(f"'{name}': '{_READ.get(kind, (kind, ''))[0]}'" for name, kind in columns.items())
+            duck.execute(
+                f"""INSERT INTO {table} ({", ".join(columns)}) SELECT {read} FROM read_csv(
+                    {instance.quoted(file.name)}, columns={{{kinds}}}, header=false, delim=',', quote='"', escape='"',
+                    nullstr='\\N', allow_quoted_nulls=false, auto_detect=false, parallel=false,
+                    new_line='\\n', max_line_size={room - 1}, buffer_size={room})"""  # noqa: S608
+            )
+
+
+def _columns(duck: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    """The types of all columns of all tables of the copy."""
+    found: dict[str, dict[str, str]] = {}
+    for table, column, kind in duck.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = $1"
+        " ORDER BY table_name, column_index",
+        [instance.ALIAS],
+    ).fetchall():
+        found.setdefault(table, {})[column] = kind
+    return found
+

@@ -1,0 +1,160 @@
+"""A cursor of the port on a PostgreSQL connection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.adapt import Loader
+
+from wsq.errors import WorkspaceError
+from wsq.store.engine import Parameters
+from wsq.store.postgres.faults import explained
+
+if TYPE_CHECKING:
+    from psycopg.abc import Buffer
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+COLLATION = "pg_c_utf8"
+"""Texts are ordered by their code points, as DuckDB orders them, and `lower` knows all letters."""
+
+INDEXES = {
+    "recurring_tasks": ("(next_execution_at) WHERE next_execution_at IS NOT NULL", "(store_id)"),
+    "task_executions": ("(recurring_task_id, started_at)", "(store_id, started_at)", "(started_at)"),
+    "execution_steps": ("(execution_id)",),
+    "tasks": ("(store_id, status)",),
+    "documents": ("(store_id)",),
+    "contacts": ("(store_id)",),
+    "dry_runs": ("(store_id, started_at)",),
+    "leases": ("(holder)",),
+}
+"""Made with a table: a server reads rows one by one, where DuckDB goes through columns."""
+
+_MADE = re.compile(r"CREATE TABLE (\w+)")
+_TEXT = re.compile(r"\bVARCHAR\b(\[\])?")
+
+
+class NumberLoader(Loader):
+    """Sums of integers come as integers, as from DuckDB, and other exact numbers as floats."""
+
+    def load(self, data: Buffer) -> int | float:
+        """The number."""
+        text = bytes(data).decode()
+        return float(text) if "." in text or "N" in text else int(text)
+
+
+class PostgresCursor:
+    """Asks one statement after the other; what is posted goes with the next that is asked, or with the commit."""
+
+    def __init__(self, connection: Connection, place: str, *, undisturbed: bool = False) -> None:
+        self._connection: Connection | None = connection
+        self._place = place
+        self._posted: list[tuple[str, list[Any]]] = []
+        self._failure: BaseException | None = None
+        self.undisturbed = undisturbed
+        self.has_written = False
+
+    def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+        """All rows of one statement; instants come as UTC.
+
+        Raises:
+            Conflict: a unique constraint stands against it.
+            WorkspaceError: the database cannot do it, or the block that the cursor belongs to has ended.
+        """
+        with self._asked() as connection:
+            self._note(sql)
+            posted, self._posted = self._posted, []
+            statements = [*posted, *((each, list(parameters) if each == sql else []) for each in _statements(sql))]
+            found = run(connection, statements)
+            return found.fetchall() if found.description is not None else []
+
+    def post(self, sql: str, parameters: Parameters = ()) -> None:
+        """Have a statement run whose rows nobody needs; when it fails, the next one or the commit tells."""
+        with self._asked():
+            self._note(sql)
+            self._posted.append((sql, list(parameters)))
+
+    def batches(self, sql: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of one statement, `size` at a time; nothing else is asked meanwhile. Raises as `query` does."""
+        self.query("SELECT 1")
+        with self._asked() as connection:
+            cursor = psycopg.RawServerCursor(connection, "wsq_batches")
+            cursor.execute(sql)
+        try:
+            while True:
+                with self._asked():
+                    rows = cursor.fetchmany(size)
+                if not rows:
+                    return
+                yield rows
+        finally:
+            if not connection.closed:
+                cursor.close()
+
+    def load(self, table: str, kinds: dict[str, str], columns: Sequence[list[Any]]) -> None:
+        """Insert many rows, given as columns; raises as `query` does."""
+        self.query("SELECT 1")
+        with self._asked() as connection, connection.cursor() as cursor:
+            self.has_written = True
+            with cursor.copy(f"COPY {table} ({', '.join(kinds)}) FROM STDIN") as copy:  # type: ignore[arg-type]
+                for row in zip(*columns, strict=True):
+                    copy.write_row([list(value) if type(value) is tuple else value for value in row])
+
+    def take_posted(self) -> list[tuple[str, list[Any]]]:
+        """What was posted and not sent yet, for whoever commits."""
+        posted, self._posted = self._posted, []
+        return posted
+
+    def be_whole(self) -> None:
+        """Refuse when a statement has failed: the server would only roll back."""
+        if self._failure is not None:
+            raise WorkspaceError(
+                f"Nothing was written to {self._place}: a statement of the transaction had failed before."
+            ) from self._failure
+
+    def end(self) -> None:
+        """Answer no more."""
+        self._connection = None
+
+    def _note(self, sql: str) -> None:
+        self.has_written = self.has_written or not sql.lstrip().startswith(("SELECT", "WITH"))
+
+    @contextmanager
+    def _asked(self) -> Iterator[Connection]:
+        """The connection; what goes wrong is remembered and told in a sentence."""
+        if self._connection is None:
+            raise WorkspaceError(f"A question was asked of {self._place} after its read or write had ended.")
+        try:
+            yield self._connection
+        except BaseException as error:
+            self._failure = error
+            told = explained(error, self._place)
+            if told is error:
+                raise
+            raise told from error
+
+
+def run(connection: Connection, statements: Iterable[tuple[str, list[Any]]]) -> psycopg.Cursor[tuple[Any, ...]]:
+    """Run statements in one trip to the server; returns the last one's cursor."""
+    wanted = list(statements)
+    if len(wanted) == 1:
+        sql, parameters = wanted[0]
+        return connection.execute(sql, parameters)  # type: ignore[arg-type]  # texts of our own
+    with connection.pipeline():
+        for sql, parameters in wanted:
+            cursor = connection.execute(sql, parameters)  # type: ignore[arg-type]
+    return cursor
+
+
+def _statements(sql: str) -> list[str]:
+    """A statement of the schema as this server wants it, with its indexes; any other as it is."""
+    made = _MADE.match(sql)
+    if made is None:
+        return [sql]
+    table = made[1]
+    body = _TEXT.sub(lambda found: f"VARCHAR{found[1] or ''} COLLATE {COLLATION}", sql)
+    return [body, *(f"CREATE INDEX ON {table} {columns}" for columns in INDEXES.get(table, ()))]

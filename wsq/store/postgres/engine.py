@@ -1,0 +1,421 @@
+"""The engine on a PostgreSQL server, used by many processes on many machines at once."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import ConnectionPool
+
+from wsq.clock import Clock
+from wsq.errors import SettingError, WorkspaceBusy, WorkspaceError, WorkspaceLost
+from wsq.store.engine import Cursor, ReadingCursor, Schema, Writing, WritingCursor
+from wsq.store.notes import Charge
+from wsq.store.postgres import notes
+from wsq.store.postgres.birth import SPACE, WRITING, be_there, newer
+from wsq.store.postgres.clock import ServerClock
+from wsq.store.postgres.copies import Copies
+from wsq.store.postgres.cursor import Connection, NumberLoader, PostgresCursor, run
+from wsq.store.postgres.faults import explained, is_lost, without_password
+from wsq.store.postgres.listening import CHANNEL, Listener
+from wsq.store.sql_console import SqlConsole
+
+MOST_CONNECTIONS = 8
+"""To the server from one engine, the one that listens apart."""
+
+FIRST_PATIENCE = 10.0
+"""Seconds for which a server that does not answer is tried when a workspace is opened."""
+
+_USUAL = {
+    "connect_timeout": "5",
+    "application_name": "wsq",
+    "keepalives_idle": "20",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""What a connection has unless the URL says otherwise: a machine that vanishes is missed in half a minute."""
+
+_SESSION = f"""SET search_path = {SPACE}; SET TimeZone = 'UTC'; SET standard_conforming_strings = on;
+    SET lock_timeout = '{{patience}}s'; SET idle_in_transaction_session_timeout = '60s'"""
+
+_WRITE = [
+    ("BEGIN", []),
+    (f"SELECT pg_advisory_xact_lock({WRITING})", []),
+    ("SELECT max(version), (SELECT last_value FROM changes), pg_current_xact_id()::TEXT FROM schema_version", []),
+]
+_READ: list[tuple[str, list[Any]]] = [
+    ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", []),
+    ("SELECT max(version) FROM schema_version", []),
+]
+
+
+class PostgresEngine:
+    """A workspace in the schema ``wsq`` of the PostgreSQL database at `url`, which is made when it is missing.
+
+    Whoever writes has an advisory lock until its transaction ends, so that writers follow each other as on a file;
+    readers wait for nobody. A connection that is lost is replaced, also after a restart of the server.
+
+    Args:
+        url: ``postgresql://…``, with any option that libpq knows, such as ``sslmode``.
+        schema: What stands in it, and in which version.
+        patience: Seconds to wait for others or for the server at most.
+
+    Raises:
+        SettingError: The URL cannot be understood.
+        WorkspaceError: The server cannot be reached, or something else is there.
+    """
+
+    is_server = True
+
+    def __init__(self, url: str, schema: Schema, *, patience: float = 30.0) -> None:
+        self.place = without_password(url)
+        self._conninfo = _conninfo(url, self.place)
+        self._schema = schema
+        self._patience = patience
+        self._me = secrets.token_hex(8)
+        self._committed: int | None = None
+        self._own = 0
+        self._closed = False
+        self._writing = threading.Lock()
+        self._session = _SESSION.format(patience=max(1, round(patience)))
+        self._listener = Listener(self._connect, self._me)
+        self._clock = ServerClock(self._time)
+        self._copies = Copies(self._settled_view)
+        self._pool = ConnectionPool(
+            self._conninfo,
+            connection_class=psycopg.Connection[tuple[Any, ...]],
+            kwargs={"autocommit": True, "cursor_factory": psycopg.RawCursor},
+            configure=self._configure,
+            min_size=0,
+            max_size=MOST_CONNECTIONS,
+            max_idle=60.0,
+            timeout=patience,
+            reconnect_timeout=patience,
+            open=False,
+            num_workers=1,
+        )
+        self._be_there()
+
+    def _be_there(self) -> None:
+        until = monotonic() + min(FIRST_PATIENCE, self._patience)
+        while True:
+            try:
+                with self._telling(), self._connect() as connection:
+                    be_there(connection, self.place, self._schema)
+                self._pool.open()
+                return
+            except WorkspaceLost as error:
+                if monotonic() > until:
+                    raise WorkspaceError(str(error)) from error
+                sleep(0.2)
+
+    # Asking
+
+    @contextmanager
+    def read(self) -> Iterator[Cursor]:
+        """A consistent view for a question; writes are refused.
+
+        Raises:
+            WorkspaceError: the workspace cannot be had now.
+        """
+        with self._begun(_READ) as (connection, (version,)):
+            self._refuse_other(version)
+            cursor = PostgresCursor(connection, self.place)
+            try:
+                yield cursor
+            finally:
+                cursor.end()
+
+    @contextmanager
+    def study(self) -> Iterator[ReadingCursor]:
+        """A view in a DuckDB of this process's own, of the tables that are asked for."""
+        self._refuse_when_closed()
+        with self._telling(), self._copies.at_present() as cursor:
+            yield cursor
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Path]:
+        """The workspace as it is now in a DuckDB file of this process's own; gone afterwards."""
+        self._refuse_when_closed()
+        with self._telling(), self._copies.whole() as path:
+            yield path
+
+    def console(self) -> SqlConsole:
+        """Where people ask in SQL of their own, of a copy in DuckDB."""
+        return SqlConsole(self)
+
+    def backup(self, target: Path) -> None:
+        """A copy in one DuckDB file that can be opened as a workspace; its folder is made when it is missing.
+
+        Raises:
+            InvalidInput: there is something at `target` already.
+            WorkspaceError: the workspace cannot be had now, or there is no room for a copy.
+        """
+        self._refuse_when_closed()
+        with self._telling():
+            self._copies.write_to(target)
+
+    def changes(self) -> int:
+        """A number that has risen when anybody has written; asking takes microseconds."""
+        self._refuse_when_closed()
+        return self._listener.heard() + self._own
+
+    def written_by_others(self) -> int:
+        """What is no longer the same when anybody but this engine has written."""
+        self._refuse_when_closed()
+        return self._listener.heard()
+
+    def clock(self) -> Clock:
+        """The server's clock."""
+        return self._clock
+
+    # Writing
+
+    @contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """Have the workspace for writing, for one transaction after the other; others may come in between."""
+        self._refuse_when_closed()
+        with self._writing:
+            yield _Writing(self)
+
+    @contextmanager
+    def write(self) -> Iterator[WritingCursor]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            Conflict: a unique constraint stands against it.
+            WorkspaceLost: the connection was lost, and nothing was written.
+            WorkspaceError: the workspace cannot be had or written now; then nothing was written.
+        """
+        with self._begun(_WRITE) as (connection, (version, last, transaction)):
+            self._refuse_other(version)
+            cursor = PostgresCursor(connection, self.place, undisturbed=last == self._committed)
+            try:
+                yield cursor
+                cursor.be_whole()
+                self._commit(connection, cursor, transaction)
+            finally:
+                cursor.end()
+
+    def _commit(self, connection: Connection, cursor: PostgresCursor, transaction: str) -> None:
+        """Send what was posted, tell the others, and commit, in one trip."""
+        statements = cursor.take_posted()
+        if not cursor.has_written:
+            with self._telling():
+                run(connection, [*statements, ("COMMIT", [])])
+            return
+        raised = len(statements)
+        statements += [("SELECT nextval('changes')", []), (f"SELECT pg_notify('{CHANNEL}', $1)", [self._me])]
+        results: list[psycopg.Cursor[tuple[Any, ...]]] = []
+        self._committed = None
+        try:
+            with connection.pipeline():
+                results += [connection.execute(sql, given) for sql, given in statements]  # type: ignore[call-overload]
+                connection.execute("COMMIT")
+        except BaseException as error:
+            if not is_lost(error):
+                raise self._told(error) from error
+            if not self._was_committed(transaction):
+                raise self._told(error) from error
+            self._own += 1
+            return
+        found = results[raised].fetchone()
+        self._committed = found[0] if found else None
+        self._own += 1
+
+    def _was_committed(self, transaction: str) -> bool:
+        """Whether a transaction was committed whose connection was lost while it was told to."""
+        until = monotonic() + self._patience
+        while True:
+            try:
+                with self._connect() as connection:
+                    ((state,),) = run(connection, [("SELECT pg_xact_status($1::XID8)", [transaction])]).fetchall()
+                if state in ("committed", "aborted"):
+                    return bool(state == "committed")
+            except psycopg.Error as error:
+                if not is_lost(error):
+                    raise
+            if monotonic() > until:
+                raise WorkspaceBusy(
+                    f"{self.place} was lost while something was committed, and cannot be asked whether it was."
+                )
+            sleep(0.1)
+
+    # Beside the log
+
+    def note_pass(self, note: bytes) -> None:
+        """Leave a heartbeat; the newest twenty are kept."""
+        with self._connection() as connection:
+            notes.add_heartbeat(connection, note)
+
+    def passes(self) -> list[bytes]:
+        """The heartbeats that are kept, oldest first."""
+        with self._connection() as connection:
+            return notes.heartbeats(connection)
+
+    def note_progress(self, execution_id: str, note: bytes | None) -> None:
+        """Say how far an execution is, in the place of what was said before; None takes it away."""
+        with self._connection() as connection:
+            notes.put_progress(connection, execution_id, note)
+
+    def progress(self, execution_ids: Iterable[str]) -> dict[str, bytes]:
+        """How far these executions are; those of which nothing is said are left out."""
+        with self._connection() as connection:
+            return notes.progress(connection, execution_ids)
+
+    @contextmanager
+    def shared_note(self, name: str) -> Iterator[Charge | None]:
+        """Have charge of a note that all processes share; None when another one has."""
+        self._refuse_when_closed()
+        with self._telling(), self._connect() as connection:
+            note = notes.ServerNote(connection, name)
+            yield note if note.take() else None
+
+    def close(self) -> None:
+        """Give everything back; using the engine afterwards raises `WorkspaceError`. Closing twice is fine."""
+        if not self._closed:
+            self._closed = True
+            self._listener.close()
+            self._pool.close(timeout=2.0)
+            self._copies.dispose()
+
+    # How it is done
+
+    def _connect(self) -> Connection:
+        """A connection that is in no pool."""
+        connection: Connection = psycopg.connect(
+            self._conninfo, autocommit=True, cursor_factory=psycopg.RawCursor
+        )
+        self._configure(connection)
+        return connection
+
+    def _configure(self, connection: Connection) -> None:
+        connection.execute(self._session, prepare=False)
+        connection.adapters.register_loader("numeric", NumberLoader)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """A connection of the pool, to be used outside of transactions."""
+        self._refuse_when_closed()
+        with self._telling():
+            connection = self._pool.getconn()
+            try:
+                yield connection
+            finally:
+                self._pool.putconn(connection)
+
+    @contextmanager
+    def _begun(self, opening: list[tuple[str, list[Any]]]) -> Iterator[tuple[Connection, tuple[Any, ...]]]:
+        """A transaction, with what its opening's last statement answers; rolled back unless it was committed."""
+        self._refuse_when_closed()
+        connection, first = self._opened(opening)
+        try:
+            yield connection, first
+        except BaseException as error:
+            told = self._told(error)
+            if told is error:
+                raise
+            raise told from error
+        finally:
+            with suppress(psycopg.Error):
+                connection.rollback()
+            self._pool.putconn(connection)
+
+    def _opened(self, opening: list[tuple[str, list[Any]]]) -> tuple[Connection, tuple[Any, ...]]:
+        """Begin, on another connection if the one that the pool gives turns out to be lost."""
+        until = monotonic() + self._patience
+        while True:
+            connection: Connection | None = None
+            try:
+                connection = self._pool.getconn(max(0.1, until - monotonic()))
+                first = run(connection, opening).fetchone()
+                assert first is not None
+                return connection, first
+            except BaseException as error:
+                if connection is not None:
+                    if is_lost(error) or not isinstance(error, psycopg.Error):
+                        connection.close()
+                    else:
+                        with suppress(psycopg.Error):
+                            connection.rollback()
+                    self._pool.putconn(connection)
+                if not is_lost(error) or monotonic() > until:
+                    told = self._told(error)
+                    if told is error:
+                        raise
+                    raise told from error
+                sleep(0.05)
+
+    @contextmanager
+    def _settled_view(self) -> Iterator[tuple[Connection, int]]:
+        """A view of everything that is committed, and the number of the last change that it shows."""
+        with self._connect() as connection:
+            run(connection, [(f"SELECT pg_advisory_lock_shared({WRITING})", [])])
+            version, last = run(
+                connection,
+                [
+                    ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", []),
+                    ("SELECT max(version), (SELECT last_value FROM changes) FROM schema_version", []),
+                ],
+            ).fetchone() or (None, 0)
+            run(connection, [(f"SELECT pg_advisory_unlock_shared({WRITING})", [])])
+            self._refuse_other(version)
+            yield connection, last
+
+    def _time(self) -> datetime:
+        with self._connection() as connection:
+            row = connection.execute("SELECT clock_timestamp()").fetchone()
+            assert row is not None
+            return row[0]  # type: ignore[no-any-return]
+
+    def _refuse_other(self, version: object) -> None:
+        if version != self._schema.version:
+            raise newer(self.place)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            told = self._told(error)
+            if told is error:
+                raise
+            raise told from error
+
+    def _told(self, error: BaseException) -> BaseException:
+        return explained(error, self.place)
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise WorkspaceError(f"The workspace {self.place} has been closed.")
+
+
+class _Writing:
+    """The right to write, had by the writing thread; the server's lock is had for each transaction alone."""
+
+    def __init__(self, engine: PostgresEngine) -> None:
+        self._engine = engine
+
+    def transaction(self) -> AbstractContextManager[WritingCursor]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        return self._engine.write()
+
+    def is_wanted(self) -> bool:
+        """Always: nothing is won by keeping it."""
+        return True
+
+
+def _conninfo(url: str, place: str) -> str:
+    try:
+        return make_conninfo(**{**_USUAL, **conninfo_to_dict(url)})
+    except psycopg.Error as error:
+        raise SettingError(f"The database {place} is no URL that PostgreSQL's libpq understands.") from error
