@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 
 import wsq
+from tests.servers import Server, postgres_at
 from wsq.clock import ManualClock
 from wsq.ids import seeded
 
@@ -128,10 +129,41 @@ def clock() -> ManualClock:
     return ManualClock(NOON)
 
 
+ON_BOTH = ("tests/domain/", "tests/agent/")
+"""What is tested in these folders is tested on both databases, but for tests marked `file`."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have every test of a workspace's behaviour run on a file and on a server."""
+    if "engine" in metafunc.fixturenames:
+        both = metafunc.definition.nodeid.startswith(ON_BOTH) and not metafunc.definition.get_closest_marker("file")
+        metafunc.parametrize("engine", ["file", "server"] if both else ["file"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The worker's PostgreSQL server."""
+    with postgres_at(tmp_path_factory.mktemp("postgres") / "data") as server:
+        yield server
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
+def server(postgres: Server) -> Iterator[Server]:
+    """A PostgreSQL server with nothing in its database, and nothing left in it."""
+    yield postgres
+    postgres.empty()
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> str:
+    """Which database the test's workspace is kept in: a `file` or a `server`."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Path | str:
     """Where the test's workspace is kept."""
-    return tmp_path / "team.duckdb"
+    return tmp_path / "team.duckdb" if engine == "file" else request.getfixturevalue("server").url
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ class DuckCursor:
         for place in zoned if rows else ():
             columns[place] = instants(list(columns[place]))
         return in_utc(list(zip(*columns, strict=True)), [kind if kind != _ZONED else "" for kind in types])
+
     def post(self, sql: str, parameters: Parameters = ()) -> None:
         """Run a statement whose rows nobody needs; raises as `query` does."""
         self.query(sql, parameters)
