@@ -135,9 +135,9 @@ ON_BOTH = ("tests/domain/", "tests/agent/")
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Have every test of a workspace's behaviour run on a file and on a server."""
-    if "engine" in metafunc.fixturenames:
+    if "kept_in" in metafunc.fixturenames:
         both = metafunc.definition.nodeid.startswith(ON_BOTH) and not metafunc.definition.get_closest_marker("file")
-        metafunc.parametrize("engine", ["file", "server"] if both else ["file"], indirect=True)
+        metafunc.parametrize("kept_in", ["file", "server"] if both else ["file"], indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -155,15 +155,15 @@ def server(postgres: Server) -> Iterator[Server]:
 
 
 @pytest.fixture
-def engine(request: pytest.FixtureRequest) -> str:
+def kept_in(request: pytest.FixtureRequest) -> str:
     """Which database the test's workspace is kept in: a `file` or a `server`."""
     return str(request.param)
 
 
 @pytest.fixture
-def database(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Path | str:
+def database(kept_in: str, tmp_path: Path, request: pytest.FixtureRequest) -> Path | str:
     """Where the test's workspace is kept."""
-    return tmp_path / "team.duckdb" if engine == "file" else request.getfixturevalue("server").url
+    return tmp_path / "team.duckdb" if kept_in == "file" else request.getfixturevalue("server").url
 
 
 @pytest.fixture
