@@ -634,6 +634,20 @@ class Workspace:
 
         return archive.restore_file(self._engine, Path(path))
 
+    def copy_to(self, other: Workspace) -> End:
+        """Bring all of this workspace into another one that holds nothing yet, and compare the two record by record.
+
+        Both may be files or on a server. This one is read as it is at one moment, and is not changed.
+        Returns how many events, bodies, leases and dry runs there were.
+
+        Raises:
+            InvalidInput: The other holds something already.
+            WorkspaceError: What came of it is not the same, which the sentence tells.
+        """
+        from wsq.store import archive
+
+        return archive.copied(self._engine, other._engine)
+
     def changes(self) -> int:
         """A number that has risen when anybody has written; asking costs microseconds."""
         return self._log.changes()

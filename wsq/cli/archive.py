@@ -1,4 +1,4 @@
-"""`wsq export`, `import`: the whole workspace in a file that anything can read."""
+"""`wsq export`, `import`, `copy`: the whole workspace in a file that anything can read, or in another database."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 import wsq
+from wsq import settings as configuration
 from wsq.cli.output import count, say
 from wsq.errors import InvalidInput
 from wsq.store.archive import End, prove_file
@@ -43,6 +44,23 @@ def import_command(given: Namespace) -> int:
         place = ws.place
     say(f"{_told(counts)} are restored to {place}.")
     return 0
+
+
+def copy_command(given: Namespace) -> int:
+    """Bring a workspace into another one, and compare the two record by record."""
+    with wsq.open(_old(given.source)) as source, wsq.open(given.target) as target:
+        counts = source.copy_to(target)
+        places = source.place, target.place
+    say(f"{_told(counts)} are in {places[1]}, each the same as in {places[0]}.")
+    say(f"{places[0]} is as it was: see that nothing serves it any more, or both carry out the same slots.")
+    return 0
+
+
+def _old(source: str) -> str:
+    """A workspace that is there: opening another one would make it."""
+    if not configuration.is_server(source) and not Path(source).exists():
+        raise InvalidInput(f"{source} is not there, and only a workspace can be copied.")
+    return source
 
 
 def _told(counts: End) -> str:

@@ -16,7 +16,7 @@ from wsq.errors import WsqError
 _ROOMS = {
     **dict.fromkeys(("add", "list", "show", "run", "history", "enable", "disable", "delete"), "recurring"),
     **dict.fromkeys(("init", "sql", "backup", "rebuild", "verify"), "workspace"),
-    **dict.fromkeys(("export", "import"), "archive"),
+    **dict.fromkeys(("copy", "export", "import"), "archive"),
     **dict.fromkeys(("pause", "resume", "since"), "stillness"),
     **{name: name for name in ("demo", "doctor", "lab", "forget", "schedule", "serve")},
 }

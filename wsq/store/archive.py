@@ -20,7 +20,7 @@ from typing import IO, Annotated, Any, Protocol
 
 import msgspec
 
-from wsq.errors import BrokenArchive, InvalidInput, NewerWorkspace
+from wsq.errors import BrokenArchive, InvalidInput, NewerWorkspace, WorkspaceError
 from wsq.events import decode
 from wsq.store.engine import Cursor, Engine, LoadingCursor, ReadingCursor
 from wsq.store.faults import explained
@@ -249,6 +249,17 @@ def prove(found: Iterable[Record]) -> End:
 def first_difference(one: Iterable[Record], other: Iterable[Record]) -> tuple[Record | None, Record | None] | None:
     """The first two records in which two workspaces differ, None for one that is missing; None when none do."""
     return next(((mine, theirs) for mine, theirs in zip_longest(one, other) if mine != theirs), None)
+
+
+def copied(out_of: Engine, into: Engine) -> End:
+    """Bring all of one workspace into another that holds nothing yet, and compare them; see `wsq.Workspace.copy_to`."""
+    with out_of.study() as cursor:
+        end = restore(into, read_records(cursor))
+        difference = first_difference(read_records(cursor), records(into))
+    if difference is not None:
+        mine, theirs = difference
+        raise WorkspaceError(f"{into.place} is no copy of {out_of.place}: {theirs} stands there for {mine}.")
+    return end
 
 
 def _refuse_unless_empty(cursor: Cursor, place: str) -> None:
