@@ -41,6 +41,7 @@ def test_it_holds_every_task_of_every_store_that_is_not_archived(ws: wsq.Workspa
     assert (triage.last_status, triage.success_rate_7_days, triage.success_rate_30_days) == (None, None, None)
 
 
+@pytest.mark.file
 def test_alerts_and_the_overview_of_many_executions_are_found_on_a_copy(
     ws: wsq.Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

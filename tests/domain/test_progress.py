@@ -52,7 +52,6 @@ def test_another_process_sees_what_is_said_and_nothing_is_left_of_it(open_worksp
     assert (doing[running.id].turn, doing[running.id].text) == (0, "Let me look: <b>ünïcode</b> 🦆")
     provider.go_on.set()
     wait_for(lambda: not ws.progress([running.id]))
-    assert list(Path(f"{database}.wsq/running").iterdir()) == []
 
 
 def wait_for(condition):
@@ -64,6 +63,21 @@ def wait_for(condition):
     raise AssertionError("It did not come about within two seconds.")
 
 
+@pytest.mark.file
+def test_a_word_that_is_over_leaves_no_file(open_workspace, database):
+    provider = Speaking("Let me ")
+    acme = open_workspace(provider=provider).store("acme")
+
+    running = acme.start_now(acme.create_recurring_task("Triage", "Look.", every="1 day").id)
+    assert provider.spoken.wait(5)
+    left = Path(f"{database}.wsq/running")
+    assert [path.name for path in left.iterdir()] == [running.id]
+    provider.go_on.set()
+
+    wait_for(lambda: not list(left.iterdir()))
+
+
+@pytest.mark.file
 def test_an_execution_that_is_over_at_once_leaves_no_note(open_workspace, database):
     acme = open_workspace(provider=ScriptedProvider([finish()])).store("acme")
 
@@ -85,8 +99,8 @@ class Watched(EmbeddedEngine):
 
 
 @pytest.fixture
-def notes(database):
-    engine = Watched(database)
+def notes(tmp_path):
+    engine = Watched(tmp_path / "team.duckdb")
     yield engine
     engine.close()
 

@@ -12,6 +12,8 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
+import msgspec
+
 from wsq.errors import Conflict
 from wsq.events import Fact, Recorded, encode
 from wsq.ids import Ids
@@ -437,15 +439,23 @@ def _source(kinds: dict[str, str], columns: Iterable[str], rows: Sequence[Sequen
     """What selects these rows, and its parameters.
 
     The first column is given as a list, and makes the rows. A value that all rows share is given once:
-    a list costs the database some 40 µs, also one of nothing but NULL.
+    a list costs the database some 40 µs, also one of nothing but NULL. Lists of lists are no two databases' same
+    thing, so that a list in a row travels as JSON.
     """
     terms: list[str] = []
     parameters: list[Any] = []
     for column, values in zip(columns, zip(*rows, strict=True), strict=True):
         shared = bool(terms) and all(value == values[0] for value in values)
-        parameters.append(values[0] if shared else list(values))
-        mark = f"${len(parameters)}::{kinds[column]}"
-        terms.append(f"{mark} AS {column}" if shared else f"unnest({mark}[]) AS {column}")
+        kind, mark = kinds[column], f"${len(parameters) + 1}"
+        if shared:
+            parameters.append(values[0])
+            terms.append(f"{mark}::{kind} AS {column}")
+        elif kind == "VARCHAR[]":
+            parameters.append([None if value is None else msgspec.json.encode(value).decode() for value in values])
+            terms.append(f"""from_json(unnest({mark}::VARCHAR[]), '["VARCHAR"]') AS {column}""")
+        else:
+            parameters.append(list(values))
+            terms.append(f"unnest({mark}::{kind}[]) AS {column}")
     return ", ".join(terms), parameters
 
 
