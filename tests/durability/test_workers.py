@@ -1,0 +1,143 @@
+"""Workers on several machines, as it were, at one server: some are killed, and so is the server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import wsq
+from tests.servers import Server
+from wsq.clock import ManualClock
+from wsq.commands.executions import LEASE
+
+WORKERS, TASKS, STORES = 8, 1_000, 10
+
+COUNTS = """select
+    (select count(*) from task_executions) as executions,
+    (select count(*) from task_executions where status = 'completed' and verdict = 'done') as done,
+    (select count(*) from processed_task_executions) as claims,
+    (select count(*) from tasks) as tasks, (select count(distinct title) from tasks) as titles,
+    (select count(*) from leases) as leases, (select count(*) from running_executions) as running"""
+ALL_ONCE = dict.fromkeys(("executions", "done", "claims", "tasks", "titles"), TASKS) | {"leases": 0, "running": 0}
+
+
+@pytest.fixture
+def due(server: Server) -> str:
+    """A workspace on a server in which a thousand slots have just come due; its URL."""
+    a_moment_ago = datetime.now(UTC) - timedelta(seconds=30)
+    with wsq.open(server.url, clock=ManualClock(a_moment_ago - timedelta(hours=1))) as ws:
+        for store in range(STORES):
+            with ws.store(f"store-{store}").together() as board:
+                for n in range(store, TASKS, STORES):
+                    board.create_recurring_task(f"Note {n}", f"Create a task called 'Noted {n}'", every="1 hour")
+    return server.url
+
+
+class Crew:
+    """Workers as a service starts them, each with a log of its own."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._url, self._folder = url, folder
+        self._started = 0
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Start one that makes a pass every second."""
+        self._started += 1
+        command = [sys.executable, "-m", "wsq.cli.process", "--database", self._url, "--watch", "1", "--json"]
+        with (self._folder / f"{self._started}.json").open("wb") as told:
+            started = subprocess.Popen([*command, "--max-concurrency", "8"], stdout=told, stderr=subprocess.STDOUT)
+        self.workers.append(started)
+
+    def kill(self) -> None:
+        """Kill the one that has been there for longest."""
+        victim = self.workers.pop(0)
+        victim.kill()
+        victim.wait()
+
+    def stop(self) -> None:
+        """Have all end what they do."""
+        for each in self.workers:
+            each.terminate()
+        for each in self.workers:
+            each.wait(20)
+
+    def said(self) -> list[list[str]]:
+        """What each has said, line by line."""
+        return [(self._folder / f"{n + 1}.json").read_text().splitlines() for n in range(self._started)]
+
+    def shares(self) -> list[int]:
+        """How many executions each has carried out."""
+        return [sum(json.loads(line)["completed"] for line in lines if line.startswith("{")) for lines in self.said()]
+
+
+@pytest.fixture
+def crew(due: str, tmp_path: Path) -> Iterator[Crew]:
+    """Eight workers."""
+    crew = Crew(due, tmp_path)
+    for _ in range(WORKERS):
+        crew.start()
+    yield crew
+    while crew.workers:
+        crew.kill()
+
+
+def left(server: Server) -> int:
+    """How many slots nobody has settled yet, and executions that go on."""
+    ((number,),) = server.run(
+        "SELECT (SELECT count(*) FROM wsq.running_executions)"
+        f" + {TASKS} - (SELECT count(*) FROM wsq.processed_task_executions)"
+    )
+    return int(str(number))
+
+
+def test_eight_workers_settle_a_thousand_slots_once_each_and_share_them(due: str, server: Server, crew: Crew) -> None:
+    # When eight workers serve them
+    until = time.monotonic() + 200
+    while left(server):
+        assert time.monotonic() < until, crew.said()
+        time.sleep(0.2)
+    crew.stop()
+
+    # Then each slot is carried out once
+    with wsq.open(due) as ws:
+        assert ws.sql(COUNTS).iloc[0].to_dict() == ALL_ONCE
+        assert ws.verify() == []
+        assert ws.unsettled() == []
+        # And nobody was left without work: each has done at least a quarter of its share
+        shares = crew.shares()
+        assert sum(shares) == TASKS
+        assert min(shares) >= TASKS / WORKERS / 4, shares
+
+
+def test_workers_that_are_killed_and_a_server_that_starts_anew_lose_and_repeat_nothing(
+    due: str, server: Server, crew: Crew
+) -> None:
+    # Given workers of which one is killed every second, and replaced, and a server that crashes every few seconds
+    for moment in range(16):
+        time.sleep(1.0)
+        crew.kill()
+        crew.start()
+        if moment % 4 == 3:
+            server.restart()
+    while crew.workers:
+        crew.kill()
+
+    # When their leases have passed and two more passes are made
+    later = datetime.now(UTC) + LEASE + timedelta(seconds=5)
+    with wsq.open(due, clock=ManualClock(later)) as ws:
+        for _ in range(2):
+            ws.process()
+            ws.clock.advance(LEASE)
+
+        # Then all is settled, each slot once, and every effect is there once
+        assert ws.sql(COUNTS).iloc[0].to_dict() == ALL_ONCE
+        assert ws.verify() == []
+        assert ws.unsettled() == []
