@@ -31,7 +31,7 @@ from wsq.statistics.health import Alert, Passing
 from wsq.statistics.since import Since, since
 from wsq.store.engine import Engine
 from wsq.store.log import Log
-from wsq.store.notes import SharedNote
+from wsq.store.notes import Charge
 
 MOST_AT_ONCE = 20
 """New alerts that are told one by one; when there are more, the others are told by their number."""
@@ -74,7 +74,7 @@ class Told(msgspec.Struct, kw_only=True):
 class _Record:
     """What was told, while it is in this process's charge."""
 
-    def __init__(self, note: SharedNote) -> None:
+    def __init__(self, note: Charge) -> None:
         self._note = note
         self._door = threading.Lock()
         self._is_proven = False
