@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from psycopg import errors
+
 from wsq.errors import NewerWorkspace, NotAWorkspace
 from wsq.store.engine import Schema
 from wsq.store.postgres.cursor import COLLATION, Connection, PostgresCursor, run
@@ -18,9 +20,9 @@ WRITING, BEING_BORN = "7828337, 1", "7828337, 2"
 _OWN = (
     "CREATE DOMAIN blob AS bytea",
     "CREATE SEQUENCE changes",
-    f"CREATE TABLE heartbeats (id BIGSERIAL PRIMARY KEY, note BYTEA NOT NULL)",
-    f"CREATE UNLOGGED TABLE progress (execution_id VARCHAR COLLATE {COLLATION} PRIMARY KEY, note BYTEA NOT NULL,"
-    " noted_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp())",
+    "CREATE TABLE heartbeats (id BIGSERIAL PRIMARY KEY, note BYTEA NOT NULL)",
+    f"""CREATE UNLOGGED TABLE progress (execution_id VARCHAR COLLATE {COLLATION} PRIMARY KEY, note BYTEA NOT NULL,
+        noted_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp())""",
     f"CREATE TABLE shared_notes (name VARCHAR COLLATE {COLLATION} PRIMARY KEY, note BYTEA NOT NULL)",
     """CREATE FUNCTION epoch_us(TIMESTAMPTZ) RETURNS BIGINT IMMUTABLE STRICT PARALLEL SAFE
         RETURN (extract(epoch FROM $1) * 1000000)::BIGINT""",
@@ -52,9 +54,12 @@ def version_of(connection: Connection, place: str) -> int | None:
         connection,
         [
             (
-                "SELECT to_regclass($1) IS NOT NULL, EXISTS (SELECT FROM pg_class c JOIN pg_namespace n"
-                " ON n.oid = c.relnamespace WHERE n.nspname = $2), current_setting('server_version_num')::INT,"
-                " current_setting('server_version'), current_setting('server_encoding')",
+                """SELECT to_regclass($1) IS NOT NULL, EXISTS (SELECT FROM pg_namespace n WHERE n.nspname = $2 AND (
+                    EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid)
+                    OR EXISTS (SELECT FROM pg_type WHERE typnamespace = n.oid)
+                    OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = n.oid))),
+                current_setting('server_version_num')::INT, current_setting('server_version'),
+                current_setting('server_encoding')""",
                 [f"{SPACE}.schema_version", SPACE],
             )
         ],
@@ -69,7 +74,10 @@ def version_of(connection: Connection, place: str) -> int | None:
         raise NotAWorkspace(f"{place} has a schema {SPACE!r} that is no wsq workspace; it was left as it is.")
     if not is_there:
         return None
-    ((version,),) = run(connection, [(f"SELECT max(version) FROM {SPACE}.schema_version", [])]).fetchall()  # noqa: S608
+    try:
+        ((version,),) = run(connection, [(f"SELECT max(version) FROM {SPACE}.schema_version", [])]).fetchall()  # noqa: S608
+    except errors.UndefinedColumn:
+        version = None
     if not isinstance(version, int):
         raise NotAWorkspace(f"{place} does not say which version of a wsq workspace it is; it was left as it is.")
     return version
@@ -102,12 +110,13 @@ def be_there(connection: Connection, place: str, schema: Schema) -> None:
         elif version < schema.version:
             schema.upgrade(cursor, version)
             cursor.query("UPDATE schema_version SET version = $1", [schema.version])
-            cursor.query("SELECT nextval('changes')")
+        cursor.query("SELECT nextval('changes')")  # before the first, a sequence shows what it will show after it
         cursor.end()
 
 
 def newer(place: str) -> NewerWorkspace:
     """A newer wsq was there."""
     return NewerWorkspace(
-        f"{place} was upgraded by a newer wsq: this process reads and writes it no more; install that version, and start anew."
+        f"{place} was upgraded by a newer wsq: this process reads and writes it no more; install that version, and"
+        " start anew."
     )

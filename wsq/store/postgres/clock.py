@@ -16,6 +16,9 @@ KEPT = 30.0
 JUMP = 1.0
 """Seconds by which this machine's clock may stray from its own pace before the server is asked anew."""
 
+PAUSE = 2.0
+"""Seconds between two times that the server is asked, also where it does not answer."""
+
 STRANGE = 5.0
 """Seconds from which on a difference between the two clocks is worth a warning."""
 
@@ -33,7 +36,8 @@ class ServerClock(SystemClock):
         self._ask = ask
         self._lock = threading.Lock()
         self._ahead = timedelta(0)
-        self._heard_at: float | None = None
+        self._heard = threading.Event()
+        self._next_at = self._not_before = float("-inf")
         self._pace = 0.0
         self._warned = False
 
@@ -45,27 +49,32 @@ class ServerClock(SystemClock):
 
     def now(self) -> datetime:
         """The instant it is on the server."""
-        here, elapsed = super().now(), time.monotonic()
-        heard = self._heard_at
-        strayed = abs(here.timestamp() - elapsed - self._pace)
-        if (heard is None or elapsed - heard > KEPT or strayed > JUMP) and self._lock.acquire(blocking=heard is None):
+        if self._is_due() and self._lock.acquire(blocking=not self._heard.is_set()):
             try:
-                self._hear()
+                if self._is_due():
+                    self._hear()
             finally:
                 self._lock.release()
-            here = super().now()
-        return here + self._ahead
+        return super().now() + self._ahead
+
+    def _is_due(self) -> bool:
+        elapsed = time.monotonic()
+        if elapsed >= self._next_at:
+            return True
+        strayed = abs(super().now().timestamp() - elapsed - self._pace)
+        return strayed > JUMP and elapsed >= self._not_before
 
     def _hear(self) -> None:
-        before = time.monotonic()
         try:
-            told = self._ask()
+            told, took = self._told()
         except Exception:  # noqa: BLE001 - whoever needs the server is told soon enough
-            self._heard_at = before
+            self._next_at = self._not_before = time.monotonic() + PAUSE
             return
+        finally:
+            self._heard.set()
         here, after = super().now(), time.monotonic()
-        self._ahead = told + timedelta(seconds=(after - before) / 2) - here
-        self._heard_at, self._pace = after, here.timestamp() - after
+        self._ahead = told + timedelta(seconds=took / 2) - here
+        self._next_at, self._not_before, self._pace = after + KEPT, after + PAUSE, here.timestamp() - after
         if abs(self._ahead.total_seconds()) >= STRANGE and not self._warned:
             self._warned = True
             behind = self._ahead.total_seconds()
@@ -75,3 +84,13 @@ class ServerClock(SystemClock):
                 "behind" if behind > 0 else "ahead of",
                 extra={"action": "clock_differs", "seconds": round(behind, 1)},
             )
+
+    def _told(self) -> tuple[datetime, float]:
+        """The server's time and the seconds that the answer took; asked once more if those were many."""
+        for _ in range(2):
+            before = time.monotonic()
+            told = self._ask()
+            took = time.monotonic() - before
+            if took < JUMP:
+                break
+        return told, took

@@ -6,22 +6,22 @@ makes the same of it.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import duckdb
 
+from wsq.errors import WorkspaceError
 from wsq.store import instance
 from wsq.store.cursor import DuckCursor
-from wsq.store.engine import Parameters, ReadingCursor
+from wsq.store.engine import Parameters, ReadingCursor, Schema
 from wsq.store.postgres.cursor import Connection
-from wsq.store.schema import VERSION, WorkspaceSchema
 from wsq.store.snapshot import not_overwritten, part_of, publish, remove_database, settle
-from wsq.store.transaction import tables_in
 
 View = Callable[[], AbstractContextManager[tuple[Connection, int]]]
 """Gives a view of everything that is committed, and the number of the last change that it shows."""
@@ -42,6 +42,8 @@ _READ = {
 }
 """And as what DuckDB reads it, and makes of it what it was."""
 
+_NAME = re.compile(r"[a-z_]+")
+
 _AT_ONCE = 64 << 20
 """Bytes that DuckDB reads at a time, in which a row must fit: texts have a million characters at the most."""
 
@@ -49,8 +51,9 @@ _AT_ONCE = 64 << 20
 class Copies:
     """One engine's copies, in a folder that goes with it. The last ones are used again while nothing changes."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, view: View, schema: Schema) -> None:
         self._view = view
+        self._schema = schema
         self._lock = threading.Lock()
         self._home: Path | None = None
         self._made = 0
@@ -64,7 +67,7 @@ class Copies:
             with self._lock:
                 if self._study is None or self._study.last != last:
                     _let_go(self._study)
-                    self._study = _Study(self._fresh(), last)
+                    self._study = _Study(self._fresh(), last, self._schema)
                 study = self._study
                 study.users += 1
             try:
@@ -83,15 +86,14 @@ class Copies:
     @contextmanager
     def whole(self) -> Iterator[Path]:
         """A file with everything, that can be attached and opened as a workspace."""
-        with self._view() as (connection, last):
-            with self._lock:
-                if self._whole is None or self._whole.last != last:
-                    path = self._fresh()
-                    _write_whole(connection, path)
-                    _let_go(self._whole)
-                    self._whole = _Whole(path, last)
-                whole = self._whole
-                whole.users += 1
+        with self._view() as (connection, last), self._lock:
+            if self._whole is None or self._whole.last != last:
+                path = self._fresh()
+                _write_whole(connection, path, self._schema)
+                _let_go(self._whole)
+                self._whole = _Whole(path, last)
+            whole = self._whole
+            whole.users += 1
         try:
             yield whole.path
         finally:
@@ -108,7 +110,7 @@ class Copies:
         part = part_of(target)
         try:
             with self._view() as (connection, _):
-                _write_whole(connection, part)
+                _write_whole(connection, part, self._schema)
             settle(part)
             publish(part, target)
         finally:
@@ -141,14 +143,14 @@ class _Whole:
 class _Study:
     """A DuckDB file of tables as they were after one change."""
 
-    def __init__(self, path: Path, last: int) -> None:
+    def __init__(self, path: Path, last: int, schema: Schema) -> None:
         self.path, self.last, self.users = path, last, 0
         self.lock = threading.RLock()
-        self.there: set[str] = set()
         self.connection = instance.connect(instance.THREADS, spill=path.parent / "spill")
         self.connection.execute(f"ATTACH {instance.quoted(path)} AS {instance.ALIAS} (TYPE duckdb)")
         self.connection.execute(f"USE {instance.ALIAS}")
-        WorkspaceSchema().create(DuckCursor(self.connection, "a copy"))
+        _make(self.connection, schema)
+        self.missing = _columns(self.connection)
 
     def close(self) -> None:
         self.connection.close()
@@ -178,9 +180,13 @@ class _StudyCursor:
         self._cursor.end()
 
     def _bring(self, sql: str) -> None:
-        missing = tables_in(sql) - self._study.there
-        _fill(self._connection, self._study.connection, missing, self._study.path.parent)
-        self._study.there |= missing
+        if not sql.lstrip().upper().startswith(("SELECT", "WITH", "FROM")):
+            raise WorkspaceError("A study is only being read; what changes the workspace belongs into a write.")
+        named = self._study.missing.keys() & set(_NAME.findall(sql))
+        wanted = {table: self._study.missing[table] for table in named}
+        _fill(self._connection, self._study.connection, wanted, self._study.path.parent)
+        for table in wanted:
+            del self._study.missing[table]
 
 
 def _let_go(copy: _Study | _Whole | None) -> None:
@@ -188,17 +194,22 @@ def _let_go(copy: _Study | _Whole | None) -> None:
         copy.close()
 
 
-def _write_whole(connection: Connection, path: Path) -> None:
+def _make(duck: duckdb.DuckDBPyConnection, schema: Schema) -> None:
+    """Make the tables, with nothing in them."""
+    schema.create(DuckCursor(duck, "a copy"))
+    duck.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+    for table in _columns(duck):
+        duck.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of our own schema
+
+
+def _write_whole(connection: Connection, path: Path, schema: Schema) -> None:
     """Make the DuckDB file of a workspace, with everything in it."""
     duck = instance.connect(instance.THREADS, spill=path.parent)
     try:
         duck.execute(f"ATTACH {instance.quoted(path)} AS {instance.ALIAS} (TYPE duckdb)")
         duck.execute(f"USE {instance.ALIAS}")
-        cursor = DuckCursor(duck, str(path))
-        WorkspaceSchema().create(cursor)
-        cursor.query("CREATE TABLE schema_version (version INTEGER NOT NULL)")
-        cursor.query("INSERT INTO schema_version VALUES ($1)", (VERSION,))
-        _fill(connection, duck, _columns(duck).keys() - {"schema_version"}, path.parent)
+        _make(duck, schema)
+        _fill(connection, duck, _columns(duck), path.parent)
         duck.execute(f"CHECKPOINT {instance.ALIAS}")
         duck.execute("USE memory")
         duck.execute(f"DETACH {instance.ALIAS}")
@@ -206,13 +217,14 @@ def _write_whole(connection: Connection, path: Path) -> None:
         duck.close()
 
 
-def _fill(connection: Connection, duck: duckdb.DuckDBPyConnection, tables: Collection[str], folder: Path) -> None:
-    columns_of = _columns(duck) if tables else {}
-    for table in sorted(tables):
-        columns = columns_of[table]
+def _fill(
+    connection: Connection, duck: duckdb.DuckDBPyConnection, tables: dict[str, dict[str, str]], folder: Path
+) -> None:
+    """Bring these tables, given with the types of their columns."""
+    for table, columns in tables.items():
         sent = ", ".join(f"{_SENT.get(kind, '{}').format(name)} AS {name}" for name, kind in columns.items())
         with tempfile.NamedTemporaryFile(dir=folder, suffix=".csv") as file:
-            with connection.cursor().copy(  # type: ignore[call-overload]  # names of our own schema
+            with connection.cursor().copy(
                 f"COPY (SELECT {sent} FROM {table}) TO STDOUT (FORMAT csv, NULL '\\N', FORCE_QUOTE *)"  # noqa: S608
             ) as copy:
                 for chunk in copy:
@@ -241,4 +253,3 @@ def _columns(duck: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
     ).fetchall():
         found.setdefault(table, {})[column] = kind
     return found
-

@@ -100,7 +100,7 @@ class PostgresCursor:
         self.query("SELECT 1")
         with self._asked() as connection, connection.cursor() as cursor:
             self.has_written = True
-            with cursor.copy(f"COPY {table} ({', '.join(kinds)}) FROM STDIN") as copy:  # type: ignore[arg-type]
+            with cursor.copy(f"COPY {table} ({', '.join(kinds)}) FROM STDIN") as copy:
                 for row in zip(*columns, strict=True):
                     copy.write_row([list(value) if type(value) is tuple else value for value in row])
 
@@ -143,10 +143,10 @@ def run(connection: Connection, statements: Iterable[tuple[str, list[Any]]]) -> 
     wanted = list(statements)
     if len(wanted) == 1:
         sql, parameters = wanted[0]
-        return connection.execute(sql, parameters)  # type: ignore[arg-type]  # texts of our own
+        return connection.execute(sql, parameters)
     with connection.pipeline():
         for sql, parameters in wanted:
-            cursor = connection.execute(sql, parameters)  # type: ignore[arg-type]
+            cursor = connection.execute(sql, parameters)
     return cursor
 
 

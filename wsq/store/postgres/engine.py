@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -28,15 +28,21 @@ from wsq.store.postgres.faults import explained, is_lost, without_password
 from wsq.store.postgres.listening import CHANNEL, Listener
 from wsq.store.sql_console import SqlConsole
 
+T = TypeVar("T")
+
 MOST_CONNECTIONS = 8
 """To the server from one engine, the one that listens apart."""
 
-FIRST_PATIENCE = 10.0
+FIRST_PATIENCE = 5.0
 """Seconds for which a server that does not answer is tried when a workspace is opened."""
+
+A_MOMENT = 2.0
+"""Seconds to wait for the server's time."""
 
 _USUAL = {
     "connect_timeout": "5",
     "application_name": "wsq",
+    "client_encoding": "UTF8",
     "keepalives_idle": "20",
     "keepalives_interval": "5",
     "keepalives_count": "3",
@@ -45,9 +51,9 @@ _USUAL = {
 """What a connection has unless the URL says otherwise: a machine that vanishes is missed in half a minute."""
 
 _SESSION = f"""SET search_path = {SPACE}; SET TimeZone = 'UTC'; SET standard_conforming_strings = on;
-    SET lock_timeout = '{{patience}}s'; SET idle_in_transaction_session_timeout = '60s'"""
+    SET lock_timeout = '{{patience}}s'; SET idle_in_transaction_session_timeout = '{{absence}}s'"""
 
-_WRITE = [
+_WRITE: list[tuple[str, list[Any]]] = [
     ("BEGIN", []),
     (f"SELECT pg_advisory_xact_lock({WRITING})", []),
     ("SELECT max(version), (SELECT last_value FROM changes), pg_current_xact_id()::TEXT FROM schema_version", []),
@@ -56,6 +62,9 @@ _READ: list[tuple[str, list[Any]]] = [
     ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", []),
     ("SELECT max(version) FROM schema_version", []),
 ]
+
+_STATE = "SELECT pg_xact_status($1::XID8)"
+_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid = ($1::XID8)::XID"
 
 
 class PostgresEngine:
@@ -68,6 +77,8 @@ class PostgresEngine:
         url: ``postgresql://…``, with any option that libpq knows, such as ``sslmode``.
         schema: What stands in it, and in which version.
         patience: Seconds to wait for others or for the server at most.
+        absence: Seconds after which the server ends a transaction in which nothing is asked, so that a machine that
+            has vanished or was suspended keeps nobody from writing.
 
     Raises:
         SettingError: The URL cannot be understood.
@@ -76,7 +87,7 @@ class PostgresEngine:
 
     is_server = True
 
-    def __init__(self, url: str, schema: Schema, *, patience: float = 30.0) -> None:
+    def __init__(self, url: str, schema: Schema, *, patience: float = 30.0, absence: float = 60.0) -> None:
         self.place = without_password(url)
         self._conninfo = _conninfo(url, self.place)
         self._schema = schema
@@ -86,10 +97,10 @@ class PostgresEngine:
         self._own = 0
         self._closed = False
         self._writing = threading.Lock()
-        self._session = _SESSION.format(patience=max(1, round(patience)))
+        self._session = _SESSION.format(patience=max(1, round(patience)), absence=max(1, round(absence)))
         self._listener = Listener(self._connect, self._me)
         self._clock = ServerClock(self._time)
-        self._copies = Copies(self._settled_view)
+        self._copies = Copies(self._settled_view, schema)
         self._pool = ConnectionPool(
             self._conninfo,
             connection_class=psycopg.Connection[tuple[Any, ...]],
@@ -219,28 +230,29 @@ class PostgresEngine:
         self._committed = None
         try:
             with connection.pipeline():
-                results += [connection.execute(sql, given) for sql, given in statements]  # type: ignore[call-overload]
+                results += [connection.execute(sql, given) for sql, given in statements]
                 connection.execute("COMMIT")
-        except BaseException as error:
-            if not is_lost(error):
+            found = results[raised].fetchone()
+            self._committed = found[0] if found else None
+        except psycopg.Error as error:
+            if not is_lost(error) or not self._was_committed(transaction):
                 raise self._told(error) from error
-            if not self._was_committed(transaction):
-                raise self._told(error) from error
-            self._own += 1
-            return
-        found = results[raised].fetchone()
-        self._committed = found[0] if found else None
         self._own += 1
 
     def _was_committed(self, transaction: str) -> bool:
-        """Whether a transaction was committed whose connection was lost while it was told to."""
+        """Whether a transaction was committed whose connection was lost while it was told to.
+
+        What still goes on of it is ended: the server may not have noticed yet that nobody is there.
+        """
         until = monotonic() + self._patience
         while True:
             try:
                 with self._connect() as connection:
-                    ((state,),) = run(connection, [("SELECT pg_xact_status($1::XID8)", [transaction])]).fetchall()
-                if state in ("committed", "aborted"):
-                    return bool(state == "committed")
+                    found = run(connection, [(_END, [transaction]), (_STATE, [transaction])]).fetchone()
+                if found in (("committed",), ("aborted",)):
+                    return found == ("committed",)
+            except psycopg.errors.InvalidParameterValue:  # in the future: of a server that took over and lacks it
+                return False
             except psycopg.Error as error:
                 if not is_lost(error):
                     raise
@@ -254,29 +266,26 @@ class PostgresEngine:
 
     def note_pass(self, note: bytes) -> None:
         """Leave a heartbeat; the newest twenty are kept."""
-        with self._connection() as connection:
-            notes.add_heartbeat(connection, note)
+        self._at_once(lambda connection: notes.add_heartbeat(connection, note))
 
     def passes(self) -> list[bytes]:
         """The heartbeats that are kept, oldest first."""
-        with self._connection() as connection:
-            return notes.heartbeats(connection)
+        return self._at_once(notes.heartbeats)
 
     def note_progress(self, execution_id: str, note: bytes | None) -> None:
         """Say how far an execution is, in the place of what was said before; None takes it away."""
-        with self._connection() as connection:
-            notes.put_progress(connection, execution_id, note)
+        self._at_once(lambda connection: notes.put_progress(connection, execution_id, note))
 
     def progress(self, execution_ids: Iterable[str]) -> dict[str, bytes]:
         """How far these executions are; those of which nothing is said are left out."""
-        with self._connection() as connection:
-            return notes.progress(connection, execution_ids)
+        wanted = list(execution_ids)
+        return self._at_once(lambda connection: notes.progress(connection, wanted))
 
     @contextmanager
     def shared_note(self, name: str) -> Iterator[Charge | None]:
         """Have charge of a note that all processes share; None when another one has."""
         self._refuse_when_closed()
-        with self._telling(), self._connect() as connection:
+        with self._apart() as connection:
             note = notes.ServerNote(connection, name)
             yield note if note.take() else None
 
@@ -292,9 +301,7 @@ class PostgresEngine:
 
     def _connect(self) -> Connection:
         """A connection that is in no pool."""
-        connection: Connection = psycopg.connect(
-            self._conninfo, autocommit=True, cursor_factory=psycopg.RawCursor
-        )
+        connection: Connection = psycopg.connect(self._conninfo, autocommit=True, cursor_factory=psycopg.RawCursor)
         self._configure(connection)
         return connection
 
@@ -303,15 +310,31 @@ class PostgresEngine:
         connection.adapters.register_loader("numeric", NumberLoader)
 
     @contextmanager
-    def _connection(self) -> Iterator[Connection]:
-        """A connection of the pool, to be used outside of transactions."""
+    def _apart(self) -> Iterator[Connection]:
+        """A connection that is in no pool, closed afterwards; a server that is away is waited for."""
+        self._refuse_when_closed()
+        with self._telling(), self._patiently(self._connect) as connection:
+            yield connection
+
+    def _at_once(self, work: Callable[[Connection], T]) -> T:
+        """Do what may be done twice outside of transactions; on another connection when one is lost."""
         self._refuse_when_closed()
         with self._telling():
-            connection = self._pool.getconn()
+            return self._patiently(lambda: self._with_one(work))
+
+    def _with_one(self, work: Callable[[Connection], T]) -> T:
+        with self._pool.connection() as connection:
+            return work(connection)
+
+    def _patiently(self, attempt: Callable[[], T]) -> T:
+        until = monotonic() + self._patience
+        while True:
             try:
-                yield connection
-            finally:
-                self._pool.putconn(connection)
+                return attempt()
+            except psycopg.Error as error:
+                if not is_lost(error) or monotonic() > until:
+                    raise
+            sleep(0.05)
 
     @contextmanager
     def _begun(self, opening: list[tuple[str, list[Any]]]) -> Iterator[tuple[Connection, tuple[Any, ...]]]:
@@ -358,12 +381,13 @@ class PostgresEngine:
     @contextmanager
     def _settled_view(self) -> Iterator[tuple[Connection, int]]:
         """A view of everything that is committed, and the number of the last change that it shows."""
-        with self._connect() as connection:
+        with self._apart() as connection:
             run(connection, [(f"SELECT pg_advisory_lock_shared({WRITING})", [])])
             version, last = run(
                 connection,
                 [
                     ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", []),
+                    ("SET LOCAL idle_in_transaction_session_timeout = 0", []),  # it keeps nobody from anything
                     ("SELECT max(version), (SELECT last_value FROM changes) FROM schema_version", []),
                 ],
             ).fetchone() or (None, 0)
@@ -372,10 +396,11 @@ class PostgresEngine:
             yield connection, last
 
     def _time(self) -> datetime:
-        with self._connection() as connection:
-            row = connection.execute("SELECT clock_timestamp()").fetchone()
-            assert row is not None
-            return row[0]  # type: ignore[no-any-return]
+        """The server's time, from a connection that is free or soon had: whoever asks for the time has none."""
+        with self._pool.connection(timeout=A_MOMENT) as connection:
+            ((told,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+        assert isinstance(told, datetime)
+        return told
 
     def _refuse_other(self, version: object) -> None:
         if version != self._schema.version:
@@ -415,7 +440,13 @@ class _Writing:
 
 
 def _conninfo(url: str, place: str) -> str:
-    try:
-        return make_conninfo(**{**_USUAL, **conninfo_to_dict(url)})
-    except psycopg.Error as error:
-        raise SettingError(f"The database {place} is no URL that PostgreSQL's libpq understands.") from error
+    """What libpq is told; the URL itself is in no error, nor in what one comes from."""
+    with suppress(psycopg.Error):
+        given = conninfo_to_dict(url)
+        if all(port.isdigit() for port in str(given.get("port") or "5432").split(",")):
+            return make_conninfo("", **{**_USUAL, **given})
+    raise SettingError(
+        f"The database {place} is no URL that PostgreSQL's libpq understands: it is like"
+        " postgresql://user:password@host:5432/name?sslmode=require, where a password's / ? # @ : % are escaped as in"
+        " %2F."
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg import errors
@@ -18,15 +17,32 @@ from wsq.errors import (
     WorkspaceUnwritable,
 )
 
+_ENDED = (
+    errors.AdminShutdown,
+    errors.CrashShutdown,
+    errors.CannotConnectNow,
+    errors.IdleInTransactionSessionTimeout,
+    errors.TooManyConnections,
+)
+"""With these the server ends a session or does not begin one, and would another time."""
+
 _TAKEN_SEQ = re.compile(r"\(store_id, seq\)=\((?P<store>[^,)]+), (?P<seq>\d+)\)")
 _SECRET = re.compile(r"(?i)(password=)('[^']*'|\S+)|(://[^:/@\s]*:)[^@\s]*@")
+
+_BEYOND_NAME, _OPTIONS = re.compile("[:/?#]"), re.compile("[?#]")
+
+_IN_VAIN = re.compile(
+    r"authentication failed|no password supplied|does not exist|no pg_hba\.conf entry|not support SSL|certificate"
+    r"|not permitted|permission denied|could not translate|resolve host|invalid .*value"
+)
+"""What libpq tells, without a code, of what it would tell the next time too."""
 
 
 def without_password(url: str) -> str:
     """The URL as it may be shown: neither its password nor its options stand in it."""
-    parts = urlsplit(url)
-    login, at, host = parts.netloc.rpartition("@")
-    return urlunsplit((parts.scheme, f"{login.split(':')[0]}{at}{host}", parts.path, "", ""))
+    scheme, _, rest = url.partition("://")
+    login, at, host = rest.rpartition("@")  # the last: a password may hold what belongs escaped
+    return f"{scheme}://{_BEYOND_NAME.split(login)[0]}{at}{_OPTIONS.split(host)[0]}"
 
 
 def explained(error: BaseException, place: str) -> BaseException:
@@ -53,6 +69,8 @@ def explained(error: BaseException, place: str) -> BaseException:
         return WorkspaceUnwritable(f"{place} cannot be used by this user of the server: {_in_one_line(error)}.")
     if is_lost(error):
         return WorkspaceLost(f"{place} cannot be reached: {_in_one_line(error)}.")
+    if isinstance(error, psycopg.OperationalError) and not error.sqlstate:
+        return WorkspaceError(f"{place} cannot be used as it is told: {_in_one_line(error)}.")
     if isinstance(error, psycopg.OperationalError):
         return WorkspaceError(f"{place} could not be used just now: {_in_one_line(error)}.")
     return error
@@ -60,11 +78,13 @@ def explained(error: BaseException, place: str) -> BaseException:
 
 def is_lost(error: BaseException) -> bool:
     """Whether the connection is gone, or could not be had, in a way that may pass."""
-    if isinstance(error, errors.InvalidPassword | errors.InvalidAuthorizationSpecification | errors.InvalidCatalogName):
+    if isinstance(error, PoolTimeout | PoolClosed):
         return False
-    if isinstance(error, errors.AdminShutdown | errors.CrashShutdown | errors.CannotConnectNow | errors.IdleInTransactionSessionTimeout):
+    if isinstance(error, _ENDED):
         return True
-    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and not error.sqlstate
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) or error.sqlstate:
+        return False
+    return not _IN_VAIN.search(str(error))
 
 
 def _taken(error: psycopg.Error) -> BaseException:

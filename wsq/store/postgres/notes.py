@@ -18,7 +18,10 @@ def add_heartbeat(connection: Connection, note: bytes) -> None:
         connection,
         [
             ("INSERT INTO heartbeats (note) VALUES ($1)", [note]),
-            (f"DELETE FROM heartbeats WHERE id <= (SELECT max(id) FROM heartbeats) - {KEPT}", []),
+            (
+                "DELETE FROM heartbeats WHERE id NOT IN (SELECT id FROM heartbeats ORDER BY id DESC LIMIT $1::INT)",
+                [KEPT],
+            ),
         ],
     )
 
@@ -82,4 +85,4 @@ class ServerNote:
             )
 
     def _row(self, sql: str) -> tuple[Any, ...] | None:
-        return self._connection.execute(sql, [self._name]).fetchone()  # type: ignore[call-overload,no-any-return]
+        return self._connection.execute(sql, [self._name]).fetchone()
