@@ -26,7 +26,8 @@ def everything(ws: wsq.Workspace) -> dict[str, list[tuple[object, ...]]]:
 
     def asked(cursor):
         tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = $1 ORDER BY table_name"
-        return {name: sorted(cursor.query(f"SELECT * FROM {name}"), key=repr) for (name,) in cursor.query(tables, [schema])}
+        names = [name for (name,) in cursor.query(tables, [schema])]
+        return {name: sorted(cursor.query(f"SELECT * FROM {name}"), key=repr) for name in names}
 
     return ws._log.ask(asked)
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import duckdb
 
 from tests.store import crew
 from tests.store.crew import Counters, counted, increment, kill, start, wait_for
+from wsq.errors import WorkspaceError
 from wsq.store import instance
 from wsq.store.embedded import EmbeddedEngine
 

@@ -221,6 +221,11 @@ def since(cursor: Cursor, store_id: str, begun: datetime, until: datetime | None
     )
 
 
+def _arg(name: str) -> str:
+    """An argument of an event, as an SQL expression."""
+    return f"json_extract_string(args, '$.{name}')"
+
+
 _SPAN = "store_id = $1 AND {0} >= $2 AND ($3::TIMESTAMPTZ IS NULL OR {0} < $3)"
 _ENDED = f"FROM task_executions WHERE {_SPAN.format('completed_at')}"
 
@@ -287,7 +292,7 @@ def _by_card(happened: Iterable[Card]) -> list[Card]:
 
 def _happenings(cursor: Cursor, span: list[Any]) -> Iterable[Card]:
     sql = f"""SELECT c.task, coalesce(t.title, c.task), c.name, c.status, c.actor, c.recorded_at FROM (
-            SELECT json_extract_string(args, '$.task_id') AS task, name, json_extract_string(args, '$.status') AS status, actor, recorded_at, seq FROM events
+            SELECT {_arg("task_id")} AS task, name, {_arg("status")} AS status, actor, recorded_at, seq FROM events
             WHERE {_SPAN.format("recorded_at")} AND name IN ('task.create', 'task.move')) c
         LEFT JOIN tasks t ON t.id = c.task WHERE c.name = 'task.create' OR c.status IS NOT NULL ORDER BY c.seq"""  # noqa: S608
     for task, title, name, status, actor, at in cursor.query(sql, span):
@@ -303,7 +308,7 @@ _DONE = {
 
 
 def _changes(cursor: Cursor, span: list[Any]) -> Iterable[Change]:
-    sql = f"""SELECT name, json_extract_string(args, '$.recurring_task_id'), json_extract_string(args, '$.reason'), actor, recorded_at FROM events
+    sql = f"""SELECT name, {_arg("recurring_task_id")}, {_arg("reason")}, actor, recorded_at FROM events
         WHERE ({_SPAN.format("recorded_at")} AND (name IN ('store.pause', 'store.resume')
             OR starts_with(name, 'recurring_task.') AND name <> 'recurring_task.execute'))
         OR ({_SPAN.replace("$1", "$4").format("recorded_at")} AND name IN ('workspace.pause', 'workspace.resume'))
@@ -325,8 +330,8 @@ def _names(cursor: Cursor, store_id: str, tasks: Iterable[str]) -> dict[str, str
     alive = dict(cursor.query(f"SELECT id, name FROM recurring_tasks WHERE store_id = $1 AND id IN {ids}", given))  # noqa: S608
     if len(alive) == len(wanted):
         return alive
-    sql = f"""SELECT json_extract_string(args, '$.recurring_task_id') AS task, json_extract_string(args, '$.name') FROM events
-        WHERE store_id = $1 AND name = 'recurring_task.create' AND json_extract_string(args, '$.recurring_task_id') IN {ids}"""  # noqa: S608
+    sql = f"""SELECT {_arg("recurring_task_id")} AS task, {_arg("name")} FROM events
+        WHERE store_id = $1 AND name = 'recurring_task.create' AND {_arg("recurring_task_id")} IN {ids}"""  # noqa: S608
     return {task: task for task in wanted} | dict(cursor.query(sql, given)) | alive
 
 
