@@ -846,7 +846,9 @@ class Store(Questions):
         return self._log.ask(question)
 
     def _decide(self, command: Callable[Concatenate[Transaction, str, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        outcome = self._log.decide(lambda tx: command(tx, self.id, *args, **kwargs), actor=self._actor)
+        outcome = self._log.decide(
+            lambda tx: command(tx, self.id, *args, **kwargs), actor=self._actor, scope=frozenset({self.id})
+        )
         self.workspace._look_after_what_runs()
         return outcome
 
@@ -874,7 +876,9 @@ class Store(Questions):
         Raises:
             WsqError: What a command in it raised; then nothing is written.
         """
-        outcome = self._log.decide(lambda tx: work(_StoreInTransaction(self, tx)), actor=self._actor)
+        outcome = self._log.decide(
+            lambda tx: work(_StoreInTransaction(self, tx)), actor=self._actor, scope=frozenset({self.id})
+        )
         self.workspace._look_after_what_runs()
         return outcome
 

@@ -20,7 +20,7 @@ from wsq import api
 from wsq.agent.providers import ScriptedProvider, call, finish
 from wsq.clock import ManualClock
 from wsq.store.embedded import EmbeddedEngine
-from wsq.store.engine import Writing, WritingCursor
+from wsq.store.engine import Scope, Writing, WritingCursor
 
 PHASES = ("before", "in", "after")
 
@@ -63,13 +63,13 @@ class MortalWriting:
         self._writing = writing
 
     @contextmanager
-    def transaction(self) -> Iterator[WritingCursor]:
+    def transaction(self, scope: Scope = None) -> Iterator[WritingCursor]:
         """A transaction, if one lives to see it."""
         MortalEngine.number -= 1
         phase = MortalEngine.phase if MortalEngine.number == 0 else ""
         if phase == "before":
             die()
-        with self._writing.transaction() as cursor:
+        with self._writing.transaction(scope) as cursor:
             yield cursor
             if phase == "in":
                 die()

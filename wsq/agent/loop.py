@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -75,9 +75,14 @@ class Desk(Protocol):
     clock: Clock
 
     def submit(
-        self, decide: Callable[[Transaction], T], *, actor: str | None = None, cause: str | None = None
+        self,
+        decide: Callable[[Transaction], T],
+        *,
+        actor: str | None = None,
+        cause: str | None = None,
+        stores: Iterable[str] | None = None,
     ) -> Future[T]:
-        """Have a decision committed."""
+        """Have a decision committed, that concerns these stores alone; None when it may concern any."""
         ...
 
     def ask(self, question: Callable[[Cursor], T]) -> T:
@@ -535,7 +540,8 @@ class _Carrier:
             outcome = decide(tx, commands.held(tx, row_id, epoch))
             return commands.held(tx, row_id, epoch) if outcome is None else outcome
 
-        return await asyncio.wrap_future(self.desk.submit(checked, actor=actor, cause=cause))
+        store_id = self.row.store_id
+        return await asyncio.wrap_future(self.desk.submit(checked, actor=actor, cause=cause, stores=[store_id]))
 
 
 def _charge(tx: Transaction, row: Execution, error: BaseException | None) -> None:

@@ -46,6 +46,8 @@ def create_task(
     if project_id is not None:
         project(tx, store_id, project_id)
     task_id = tx.new_id()
+    last, how_many = _end_of_lane(tx, store_id, status)
+    rank = ranks.last(last)
     tx.record(
         store_id,
         e.TaskCreated(
@@ -53,13 +55,14 @@ def create_task(
             title=title,
             description=description,
             status=status,
-            rank=ranks.last(_last_rank(tx, store_id, status)),
+            rank=rank,
             assignees=assigned,
             project_id=project_id,
             execution_id=execution_id,
         ),
     )
-    return task(tx, store_id, task_id)
+    tx.remembered[_End, store_id, status] = (rank, how_many + 1)
+    return structs.replace(existing(tx, Task, "tasks", store_id, task_id), position=how_many)
 
 
 def update_task(
@@ -114,6 +117,7 @@ def move_task(
         rank = _rank_at(tx, row, lane, place)
     changes = differing(row, {"status": lane, "rank": rank, "project_id": project_id})
     if changes:
+        _forget_the_ends(tx, store_id)
         tx.record(store_id, e.TaskMoved(task_id=task_id, **changes))
     return task(tx, store_id, task_id)
 
@@ -121,6 +125,7 @@ def move_task(
 def archive_task(tx: Transaction, store_id: str, task_id: str) -> Task:
     """Take a task off the board; it can be put back."""
     if existing(tx, Task, "tasks", store_id, task_id).archived_at is None:
+        _forget_the_ends(tx, store_id)
         tx.record(store_id, e.TaskArchived(task_id=task_id))
     return task(tx, store_id, task_id)
 
@@ -130,8 +135,31 @@ def unarchive_task(tx: Transaction, store_id: str, task_id: str) -> Task:
     row = existing(tx, Task, "tasks", store_id, task_id)
     if row.archived_at is not None:
         rank = ranks.last(_last_rank(tx, store_id, row.status))
+        _forget_the_ends(tx, store_id)
         tx.record(store_id, e.TaskUnarchived(task_id=task_id, rank=rank))
     return task(tx, store_id, task_id)
+
+
+_End = tuple[str | None, int]
+"""The rank of a lane's last task and how many there are."""
+
+
+def _end_of_lane(tx: Transaction, store_id: str, status: str) -> _End:
+    """The end of a lane, remembered from one new task to the next."""
+    known: _End | None = tx.remembered.get((_End, store_id, status))
+    if known is not None:
+        return known
+    ((rank, how_many),) = tx.query(
+        "SELECT max(rank), count(*) FROM tasks WHERE store_id = $1 AND status = $2 AND archived_at IS NULL",
+        [store_id, status],
+    )
+    return rank, how_many
+
+
+def _forget_the_ends(tx: Transaction, store_id: str) -> None:
+    """Remember no lane's end any more: tasks leave or change places."""
+    for lane in values.STATUSES:
+        tx.remembered.pop((_End, store_id, lane), None)
 
 
 def _last_rank(tx: Transaction, store_id: str, status: str, *, but: str | None = None) -> str | None:

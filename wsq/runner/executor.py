@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import suppress
 from datetime import datetime
@@ -107,10 +107,16 @@ class Desk:
         self.clock = clock
 
     def submit(
-        self, decide: Callable[[Transaction], T], *, actor: str | None = None, cause: str | None = None
+        self,
+        decide: Callable[[Transaction], T],
+        *,
+        actor: str | None = None,
+        cause: str | None = None,
+        stores: Iterable[str] | None = None,
     ) -> Future[T]:
-        """Have a decision committed."""
-        return self.log.submit(decide, actor=actor, cause=cause, clock=self.clock)
+        """Have a decision committed, that concerns these stores alone; None when it may concern any."""
+        scope = None if stores is None else frozenset(stores)
+        return self.log.submit(decide, actor=actor, cause=cause, clock=self.clock, scope=scope)
 
     def ask(self, question: Callable[[Cursor], T]) -> T:
         """Answer a short question; blocks."""
@@ -254,7 +260,7 @@ class Executor:
         def decide(tx: Transaction) -> commands.Settled:
             return commands.start_manually(tx, store_id, task_id, self.holder, self._preparing(ready))
 
-        settled = await asyncio.wrap_future(self.desk.submit(decide, actor=actor))
+        settled = await asyncio.wrap_future(self.desk.submit(decide, actor=actor, stores=[store_id]))
         (row,) = settled.executions
         self._spawn(row, None, ready.get(row.id), with_means=row.id in settled.with_means)
         return row
@@ -302,7 +308,7 @@ class Executor:
             await asyncio.sleep(FOR_A_PLACE)
         self._room -= 1  # kept until it is known whether there is something to carry out
         try:
-            row = await asyncio.wrap_future(self.desk.submit(decide))
+            row = await asyncio.wrap_future(self.desk.submit(decide, stores=[each.store_id]))
         except Exception as error:  # noqa: BLE001 - one that cannot be taken up must not hide the others
             this.failed(each.store_id, error)
             this.done()
@@ -367,7 +373,10 @@ class Executor:
         """Settle together; when that fails, one by one, so that only the troubled one stays behind."""
         try:
             return await asyncio.wrap_future(
-                self.desk.submit(lambda tx: commands.settle(tx, tasks, self.holder, self._preparing(ready), room))
+                self.desk.submit(
+                    lambda tx: commands.settle(tx, tasks, self.holder, self._preparing(ready), room),
+                    stores={task.store_id for task in tasks},
+                )
             )
         except Exception as error:  # noqa: BLE001 - each task's trouble is told by its own round
             if len(tasks) == 1 or isinstance(error, WorkspaceError):

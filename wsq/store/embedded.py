@@ -12,7 +12,7 @@ from wsq.clock import Clock, SystemClock
 from wsq.errors import NotAWorkspace, WorkspaceError
 from wsq.store import instance
 from wsq.store.cursor import DuckCursor
-from wsq.store.engine import Cursor, ReadingCursor, Schema, Writing, WritingCursor
+from wsq.store.engine import Cursor, ReadingCursor, Schema, Scope, Writing, WritingCursor
 from wsq.store.faults import explained
 from wsq.store.latest import Latest
 from wsq.store.lease import Kind, lease_on, let_go
@@ -307,7 +307,7 @@ class _Writing:
     def __init__(self, engine: EmbeddedEngine) -> None:
         self._engine = engine
 
-    def transaction(self) -> AbstractContextManager[WritingCursor]:
+    def transaction(self, scope: Scope = None) -> AbstractContextManager[WritingCursor]:  # noqa: ARG002 - the port's
         """One transaction: committed when the block ends, rolled back when it raises."""
         return self._engine._write()
 

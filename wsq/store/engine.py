@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Parameters = Sequence[Any]
+Scope = frozenset[str] | None
+"""The stores that something concerns; None when it may concern anything."""
 
 
 class Cursor(Protocol):
@@ -49,15 +51,19 @@ class WritingCursor(LoadingCursor, ReadingCursor, Protocol):
 
     @property
     def undisturbed(self) -> bool:
-        """Whether nobody else has written since this process last committed through this engine."""
+        """Whether nobody else has written since this engine last committed with the same scope."""
         ...
 
 
 class Writing(Protocol):
     """The workspace, had for one transaction or for several in a row."""
 
-    def transaction(self) -> AbstractContextManager[WritingCursor]:
-        """One transaction: committed when the block ends, rolled back when it raises."""
+    def transaction(self, scope: Scope = None) -> AbstractContextManager[WritingCursor]:
+        """One transaction: committed when the block ends, rolled back when it raises.
+
+        `scope` names the stores that alone are written to; others may then be written to at the same time, where
+        the engine can.
+        """
         ...
 
     def is_wanted(self) -> bool:

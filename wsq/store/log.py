@@ -16,7 +16,7 @@ from wsq.clock import Clock
 from wsq.errors import InvalidInput, WorkspaceError, WorkspaceLost
 from wsq.ids import Ids
 from wsq.projections import TABLES
-from wsq.store.engine import Cursor, Engine, Writing
+from wsq.store.engine import Cursor, Engine, Scope, Writing
 from wsq.store.folding import (
     Difference,
     World,
@@ -28,7 +28,7 @@ from wsq.store.folding import (
     refuse_what_is_unknown,
     without_collector,
 )
-from wsq.store.transaction import Memory, Transaction, by_key, to_rows
+from wsq.store.transaction import BeyondScope, Memory, Transaction, by_key, to_rows
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -52,6 +52,12 @@ BETWEEN_LOOKS = 0.001
 A_MOMENT = 0.002
 """Real seconds: short beside a commit, long enough for those who were woken by the last one."""
 
+MOST_STORES = 8
+"""Stores that are had one by one; of more than that, all."""
+
+MOST_MEMORIES = 16
+"""Of so many scopes it is remembered how they were left."""
+
 TRIES = 5
 """How often the same is tried on another connection when one is lost in the midst of it."""
 
@@ -72,8 +78,11 @@ SOME_MOMENTS = 4
 class _Decision(Generic[T]):
     """Something to be decided, and where its outcome goes."""
 
-    def __init__(self, decide: Callable[[Transaction], T], clock: Clock, actor: str, cause: str | None) -> None:
+    def __init__(
+        self, decide: Callable[[Transaction], T], clock: Clock, actor: str, cause: str | None, scope: Scope
+    ) -> None:
         self.decide = decide
+        self.scope = scope
         self.clock = clock
         self.actor = actor
         self.cause = cause
@@ -102,7 +111,7 @@ class Log:
         self._writer: threading.Thread | None = None
         self._crowd = 0
         self._at_end = False
-        self._memory = Memory()
+        self._memories: dict[Scope, Memory] = {}
         self._lock = threading.Lock()
         self._closed = False
 
@@ -115,10 +124,15 @@ class Log:
         actor: str | None = None,
         cause: str | None = None,
         clock: Clock | None = None,
+        scope: Scope = None,
     ) -> Future[T]:
-        """Have `decide` run in a transaction; the future is done when that is committed or refused."""
+        """Have `decide` run in a transaction; the future is done when that is committed or refused.
+
+        `scope` are the stores that alone it is thought to write to: those of others are then written to beside it
+        on a server. Where it turns out to concern more it is asked again.
+        """
         self._refuse_within()
-        decision = _Decision(decide, clock or self.clock, actor or self.actor, cause)
+        decision = _Decision(decide, clock or self.clock, actor or self.actor, cause, scope)
         with self._lock:
             if self._closed:
                 raise WorkspaceError(f"The workspace {self.engine.place} has been closed.")
@@ -128,9 +142,16 @@ class Log:
             self._waiting.put(decision)
         return decision.outcome
 
-    def decide(self, decide: Callable[[Transaction], T], *, actor: str | None = None, cause: str | None = None) -> T:
+    def decide(
+        self,
+        decide: Callable[[Transaction], T],
+        *,
+        actor: str | None = None,
+        cause: str | None = None,
+        scope: Scope = None,
+    ) -> T:
         """`submit`, and wait for the outcome."""
-        return self.submit(decide, actor=actor, cause=cause).result()
+        return self.submit(decide, actor=actor, cause=cause, scope=scope).result()
 
     def _write(self) -> None:
         while not self._at_end:
@@ -179,7 +200,7 @@ class Log:
                     if following is not None:
                         together = self._gather(following)
         except BaseException as error:
-            if had and (len(together) > 1 or isinstance(error, WorkspaceLost)):
+            if had and (len(together) > 1 or isinstance(error, WorkspaceLost | BeyondScope)):
                 for decision in together:
                     self._settle_alone(decision)
                 return
@@ -209,6 +230,8 @@ class Log:
                     with self.engine.writing() as writing:
                         self._settle(writing, [decision])
                     return
+                except BeyondScope:
+                    decision.scope = None
                 except WorkspaceLost:
                     if not left:
                         raise
@@ -217,11 +240,12 @@ class Log:
                 decision.outcome.set_exception(error)
 
     def _transact(self, writing: Writing, together: list[_Decision[T]]) -> list[T]:
-        memory, self._memory = self._memory, Memory()
-        with writing.transaction() as cursor:
-            if not cursor.undisturbed:
+        scope = self._scope_of(together)
+        memory = self._memories.pop(scope, None)
+        with writing.transaction(scope) as cursor:
+            if memory is None or not cursor.undisturbed:
                 memory = Memory()
-            transaction = Transaction(cursor, self.new_id, self.timezone, memory)
+            transaction = Transaction(cursor, self.new_id, self.timezone, memory, scope)
             results = []
             for decision in together:
                 transaction.now = decision.clock.now()
@@ -229,8 +253,20 @@ class Log:
                 results.append(decision.decide(transaction))
             transaction.flush()
         memory.trim()
-        self._memory = memory
+        if scope is not None:
+            memory.bodies.clear()  # whoever has all stores may give them up
+        if len(self._memories) >= MOST_MEMORIES:
+            self._memories.clear()
+        self._memories[scope] = memory
         return results
+
+    def _scope_of(self, together: list[_Decision[Any]]) -> Scope:
+        """What decisions concern together; a file is had whole in any case."""
+        scopes = [decision.scope for decision in together]
+        if not self.engine.is_server or None in scopes:
+            return None
+        stores = frozenset[str]().union(*(scope for scope in scopes if scope is not None))
+        return stores if len(stores) <= MOST_STORES else None
 
     # Asking
 

@@ -13,7 +13,7 @@ from wsq.clock import Clock, SystemClock
 from wsq.errors import WorkspaceError
 from wsq.store import instance
 from wsq.store.cursor import DuckCursor
-from wsq.store.engine import Console, Cursor, ReadingCursor, Schema, Writing, WritingCursor
+from wsq.store.engine import Console, Cursor, ReadingCursor, Schema, Scope, Writing, WritingCursor
 from wsq.store.notes import Charge
 
 
@@ -138,7 +138,7 @@ class _Writing:
     def __init__(self, engine: MemoryEngine) -> None:
         self._engine = engine
 
-    def transaction(self) -> AbstractContextManager[WritingCursor]:
+    def transaction(self, scope: Scope = None) -> AbstractContextManager[WritingCursor]:  # noqa: ARG002 - the port's
         """One transaction."""
         return self._engine.write()
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
-from wsq.errors import Conflict
+from wsq.errors import Conflict, WorkspaceError
 from wsq.events import Fact, Recorded, encode
 from wsq.ids import Ids
 from wsq.projections import TABLES, Row, Table, keys, reduce
-from wsq.store.engine import Cursor, LoadingCursor, Parameters, ReadingCursor, WritingCursor
+from wsq.store.engine import Cursor, LoadingCursor, Parameters, ReadingCursor, Scope, WritingCursor
 from wsq.store.folding import World
 from wsq.store.schema import create_statement, sql_types
 
@@ -66,6 +66,10 @@ def tables_in(sql: str) -> frozenset[str]:
     return _ALL_TABLES.intersection(re.findall(r"[a-z_]+", sql))
 
 
+class BeyondScope(WorkspaceError):
+    """A decision concerns more than the stores it was said to; it is to be taken again with all of them."""
+
+
 class Memory:
     """Rows and heads as the last transaction of this process left them.
 
@@ -98,11 +102,12 @@ class Transaction:
     everything recorded so far is written.
     """
 
-    def __init__(self, cursor: WritingCursor, ids: Ids, timezone: str, memory: Memory) -> None:
+    def __init__(self, cursor: WritingCursor, ids: Ids, timezone: str, memory: Memory, scope: Scope = None) -> None:
         self.now: datetime
         self.actor: str
         self.cause: str | None = None
         self._ids = ids
+        self._scope = scope
         self._fresh: set[str] = set()
         self.timezone = timezone
         self._cursor = cursor
@@ -196,7 +201,13 @@ class Transaction:
     # Recording
 
     def record(self, store_id: str, fact: Fact) -> Recorded:
-        """Append `fact` to the store's log and fold it into the rows that it touches."""
+        """Append `fact` to the store's log and fold it into the rows that it touches.
+
+        Raises:
+            BeyondScope: The transaction has only other stores.
+        """
+        if self._scope is not None and store_id not in self._scope:
+            raise BeyondScope(store_id)
         event = Recorded(
             store_id=store_id,
             seq=self._next_seq(store_id),
@@ -237,7 +248,13 @@ class Transaction:
         self._after.setdefault(statement, {})[item[0]] = item
 
     def give_up(self, names: Iterable[str]) -> None:
-        """Delete those of the bodies that nothing refers to any more."""
+        """Delete those of the bodies that nothing refers to any more.
+
+        Raises:
+            BeyondScope: The transaction has only some stores, and others may be given the same bodies meanwhile.
+        """
+        if self._scope is not None:
+            raise BeyondScope("*")
         wanted = sorted(set(names))
         self._memory.bodies.difference_update(wanted)
         self.query(_GIVE_UP, [wanted])

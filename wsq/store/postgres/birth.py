@@ -14,12 +14,19 @@ SPACE = "wsq"
 OLDEST = 170000
 """PostgreSQL 17: the first that brings `COLLATION`, whatever languages its machine knows."""
 
-WRITING, BEING_BORN = "7828337, 1", "7828337, 2"
-"""The advisory locks, as arguments: of who writes, and of who makes or upgrades the workspace."""
+WRITING, BEING_BORN, ONE_STORE = "7828337, 1", "7828337, 2", "7828339"
+"""The advisory locks, as arguments: of who writes, and of who makes or upgrades the workspace; the first argument of
+those of who writes to one store."""
+
+ALL = "*"
+"""What was written to by whoever had all stores."""
 
 _OWN = (
     "CREATE DOMAIN blob AS bytea",
-    "CREATE SEQUENCE changes",
+    f"""CREATE TABLE touched (store_id VARCHAR COLLATE {COLLATION} PRIMARY KEY, n BIGINT NOT NULL)
+        WITH (fillfactor = 50)""",
+    """CREATE FUNCTION touch(VARCHAR[]) RETURNS VOID LANGUAGE sql AS
+        'INSERT INTO touched SELECT unnest($1), 1 ON CONFLICT (store_id) DO UPDATE SET n = touched.n + 1'""",
     "CREATE TABLE heartbeats (id BIGSERIAL PRIMARY KEY, note BYTEA NOT NULL)",
     f"""CREATE UNLOGGED TABLE progress (execution_id VARCHAR COLLATE {COLLATION} PRIMARY KEY, note BYTEA NOT NULL,
         noted_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp())""",
@@ -40,8 +47,8 @@ _OWN = (
     """CREATE FUNCTION json_extract_string(TEXT, TEXT) RETURNS TEXT IMMUTABLE STRICT PARALLEL SAFE
         RETURN $1::jsonb ->> substr($2, 3)""",
 )
-"""What stands there besides the schema's tables: the change counter, what lies beside a file otherwise, and those
-functions of DuckDB's that questions use."""
+"""What stands there besides the schema's tables: how often each store was written to, what lies beside a file,
+and those functions of DuckDB's that questions use."""
 
 
 def version_of(connection: Connection, place: str) -> int | None:
@@ -105,12 +112,13 @@ def be_there(connection: Connection, place: str, schema: Schema) -> None:
             schema.create(cursor)
             cursor.query("CREATE TABLE schema_version (version INTEGER NOT NULL)")
             cursor.query("INSERT INTO schema_version VALUES ($1)", [schema.version])
+            cursor.query("SELECT touch($1::VARCHAR[])", [[ALL]])
         elif version > schema.version:
             raise newer(place)
         elif version < schema.version:
             schema.upgrade(cursor, version)
             cursor.query("UPDATE schema_version SET version = $1", [schema.version])
-        cursor.query("SELECT nextval('changes')")  # before the first, a sequence shows what it will show after it
+            cursor.query("SELECT touch($1::VARCHAR[])", [[ALL]])
         cursor.end()
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg.adapt import Loader
+import psycopg.sql
+from psycopg.adapt import Loader, Transformer
 
 from wsq.errors import WorkspaceError
 from wsq.store.engine import Parameters
@@ -26,7 +27,7 @@ INDEXES = {
     "recurring_tasks": ("(next_execution_at) WHERE next_execution_at IS NOT NULL", "(store_id)"),
     "task_executions": ("(recurring_task_id, started_at)", "(store_id, started_at)", "(started_at)"),
     "execution_steps": ("(execution_id)",),
-    "tasks": ("(store_id, status)",),
+    "tasks": ("(store_id, status, rank, id) WHERE archived_at IS NULL", "(store_id)"),
     "documents": ("(store_id)",),
     "contacts": ("(store_id)",),
     "dry_runs": ("(store_id, started_at)",),
@@ -35,6 +36,7 @@ INDEXES = {
 """Made with a table: a server reads rows one by one, where DuckDB goes through columns."""
 
 _MADE = re.compile(r"CREATE TABLE (\w+)")
+_MARK = re.compile(rb"\$(\d+)")
 _TEXT = re.compile(r"\bVARCHAR\b(\[\])?")
 
 
@@ -95,7 +97,7 @@ class PostgresCursor:
             if not connection.closed:
                 cursor.close()
 
-    def load(self, table: str, kinds: dict[str, str], columns: Sequence[list[Any]]) -> None:
+    def load(self, table: str, kinds: dict[str, str], columns: Sequence[Sequence[Any]]) -> None:
         """Insert many rows, given as columns; raises as `query` does."""
         self.query("SELECT 1")
         with self._asked() as connection, connection.cursor() as cursor:
@@ -139,15 +141,32 @@ class PostgresCursor:
 
 
 def run(connection: Connection, statements: Iterable[tuple[str, list[Any]]]) -> psycopg.Cursor[tuple[Any, ...]]:
-    """Run statements in one trip to the server; returns the last one's cursor."""
+    """Run statements in one trip to the server, up to the first that fails; returns the last one's cursor.
+
+    Several are one text with their values as literals in it, which libpq quotes: to send a dozen statements apart
+    takes this side as long as a whole command, also in a pipeline.
+    """
     wanted = list(statements)
-    if len(wanted) == 1:
-        sql, parameters = wanted[0]
-        return connection.execute(sql, parameters)
-    with connection.pipeline():
-        for sql, parameters in wanted:
-            cursor = connection.execute(sql, parameters)
+    if len(wanted) == 1 and wanted[0][1]:
+        return connection.execute(*wanted[0])
+    spell = Transformer.from_context(connection).as_literal
+    cursor = connection.execute(b"; ".join(_spelled(spell, *each) for each in wanted), prepare=False)
+    while cursor.nextset():
+        pass
     return cursor
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return psycopg.sql.Literal(text).as_string()
+
+
+def _spelled(spell: Callable[[Any], bytes], sql: str, parameters: Sequence[Any]) -> bytes:
+    """A statement with literals in the place of its ``$1``, ``$2``, …."""
+    if not parameters:
+        return sql.encode()
+    literals = [b"NULL" if value is None else spell(value) for value in parameters]
+    return _MARK.sub(lambda found: literals[int(found[1]) - 1], sql.encode())
 
 
 def _statements(sql: str) -> list[str]:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, TypeVar
@@ -17,15 +18,15 @@ from psycopg_pool import ConnectionPool
 
 from wsq.clock import Clock
 from wsq.errors import SettingError, WorkspaceBusy, WorkspaceError, WorkspaceLost
-from wsq.store.engine import Cursor, ReadingCursor, Schema, Writing, WritingCursor
+from wsq.store.engine import Cursor, ReadingCursor, Schema, Scope, Writing, WritingCursor
 from wsq.store.notes import Charge
 from wsq.store.postgres import notes
-from wsq.store.postgres.birth import SPACE, WRITING, be_there, newer
+from wsq.store.postgres.birth import ALL, ONE_STORE, SPACE, WRITING, be_there, newer
 from wsq.store.postgres.clock import ServerClock
 from wsq.store.postgres.copies import Copies
-from wsq.store.postgres.cursor import Connection, NumberLoader, PostgresCursor, run
+from wsq.store.postgres.cursor import Connection, NumberLoader, PostgresCursor, literal, run
 from wsq.store.postgres.faults import explained, is_lost, without_password
-from wsq.store.postgres.listening import CHANNEL, Listener
+from wsq.store.postgres.listening import CHANNEL, Listener, Notices
 from wsq.store.sql_console import SqlConsole
 
 T = TypeVar("T")
@@ -35,6 +36,12 @@ MOST_CONNECTIONS = 8
 
 FIRST_PATIENCE = 5.0
 """Seconds for which a server that does not answer is tried when a workspace is opened."""
+
+REMEMBERED = 64
+"""Scopes of which it is known how they were left, at the most."""
+
+SCRUBBED = ("events", "bodies", "contacts", "documents", "tasks", "task_executions", "execution_steps")
+"""The tables in which texts of contacts and documents may stand."""
 
 A_MOMENT = 2.0
 """Seconds to wait for the server's time."""
@@ -53,16 +60,14 @@ _USUAL = {
 _SESSION = f"""SET search_path = {SPACE}; SET TimeZone = 'UTC'; SET standard_conforming_strings = on;
     SET lock_timeout = '{{patience}}s'; SET idle_in_transaction_session_timeout = '{{absence}}s'"""
 
-_WRITE: list[tuple[str, list[Any]]] = [
-    ("BEGIN", []),
-    (f"SELECT pg_advisory_xact_lock({WRITING})", []),
-    ("SELECT max(version), (SELECT last_value FROM changes), pg_current_xact_id()::TEXT FROM schema_version", []),
-]
-_READ: list[tuple[str, list[Any]]] = [
-    ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", []),
-    ("SELECT max(version) FROM schema_version", []),
-]
+_WRITE = "SELECT max(version), ({left}), pg_current_xact_id()::TEXT FROM schema_version"
+"""Asked when the locks are had: the version, how often was written to what may be remembered, and the transaction."""
 
+_LEFT_BY_ANYBODY = "SELECT json_build_object('', sum(n)) FROM touched"
+_LEFT_BY_STORE = "SELECT json_object_agg(store_id, n) FROM touched WHERE store_id IN ({stores})"
+_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT max(version) FROM schema_version"
+
+_NOTICE = f"SELECT pg_notify('{CHANNEL}', $1)"
 _STATE = "SELECT pg_xact_status($1::XID8)"
 _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid = ($1::XID8)::XID"
 
@@ -70,8 +75,9 @@ _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid
 class PostgresEngine:
     """A workspace in the schema ``wsq`` of the PostgreSQL database at `url`, which is made when it is missing.
 
-    Whoever writes has an advisory lock until its transaction ends, so that writers follow each other as on a file;
-    readers wait for nobody. A connection that is lost is replaced, also after a restart of the server.
+    Whoever writes to one store or some has their advisory locks until its transaction ends, so that the writers of one
+    store follow each other as on a file; whoever writes to the whole has all of it. Readers wait for nobody. A
+    connection that is lost is replaced, also after a restart of the server.
 
     Args:
         url: ``postgresql://…``, with any option that libpq knows, such as ``sslmode``.
@@ -93,12 +99,13 @@ class PostgresEngine:
         self._schema = schema
         self._patience = patience
         self._me = secrets.token_hex(8)
-        self._committed: int | None = None
+        self._left: dict[Scope, dict[str, int]] = {}
         self._own = 0
         self._closed = False
         self._writing = threading.Lock()
         self._session = _SESSION.format(patience=max(1, round(patience)), absence=max(1, round(absence)))
-        self._listener = Listener(self._connect, self._me)
+        self._listener = Listener(self._connect, self._me, lambda: self._own)
+        self._notices = Notices(self._notify)
         self._clock = ServerClock(self._time)
         self._copies = Copies(self._settled_view, schema)
         self._pool = ConnectionPool(
@@ -175,6 +182,17 @@ class PostgresEngine:
         with self._telling():
             self._copies.write_to(target)
 
+    def scrub(self) -> None:
+        """Write those tables anew in which texts were changed or deleted, and remove this process's copies.
+
+        The server's own log and backups of it keep what was there until they are recycled. Nobody else can use these
+        tables meanwhile.
+        """
+        with self._apart() as connection:
+            for table in SCRUBBED:
+                connection.execute(f"VACUUM FULL {table}")
+        self._copies.dispose()
+
     def changes(self) -> int:
         """A number that has risen when anybody has written; asking takes microseconds."""
         self._refuse_when_closed()
@@ -199,45 +217,50 @@ class PostgresEngine:
             yield _Writing(self)
 
     @contextmanager
-    def write(self) -> Iterator[WritingCursor]:
+    def write(self, scope: Scope = None) -> Iterator[WritingCursor]:
         """One transaction: committed when the block ends, rolled back when it raises.
+
+        Args:
+            scope: The stores that alone are written to; None when it may be anything.
 
         Raises:
             Conflict: a unique constraint stands against it.
             WorkspaceLost: the connection was lost, and nothing was written.
             WorkspaceError: the workspace cannot be had or written now; then nothing was written.
         """
-        with self._begun(_WRITE) as (connection, (version, last, transaction)):
+        with self._begun(_to_write(scope)) as (connection, (version, found, transaction)):
             self._refuse_other(version)
-            cursor = PostgresCursor(connection, self.place, undisturbed=last == self._committed)
+            left: dict[str, int] = found or {}
+            cursor = PostgresCursor(connection, self.place, undisturbed=left == self._left.pop(scope, None))
             try:
                 yield cursor
                 cursor.be_whole()
-                self._commit(connection, cursor, transaction)
+                if cursor.has_written:
+                    self._commit(connection, cursor, transaction, sorted(scope or [ALL]))
+                    left = _after(scope, left)
+                else:
+                    run(connection, [*cursor.take_posted(), ("COMMIT", [])])
+                if len(self._left) > REMEMBERED:
+                    self._left.clear()
+                self._left[scope] = left
             finally:
                 cursor.end()
 
-    def _commit(self, connection: Connection, cursor: PostgresCursor, transaction: str) -> None:
-        """Send what was posted, tell the others, and commit, in one trip."""
-        statements = cursor.take_posted()
-        if not cursor.has_written:
-            with self._telling():
-                run(connection, [*statements, ("COMMIT", [])])
-            return
-        raised = len(statements)
-        statements += [("SELECT nextval('changes')", []), (f"SELECT pg_notify('{CHANNEL}', $1)", [self._me])]
-        results: list[psycopg.Cursor[tuple[Any, ...]]] = []
-        self._committed = None
+    def _commit(self, connection: Connection, cursor: PostgresCursor, transaction: str, touched: list[str]) -> None:
+        """Send what was posted, commit, and tell the others when that is due, in one trip."""
+        end: list[tuple[str, list[Any]]] = [("SELECT touch($1::VARCHAR[])", [touched]), ("COMMIT", [])]
+        if self._notices.is_due():
+            end.append((_NOTICE, [self._me]))
         try:
-            with connection.pipeline():
-                results += [connection.execute(sql, given) for sql, given in statements]
-                connection.execute("COMMIT")
-            found = results[raised].fetchone()
-            self._committed = found[0] if found else None
+            run(connection, [*cursor.take_posted(), *end])
         except psycopg.Error as error:
             if not is_lost(error) or not self._was_committed(transaction):
                 raise self._told(error) from error
-        self._own += 1
+        self._own += len(touched)
+
+    def _notify(self) -> None:
+        with self._pool.connection(timeout=A_MOMENT) as connection:
+            connection.execute(_NOTICE, [self._me])
 
     def _was_committed(self, transaction: str) -> bool:
         """Whether a transaction was committed whose connection was lost while it was told to.
@@ -293,6 +316,7 @@ class PostgresEngine:
         """Give everything back; using the engine afterwards raises `WorkspaceError`. Closing twice is fine."""
         if not self._closed:
             self._closed = True
+            self._notices.close()
             self._listener.close()
             self._pool.close(timeout=2.0)
             self._copies.dispose()
@@ -337,7 +361,7 @@ class PostgresEngine:
             sleep(0.05)
 
     @contextmanager
-    def _begun(self, opening: list[tuple[str, list[Any]]]) -> Iterator[tuple[Connection, tuple[Any, ...]]]:
+    def _begun(self, opening: str) -> Iterator[tuple[Connection, tuple[Any, ...]]]:
         """A transaction, with what its opening's last statement answers; rolled back unless it was committed."""
         self._refuse_when_closed()
         connection, first = self._opened(opening)
@@ -353,14 +377,14 @@ class PostgresEngine:
                 connection.rollback()
             self._pool.putconn(connection)
 
-    def _opened(self, opening: list[tuple[str, list[Any]]]) -> tuple[Connection, tuple[Any, ...]]:
+    def _opened(self, opening: str) -> tuple[Connection, tuple[Any, ...]]:
         """Begin, on another connection if the one that the pool gives turns out to be lost."""
         until = monotonic() + self._patience
         while True:
             connection: Connection | None = None
             try:
                 connection = self._pool.getconn(max(0.1, until - monotonic()))
-                first = run(connection, opening).fetchone()
+                first = run(connection, [(opening, [])]).fetchone()
                 assert first is not None
                 return connection, first
             except BaseException as error:
@@ -382,16 +406,14 @@ class PostgresEngine:
     def _settled_view(self) -> Iterator[tuple[Connection, int]]:
         """A view of everything that is committed, and the number of the last change that it shows."""
         with self._apart() as connection:
-            run(connection, [(f"SELECT pg_advisory_lock_shared({WRITING})", [])])
             version, last = run(
                 connection,
                 [
                     ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", []),
                     ("SET LOCAL idle_in_transaction_session_timeout = 0", []),  # it keeps nobody from anything
-                    ("SELECT max(version), (SELECT last_value FROM changes) FROM schema_version", []),
+                    ("SELECT max(version), (SELECT sum(n)::BIGINT FROM touched) FROM schema_version", []),
                 ],
             ).fetchone() or (None, 0)
-            run(connection, [(f"SELECT pg_advisory_unlock_shared({WRITING})", [])])
             self._refuse_other(version)
             yield connection, last
 
@@ -430,13 +452,31 @@ class _Writing:
     def __init__(self, engine: PostgresEngine) -> None:
         self._engine = engine
 
-    def transaction(self) -> AbstractContextManager[WritingCursor]:
+    def transaction(self, scope: Scope = None) -> AbstractContextManager[WritingCursor]:
         """One transaction: committed when the block ends, rolled back when it raises."""
-        return self._engine.write()
+        return self._engine.write(scope)
 
     def is_wanted(self) -> bool:
         """Always: nothing is won by keeping it."""
         return True
+
+
+def _after(scope: Scope, left: dict[str, int]) -> dict[str, int]:
+    """How what was found is left by who alone can write to it, having done so."""
+    if scope is None:
+        return {"": left[""] + 1}
+    return left | {store: left.get(store, 0) + 1 for store in scope}
+
+
+@lru_cache(maxsize=1024)
+def _to_write(scope: Scope) -> str:
+    """What begins a transaction that writes to these stores, or to anything; the locks are had before the rest."""
+    if scope is None:
+        return f"BEGIN; SELECT pg_advisory_xact_lock({WRITING}); {_WRITE.format(left=_LEFT_BY_ANYBODY)}"
+    stores = [literal(store) for store in sorted(scope)]
+    own = ", ".join(f"pg_advisory_xact_lock({ONE_STORE}, hashtext({store}))" for store in stores)
+    left = _LEFT_BY_STORE.format(stores=", ".join([literal(ALL), *stores]))
+    return f"BEGIN; SELECT pg_advisory_xact_lock_shared({WRITING}), {own}; {_WRITE.format(left=left)}"
 
 
 def _conninfo(url: str, place: str) -> str:
