@@ -43,7 +43,7 @@ _OWN = (
         RETURN strpos($1, $2) > 0""",
     "CREATE FUNCTION len(VARCHAR[]) RETURNS INTEGER IMMUTABLE STRICT PARALLEL SAFE RETURN cardinality($1)",
     """CREATE FUNCTION from_json(TEXT, TEXT) RETURNS VARCHAR[] IMMUTABLE STRICT PARALLEL SAFE
-        RETURN ARRAY(SELECT jsonb_array_elements_text($1::jsonb))""",
+        RETURN ARRAY(SELECT e.v FROM jsonb_array_elements_text($1::jsonb) WITH ORDINALITY e(v, n) ORDER BY e.n)""",
     """CREATE FUNCTION json_extract_string(TEXT, TEXT) RETURNS TEXT IMMUTABLE STRICT PARALLEL SAFE
         RETURN $1::jsonb ->> substr($2, 3)""",
 )
