@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -94,7 +94,7 @@ class PostgresCursor:
                     return
                 yield rows
         finally:
-            if not connection.closed:
+            with suppress(psycopg.Error):
                 cursor.close()
 
     def load(self, table: str, kinds: dict[str, str], columns: Sequence[Sequence[Any]]) -> None:
