@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from wsq.clock import SystemClock
+from wsq.clock import Clock, SystemClock
 
 KEPT = 30.0
 """Seconds for which what was told of the server's time is trusted."""
@@ -30,10 +30,17 @@ class ServerClock(SystemClock):
 
     Args:
         ask: Asks the server for its time; what it raises is not told, and the last answer is trusted on.
+        here: This machine's clock.
+        pace: Seconds that have passed on this machine since some time, however its clock is set; while it was
+            suspended they may have stood still.
     """
 
-    def __init__(self, ask: Callable[[], datetime]) -> None:
+    def __init__(
+        self, ask: Callable[[], datetime], *, here: Clock | None = None, pace: Callable[[], float] = time.monotonic
+    ) -> None:
         self._ask = ask
+        self._here = here or SystemClock()
+        self._elapsed = pace
         self._lock = threading.Lock()
         self._ahead = timedelta(0)
         self._heard = threading.Event()
@@ -55,24 +62,24 @@ class ServerClock(SystemClock):
                     self._hear()
             finally:
                 self._lock.release()
-        return super().now() + self._ahead
+        return self._here.now() + self._ahead
 
     def _is_due(self) -> bool:
-        elapsed = time.monotonic()
+        elapsed = self._elapsed()
         if elapsed >= self._next_at:
             return True
-        strayed = abs(super().now().timestamp() - elapsed - self._pace)
+        strayed = abs(self._here.now().timestamp() - elapsed - self._pace)
         return strayed > JUMP and elapsed >= self._not_before
 
     def _hear(self) -> None:
         try:
             told, took = self._told()
         except Exception:  # noqa: BLE001 - whoever needs the server is told soon enough
-            self._next_at = self._not_before = time.monotonic() + PAUSE
+            self._next_at = self._not_before = self._elapsed() + PAUSE
             return
         finally:
             self._heard.set()
-        here, after = super().now(), time.monotonic()
+        here, after = self._here.now(), self._elapsed()
         self._ahead = told + timedelta(seconds=took / 2) - here
         self._next_at, self._not_before, self._pace = after + KEPT, after + PAUSE, here.timestamp() - after
         if abs(self._ahead.total_seconds()) >= STRANGE and not self._warned:
@@ -88,9 +95,9 @@ class ServerClock(SystemClock):
     def _told(self) -> tuple[datetime, float]:
         """The server's time and the seconds that the answer took; asked once more if those were many."""
         for _ in range(2):
-            before = time.monotonic()
+            before = self._elapsed()
             told = self._ask()
-            took = time.monotonic() - before
+            took = self._elapsed() - before
             if took < JUMP:
                 break
         return told, took
