@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,3 +94,58 @@ class Server:
 
         there = self._server
         pgexec("pg_ctl", ("-w", "-D", str(there.pgdata), *arguments), bin_path=there.bin_path, user=there.system_user)
+
+
+class Relay:
+    """A way to the server over TCP that can be cut: it passes on what is said, and to begin with all of it.
+
+    `cut` says what happens to the next commit: `before` the server hears of it both sides are cut off; `after` it has
+    answered they are, and nobody hears the answer; in the `dark` the client is cut off before, and the server is not.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._target = str(server.folder / ".s.PGSQL.5432")
+        if not Path(self._target).exists():
+            self._target = str(server.run("SHOW unix_socket_directories")[0][0]) + "/.s.PGSQL.5432"
+        self.cut: str | None = None
+        self.cuts = 0
+        self._open: list[socket.socket] = []
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.url = f"postgresql://postgres@127.0.0.1:{self._door.getsockname()[1]}/postgres"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        """Pass nothing on any more."""
+        self._door.close()
+        for each in self._open:
+            _hang_up(each)
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._door.accept()
+                there = socket.socket(socket.AF_UNIX)
+                there.connect(self._target)
+                self._open += [client, there]
+                threading.Thread(target=self._pass_on, args=(client, there, True), daemon=True).start()
+                threading.Thread(target=self._pass_on, args=(there, client, False), daemon=True).start()
+
+    def _pass_on(self, one: socket.socket, other: socket.socket, is_asking: bool) -> None:
+        with contextlib.suppress(OSError):
+            while said := one.recv(1 << 16):
+                if b"COMMIT\0" in said and self.cut is not None and is_asking is not (self.cut == "after"):
+                    mode, self.cut = self.cut, None
+                    self.cuts += 1
+                    if mode == "dark":
+                        _hang_up(one)
+                        return
+                    break
+                other.sendall(said)
+        _hang_up(one)
+        _hang_up(other)
+
+
+def _hang_up(line: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        line.shutdown(socket.SHUT_RDWR)
+    line.close()

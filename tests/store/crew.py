@@ -19,6 +19,7 @@ from typing import Any
 
 import duckdb
 
+from wsq.errors import WorkspaceLost
 from wsq.settings import is_server
 from wsq.store import lease
 from wsq.store.embedded import EmbeddedEngine
@@ -170,6 +171,20 @@ def die_in_a_write(path: Path, flag: Path) -> None:
         engine._lease.tally.before_commit()
         flag.touch()
         time.sleep(60)
+
+
+def write_and_be_away(place: str, flag: Path, report: Path) -> None:
+    """Have the right to write, be stopped meanwhile by whoever sees the flag, and try to go on."""
+    engine = engine_at(place, absence=1)
+    try:
+        with engine.write() as cursor:
+            cursor.query("UPDATE counters SET n = 999")
+            flag.touch()
+            while flag.exists():
+                time.sleep(0.01)
+            cursor.query("SELECT n FROM counters")
+    except WorkspaceLost as error:
+        report.write_text(str(error))
 
 
 def hold_with_another_program(path: Path, flag: Path) -> None:

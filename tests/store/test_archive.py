@@ -22,6 +22,7 @@ from tests.store.crew import Counters, finish, start, write_on
 from tests.store.test_rebuild import lived
 from wsq.agent.providers import ScriptedProvider
 from wsq.agent.providers import finish as finished
+from wsq.cli.main import main
 from wsq.clock import ManualClock
 from wsq.store import archive
 from wsq.store.embedded import EmbeddedEngine
@@ -241,3 +242,54 @@ def test_a_backup_taken_while_others_write_opens_and_is_whole(engine, path, tmp_
     # Then each opened, and held what was written up to then
     assert len(set(counts)) > 2
     assert counts == sorted(counts)
+
+
+# To a server and back
+
+
+def test_a_workspace_goes_to_a_server_and_back_and_is_the_same_to_the_byte(tmp_path, server, folder, capsys):
+    # Given a workspace on a file, with some history
+    ws, _ = lived(tmp_path, 11, 35)
+    with ws:
+        content, world = exported(ws), ws._log.ask(stored_world)
+    here, back = str(tmp_path / "11.duckdb"), str(tmp_path / "back.duckdb")
+
+    # When it is copied to a server, and from there to another file
+    for source, target in ((here, server.url), (server.url, back)):
+        assert main(["copy", source, target]) == 0
+        said = capsys.readouterr().out
+        assert "each the same as in" in said
+        assert said.count("\n") == 2
+
+    # Then all three are the same, and each is whole
+    for place in (server.url, back):
+        with wsq.open(place, clock=ManualClock(NOON)) as copy:
+            assert exported(copy) == content
+            assert copy._log.ask(stored_world) == world
+            assert copy.verify() == []
+            assert copy.unsettled() == []
+            before = copy._log.ask(stored_world)
+            copy.rebuild()
+            assert copy._log.ask(stored_world) == before
+
+    # And nothing is put over what is there, on either
+    for source, target in ((here, server.url), (server.url, back), (server.url, server.url)):
+        assert main(["copy", source, target]) == 2
+        assert "holds a workspace already" in capsys.readouterr().err
+    assert main(["copy", str(tmp_path / "none.duckdb"), server.url]) == 2
+    assert "only a workspace can be copied" in capsys.readouterr().err
+    with wsq.open(server.url) as there:
+        assert exported(there) == content
+        there.store("acme").create_task("After")
+        assert there.verify() == []
+
+
+def test_an_export_of_a_server_is_imported_to_a_server(tmp_path, server):
+    ws, _ = lived(tmp_path, 5, 30)
+    with ws:
+        content = exported(ws)
+    (tmp_path / "w.gz").write_bytes(content)
+    with wsq.open(server.url) as there:
+        there.import_from(tmp_path / "w.gz")
+        assert exported(there) == content
+        assert there.verify() == []

@@ -16,6 +16,7 @@ from tests.store import crew
 from tests.store.crew import Counters, counted, engine_at, increment, start
 from wsq.errors import Conflict, InvalidInput, NewerWorkspace, WorkspaceError
 from wsq.store.embedded import EmbeddedEngine
+from wsq.store.transaction import insert
 
 BROKEN_RULES = (duckdb.ConstraintException, psycopg.IntegrityError)
 
@@ -103,7 +104,7 @@ def test_what_was_posted_is_there_with_what_follows_and_with_the_commit_and_tell
         cursor.post("INSERT INTO marks (worker, number) VALUES ('a', 2)")
     assert row_count(engine) == 2
 
-    with pytest.raises(Conflict), engine.write() as cursor:  # noqa: PT012 - the one before it is the point
+    with pytest.raises(Conflict), engine.write() as cursor:  # noqa: PT012 - the second may fail, or the commit
         cursor.post("INSERT INTO marks (worker, number) VALUES ('b', 1)")
         cursor.post("INSERT INTO marks (worker, number) VALUES ('a', 2)")
     assert row_count(engine) == 2
@@ -273,7 +274,7 @@ def test_a_write_knows_whether_somebody_else_has_written_since_the_last_one(engi
 
 
 def test_a_workspace_is_made_once_however_many_want_it_at_the_same_moment(database, opening, tmp_path):
-    flags = [tmp_path / f"flag{n}" for n in range(4)]
+    flags = [tmp_path / f"flag{n}" for n in range(8)]
     crew.finish(*[start(crew.open_slowly, database, flag) for flag in flags])
     assert counted(opening()) == 0
 
@@ -448,3 +449,12 @@ def test_a_closed_engine_says_so(engine, tmp_path):
     for use in uses:
         with pytest.raises(WorkspaceError, match="has been closed"):
             use(engine)
+
+
+def test_lists_of_many_rows_come_back_as_they_were_given_each_as_long_as_it_is(engine):
+    lists = [[], ["a"], ["b", None, "", "NULL"], None, ['"', "\\", "{a,b}", "ü 🦆", "[1]", "\n\x01"], ["a"] * 30]
+    with engine.write() as cursor:
+        cursor.query("CREATE TABLE kept (n BIGINT, value VARCHAR[])")
+        insert(cursor, "kept", {"n": "BIGINT", "value": "VARCHAR[]"}, list(enumerate(lists)))
+    with engine.read() as cursor:
+        assert cursor.query("SELECT value FROM kept ORDER BY n") == [(value,) for value in lists]
