@@ -184,7 +184,7 @@ def test_a_session_that_is_ended_in_a_write_has_written_nothing_and_the_next_one
         increment(engine)
 
 
-def test_connections_that_were_lost_while_nobody_used_them_are_not_noticed(engine, server):
+def test_connections_that_were_lost_while_nobody_used_them_are_not_noticed(engine, server, caplog):
     uses = (counted, increment, crew.studied, lambda e: e.passes(), lambda e: e.note_progress("a", b""))
     uses += (lambda e: e.note_pass(b""), lambda e: e.progress(["a"]))
     threads = [threading.Thread(target=lambda: [counted(engine) for _ in range(20)]) for _ in range(4)]
@@ -196,6 +196,7 @@ def test_connections_that_were_lost_while_nobody_used_them_are_not_noticed(engin
         assert counted(engine) in (0, 1)
         assert server.terminate(OURS)
         use(engine)
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("cut", ["before", "after", "dark"])
@@ -610,3 +611,25 @@ def test_the_clock_of_a_server_that_was_never_heard_is_this_machines():
 def test_a_servers_clock_is_shown(engine, server):
     ((theirs,),) = server.run("SELECT clock_timestamp()")
     assert abs(engine.clock().now() - theirs) < timedelta(seconds=2)
+
+
+def test_who_reads_while_the_tables_are_made_anew_sees_them_as_they_were(server):
+    # Given a workspace, and views of it in which some questions have been asked
+    with wsq.open(server.url, clock=ManualClock(NOON)) as ws, wsq.open(server.url) as other:
+        acme = ws.store("acme")
+        for n in range(3):
+            acme.create_task(f"Task {n}")
+        for view in (other._engine.read, other._engine.study):
+            with view() as cursor:
+                cursor.query("SELECT count(*) FROM projects")
+
+                # When it is rebuilt meanwhile
+                rebuilding = threading.Thread(target=ws.rebuild)
+                rebuilding.start()
+                rebuilding.join(0.5)
+
+                # Then the other questions are answered from the same view
+                assert cursor.query("SELECT count(*) FROM tasks") == [(3,)]
+            rebuilding.join()
+        assert len(other.store("acme").tasks()) == 3
+        assert ws.verify() == []

@@ -35,6 +35,13 @@ INDEXES = {
 }
 """Made with a table: a server reads rows one by one, where DuckDB goes through columns."""
 
+READING = "LOCK TABLE schema_version IN ACCESS SHARE MODE"
+"""What a view begins with, before it is fixed: a table that is dropped and made anew while it is looked at would be
+seen as empty, and one that was looked at would keep the other from being dropped, and so wait for each other."""
+
+_ALONE = "LOCK TABLE schema_version IN ACCESS EXCLUSIVE MODE"
+"""What waits for all views to end, and keeps others from beginning."""
+
 _MADE = re.compile(r"CREATE TABLE (\w+)")
 _MARK = re.compile(rb"\$(\d+)")
 _TEXT = re.compile(r"\bVARCHAR\b(\[\])?")
@@ -171,6 +178,8 @@ def _spelled(spell: Callable[[Any], bytes], sql: str, parameters: Sequence[Any])
 
 def _statements(sql: str) -> list[str]:
     """A statement of the schema as this server wants it, with its indexes; any other as it is."""
+    if sql.startswith("DROP TABLE"):
+        return [_ALONE, sql]
     made = _MADE.match(sql)
     if made is None:
         return [sql]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +25,7 @@ from wsq.store.postgres import notes
 from wsq.store.postgres.birth import ALL, ONE_STORE, SPACE, WRITING, be_there, newer
 from wsq.store.postgres.clock import ServerClock
 from wsq.store.postgres.copies import Copies
-from wsq.store.postgres.cursor import Connection, NumberLoader, PostgresCursor, literal, run
+from wsq.store.postgres.cursor import READING, Connection, NumberLoader, PostgresCursor, literal, run
 from wsq.store.postgres.faults import explained, is_lost, without_password
 from wsq.store.postgres.listening import CHANNEL, Listener, Notices
 from wsq.store.sql_console import SqlConsole
@@ -65,7 +66,7 @@ _WRITE = "SELECT max(version), ({left}), pg_current_xact_id()::TEXT FROM schema_
 
 _LEFT_BY_ANYBODY = "SELECT json_build_object('', sum(n)) FROM touched"
 _LEFT_BY_STORE = "SELECT json_object_agg(store_id, n) FROM touched WHERE store_id IN ({stores})"
-_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT max(version) FROM schema_version"
+_READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {READING}; SELECT max(version) FROM schema_version"
 
 _NOTICE = f"SELECT pg_notify('{CHANNEL}', $1)"
 _STATE = "SELECT pg_xact_status($1::XID8)"
@@ -106,6 +107,7 @@ class PostgresEngine:
         self._session = _SESSION.format(patience=max(1, round(patience)), absence=max(1, round(absence)))
         self._listener = Listener(self._connect, self._me, lambda: self._own)
         self._notices = Notices(self._notify)
+        _be_told_once()
         self._clock = ServerClock(self._time)
         self._copies = Copies(self._settled_view, schema)
         self._pool = ConnectionPool(
@@ -410,6 +412,7 @@ class PostgresEngine:
                 connection,
                 [
                     ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", []),
+                    (READING, []),
                     ("SET LOCAL idle_in_transaction_session_timeout = 0", []),  # it keeps nobody from anything
                     ("SELECT max(version), (SELECT sum(n)::BIGINT FROM touched) FROM schema_version", []),
                 ],
@@ -477,6 +480,13 @@ def _to_write(scope: Scope) -> str:
     own = ", ".join(f"pg_advisory_xact_lock({ONE_STORE}, hashtext({store}))" for store in stores)
     left = _LEFT_BY_STORE.format(stores=", ".join([literal(ALL), *stores]))
     return f"BEGIN; SELECT pg_advisory_xact_lock_shared({WRITING}), {own}; {_WRITE.format(left=left)}"
+
+
+def _be_told_once() -> None:
+    """Keep psycopg from warning of each connection that is lost: who needs one is told, or gets another."""
+    its = logging.getLogger("psycopg")
+    if its.level == logging.WARNING:  # as psycopg has set it itself: whoever wants to hear more does
+        its.setLevel(logging.ERROR)
 
 
 def _conninfo(url: str, place: str) -> str:
