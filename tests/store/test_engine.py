@@ -45,6 +45,17 @@ def row_count(engine):
         return cursor.query("SELECT count(*) FROM marks")[0][0]
 
 
+def kept_in_files(database, request):
+    """All that the database's files hold."""
+    if isinstance(database, Path):
+        place = database.parent
+    else:
+        server = request.getfixturevalue("server")
+        server.run("CHECKPOINT")
+        place = server.folder / "base"
+    return b"".join(file.read_bytes() for file in place.rglob("*") if file.is_file())
+
+
 # Reading and writing
 
 
@@ -458,3 +469,27 @@ def test_lists_of_many_rows_come_back_as_they_were_given_each_as_long_as_it_is(e
         insert(cursor, "kept", {"n": "BIGINT", "value": "VARCHAR[]"}, list(enumerate(lists)))
     with engine.read() as cursor:
         assert cursor.query("SELECT value FROM kept ORDER BY n") == [(value,) for value in lists]
+
+
+def test_what_was_deleted_and_scrubbed_is_in_no_file_any_more_and_the_rest_is_as_it_was(engine, database, request):
+    # Given a text that is deleted, and copies from before
+    secret = "a secret that nobody knows"
+    with engine.write() as cursor:
+        cursor.query("INSERT INTO marks VALUES ('a', 1, $1), ('b', 2, 'kept')", (secret,))
+    with engine.study() as cursor, engine.snapshot() as copy:
+        assert len(cursor.query("SELECT note FROM marks")) == 2
+    with engine.write() as cursor:
+        cursor.query("DELETE FROM marks WHERE number = 1")
+
+    # When the workspace is scrubbed
+    engine.scrub()
+
+    # Then it is gone, also from the copies, and everything else is there and goes on
+    assert not copy.exists()
+    assert crew.studied(engine) == counted(engine) == 0
+    with engine.read() as cursor:
+        assert cursor.query("SELECT note FROM marks") == [("kept",)]
+    increment(engine)
+    held = kept_in_files(database, request)
+    assert b"kept" in held
+    assert secret.encode() not in held

@@ -116,6 +116,13 @@ class Copies:
         finally:
             remove_database(part)
 
+    def forget(self) -> None:
+        """Remove every copy that nobody uses, and the others as soon as nobody does."""
+        with self._lock:
+            _let_go(self._study)
+            _let_go(self._whole)
+            self._study = self._whole = None
+
     def dispose(self) -> None:
         """Remove every copy."""
         with self._lock:

@@ -41,9 +41,6 @@ FIRST_PATIENCE = 5.0
 REMEMBERED = 64
 """Scopes of which it is known how they were left, at the most."""
 
-SCRUBBED = ("events", "bodies", "contacts", "documents", "tasks", "task_executions", "execution_steps")
-"""The tables in which texts of contacts and documents may stand."""
-
 A_MOMENT = 2.0
 """Seconds to wait for the server's time."""
 
@@ -69,6 +66,7 @@ _LEFT_BY_STORE = "SELECT json_object_agg(store_id, n) FROM touched WHERE store_i
 _READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {READING}; SELECT max(version) FROM schema_version"
 
 _NOTICE = f"SELECT pg_notify('{CHANNEL}', $1)"
+_TABLES = "SELECT string_agg(quote_ident(tablename), ', ' ORDER BY tablename) FROM pg_tables WHERE schemaname = $1"
 _STATE = "SELECT pg_xact_status($1::XID8)"
 _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid = ($1::XID8)::XID"
 
@@ -185,15 +183,19 @@ class PostgresEngine:
             self._copies.write_to(target)
 
     def scrub(self) -> None:
-        """Write those tables anew in which texts were changed or deleted, and remove this process's copies.
+        """Write every table anew without what was changed or deleted, and remove this engine's private copies.
 
-        The server's own log and backups of it keep what was there until they are recycled. Nobody else can use these
-        tables meanwhile.
+        Those of other processes go when these next make one. What a view needs that somebody has just now stays
+        until the next time; the server's own logs and backups are its keeper's business. Each table can be used by
+        nobody else meanwhile.
+
+        Raises:
+            WorkspaceError: the workspace cannot be had now; then some tables may be as they were.
         """
         with self._apart() as connection:
-            for table in SCRUBBED:
-                connection.execute(f"VACUUM FULL {table}")
-        self._copies.dispose()
+            ((tables,),) = run(connection, [(_TABLES, [SPACE])]).fetchall()
+            run(connection, [(f"VACUUM (FULL) {tables}", [])])
+        self._copies.forget()
 
     def changes(self) -> int:
         """A number that has risen when anybody has written; asking takes microseconds."""
