@@ -239,7 +239,7 @@ def test_nothing_is_written_that_could_not_be_read_again(here):
 
 def test_showing_settings_shows_no_key_and_no_password():
     found = settings.load(
-        database="postgresql://ada:se:cr@et@db/team?password=hidden",
+        database="postgresql://ada:se:cr/hidden?#@et@db/team?password=hidden",
         environ={"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": "https://u:hidden@gateway"},
     )
 

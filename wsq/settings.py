@@ -40,7 +40,7 @@ VARIABLES = {
 _STORE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _POSTGRESQL = ("postgresql", "postgres")
-_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/\s]*(?=@)|(?<=password=)[^&\s'\"]*")
+_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):\S*(?=@)|(?<=password=)[^&\s'\"]*")
 _LONGEST_SHOWN = 200
 _URL = re.compile(
     r"(https?)://(?:[^/?#\s@]*@)?(\[[0-9a-f:.]+\]|[^/?#\s@:\[\]]+)(:[0-9]{1,5})?(?:[/?][!-~]*)?", re.IGNORECASE
