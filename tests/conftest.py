@@ -134,6 +134,7 @@ ON_BOTH = (
     "tests/domain/",
     "tests/agent/",
     "tests/store/test_engine.py",
+    "tests/store/test_erasure.py",
     "tests/store/test_every_event.py",
     "tests/store/test_looking_back.py",
     "tests/store/test_settlements.py::test_in_a_random_history_every_slot_belongs_to_exactly_one_settlement",
