@@ -386,6 +386,9 @@ def test_a_study_sees_the_workspace_and_holds_nobody_up(engine, database):
         crew.finish(start(crew.count, database, 1))
         assert cursor.query("SELECT n FROM counters") == [(1,)]
         assert list(cursor.batches("SELECT * FROM marks", 10)) == []
+        cursor.query("CREATE OR REPLACE TEMP TABLE mine AS SELECT n FROM counters")
+        cursor.query("UPDATE mine SET n = n + 1")
+        assert cursor.query("SELECT n FROM mine") == [(2,)]
         with pytest.raises(WorkspaceError, match="only being read"):
             cursor.query("UPDATE counters SET n = 5")
     assert counted(engine) == 3

@@ -44,6 +44,9 @@ _READ = {
 
 _NAME = re.compile(r"[a-z_]+")
 
+_CHANGED = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|(?:ALTER|DROP) TABLE(?: IF EXISTS)?) (\w+)")
+"""What changes a table; a study may make some for itself."""
+
 _AT_ONCE = 64 << 20
 """Bytes that DuckDB reads at a time, in which a row must fit: texts have a million characters at the most."""
 
@@ -158,6 +161,7 @@ class _Study:
         self.connection.execute(f"USE {instance.ALIAS}")
         _make(self.connection, schema)
         self.missing = _columns(self.connection)
+        self.tables = frozenset(self.missing)
 
     def close(self) -> None:
         self.connection.close()
@@ -187,7 +191,8 @@ class _StudyCursor:
         self._cursor.end()
 
     def _bring(self, sql: str) -> None:
-        if not sql.lstrip().upper().startswith(("SELECT", "WITH", "FROM")):
+        changed = _CHANGED.match(sql)
+        if changed is not None and changed[1] in self._study.tables:
             raise WorkspaceError("A study is only being read; what changes the workspace belongs into a write.")
         named = self._study.missing.keys() & set(_NAME.findall(sql))
         wanted = {table: self._study.missing[table] for table in named}
