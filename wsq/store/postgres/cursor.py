@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-import psycopg.sql
 from psycopg.adapt import Loader, Transformer
 
 from wsq.errors import WorkspaceError
@@ -157,23 +156,22 @@ def run(connection: Connection, statements: Iterable[tuple[str, list[Any]]]) -> 
     if len(wanted) == 1 and wanted[0][1]:
         return connection.execute(*wanted[0])
     spell = Transformer.from_context(connection).as_literal
-    cursor = connection.execute(b"; ".join(_spelled(spell, *each) for each in wanted), prepare=False)
+    cursor = connection.execute(
+        b"; ".join(placed(sql, spelled(spell, values)) for sql, values in wanted), prepare=False
+    )
     while cursor.nextset():
         pass
     return cursor
 
 
-def literal(text: str) -> str:
-    """A text as an SQL literal."""
-    return psycopg.sql.Literal(text).as_string()
+def spelled(spell: Callable[[Any], bytes], values: Iterable[Any]) -> list[bytes]:
+    """Values as literals."""
+    return [b"NULL" if value is None else spell(value) for value in values]
 
 
-def _spelled(spell: Callable[[Any], bytes], sql: str, parameters: Sequence[Any]) -> bytes:
+def placed(sql: str, literals: Sequence[bytes]) -> bytes:
     """A statement with literals in the place of its ``$1``, ``$2``, …."""
-    if not parameters:
-        return sql.encode()
-    literals = [b"NULL" if value is None else spell(value) for value in parameters]
-    return _MARK.sub(lambda found: literals[int(found[1]) - 1], sql.encode())
+    return _MARK.sub(lambda found: literals[int(found[1]) - 1], sql.encode()) if literals else sql.encode()
 
 
 def _statements(sql: str) -> list[str]:

@@ -25,9 +25,10 @@ from wsq.store.postgres import notes
 from wsq.store.postgres.birth import ALL, ONE_STORE, SPACE, WRITING, be_there, newer
 from wsq.store.postgres.clock import ServerClock
 from wsq.store.postgres.copies import Copies
-from wsq.store.postgres.cursor import READING, Connection, NumberLoader, PostgresCursor, literal, run
+from wsq.store.postgres.cursor import READING, Connection, NumberLoader, PostgresCursor, run
 from wsq.store.postgres.faults import explained, is_lost, without_password
 from wsq.store.postgres.listening import CHANNEL, Listener, Notices
+from wsq.store.postgres.pen import Pen, Statement
 from wsq.store.sql_console import SqlConsole
 
 T = TypeVar("T")
@@ -37,6 +38,9 @@ MOST_CONNECTIONS = 8
 
 FIRST_PATIENCE = 5.0
 """Seconds for which a server that does not answer is tried when a workspace is opened."""
+
+MOST_PENS = 2
+"""Connections that are kept for writing."""
 
 REMEMBERED = 64
 """Scopes of which it is known how they were left, at the most."""
@@ -58,12 +62,13 @@ _USUAL = {
 _SESSION = f"""SET search_path = {SPACE}; SET TimeZone = 'UTC'; SET standard_conforming_strings = on;
     SET lock_timeout = '{{patience}}s'; SET idle_in_transaction_session_timeout = '{{absence}}s'"""
 
-_WRITE = "SELECT max(version), ({left}), pg_current_xact_id()::TEXT FROM schema_version"
-"""Asked when the locks are had: the version, how often was written to what may be remembered, and the transaction."""
+_BEGUN = "SELECT (SELECT max(version) FROM schema_version), pg_current_xact_id()::TEXT"
+"""Asked when the locks are had: the version and the transaction; then, how often was written to what may be
+remembered, and last to all."""
 
-_LEFT_BY_ANYBODY = "SELECT json_build_object('', sum(n)) FROM touched"
-_LEFT_BY_STORE = "SELECT json_object_agg(store_id, n) FROM touched WHERE store_id IN ({stores})"
-_READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {READING}; SELECT max(version) FROM schema_version"
+_TIMES = "(SELECT n FROM touched WHERE store_id = $1)"
+_TOUCH = "INSERT INTO touched VALUES ($1, 1) ON CONFLICT (store_id) DO UPDATE SET n = touched.n + 1"
+_READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {READING}; SELECT max(version) FROM schema_version"  # noqa: S608
 
 _NOTICE = f"SELECT pg_notify('{CHANNEL}', $1)"
 _TABLES = "SELECT string_agg(quote_ident(tablename), ', ' ORDER BY tablename) FROM pg_tables WHERE schemaname = $1"
@@ -98,7 +103,8 @@ class PostgresEngine:
         self._schema = schema
         self._patience = patience
         self._me = secrets.token_hex(8)
-        self._left: dict[Scope, dict[str, int]] = {}
+        self._left: dict[Scope, list[int]] = {}
+        self._pens: list[Pen] = []
         self._own = 0
         self._closed = False
         self._writing = threading.Lock()
@@ -232,31 +238,60 @@ class PostgresEngine:
             WorkspaceLost: the connection was lost, and nothing was written.
             WorkspaceError: the workspace cannot be had or written now; then nothing was written.
         """
-        with self._begun(_to_write(scope)) as (connection, (version, found, transaction)):
-            self._refuse_other(version)
-            left: dict[str, int] = found or {}
-            cursor = PostgresCursor(connection, self.place, undisturbed=left == self._left.pop(scope, None))
+        self._refuse_when_closed()
+        pen, opened = self._patiently_told(lambda: self._at_work(scope))
+        try:
+            version, transaction, *found = opened
+            self._refuse_other(int(version or 0))
+            left = [int(times or 0) for times in found]
+            cursor = PostgresCursor(pen.connection, self.place, undisturbed=left == self._left.pop(scope, None))
             try:
                 yield cursor
                 cursor.be_whole()
                 if cursor.has_written:
-                    self._commit(connection, cursor, transaction, sorted(scope or [ALL]))
-                    left = _after(scope, left)
+                    self._commit(pen, cursor, (transaction or b"").decode(), sorted(scope or [ALL]))
+                    left = [times + 1 for times in left[:-1]] + left[-1:]
                 else:
-                    run(connection, [*cursor.take_posted(), ("COMMIT", [])])
+                    pen.run([*cursor.take_posted(), ("COMMIT", [])])
                 if len(self._left) > REMEMBERED:
                     self._left.clear()
                 self._left[scope] = left
             finally:
                 cursor.end()
+        except BaseException as error:
+            told = self._told(error)
+            if told is error:
+                raise
+            raise told from error
+        finally:
+            self._lay_down(pen)
 
-    def _commit(self, connection: Connection, cursor: PostgresCursor, transaction: str, touched: list[str]) -> None:
+    def _at_work(self, scope: Scope) -> tuple[Pen, list[bytes | None]]:
+        """A pen whose transaction has begun, and what that answers."""
+        pen = self._pens.pop() if self._pens else Pen(self._connect())
+        try:
+            return pen, pen.run(_to_write(scope))
+        except BaseException:
+            self._lay_down(pen)
+            raise
+
+    def _lay_down(self, pen: Pen) -> None:
+        """Keep a pen for the next transaction, if nothing is wrong with it."""
+        with suppress(psycopg.Error):
+            pen.connection.rollback()
+        if pen.connection.closed or self._closed or len(self._pens) >= MOST_PENS:
+            pen.connection.close()
+        else:
+            self._pens.append(pen)
+
+    def _commit(self, pen: Pen, cursor: PostgresCursor, transaction: str, touched: list[str]) -> None:
         """Send what was posted, commit, and tell the others when that is due, in one trip."""
-        end: list[tuple[str, list[Any]]] = [("SELECT touch($1::VARCHAR[])", [touched]), ("COMMIT", [])]
+        end: list[Statement] = [(_TOUCH, [store]) for store in touched]
+        end.append(("COMMIT", []))
         if self._notices.is_due():
             end.append((_NOTICE, [self._me]))
         try:
-            run(connection, [*cursor.take_posted(), *end])
+            pen.run([*cursor.take_posted(), *end])
         except psycopg.Error as error:
             if not is_lost(error) or not self._was_committed(transaction):
                 raise self._told(error) from error
@@ -323,6 +358,8 @@ class PostgresEngine:
             self._notices.close()
             self._listener.close()
             self._pool.close(timeout=2.0)
+            while self._pens:
+                self._pens.pop().connection.close()
             self._copies.dispose()
 
     # How it is done
@@ -353,6 +390,10 @@ class PostgresEngine:
     def _with_one(self, work: Callable[[Connection], T]) -> T:
         with self._pool.connection() as connection:
             return work(connection)
+
+    def _patiently_told(self, attempt: Callable[[], T]) -> T:
+        with self._telling():
+            return self._patiently(attempt)
 
     def _patiently(self, attempt: Callable[[], T]) -> T:
         until = monotonic() + self._patience
@@ -466,22 +507,21 @@ class _Writing:
         return True
 
 
-def _after(scope: Scope, left: dict[str, int]) -> dict[str, int]:
-    """How what was found is left by who alone can write to it, having done so."""
-    if scope is None:
-        return {"": left[""] + 1}
-    return left | {store: left.get(store, 0) + 1 for store in scope}
-
-
 @lru_cache(maxsize=1024)
-def _to_write(scope: Scope) -> str:
+def _to_write(scope: Scope) -> tuple[Statement, ...]:
     """What begins a transaction that writes to these stores, or to anything; the locks are had before the rest."""
     if scope is None:
-        return f"BEGIN; SELECT pg_advisory_xact_lock({WRITING}); {_WRITE.format(left=_LEFT_BY_ANYBODY)}"
-    stores = [literal(store) for store in sorted(scope)]
-    own = ", ".join(f"pg_advisory_xact_lock({ONE_STORE}, hashtext({store}))" for store in stores)
-    left = _LEFT_BY_STORE.format(stores=", ".join([literal(ALL), *stores]))
-    return f"BEGIN; SELECT pg_advisory_xact_lock_shared({WRITING}), {own}; {_WRITE.format(left=left)}"
+        times = "(SELECT sum(n) FROM touched), 0"
+        return ("BEGIN", ()), (f"SELECT pg_advisory_xact_lock({WRITING})", ()), (f"{_BEGUN}, {times}", ())
+    stores = sorted(scope)
+    marks = range(1, len(stores) + 1)
+    own = ", ".join(f"pg_advisory_xact_lock({ONE_STORE}, hashtext(${n}))" for n in marks)
+    times = ", ".join(_TIMES.replace("$1", f"${n}") for n in [*marks, len(stores) + 1])
+    return (
+        ("BEGIN", ()),
+        (f"SELECT pg_advisory_xact_lock_shared({WRITING}), {own}", stores),
+        (f"{_BEGUN}, {times}", [*stores, ALL]),
+    )
 
 
 def _be_told_once() -> None:
