@@ -73,8 +73,8 @@ OAUTH_PARAMS = {
     "google": (),
     "bitbucket": (),
     "gitlab": (),
-    "azure": (),
-    "azurev2": (),
+    "azure": ("tenant",),
+    "azurev2": ("tenant",),
     "auth0": ("subdomain",),
     "okta": ("url",),
     "generic": ("AUTHORIZE_URL", "TOKEN_URL", "USER_URL"),
@@ -163,6 +163,8 @@ def load(
     timezone: str | None = None,
     model: str | None = None,
     max_concurrency: int | str | None = None,
+    users: str | os.PathLike[str] | None = None,
+    origin: str | None = None,
     environ: Mapping[str, str] | None = None,
     cwd: str | os.PathLike[str] | None = None,
     flags: bool = False,
@@ -182,6 +184,8 @@ def load(
         "timezone": timezone,
         "model": model,
         "max_concurrency": max_concurrency,
+        "users": users,
+        "origin": origin,
     }
     folder = _working_folder(cwd)
     given = _from_file(folder)

@@ -9,8 +9,8 @@ from msgspec import UNSET
 from wsq.commands.common import at_version, cleaned, differing
 from wsq.errors import InvalidInput, NotFound
 from wsq.events.stores import (
-    SessionEnded,
     ModelFirstUsed,
+    SessionEnded,
     StoreArchived,
     StoreCreated,
     StoreUpdated,

@@ -117,7 +117,7 @@ def _names(kind: type[Fact], without: tuple[str, ...]) -> tuple[str, ...]:
 
 # Workspace and stores
 
-_rules[s.SessionEnded] = []  # the door of the pages reads the log itself, and only as far back as a session can last
+_rules[s.SessionEnded] = []  # no row: the door of the pages reads the log itself
 
 
 @_on(s.WorkspaceMarkedAsDemo, "workspace", _store)

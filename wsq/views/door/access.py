@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wsq.errors import InvalidInput, NotAllowed, NotFound
+from wsq.errors import InvalidInput, LoggedOut, NotAllowed, NotFound
 from wsq.rules.roles import EVERYWHERE, Memberships, Role, reaches, role_in
 from wsq.views import messages
 
@@ -87,6 +87,7 @@ class Gate:
 
     def renew(self, ticket: str) -> None:
         """Go on with the session that a browser has now; without a login there is none."""
+        del ticket
         raise InvalidInput("The page sent a message that it has no button for.")
 
 
@@ -128,13 +129,17 @@ class MemberGate(Gate):
         """Whether the role reaches that far anywhere."""
         return any(reaches(role, needed) for role in self._memberships().values())
 
+    def named(self) -> list[str]:
+        """The stores in which a role was given by name; they need not be made yet."""
+        return sorted(store_id for store_id in self._memberships() if store_id != EVERYWHERE)
+
     def allow(self, message: messages.Known) -> None:
         """See `Gate.allow`."""
         try:
             if isinstance(message, messages.Renew):
                 return
             self._judge(message)
-        except (NotAllowed, NotFound) as refusal:
+        except (NotAllowed, NotFound, LoggedOut) as refusal:
             self._refused(f"{_asked(message)}: {refusal}")
             raise
 
@@ -176,30 +181,46 @@ class MemberGate(Gate):
 
     def fit(self, card: Card) -> Card | None:
         """See `Gate.fit`. Answers pass, since they were judged; news only as long as they may be seen."""
-        if card["type"] != "answer" and not (self.rules() if self.store_id is None else self.sees(self.store_id)):
-            return None
-        return card | {"header": self._header(card["header"])} if "header" in card else card
+        is_answer = card["type"] == "answer"
+        try:
+            if not (is_answer or self._is_open()):
+                return None
+            return card | {"header": self._header(card["header"])} if "header" in card else card
+        except LoggedOut:
+            return {name: told for name, told in card.items() if name != "header"} if is_answer else None
 
     def renew(self, ticket: str) -> None:
         """See `Gate.renew`."""
         self._renewed(ticket)
 
+    def _is_open(self) -> bool:
+        """Whether what the page shows may still be seen."""
+        return self.rules() if self.store_id is None else self.sees(self.store_id)
+
     def _header(self, header: Card) -> Card:
-        pauses = header["pauses"]
+        pauses, mine = header["pauses"], self._memberships()
+        paused = {id_: told for id_, told in pauses["stores"].items() if role_in(mine, id_)}
         return header | {
-            "stores": [each for each in header["stores"] if self.sees(each["id"])],
-            "pauses": pauses | {"stores": {id_: told for id_, told in pauses["stores"].items() if self.sees(id_)}},
+            "stores": [each for each in header["stores"] if role_in(mine, each["id"])],
+            "pauses": pauses | {"stores": paused},
             "user": {
                 "name": self.actor,
-                "role": self._role(self.store_id) if self.store_id is not None else "admin",
+                "role": role_in(mine, self.store_id) if self.store_id else "admin" if self.rules() else None,
                 "rules": self.rules(),
-                "everywhere": self.everywhere,
-                "whole": reaches(self._role(EVERYWHERE), "admin"),
+                "everywhere": EVERYWHERE in mine,
+                "whole": reaches(mine.get(EVERYWHERE), "admin"),
             },
         }
 
     def _role(self, store_id: str | None) -> Role | None:
         return role_in(self._memberships(), store_id or EVERYWHERE)
+
+
+class LobbyGate(MemberGate):
+    """For a page that shows nothing but why there is nothing to show, and where else one may go."""
+
+    def _is_open(self) -> bool:
+        return True
 
 
 def _asked(message: messages.Known) -> str:

@@ -19,15 +19,15 @@ _WRITTEN = re.compile(r"scrypt\$([0-9]{1,9})\$([0-9]{1,3})\$([0-9]{1,3})\$([\w-]
 _MOST_MEMORY = 256 * 2**20
 
 
-def hashed(password: str) -> str:
-    """The hash of an acceptable password, with a salt of its own.
+def hashed(password: str, salt: bytes | None = None) -> str:
+    """The hash of an acceptable password, with a salt of its own unless one of 16 bytes is given.
 
     Raises:
         InvalidInput: It is shorter than 10 characters, or longer than 1,000; the message does not show it.
     """
     if not SHORTEST <= len(password) <= LONGEST:
         raise InvalidInput(f"The password has {len(password)} characters, expected {SHORTEST} to {LONGEST:,}.")
-    salt = secrets.token_bytes(16)
+    salt = salt or secrets.token_bytes(16)
     made = _scrypt(password, salt, _COST, _BLOCK, _LANES)
     return f"scrypt${_COST}${_BLOCK}${_LANES}${_text(salt)}${_text(made)}"
 

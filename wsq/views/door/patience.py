@@ -27,7 +27,7 @@ class Limit(NamedTuple):
 
 
 class _Tries(NamedTuple):
-    count: int
+    number: int
     last: float
     allowed: float
 
@@ -51,7 +51,7 @@ class Patience:
             if wait > 0:
                 return wait
             for limit in limits:
-                count = known[limit.key].count + 1
+                count = known[limit.key].number + 1
                 self._tries[limit.key] = _Tries(count, now, now + _wait(count - limit.free))
                 self._tries.move_to_end(limit.key)
             while len(self._tries) > MOST_KEPT:
