@@ -1,0 +1,164 @@
+"""A workspace behind a door, as another process serves it; and who stands before it."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+import wsq
+from wsq.agent.providers import OfflineProvider
+from wsq.views.door import passwords, sessions
+from wsq.views.door.sessions import Session, Signer
+from wsq.views.door.users import User, UsersFile
+
+SECRET = "the-secret-that-signs-sessions-0123456789"
+PASSWORD = "correct horse battery"
+KEPT = passwords.hashed(PASSWORD)
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+USERS = {
+    "ada": {"*": "admin"},
+    "eve": {"acme": "editor"},
+    "vic": {"acme": "viewer"},
+    "bob": {"globex": "admin"},
+}
+"""Who may come in, all by the same password."""
+
+
+class House:
+    """The pages as they are served, and what their process has logged."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said: list[str] = []
+        line = process.stdout.readline()
+        assert line.startswith("wsq is up at "), line
+        self.url = line.split()[4].rstrip(",")
+        self.host = self.url.removeprefix("http://")
+        for stream in (process.stdout, process.stderr):
+            threading.Thread(target=self._listen, args=(stream,), daemon=True).start()
+
+    def _listen(self, stream) -> None:
+        self.said.extend(stream)
+
+    def log(self) -> str:
+        """All that was said so far."""
+        return "".join(self.said)
+
+    def ask(self, method: str, path: str, *, session: str | None = None, cookies=(), body=None, **headers):
+        """One request, as somebody with a session's cookie sends it: status, headers, text."""
+        pairs = [*([f"wsq-session={session}"] if session else []), *cookies]
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        if pairs:
+            given["Cookie"] = "; ".join(pairs)
+        if body is not None:
+            given["Content-Type"] = "application/x-www-form-urlencoded"
+        link = http.client.HTTPConnection(self.host, timeout=20)
+        try:
+            link.request(method, path, urlencode(body) if body is not None else None, given)
+            answer = link.getresponse()
+            return Answer(answer.status, answer.msg, answer.read().decode("utf-8", "replace"))
+        finally:
+            link.close()
+
+    def post(self, path: str, body: dict[str, str], *, session: str | None = None, cookies=(), **headers):
+        """Send a form that the house itself has made."""
+        token = self.form_token()
+        return self.ask(
+            "POST", path, session=session, cookies=[f"_xsrf={token}", *cookies], body={"_xsrf": token, **body}, **headers
+        )
+
+    def form_token(self) -> str:
+        """What the house puts into its forms and beside them."""
+        return re.search(r"_xsrf=([^;]+)", self.ask("GET", "/login").headers["Set-Cookie"])[1]
+
+    def log_in(self, name: str, password: str = PASSWORD, **headers):
+        """Send the form of the login."""
+        return self.post("/login", {"name": name, "password": password}, **headers)
+
+
+class Answer:
+    """What came back."""
+
+    def __init__(self, status, headers, text) -> None:
+        self.status, self.headers, self.text = status, headers, text
+
+    def cookie(self, name: str) -> str:
+        """A cookie that it sets, with its flags."""
+        return next(each for each in self.headers.get_all("Set-Cookie") if each.startswith(f"{name}="))
+
+
+def session_of(name: str, *, ago: timedelta = timedelta(), since: timedelta | None = None, proof: str = KEPT) -> str:
+    """The session of somebody who came in and was last seen so long ago."""
+    now = datetime.now(UTC).timestamp()
+    signer = Signer(SECRET)
+    return signer.signed(
+        Session(
+            name=name,
+            id=f"of-{name}-{ago}-{since}",
+            since=int(now - (since or ago).total_seconds()),
+            seen=int(now - ago.total_seconds()),
+            mark=signer.mark(proof),
+        )
+    )
+
+
+def expired(name: str) -> str:
+    """A session of somebody who has done nothing for too long."""
+    return session_of(name, ago=timedelta(seconds=sessions.IDLE + 60))
+
+
+@pytest.fixture(scope="package")
+def place(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("door")
+
+
+@pytest.fixture(scope="package")
+def users(place) -> UsersFile:
+    file = UsersFile(place / "users.json")
+    for name, stores in USERS.items():
+        file.add(User(name=name, stores=stores, since=BEGAN, password=KEPT))
+    return file
+
+
+@pytest.fixture(scope="package")
+def team(place):
+    """The workspace as another process has it open, here the test's own."""
+    with wsq.open(place / "team.duckdb", provider=OfflineProvider(), actor="outside") as opened:
+        for store in ("acme", "globex"):
+            opened.store(store).create_task(f"A secret of {store}")
+            opened.store(store).create_recurring_task(f"Tick of {store}", "List the tasks", every="1 day")
+        yield opened
+
+
+@pytest.fixture(scope="package")
+def house(team, users, place):
+    """`wsq serve` on every interface, as behind a proxy."""
+    environment = {
+        **os.environ,
+        "WSQ_DATABASE": team.place,
+        "WSQ_TIMEZONE": "UTC",
+        "WSQ_USERS": str(users.path),
+        "WSQ_COOKIE_SECRET": SECRET,
+        "WSQ_ORIGIN": "wsq.example.com",
+        "PYTHONWARNINGS": "default",
+    }
+    command = (sys.executable, "-m", "wsq.cli.main", "serve", "--address", "0.0.0.0", "--port", "0", "--no-scheduler")
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=place
+    ) as process:
+        try:
+            yield House(process)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
