@@ -6,7 +6,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from wsq.errors import LoggedOut, NotAllowed, SettingError, WsqError
 from wsq.rules.roles import EVERYWHERE, Memberships
 from wsq.views.door import passwords, sessions
 from wsq.views.door.access import MemberGate
-from wsq.views.door.patience import Limit, Patience
+from wsq.views.door.patience import Key, Limit, Patience
 from wsq.views.door.sessions import Device, Session, Signer, Ticket
 from wsq.views.door.users import User, UsersFile, key
 from wsq.views.ports import Workspace
@@ -59,6 +59,13 @@ class Provider(NamedTuple):
     secret: str
     redirect_uri: str | None
     params: Mapping[str, str]
+
+
+class Guess(NamedTuple):
+    """A try of a password, and what it is counted under."""
+
+    name: str
+    counted: Sequence[Key]
 
 
 class Ended:
@@ -163,8 +170,8 @@ class Door:
         """A session for somebody who has shown who they are."""
         return sessions.begun(user.name, self.signer.mark(user.proof), self.now())
 
-    def guess(self, name: str, password: str, device: Device | None, address: str) -> User | None:
-        """Who it is, when the password is theirs. Takes a quarter of a second: not for an event loop.
+    def begin_guess(self, name: str, device: Device | None, address: str) -> Guess:
+        """Count a try of a password, before it is known how it ends; `end_guess` ends it. For one thread alone.
 
         From a browser in which the user has come in before, tries are counted apart, so that nobody who guesses
         keeps them waiting.
@@ -173,38 +180,32 @@ class Door:
             TooSoon: It was tried too often, from there or for this name.
             Busy: Too many are tried at this moment.
         """
-        known = device is not None and key(device.name) == key(name) and self._is_fresh(device)
-        limits = (
-            [Limit(("device", device.id), FREE_FOR_A_NAME)]
-            if device is not None and known
-            else [
-                Limit(("name", hashlib.sha256(key(name).encode("utf-8", "replace")).hexdigest()), FREE_FOR_A_NAME),
-                Limit(("address", address), FREE_FOR_AN_ADDRESS),
-            ]
-        )
+        if self._guessing >= WAITING:
+            raise Busy("Too many people log in at this moment; try again in a few seconds.")
+        limits = self._limits(name, device, address)
         wait = self._patience.take(limits, time.monotonic())
         if wait > 0:
             raise TooSoon(wait)
-        user = self.user(name)
-        right = passwords.fits(password, user.password if user is not None else None)
-        if user is None or not right:
-            return None
-        self._patience.forgive([limit.key for limit in limits])
-        return user
-
-    def admit_a_guess(self) -> None:
-        """Count somebody whose password is about to be checked; `guess_done` counts them off again.
-
-        Raises:
-            Busy: There are too many.
-        """
-        if self._guessing >= WAITING:
-            raise Busy("Too many people log in at this moment; try again in a few seconds.")
         self._guessing += 1
+        return Guess(name, [limit.key for limit in limits])
 
-    def guess_done(self) -> None:
-        """See `admit_a_guess`; both are for the event loop's thread alone."""
+    def check(self, guess: Guess, password: str) -> User | None:
+        """Who it is, when the password is theirs. Takes a quarter of a second: not for an event loop."""
+        user = self.user(guess.name)
+        right = passwords.fits(password, user.password if user is not None else None)
+        return user if right else None
+
+    def end_guess(self, guess: Guess, user: User | None) -> None:
+        """What was counted is forgotten when it was right."""
         self._guessing -= 1
+        if user is not None:
+            self._patience.forgive(guess.counted)
+
+    def _limits(self, name: str, device: Device | None, address: str) -> list[Limit]:
+        if device is not None and key(device.name) == key(name) and self._is_fresh(device):
+            return [Limit(("device", device.id), FREE_FOR_A_NAME)]
+        hidden = hashlib.sha256(key(name).encode("utf-8", "replace")).hexdigest()  # names may be long
+        return [Limit(("name", hidden), FREE_FOR_A_NAME), Limit(("address", address), FREE_FOR_AN_ADDRESS)]
 
     # Being in
 

@@ -180,12 +180,14 @@ class Login(AtTheDoor, RequestHandler):  # type: ignore[misc]  # Tornado is not 
                 self.redirect(onward, status=303)
 
     async def _guess(self, name: str, password: str) -> User | None:
-        self.door.admit_a_guess()
+        guess = self.door.begin_guess(name, self.device(), address_of(self.request))
+        user = None
         try:
-            given = (name, password, self.device(), address_of(self.request))
-            return await asyncio.get_running_loop().run_in_executor(self.door.pool, self.door.guess, *given)
+            loop = asyncio.get_running_loop()
+            user = await loop.run_in_executor(self.door.pool, self.door.check, guess, password)
         finally:
-            self.door.guess_done()
+            self.door.end_guess(guess, user)
+        return user
 
     def _refuse(self, status: int, why: str, name: str, onward: str) -> None:
         refused(name, address_of(self.request), f"login: {why}")
