@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
@@ -159,24 +160,22 @@ def team(place):
         yield opened
 
 
-@pytest.fixture(scope="package")
-def house(team, users, place):
-    """`wsq serve` on every interface, as behind a proxy."""
-    environment = {
-        **os.environ,
-        "WSQ_DATABASE": team.place,
-        "WSQ_TIMEZONE": "UTC",
-        "WSQ_USERS": str(users.path),
-        "WSQ_COOKIE_SECRET": SECRET,
-        "WSQ_ORIGIN": "wsq.example.com",
-        "PYTHONWARNINGS": "default",
-    }
+@contextmanager
+def serving(place: Path, **settings: str):
+    """`wsq serve` on every interface, as behind a proxy; what it says is read until it has ended."""
+    environment = {**os.environ, "WSQ_DATABASE": str(place / "team.duckdb"), "WSQ_TIMEZONE": "UTC", **settings}
     command = (sys.executable, "-m", "wsq.cli.main", "serve", "--address", "0.0.0.0", "--port", "0", "--no-scheduler")
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=place
-    ) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, cwd=place, **pipes) as process:
+        house = House(process)
         try:
-            yield House(process)
+            yield house
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(10) == 0
+
+
+@pytest.fixture(scope="package")
+def house(team, users, place):
+    with serving(place, WSQ_USERS=str(users.path), WSQ_COOKIE_SECRET=SECRET, WSQ_ORIGIN="wsq.example.com") as opened:
+        yield opened

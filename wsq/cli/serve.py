@@ -45,9 +45,9 @@ def serve_command(given: Namespace) -> int:
 
         database = str(prepared(given.database))
     with wsq.open(database) as ws, _scheduling(ws, wanted=not given.no_scheduler), telling(ws):
+        door = _door(ws, given)
         from wsq.views.server import serve
 
-        door = _door(ws, given)
         try:
             serve(
                 ws,

@@ -130,7 +130,7 @@ def is_of_this_house(request: HTTPServerRequest, origins: Collection[str]) -> bo
 
 def is_socket(request: HTTPServerRequest) -> bool:
     """Whether a request opens a websocket."""
-    return request.headers.get("Upgrade", "").lower() == "websocket"
+    return str(request.headers.get("Upgrade", "")).lower() == "websocket"
 
 
 def is_https(request: HTTPServerRequest) -> bool:

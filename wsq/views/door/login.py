@@ -51,8 +51,13 @@ PAGE = """\
 <script>
   let chosen = null;
   try {{ chosen = localStorage.getItem("wsq-theme"); }} catch {{ /* the system's choice stands */ }}
-  const dark = chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  document.body.dataset.theme = dark ? "dark" : "light";
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const wear = () => {{
+    const dark = chosen ? chosen === "dark" : system.matches;
+    document.documentElement.dataset.theme = document.body.dataset.theme = dark ? "dark" : "light";
+  }};
+  wear();
+  system.addEventListener("change", wear);
 </script>
 <main>
 <p class="brand">wsq</p>
