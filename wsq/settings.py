@@ -197,9 +197,7 @@ def load(
     }
     _refuse_to_send_the_key_elsewhere(given, folder)
     _refuse_to_tell_elsewhere(given, folder)
-    settled = _settled(given)
-    _refuse_half_a_login(settled)
-    return settled
+    return _settled(given)
 
 
 def write_toml(
@@ -300,6 +298,29 @@ def machine_timezone() -> str:
     return name if isinstance(name, str) and _is_zone(name) else "UTC"
 
 
+def refuse_half_a_login(settled: Settings) -> None:
+    """Refuse settings of a login that lack what belongs to them; for who serves pages alone, a scheduler needs none.
+
+    Raises:
+        SettingError: What is missing, by its variable.
+    """
+    if settled.admin and not settled.admin_password:
+        raise SettingError(f"{VARIABLES['admin_password']} is not set, expected one for {VARIABLES['admin']}.")
+    asked = ("oauth_key", "oauth_secret", "oauth_redirect_uri", "oauth_params")
+    if settled.oauth_provider is None:
+        for setting in asked:
+            if getattr(settled, setting):
+                raise SettingError(f"{VARIABLES[setting]} is set, expected {VARIABLES['oauth_provider']} with it.")
+        return
+    for setting in ("oauth_key", "oauth_secret"):
+        if getattr(settled, setting) is None:
+            raise SettingError(f"{VARIABLES[setting]} is not set, expected it for {settled.oauth_provider}.")
+    missing = [name for name in OAUTH_PARAMS[settled.oauth_provider] if not dict(settled.oauth_params).get(name)]
+    if missing:
+        names = ", ".join(f"{name}=…" for name in missing)
+        raise SettingError(f"{VARIABLES['oauth_params']} lacks {names}, expected it for {settled.oauth_provider}.")
+
+
 def host_of(url: str) -> str:
     """What may be shown of a URL whose path or query may be a secret itself: ``https://hooks.example.com/…``."""
     found = _URL.fullmatch(url)
@@ -379,25 +400,6 @@ def _refuse_to_tell_elsewhere(given: Mapping[str, _Given], folder: Path | None) 
     for url in (given[setting] for setting in _POSTED_TO if setting in given):
         if _came_with(folder, url):
             raise url.refusal(f"it in {VARIABLES[url.setting]}, since the database comes from {database.place}")
-
-
-def _refuse_half_a_login(settled: Settings) -> None:
-    """Somebody who says how people log in must not be served a login that lets in others, or nobody."""
-    if settled.admin and not settled.admin_password:
-        raise SettingError(f"{VARIABLES['admin_password']} is not set, expected one for {VARIABLES['admin']}.")
-    asked = ("oauth_key", "oauth_secret", "oauth_redirect_uri", "oauth_params")
-    if settled.oauth_provider is None:
-        for setting in asked:
-            if getattr(settled, setting):
-                raise SettingError(f"{VARIABLES[setting]} is set, expected {VARIABLES['oauth_provider']} with it.")
-        return
-    for setting in ("oauth_key", "oauth_secret"):
-        if getattr(settled, setting) is None:
-            raise SettingError(f"{VARIABLES[setting]} is not set, expected it for {settled.oauth_provider}.")
-    missing = [name for name in OAUTH_PARAMS[settled.oauth_provider] if not dict(settled.oauth_params).get(name)]
-    if missing:
-        names = ", ".join(f"{name}=…" for name in missing)
-        raise SettingError(f"{VARIABLES['oauth_params']} lacks {names}, expected it for {settled.oauth_provider}.")
 
 
 def _came_with(folder: Path | None, given: _Given) -> bool:

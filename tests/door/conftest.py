@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import http.client
+import json
 import os
 import re
 import signal
@@ -12,10 +13,11 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlencode
+from typing import ClassVar
+from urllib.parse import parse_qs, urlencode
 
 import pytest
 
@@ -25,7 +27,20 @@ from wsq.views.door import sessions
 from wsq.views.door.sessions import Session, Signer
 from wsq.views.door.users import User, UsersFile
 
-SECRET = "the-secret-that-signs-sessions-0123456789"
+SECRET = "marked-cookie-secret-0123456789-0123456789"
+CODE, TOKEN, CLIENT_SECRET = "marked-code", "marked-token", "marked-client-secret"
+ADMINS = "marked-admin-password"
+
+MARKED = {
+    "WSQ_ADMIN_PASSWORD": ADMINS,
+    "WSQ_COOKIE_SECRET": SECRET,
+    "WSQ_OAUTH_SECRET": CLIENT_SECRET,
+    "WSQ_ALERT_URL": "http://127.0.0.1:9/marked-alert-path",
+    "ANTHROPIC_API_KEY": "marked-api-key",
+    "ANTHROPIC_BASE_URL": "http://somebody:marked-url-password@127.0.0.1:9",
+}
+"""Settings that are secret as a whole or in part: what begins with "marked" is to be found nowhere."""
+
 PASSWORD = "correct horse battery"
 SALT = b"salt of the tests"
 KEPT = "scrypt$1024$8$1${}${}".format(
@@ -42,6 +57,7 @@ USERS = {
     "eve": {"acme": "editor"},
     "vic": {"acme": "viewer"},
     "bob": {"globex": "admin"},
+    "Max@example.com": {"globex": "viewer"},
 }
 """Who may come in, all by the same password."""
 
@@ -160,22 +176,60 @@ def team(place):
         yield opened
 
 
-@contextmanager
-def serving(place: Path, **settings: str):
-    """`wsq serve` on every interface, as behind a proxy; what it says is read until it has ended."""
-    environment = {**os.environ, "WSQ_DATABASE": str(place / "team.duckdb"), "WSQ_TIMEZONE": "UTC", **settings}
-    command = (sys.executable, "-m", "wsq.cli.main", "serve", "--address", "0.0.0.0", "--port", "0", "--no-scheduler")
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=environment, cwd=place, **pipes) as process:
-        house = House(process)
-        try:
-            yield house
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
+class Provider(BaseHTTPRequestHandler):
+    """Gives a token for its code, and for its token says who somebody is: whom a test has put there."""
+
+    who: ClassVar[dict[str, object]] = {}
+
+    def do_POST(self):
+        asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        right = (asked["code"], asked["client_secret"], asked["client_id"]) == ([CODE], [CLIENT_SECRET], ["wsq"])
+        self._say(200 if right else 401, {"access_token": TOKEN} if right else {"error": "no", "of": CODE})
+
+    def do_GET(self):
+        self._say(200 if self.headers["Authorization"] == f"Bearer {TOKEN}" else 401, self.who)
+
+    def _say(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_):
+        pass
 
 
 @pytest.fixture(scope="package")
-def house(team, users, place):
-    with serving(place, WSQ_USERS=str(users.path), WSQ_COOKIE_SECRET=SECRET, WSQ_ORIGIN="wsq.example.com") as opened:
-        yield opened
+def provider():
+    """Where a provider answers that says who somebody is."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="package")
+def house(team, users, place, provider):
+    """`wsq serve` on every interface, as behind a proxy, with all ways to come in; the same one for all tests."""
+    params = {"AUTHORIZE_URL": "/authorize", "TOKEN_URL": "/token", "USER_URL": "/user"}
+    environment = {
+        **os.environ,
+        **MARKED,
+        "WSQ_DATABASE": team.place,
+        "WSQ_TIMEZONE": "UTC",
+        "WSQ_USERS": str(users.path),
+        "WSQ_ADMIN": "root",
+        "WSQ_ORIGIN": "wsq.example.com",
+        "WSQ_OAUTH_PROVIDER": "generic",
+        "WSQ_OAUTH_KEY": "wsq",
+        "WSQ_OAUTH_PARAMS": ",".join(f"{name}={provider}{path}" for name, path in params.items()),
+    }
+    command = (sys.executable, "-m", "wsq.cli.main", "serve", "--address", "0.0.0.0", "--port", "0", "--no-scheduler")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, cwd=place, **pipes) as process:
+        try:
+            yield House(process)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0

@@ -265,9 +265,9 @@ def test_what_is_revoked_while_a_page_is_open_is_refused_from_then_on_and_no_new
     users = book(tmp_path / "users.json")
     page = page_of("eve", "acme", door=Door(team, users, SECRET))
     told = []
-    monkeypatch.setattr(page, "_send_msg", told.append)
-    page.send({"type": "changed"})
-    assert told == ['{"type":"changed"}']
+    monkeypatch.setattr(page, "_send_msg", lambda text: told.append(text) if "news" in text else None)
+    page.send({"type": "news"})
+    assert told == ['{"type":"news"}']
 
     # When something is taken from its user
     replace = msgspec.structs.replace
@@ -287,7 +287,7 @@ def test_what_is_revoked_while_a_page_is_open_is_refused_from_then_on_and_no_new
     assert not answered["ok"]
     assert answered.get("login", False) is (change in ("password", "removed"))
     assert written(team) == before
-    page.send({"type": "changed"})
+    page.send({"type": "news"})
     assert len(told) == (2 if change == "role" else 1)
 
 

@@ -39,6 +39,7 @@ def door_of(workspace: Workspace, settings: Settings) -> Door | None:
     Raises:
         SettingError: Something is said, but nobody could come in, or sessions could not be signed.
     """
+    configuration.refuse_half_a_login(settings)
     users = _users(settings)
     asked = settings.users or settings.admin_password or settings.oauth_provider
     if not asked and not users.path.exists():
