@@ -18,11 +18,10 @@ from wsq.views.door.door import Provider
 from wsq.views.door.guard import OAUTH, address_of, is_https, refused
 from wsq.views.door.login import AtTheDoor, page
 
-log = logging.getLogger(__name__)
-
 
 def handler_of(provider: Provider) -> type[RequestHandler]:
     """What asks a provider. Panel keeps what it is told of one in its own configuration, once for a process."""
+    logging.getLogger("panel.auth").setLevel(logging.CRITICAL)  # it logs what browsers bring; `write_error` says enough
     config.oauth_provider = provider.name
     config.oauth_key = provider.client
     config.oauth_secret = provider.secret
