@@ -57,6 +57,7 @@ USERS = {
     "eve": {"acme": "editor"},
     "vic": {"acme": "viewer"},
     "bob": {"globex": "admin"},
+    "ned": {"glob": "admin"},
     "Max@example.com": {"globex": "viewer"},
 }
 """Who may come in, all by the same password."""

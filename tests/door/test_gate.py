@@ -19,7 +19,7 @@ from wsq.views.admin import Admin
 from wsq.views.board import Board
 from wsq.views.door import sessions
 from wsq.views.door.access import NEEDS
-from wsq.views.door.door import Door
+from wsq.views.door.door import FREE_FOR_AN_ADDRESS, Door, TooSoon
 from wsq.views.door.users import User, UsersFile
 from wsq.views.hub import forget
 from wsq.views.library import Library
@@ -223,6 +223,21 @@ def test_the_statistics_of_a_store_are_for_its_members_and_those_of_all_for_memb
     assert "member of" in answer(page, asked(messages.Statistics, store="acme"))["error"]
     assert "member of all" in answer(page, asked(messages.Statistics, store=None))["error"]
     assert answer(page_of("ada", "acme", StatisticsPage), asked(messages.Statistics, store=None))["ok"]
+
+
+def test_of_a_store_that_is_not_there_yet_no_other_is_named(page_of):
+    told = answer(page_of("ned", "glob"), asked(messages.Resume))
+
+    assert told["error"] == "There is no store 'glob'."
+
+
+def test_guesses_from_one_household_are_counted_together(door):
+    for n in range(FREE_FOR_AN_ADDRESS):
+        door.end_guess(door.begin_guess(f"name {n}", None, f"2001:db8::{n:x}"), None)
+
+    with pytest.raises(TooSoon):
+        door.begin_guess("another", None, "2001:db8::ffff")
+    door.end_guess(door.begin_guess("another", None, "2001:db8:0:1::1"), None)
 
 
 def test_a_viewer_reads_everything_of_their_store(page_of):

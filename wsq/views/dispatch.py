@@ -65,7 +65,7 @@ class Answering:
         except LoggedOut as refusal:
             return {"type": "answer", "ref": ref, "ok": False, "error": str(refusal), "login": True}
         except WsqError as refusal:
-            return {"type": "answer", "ref": ref, "ok": False, "error": str(refusal)}
+            return {"type": "answer", "ref": ref, "ok": False, "error": self.gate.worded(refusal)}
         except Exception:
             # A page must hear of every failure, also of those nobody thought of; details stay here.
             log.exception("A page's message could not be carried out", extra={"action": "page.message"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wsq.errors import InvalidInput, LoggedOut, NotAllowed, NotFound
+from wsq.errors import InvalidInput, LoggedOut, NotAllowed, NotFound, WsqError
 from wsq.rules.roles import EVERYWHERE, Memberships, Role, reaches, role_in
 from wsq.views import messages
 
@@ -84,6 +84,10 @@ class Gate:
     def fit(self, card: Card) -> Card | None:
         """What a browser is told, without what it must not know; None when it is to be told nothing."""
         return card
+
+    def worded(self, refusal: WsqError) -> str:
+        """What is said of something that was refused, without what must not be known."""
+        return str(refusal)
 
     def renew(self, ticket: str) -> None:
         """Go on with the session that a browser has now; without a login there is none."""
@@ -188,6 +192,13 @@ class MemberGate(Gate):
             return card | {"header": self._header(card["header"])} if "header" in card else card
         except LoggedOut:
             return {name: told for name, told in card.items() if name != "header"} if is_answer else None
+
+    def worded(self, refusal: WsqError) -> str:
+        """See `Gate.worded`. Of a store that is not there yet, the nearest would be named, which may be another's."""
+        said = str(refusal)
+        if isinstance(refusal, NotFound) and said.startswith("There is no store "):
+            return said.partition("; ")[0].rstrip(".") + "."
+        return said
 
     def renew(self, ticket: str) -> None:
         """See `Gate.renew`."""

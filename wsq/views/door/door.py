@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import logging
 import threading
 import time
@@ -205,7 +206,7 @@ class Door:
         if device is not None and key(device.name) == key(name) and self._is_fresh(device):
             return [Limit(("device", device.id), FREE_FOR_A_NAME)]
         hidden = hashlib.sha256(key(name).encode("utf-8", "replace")).hexdigest()  # names may be long
-        return [Limit(("name", hidden), FREE_FOR_A_NAME), Limit(("address", address), FREE_FOR_AN_ADDRESS)]
+        return [Limit(("name", hidden), FREE_FOR_A_NAME), Limit(("address", _house_of(address)), FREE_FOR_AN_ADDRESS)]
 
     # Being in
 
@@ -289,6 +290,15 @@ def first_admin(name: str, password: str, secret: str) -> User:
     """
     kept = passwords.hashed(password, Signer(secret).key("admin")[:16])
     return User(name=name, stores={EVERYWHERE: "admin"}, since=datetime.fromtimestamp(0, UTC), password=kept)
+
+
+def _house_of(address: str) -> str:
+    """The addresses that one household has: of IPv6 a whole network, through which a guesser could go for ever."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return address if known.version == 4 else str(ipaddress.IPv6Network((int(known) >> 64 << 64, 64)))
 
 
 def _named(session: Session) -> str:
