@@ -14,8 +14,9 @@ import pytest
 from tests.door.conftest import PASSWORD, expired, session_of
 from wsq.views.door import sessions
 from wsq.views.door.guard import OPEN_TO_ALL
+from wsq.views.pages import TITLES
 
-PAGES = ["board", "library", "statistics", "since", "admin"]
+PAGES = list(TITLES)
 EVERYTHING = [
     *("/", *(f"/{page}" for page in PAGES), *(f"/{page}/autoload.js" for page in PAGES)),
     *("/board/ws", "/board/metadata", "/session", "/static/js/bokeh.min.js", "/static/extensions/panel/panel.min.js"),
