@@ -280,6 +280,7 @@ class Frame {
     this.renewing = true;
     try {
       const answer = await fetch("session", { method: "POST", headers: { "X-XSRFToken": cookie("_xsrf") } });
+      if (answer.status === 403) this.askToLogIn(); // before somebody types what could not be saved
       if (!answer.ok) return false;
       const { ticket } = await answer.json();
       const told = await this.ask("renew", { ticket });
