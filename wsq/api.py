@@ -21,6 +21,7 @@ from wsq import settings as configuration
 from wsq.clock import Clock, ShiftedClock, aware
 from wsq.commands import boards, budgets, executions, pauses, recurring, stores, tasks
 from wsq.errors import InvalidInput, MissingCredentials, NotFound, NotRunnable, SettingError, WorkspaceError, WsqError
+from wsq.events.stores import SessionEnded
 from wsq.ids import Ids, random_id
 from wsq.projections import (
     Contact,
@@ -224,6 +225,18 @@ class Workspace:
     def resume(self, *, actor: str | None = None) -> WorkspaceRow:
         """Go on after a pause of the workspace; a store that is paused itself stays so."""
         return self._log.decide(pauses.resume_workspace, actor=actor)
+
+    # The door of the pages
+
+    def end_session(self, session: str, *, actor: str) -> None:
+        """Note that a session of the pages is over, for every process that serves them; see `wsq.views.door`."""
+        self._log.decide(lambda tx: stores.end_session(tx, session), actor=actor)
+
+    def ended_sessions(self, after: int = 0) -> tuple[int, frozenset[str]]:
+        """The sessions that were noted as ended since an event of the workspace's own log, and its newest seq."""
+        found = self._log.ask(lambda cursor: log_queries.events(cursor, stores.WORKSPACE, after))
+        ended = frozenset(event.fact.session for event in found if isinstance(event.fact, SessionEnded))
+        return (found[-1].seq if found else after), ended
 
     # All stores at once
 

@@ -6,6 +6,8 @@ WsqError
 ├── Conflict                someone else was faster
 ├── AlreadyRunning          one execution of a task at a time
 ├── NotRunnable             the task may not be run now (disabled, over its budget)
+├── NotAllowed              the user's role does not reach that far
+├── LoggedOut               the user's session is over
 ├── SettingError            a setting that cannot be understood
 ├── MissingCredentials      a model was used here before, and now none can be reached
 ├── LeaseLost               another worker has taken this execution over, or it was cancelled
@@ -48,6 +50,14 @@ class AlreadyRunning(WsqError):
 
 class NotRunnable(WsqError):
     """The task may not be run now; the message says what stands in the way."""
+
+
+class NotAllowed(WsqError):
+    """The role of who has logged in does not allow it; the message says what would."""
+
+
+class LoggedOut(WsqError):
+    """The session of who had logged in is over."""
 
 
 class SettingError(WsqError):

@@ -22,6 +22,8 @@ FILE_NAME = "wsq.toml"
 DEFAULT_MODEL = "claude-sonnet-5-5"
 DEFAULT_CONCURRENCY = 16
 MOST_CONCURRENCY = 1_000
+SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 1_000
 
 VARIABLES = {
     "database": "WSQ_DATABASE",
@@ -34,19 +36,50 @@ VARIABLES = {
     "alert_url": "WSQ_ALERT_URL",
     "ping_url": "WSQ_PING_URL",
     "digest": "WSQ_DIGEST",
+    "users": "WSQ_USERS",
+    "admin": "WSQ_ADMIN",
+    "admin_password": "WSQ_ADMIN_PASSWORD",
+    "cookie_secret": "WSQ_COOKIE_SECRET",
+    "origin": "WSQ_ORIGIN",
+    "oauth_provider": "WSQ_OAUTH_PROVIDER",
+    "oauth_key": "WSQ_OAUTH_KEY",
+    "oauth_secret": "WSQ_OAUTH_SECRET",
+    "oauth_redirect_uri": "WSQ_OAUTH_REDIRECT_URI",
+    "oauth_params": "WSQ_OAUTH_PARAMS",
 }
 """The environment variable of each setting; the setting's own name is its key in ``wsq.toml``."""
+
+OF_THE_DOOR = frozenset(VARIABLES) - {
+    *("database", "stores", "timezone", "api_key", "base_url", "model", "max_concurrency"),
+    *("alert_url", "ping_url", "digest"),
+}
+"""The settings that are about the login to the pages alone."""
 
 _STORE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _POSTGRESQL = ("postgresql", "postgres")
 _PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):\S*(?=@)|(?<=password=)[^&\s'\"]*")
 _LONGEST_SHOWN = 200
+_ORIGIN_EXPECTED = "a host such as wsq.example.com, or several separated by commas"
 _URL = re.compile(
     r"(https?)://(?:[^/?#\s@]*@)?(\[[0-9a-f:.]+\]|[^/?#\s@:\[\]]+)(:[0-9]{1,5})?(?:[/?][!-~]*)?", re.IGNORECASE
 )
 _POSTED_TO = ("alert_url", "ping_url")
-_SECRET = ("api_key", *_POSTED_TO)
+_KEPT = ("api_key", "admin_password", "cookie_secret", "oauth_secret")
+_SECRET = (*_KEPT, *_POSTED_TO)
+
+OAUTH_PARAMS = {
+    "github": (),
+    "google": (),
+    "bitbucket": (),
+    "gitlab": (),
+    "azure": ("tenant",),
+    "azurev2": ("tenant",),
+    "auth0": ("subdomain",),
+    "okta": ("url",),
+    "generic": ("AUTHORIZE_URL", "TOKEN_URL", "USER_URL"),
+}
+"""The providers that may say who somebody is, each with the parameters that it cannot do without."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +90,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     provider; with neither it is the offline one. What is to be known outside goes to `alert_url`, that
     passes are made to `ping_url`; `digest` is the wall time of `timezone`, as ``08:00``, at which a day is
     summed up. None of the three is there unless it is given. Showing a value of this class never shows the
-    key, nor a password in a URL, nor more of the last two URLs than their hosts: who knows them may post there.
+    key, nor a password in a URL, nor more of `alert_url` and `ping_url` than their hosts: who knows them may post
+    there. Nor does it show the other secrets, all of which are for the login to the pages, see `wsq.views.door`:
+    `users` is the absolute path of the users file, `admin` and `admin_password` a user that needs none,
+    `cookie_secret` what sessions are signed with, `origin` hosts under which browsers know the pages, and the rest
+    a provider that says who somebody is.
     """
 
     database: str
@@ -70,6 +107,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     alert_url: str | None = None
     ping_url: str | None = None
     digest: str | None = None
+    users: str | None = None
+    admin: str | None = None
+    admin_password: str | None = None
+    cookie_secret: str | None = None
+    origin: tuple[str, ...] = ()
+    oauth_provider: str | None = None
+    oauth_key: str | None = None
+    oauth_secret: str | None = None
+    oauth_redirect_uri: str | None = None
+    oauth_params: tuple[tuple[str, str], ...] = ()
 
     @property
     def unsaid(self) -> str | None:
@@ -85,8 +132,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:  # the one that msgspec provides shows everything
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
-        if self.api_key is not None:
-            shown["api_key"] = "(not shown)"
+        for name in _KEPT:
+            shown[name] = shown[name] and "(not shown)"
         for name in ("database", "base_url"):
             shown[name] = shown[name] and without_password(shown[name])
         for name in _POSTED_TO:
@@ -116,6 +163,8 @@ def load(
     timezone: str | None = None,
     model: str | None = None,
     max_concurrency: int | str | None = None,
+    users: str | os.PathLike[str] | None = None,
+    origin: str | None = None,
     environ: Mapping[str, str] | None = None,
     cwd: str | os.PathLike[str] | None = None,
     flags: bool = False,
@@ -135,6 +184,8 @@ def load(
         "timezone": timezone,
         "model": model,
         "max_concurrency": max_concurrency,
+        "users": users,
+        "origin": origin,
     }
     folder = _working_folder(cwd)
     given = _from_file(folder)
@@ -202,10 +253,14 @@ def file_in_use(cwd: str | os.PathLike[str] | None = None) -> Path | None:
 def only_in_environment(
     environ: Mapping[str, str] | None = None, cwd: str | os.PathLike[str] | None = None
 ) -> tuple[str, ...]:
-    """The settings but for the database that a process without this environment would not see, by name."""
+    """The settings that a process without this environment would not see, by name.
+
+    Without the database, and without those of the login, which a scheduler does not ask for.
+    """
     folder = _working_folder(cwd)
     set_here = _from_environment(os.environ if environ is None else environ, folder)
-    return tuple(setting for setting in set_here if setting != "database" and setting not in _from_file(folder))
+    unasked = OF_THE_DOOR | {"database"} | _from_file(folder).keys()
+    return tuple(setting for setting in set_here if setting not in unasked)
 
 
 def config_file() -> Path | None:
@@ -241,6 +296,29 @@ def machine_timezone() -> str:
     except Exception:  # noqa: BLE001 - whatever is odd about a machine's zone, work can be done in UTC
         return "UTC"
     return name if isinstance(name, str) and _is_zone(name) else "UTC"
+
+
+def refuse_half_a_login(settled: Settings) -> None:
+    """Refuse settings of a login that lack what belongs to them; for who serves pages alone, a scheduler needs none.
+
+    Raises:
+        SettingError: What is missing, by its variable.
+    """
+    if settled.admin and not settled.admin_password:
+        raise SettingError(f"{VARIABLES['admin_password']} is not set, expected one for {VARIABLES['admin']}.")
+    asked = ("oauth_key", "oauth_secret", "oauth_redirect_uri", "oauth_params")
+    if settled.oauth_provider is None:
+        for setting in asked:
+            if getattr(settled, setting):
+                raise SettingError(f"{VARIABLES[setting]} is set, expected {VARIABLES['oauth_provider']} with it.")
+        return
+    for setting in ("oauth_key", "oauth_secret"):
+        if getattr(settled, setting) is None:
+            raise SettingError(f"{VARIABLES[setting]} is not set, expected it for {settled.oauth_provider}.")
+    missing = [name for name in OAUTH_PARAMS[settled.oauth_provider] if not dict(settled.oauth_params).get(name)]
+    if missing:
+        names = ", ".join(f"{name}=…" for name in missing)
+        raise SettingError(f"{VARIABLES['oauth_params']} lacks {names}, expected it for {settled.oauth_provider}.")
 
 
 def host_of(url: str) -> str:
@@ -344,6 +422,16 @@ def _settled(given: Mapping[str, _Given]) -> Settings:
         alert_url=understood.get("alert_url"),
         ping_url=understood.get("ping_url"),
         digest=understood.get("digest"),
+        users=understood.get("users"),
+        admin=understood.get("admin"),
+        admin_password=understood.get("admin_password"),
+        cookie_secret=understood.get("cookie_secret"),
+        origin=understood.get("origin", ()),
+        oauth_provider=understood.get("oauth_provider"),
+        oauth_key=understood.get("oauth_key"),
+        oauth_secret=understood.get("oauth_secret"),
+        oauth_redirect_uri=understood.get("oauth_redirect_uri"),
+        oauth_params=understood.get("oauth_params", ()),
     )
 
 
@@ -459,6 +547,77 @@ def _digest(given: _Given) -> str:
     return f"{int(found[1]):02}:{found[2]}"
 
 
+def _users(given: _Given) -> str:
+    value = os.fspath(given.value) if isinstance(given.value, os.PathLike) else given.value
+    if not isinstance(value, str) or not value.strip() or "\0" in value or not _is_text(value):
+        raise given.refusal("the path of a users file")
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError as problem:
+        raise given.refusal("a path, and the home folder that it names is not known") from problem
+    if not path.is_absolute() and given.folder is None:
+        raise given.refusal("an absolute path, since the working directory is gone")
+    return str((given.folder or path) / path)
+
+
+def _admin(given: _Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not value or len(value) > _LONGEST_SHOWN or not value.isprintable() or value.startswith("agent:"):
+        raise given.refusal("a user's name such as ada@example.com")
+    return value
+
+
+def _admin_password(given: _Given) -> str:
+    if not isinstance(given.value, str) or not SHORTEST_PASSWORD <= len(given.value) <= LONGEST_PASSWORD:
+        raise given.refusal(f"a password of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD:,} characters")
+    return given.value
+
+
+def _cookie_secret(given: _Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not re.fullmatch(r"[!-~]{32,1000}", value):
+        raise given.refusal("at least 32 random visible ASCII characters")
+    return value
+
+
+def _origin(given: _Given) -> tuple[str, ...]:
+    parts = [part.strip() for part in given.value.split(",")] if isinstance(given.value, str) else given.value
+    if not isinstance(parts, list | tuple) or not parts or not all(isinstance(part, str) for part in parts):
+        raise given.refusal(_ORIGIN_EXPECTED)
+    hosts = tuple(re.sub(r"(?i)^https?://|/$", "", part).lower() for part in parts)
+    if not all(re.fullmatch(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?", host) for host in hosts):
+        raise given.refusal(_ORIGIN_EXPECTED)
+    return hosts
+
+
+def _oauth_provider(given: _Given) -> str:
+    if given.value not in OAUTH_PARAMS:
+        raise given.refusal(f"one of {', '.join(OAUTH_PARAMS)}")
+    return str(given.value)
+
+
+def _oauth_text(given: _Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not re.fullmatch(r"[!-~]{1,2000}", value):
+        raise given.refusal("what the provider has given for this application")
+    return value
+
+
+def _oauth_redirect_uri(given: _Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not re.fullmatch(r"https?://[^/\s?#]+/login/oauth", value, re.IGNORECASE) or not _has_usable_port(value):
+        raise given.refusal("a URL such as https://wsq.example.com/login/oauth")
+    return value
+
+
+def _oauth_params(given: _Given) -> tuple[tuple[str, str], ...]:
+    parts = given.value.split(",") if isinstance(given.value, str) else []
+    pairs = tuple((name.strip(), value.strip()) for name, _, value in (part.partition("=") for part in parts))
+    if not pairs or not all(re.fullmatch(r"[A-Za-z_]{1,40}", name) and value for name, value in pairs):
+        raise given.refusal("NAME=VALUE, several of them separated by commas")
+    return pairs
+
+
 _UNDERSTOOD: dict[str, Callable[[_Given], Any]] = {
     "database": _database,
     "stores": _stores,
@@ -470,6 +629,16 @@ _UNDERSTOOD: dict[str, Callable[[_Given], Any]] = {
     "alert_url": _posted_to,
     "ping_url": _posted_to,
     "digest": _digest,
+    "users": _users,
+    "admin": _admin,
+    "admin_password": _admin_password,
+    "cookie_secret": _cookie_secret,
+    "origin": _origin,
+    "oauth_provider": _oauth_provider,
+    "oauth_key": _oauth_text,
+    "oauth_secret": _oauth_text,
+    "oauth_redirect_uri": _oauth_redirect_uri,
+    "oauth_params": _oauth_params,
 }
 
 

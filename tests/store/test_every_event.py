@@ -42,6 +42,7 @@ def test_every_kind_of_event_is_what_the_tables_say(
     ws.update_store("acme", budget_per_day=2.5)
     ws.pause(reason="moving house")
     ws.resume()
+    ws.end_session("0" * 64, actor="ada")
     acme = ws.store("acme")
     acme.pause()
     acme.resume()

@@ -18,7 +18,7 @@ _ROOMS = {
     **dict.fromkeys(("init", "sql", "backup", "rebuild", "verify"), "workspace"),
     **dict.fromkeys(("copy", "export", "import"), "archive"),
     **dict.fromkeys(("pause", "resume", "since"), "stillness"),
-    **{name: name for name in ("demo", "doctor", "lab", "forget", "schedule", "serve")},
+    **{name: name for name in ("demo", "doctor", "lab", "forget", "schedule", "serve", "user")},
 }
 """Where each command lives: a module of this package, loaded when it is asked for."""
 

@@ -37,6 +37,7 @@ def parser() -> Parser:
     commands = top.add_subparsers(metavar="COMMAND", dest="command", required=True)
     _beginning(commands)
     _pages(commands)
+    _users(commands)
     _schedule(commands)
     _recurring_tasks(commands)
     _stillness(commands)
@@ -77,9 +78,42 @@ def _beginning(commands: Any) -> None:
 def _pages(commands: Any) -> None:
     serve = _command(commands, "serve", "Show the dashboards in a browser, with a scheduler beside them")
     serve.add_argument("--port", type=_port, default=PORT, metavar="N", help="port, 0 for a free one; %(default)s")
-    serve.add_argument("--address", default=ADDRESS, help="loopback address to listen on; %(default)s")
+    serve.add_argument("--address", default=ADDRESS, help="address to listen on; %(default)s; others need a login")
+    serve.add_argument("--origin", metavar="HOST", help="host under which a proxy serves the pages; else WSQ_ORIGIN")
     serve.add_argument("--no-scheduler", action="store_true", help="start no scheduler beside it")
     serve.add_argument("--demo", action="store_true", help="serve the example workspace, made when it is missing")
+
+
+def _users(commands: Any) -> None:
+    user = commands.add_parser(
+        "user",
+        help="say who may log in to the pages, and what they may do there",
+        description="Say who may log in to the pages, and what they may do there.",
+        allow_abbrev=False,
+    )
+    what = user.add_subparsers(metavar="WHAT", dest="what", required=True, help="add, list, role, password or remove")
+    add = _of_user(what, "add", "Add a user; the password is asked for, or read from standard input")
+    _roles(add)
+    add.add_argument("--no-password", action="store_true", help="without one: the user comes in through a provider")
+    _roles(_of_user(what, "role", "Give a user another role, and membership of other stores, in place of the former"))
+    _of_user(what, "password", "Give a user another password, which ends the sessions that they have")
+    _of_user(what, "remove", "Remove a user, which ends the sessions that they have")
+    listed = _command(what, "list", "List the users, by name", json=True)
+    listed.add_argument("--users", metavar="PATH", help="the users file; else WSQ_USERS, or beside the workspace")
+
+
+def _of_user(commands: Any, name: str, about: str) -> Parser:
+    made = _command(commands, name, about)
+    made.add_argument("name", metavar="NAME", help="the user's name; with a provider the one that it tells")
+    made.add_argument("--users", metavar="PATH", help="the users file; else WSQ_USERS, or beside the workspace")
+    return made
+
+
+def _roles(made: Parser) -> None:
+    made.add_argument("--role", default="viewer", metavar="ROLE", help="viewer, editor or admin; %(default)s")
+    made.add_argument(
+        "--store", action="append", default=[], metavar="ID", help="a store, may be repeated; all of them when left out"
+    )
 
 
 def _schedule(commands: Any) -> None:

@@ -10,12 +10,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import ip_address
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import wsq
+from wsq import settings as configuration
 from wsq.cli import journal
 from wsq.cli.output import complain, say
 from wsq.cli.parser import PROGRAM
 from wsq.errors import InvalidInput, SettingError
+
+if TYPE_CHECKING:
+    from wsq.views.door.door import Door
 
 WATCH = 15
 """Seconds between the scheduler's passes."""
@@ -34,17 +39,24 @@ _PATIENCE = 5.0
 
 def serve_command(given: Namespace) -> int:
     """Serve the pages until told to stop."""
-    _only_here(given.address)
     database = given.database
     if given.demo:
         from wsq.cli.demo import prepared
 
         database = str(prepared(given.database))
     with wsq.open(database) as ws, _scheduling(ws, wanted=not given.no_scheduler), telling(ws):
+        door = _door(ws, given)
         from wsq.views.server import serve
 
         try:
-            serve(ws, port=given.port, address=given.address, on_up=lambda url: _announce(url, ws, given))
+            serve(
+                ws,
+                port=given.port,
+                address=given.address,
+                origins=_origins(ws, given),
+                on_up=lambda url: _announce(url, ws, given, door),
+                door=door,
+            )
         except OSError as error:
             raise SettingError(
                 f"The pages cannot be served at {given.address}, port {given.port}: {error.strerror or error}."
@@ -52,8 +64,10 @@ def serve_command(given: Namespace) -> int:
     return 0
 
 
-def _announce(url: str, ws: wsq.Workspace, given: Namespace) -> None:
+def _announce(url: str, ws: wsq.Workspace, given: Namespace, door: Door | None) -> None:
     say(f"wsq is up at {url}, on {ws.place}; Ctrl+C stops it.")
+    if door is not None and not is_here(given.address):
+        say("One has to log in. What is sent is only safe behind a proxy that speaks https.")
     if ws.provider_kind == "offline":
         say("No language model is asked here: the offline provider understands a few sentences.")
     if given.no_scheduler:
@@ -63,15 +77,31 @@ def _announce(url: str, ws: wsq.Workspace, given: Namespace) -> None:
         say("For one that stays: wsq schedule install")
 
 
-def _only_here(address: str) -> None:
-    try:
-        here = address == "localhost" or ip_address(address).is_loopback
-    except ValueError:
-        here = False
-    if not here:
+def _door(ws: wsq.Workspace, given: Namespace) -> Door | None:
+    """The door, where a login is set up; None on a machine of one's own without one."""
+    from wsq.views.door.setup import door_of
+
+    door = door_of(ws, ws.settings)
+    if door is None and not is_here(given.address):
         raise InvalidInput(
-            f"--address is {address!r}, expected a loopback address such as 127.0.0.1: this version has no login."
+            f"--address is {given.address!r}, expected a loopback address such as 127.0.0.1 as long as there is no "
+            "login: `wsq user add` makes one."
         )
+    if door is not None:
+        journal.keep()
+    return door
+
+
+def _origins(ws: wsq.Workspace, given: Namespace) -> tuple[str, ...]:
+    return configuration.load(origin=given.origin, flags=True).origin if given.origin else ws.settings.origin
+
+
+def is_here(address: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return address == "localhost" or ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 @contextmanager

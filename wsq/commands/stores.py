@@ -10,6 +10,7 @@ from wsq.commands.common import at_version, cleaned, differing
 from wsq.errors import InvalidInput, NotFound
 from wsq.events.stores import (
     ModelFirstUsed,
+    SessionEnded,
     StoreArchived,
     StoreCreated,
     StoreUpdated,
@@ -111,3 +112,8 @@ def note_model(tx: Transaction, provider: str, kind: str) -> None:
     """Remember that a language model has been used here, the first time that it is."""
     if kind not in KINDS_WITHOUT_MODEL and workspace(tx).model_provider is None:
         tx.record(WORKSPACE, ModelFirstUsed(provider=provider))
+
+
+def end_session(tx: Transaction, session: str) -> None:
+    """Note that a session of the pages, named by the SHA-256 of its id, is over."""
+    tx.record(WORKSPACE, SessionEnded(session=session))

@@ -77,3 +77,10 @@ class WorkspaceResumed(Fact, frozen=True, kw_only=True):
     """A paused workspace goes on."""
 
     stored_name: ClassVar[str] = "workspace.resume"
+
+
+class SessionEnded(Fact, frozen=True, kw_only=True):
+    """Somebody logged out of the pages; `session` is the SHA-256 of the session's id, which lets nobody in."""
+
+    stored_name: ClassVar[str] = "session.end"
+    session: str

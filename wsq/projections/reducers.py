@@ -117,6 +117,8 @@ def _names(kind: type[Fact], without: tuple[str, ...]) -> tuple[str, ...]:
 
 # Workspace and stores
 
+_rules[s.SessionEnded] = []  # no row: the door of the pages reads the log itself
+
 
 @_on(s.WorkspaceMarkedAsDemo, "workspace", _store)
 def _workspace_marked(row: WorkspaceRow | None, _fact: Any, event: Recorded) -> WorkspaceRow:

@@ -543,7 +543,7 @@ class AdminPage extends asking(SearchPage) {
   }
 
   openPause() {
-    const what = h("select", { class: "field", id: "wsq-what" }, h("option", { value: "" }, "The whole workspace"), this.header.stores.map((store) => h("option", { value: store.id, selected: store.id === this.inStore }, this.storeName(store))));
+    const what = h("select", { class: "field", id: "wsq-what" }, this.user?.whole !== false && h("option", { value: "" }, "The whole workspace"), this.header.stores.map((store) => h("option", { value: store.id, selected: store.id === this.inStore }, this.storeName(store))));
     const morning = new Date(this.now() + 86400000);
     morning.setHours(8, 0, 0, 0);
     const inAnHour = new Date(this.now() + 3600000);

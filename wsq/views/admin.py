@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from wsq.errors import InvalidInput
+from wsq.errors import InvalidInput, NotFound
 from wsq.projections import Rows
+from wsq.rules.roles import EVERYWHERE
 from wsq.statistics.health import Alert
 from wsq.statistics.overview import TaskOverview
 from wsq.views import messages
 from wsq.views.cards import Card, instant
 from wsq.views.dispatch import Answering, Dispatcher, still
+from wsq.views.door.access import OPEN, Gate
 from wsq.views.hub import hub_of
 from wsq.views.live import AskingPage, resource, weakly
 from wsq.views.ports import Store, Workspace
@@ -20,6 +21,8 @@ from wsq.views.survey import COLUMNS, Line, Survey
 ALERTS_SHOWN = 200
 """How many alerts a page is told one by one; of the others it is told how many there are."""
 
+
+_STORE = COLUMNS.index("store")
 
 TOLD_ELSEWHERE = ("scheduler", "paused")
 """Kinds of alerts that the page tells apart from the others: by its banners, and beside the switch for pauses."""
@@ -47,10 +50,10 @@ class Overseer(Answering):
             case messages.Alerts():
                 return self._alerts()
             case messages.EnableMany(ids=ids):
-                changed = workspace.enable_recurring_tasks(ids, actor=self._actor)
+                changed = workspace.enable_recurring_tasks(self._ruled(ids), actor=self._actor)
                 return {"changed": [row.id for row in changed]}
             case messages.DisableMany(ids=ids, reason=reason):
-                changed = workspace.disable_recurring_tasks(ids, reason=reason, actor=self._actor)
+                changed = workspace.disable_recurring_tasks(self._ruled(ids), reason=reason, actor=self._actor)
                 return {"changed": [row.id for row in changed]}
             case messages.Pause(whole=True, until=until, reason=reason):
                 workspace.pause(until=until, reason=reason, actor=self._actor)
@@ -68,9 +71,30 @@ class Overseer(Answering):
         store = self._workspace.store(store_id)
         return store.as_actor(self._actor) if self._actor else store
 
+    def _lines(self) -> dict[str, Line]:
+        """The lines of the stores that whoever looks at the page administers."""
+        lines = self._survey.lines()
+        if self.gate is OPEN:
+            return lines
+        ruled = {store for store in {line[_STORE] for line in lines.values()} if self.gate.may(store, "admin")}
+        return {id_: line for id_, line in lines.items() if line[_STORE] in ruled}
+
+    def _ruled(self, ids: list[str]) -> list[str]:
+        """The same ids, unless one is of a store that whoever looks at the page does not administer.
+
+        Raises:
+            NotFound: One is; it is not told whether it is anywhere.
+        """
+        if self.gate is not OPEN:
+            lines = self._lines()
+            for each in ids:
+                if each not in lines:
+                    raise NotFound(f"There is no recurring task {each!r}.")
+        return ids
+
     def _news(self, known: int) -> dict[str, Any]:
         """The lines that are others than the page was told, or all of them when it knows none."""
-        lines, before = self._survey.lines(), self._told if known == self._rev else {}
+        lines, before = self._lines(), self._told if known == self._rev else {}
         news = [line for id_, line in lines.items() if before.get(id_) != line]
         gone = [id_ for id_ in before if id_ not in lines]
         whole = known == 0 or known != self._rev
@@ -79,7 +103,11 @@ class Overseer(Answering):
 
     def _alerts(self) -> dict[str, Any]:
         """What is not as it should be; what has a banner on every page or a place of its own here is left out."""
-        found = [each for each in self._workspace.alerts() if each.kind not in TOLD_ELSEWHERE]
+        found = [
+            each
+            for each in self._workspace.alerts()
+            if each.kind not in TOLD_ELSEWHERE and self.gate.may(each.store_id or EVERYWHERE, "admin")
+        ]
         told = [alert_line(each) for each in found[:ALERTS_SHOWN]]
         return {"alerts": told, "more": len(found) - len(told)}
 
@@ -110,16 +138,23 @@ class Admin(AskingPage):
     _looks_at = "columns"
 
     def __init__(
-        self, workspace: Workspace, *, actor: str | None = None, store: str | None = None, page: bool = False
+        self,
+        workspace: Workspace,
+        *,
+        actor: str | None = None,
+        store: str | None = None,
+        page: bool = False,
+        gate: Gate = OPEN,
     ) -> None:
         sizes = {"sizing_mode": "stretch_both"} if page else {"sizing_mode": "stretch_width", "height": 640}
         super().__init__(**sizes)
+        self.gate = gate
         self._workspace = workspace
         hub = hub_of(workspace)
         subscription = hub.subscribe(None, weakly(self.send))
         self.begin(Overseer(workspace, hub.survey(), actor), subscription)
         opening = {"store": store, "project": None, "page": page, "path": "admin"}
-        self.first = json.dumps(subscription.opening() | {"opening": opening})
+        self.open_with(subscription.opening() | {"opening": opening})
 
     def still(self) -> str:
         """The table as it is now, static in HTML: for a notebook that is read without a kernel."""

@@ -308,14 +308,14 @@ class BoardPage extends SearchPage {
     const list = h("div", { class: "cards" });
     const count = h("span", { class: "count" }, "0");
     const recurring = lane === "recurring";
-    const invitation = h("div", null, h("p", null, EMPTY[lane]), recurring && button("Make the first one", "plus", { class: "button primary", onclick: () => this.recurringForm(null) }));
+    const invitation = h("div", null, h("p", null, EMPTY[lane]), recurring && button("Make the first one", "plus", { class: "button primary", "data-needs": "editor", onclick: () => this.recurringForm(null) }));
     const nothing = h("p", { hidden: true }, "Nothing here matches what is looked for.");
     const empty = h("div", { class: "empty" }, invitation, nothing);
     if (recurring) this.storeSpent = h("span", { class: "lane-spent" });
     const add = !recurring && this.drawAdd(lane, name);
     const head = h("header", null, recurring ? icon("again") : h("span", { class: "dot" }), h("h2", null, name), count,
-      recurring ? [this.storeSpent, button("New recurring task", "plus", { onclick: () => this.recurringForm(null) })]
-        : lane !== "todo" && button("", "plus", { class: "button quiet", "aria-label": `New task in ${name}`, title: `New task in ${name}`, onclick: () => { add.hidden = false; add.querySelector("input").focus(); } }));
+      recurring ? [this.storeSpent, button("New recurring task", "plus", { "data-needs": "editor", onclick: () => this.recurringForm(null) })]
+        : lane !== "todo" && button("", "plus", { class: "button quiet", "data-needs": "editor", "aria-label": `New task in ${name}`, title: `New task in ${name}`, onclick: () => { add.hidden = false; add.querySelector("input").focus(); } }));
     const section = h("section", { class: "lane", "aria-label": name, "data-lane": lane }, head, add, empty, list);
     if (!recurring) this.acceptDrops(section, lane);
     this.lanes.set(lane, { section, list, count, empty, invitation, nothing });
@@ -326,7 +326,7 @@ class BoardPage extends SearchPage {
     const always = lane === "todo";
     const title = h("input", { class: "field", "aria-label": always ? "New task" : `Title of the new task in ${name}`, placeholder: "New task", maxlength: "1000", autocomplete: "off" });
     const hide = () => { if (!always && !title.value) form.hidden = true; };
-    const form = h("form", { class: "add", hidden: !always, onsubmit: (event) => {
+    const form = h("form", { class: "add", "data-needs": "editor", hidden: !always, onsubmit: (event) => {
       event.preventDefault();
       const text = title.value;
       title.value = "";
@@ -381,12 +381,12 @@ class BoardPage extends SearchPage {
     const element = this.frameCard(card,
       h("div", { class: "head" },
         h("h3", null, h("button", { type: "button", "data-part": "open", disabled: Boolean(card.awaited), onclick: () => this.openTask(card.id) }, card.title)),
-        h("span", { class: "move", title: "Move to" }, icon("move"), move)),
+        h("span", { class: "move", title: "Move to", "data-needs": "editor" }, icon("move"), move)),
       card.about && h("p", { class: "about" }, card.about),
       h("div", { class: "facts" }, this.chip(card.project), this.people(card.assignees),
         card.by_agent && h("span", { class: "badge agent", title: "An execution of a recurring task made this" }, icon("agent"), "Made by an agent")));
     element.classList.toggle("waiting", Boolean(card.awaited));
-    element.draggable = !card.awaited;
+    element.draggable = !card.awaited && this.may("editor");
     element.addEventListener("dragstart", (event) => {
       this.dragged = card.id;
       event.dataTransfer.effectAllowed = "move";
@@ -399,7 +399,7 @@ class BoardPage extends SearchPage {
 
   drawRecurring(card) {
     const busy = Boolean(card.running) || this.pending.has(card.id);
-    const run = h("button", { type: "button", class: `button ${card.enabled ? "run-now" : ""}`, "data-part": "run", disabled: busy, "aria-busy": busy ? "true" : null, onclick: () => this.runNow(card) },
+    const run = h("button", { type: "button", class: `button ${card.enabled ? "run-now" : ""}`, "data-part": "run", "data-needs": "editor", disabled: busy, "aria-busy": busy ? "true" : null, onclick: () => this.runNow(card) },
       busy ? h("span", { class: "spinner", "aria-hidden": "true" }) : icon("play"), "Run now");
     const last = card.runs.find((each) => each.status !== "running");
     const ended = card.runs.find((each) => each.status !== "running" && each.status !== "skipped");
@@ -417,16 +417,16 @@ class BoardPage extends SearchPage {
       card.runs.length ? h("ol", { class: "runs", "aria-label": "Last executions" }, card.runs.map((each) => h("li", null, this.drawRunRow(each)))) : h("p", { class: "never" }, "It has not run yet."),
       ended && ended.status === "failed" && ended.reason && h("p", { class: "trouble" }, ended.reason),
       last && last.loud && h("p", { class: "trouble amber late" }, last.reason, card.offers_late && !busy && !this.pauses().length && button("Run late instead", "play", {
-        "data-part": "late", title: "Starts it now, and from now on runs slots that were missed late, once, instead of skipping them", onclick: () => this.runLate(card) })),
+        "data-part": "late", "data-needs": "editor", title: "Starts it now, and from now on runs slots that were missed late, once, instead of skipping them", onclick: () => this.runLate(card) })),
       card.running && this.drawDoing(card.running),
       card.output && !card.running && h("p", { class: "output clamped", title: "The last output" }, card.output.replace(/\n\s*\n/g, "\n")),
       h("div", { class: "actions" }, run,
-        button("Edit", "edit", { "data-part": "edit", onclick: () => this.recurringForm(card.id) }),
-        button(card.enabled ? "Disable" : "Enable", "power", { "data-part": "power", onclick: () => this.switchOn(card, !card.enabled) }),
+        button(this.may("editor") ? "Edit" : "Show", "edit", { "data-part": "edit", onclick: () => this.recurringForm(card.id) }),
+        button(card.enabled ? "Disable" : "Enable", "power", { "data-part": "power", "data-needs": "editor", onclick: () => this.switchOn(card, !card.enabled) }),
         h("span", { class: "gap" }),
         card.runs.length > 0 && this.small("History", "history", { "data-part": "history", onclick: () => this.openHistory(card.id, card.title) }),
-        this.small("Duplicate", "copy", { "data-part": "copy", onclick: () => this.recurringForm(card.id, true) }),
-        this.small("Delete", "bin", { "data-part": "delete", onclick: () => this.confirmDelete(card) })));
+        this.small("Duplicate", "copy", { "data-part": "copy", "data-needs": "editor", onclick: () => this.recurringForm(card.id, true) }),
+        this.small("Delete", "bin", { "data-part": "delete", "data-needs": "editor", onclick: () => this.confirmDelete(card) })));
     element.classList.toggle("off", !card.enabled);
     return element;
   }
@@ -544,12 +544,12 @@ class BoardPage extends SearchPage {
       event.preventDefault();
       if (card.kind === "task") this.openTask(card.id);
       else this.recurringForm(card.id);
-    } else if (event.key === "Delete" && card.kind === "task" && !card.awaited) {
+    } else if (event.key === "Delete" && card.kind === "task" && !card.awaited && this.may("editor")) {
       event.preventDefault();
       this.archive(card.id);
     } else if (step && event.ctrlKey) {
       event.preventDefault();
-      if (card.kind === "task") this.carry(card, ...step);
+      if (card.kind === "task" && this.may("editor")) this.carry(card, ...step);
     } else if (step && !event.altKey && !event.metaKey) {
       event.preventDefault();
       this.focusNear(card, ...step);

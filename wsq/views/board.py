@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from wsq.errors import WsqError
 from wsq.views.cards import Card
 from wsq.views.dispatch import Answer, Dispatcher, Known
+from wsq.views.door.access import OPEN, Gate
 from wsq.views.hub import hub_of
 from wsq.views.live import AskingPage, resource, weakly
 from wsq.views.ports import Store
@@ -28,16 +28,18 @@ class Board(AskingPage):
         *,
         project_id: str | None = None,
         page: bool = False,
+        gate: Gate = OPEN,
         **params: Any,
     ) -> None:
         sizes = {"sizing_mode": "stretch_both"} if page else {"sizing_mode": "stretch_width", "height": 640}
         super().__init__(**(sizes | params))
+        self.gate = gate
         subscription = hub_of(store.workspace).subscribe(store.id, weakly(self.send))
         self.begin(Dispatcher(store, subscription.find), subscription)
         opening = {"store": store.id, "project": project_id, "page": page, "path": "board"}
         # A page is made on the server's event loop, which must not wait for a read: it asks for the board itself.
         known = subscription.opening() if page else subscription.snapshot()
-        self.first = json.dumps(known | {"opening": opening})
+        self.open_with(known | {"opening": opening})
 
     def still(self) -> str:
         """The whole board as it is now, as a static table in HTML: for a notebook that is read without a kernel."""

@@ -123,7 +123,7 @@ class FormDialog {
     this.ending = new AbortController(); // of what listens to more than the dialog itself
     this.trouble = h("p", { class: "trouble", role: "alert", hidden: true });
     this.news = h("p", { class: "trouble amber", role: "status", hidden: true });
-    this.save = h("button", { type: "submit", class: "button primary" }, options.submit);
+    this.save = h("button", { type: "submit", class: "button primary", "data-needs": "editor" }, options.submit);
     this.footer = h("footer");
     this.base = opened.fields;
     const body = h("div", { class: "body" }, this.news, options.body(this), this.trouble);

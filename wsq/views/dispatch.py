@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from wsq.errors import Conflict, InvalidInput, NotFound, WsqError
+from wsq.errors import Conflict, InvalidInput, LoggedOut, NotFound, WsqError
 from wsq.projections.rows import RecurringTask, Task
 from wsq.views import cards, markdown, messages, shelves, transcript
+from wsq.views.door.access import OPEN, Gate
 from wsq.views.forms import FORMS, Form, Refused, Row
 from wsq.views.ports import Store
 
@@ -39,7 +40,9 @@ class Overtaken(Conflict):
 
 
 class Answering:
-    """Answers what a page's browser sends, whatever page it is."""
+    """Answers what a page's browser sends, whatever page it is; `gate` judges whether it may be asked at all."""
+
+    gate: Gate = OPEN
 
     def answer(self, raw: object) -> Answer:
         """What to send back: `ok` with a `value`, or not `ok` with one sentence in `error`.
@@ -50,13 +53,19 @@ class Answering:
         ref = messages.number_of(raw)
         try:
             message = messages.understood(raw)
+            self.gate.allow(message)
+            if isinstance(message, messages.Renew):
+                self.gate.renew(message.ticket)
+                return {"type": "answer", "ref": ref, "ok": True, "value": None}
             return {"type": "answer", "ref": ref, "ok": True, "value": self.carry_out(message)}
         except Refused as refusal:
             return {"type": "answer", "ref": ref, "ok": False, "error": str(refusal), "problems": refusal.problems}
         except Overtaken as conflict:
             return {"type": "answer", "ref": ref, "ok": False, "error": str(conflict), "conflict": conflict.now}
+        except LoggedOut as refusal:
+            return {"type": "answer", "ref": ref, "ok": False, "error": str(refusal), "login": True}
         except WsqError as refusal:
-            return {"type": "answer", "ref": ref, "ok": False, "error": str(refusal)}
+            return {"type": "answer", "ref": ref, "ok": False, "error": self.gate.worded(refusal)}
         except Exception:
             # A page must hear of every failure, also of those nobody thought of; details stay here.
             log.exception("A page's message could not be carried out", extra={"action": "page.message"})
@@ -114,6 +123,7 @@ class Dispatcher(Answering):
                 | messages.EnableMany()
                 | messages.DisableMany()
                 | messages.Overview()
+                | messages.Renew()
             ):
                 raise InvalidInput("The page sent a message about stores that it does not show.")
         return self._command(message)

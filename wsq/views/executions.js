@@ -97,8 +97,8 @@ Object.assign(DialogPage.prototype, {
 
   executionParts(run, dialog) {
     const part = (name, ...content) => h("section", { class: "part", "aria-label": name }, h("h3", null, name), ...content);
-    const cancel = run.status === "running" && button("Cancel execution", "stop", { class: "button danger left", onclick: () => this.whileBusy(cancel, "cancel_execution", { id: run.id }) });
-    const again = run.status !== "running" && run.task_name !== null && button("Run again", "play", { class: "button left", onclick: async () => {
+    const cancel = run.status === "running" && button("Cancel execution", "stop", { class: "button danger left", "data-needs": "editor", onclick: () => this.whileBusy(cancel, "cancel_execution", { id: run.id }) });
+    const again = run.status !== "running" && run.task_name !== null && button("Run again", "play", { class: "button left", "data-needs": "editor", onclick: async () => {
       const answer = await this.whileBusy(again, "run", { id: run.recurring_task_id });
       if (!answer.ok) return;
       dialog.close();

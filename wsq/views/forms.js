@@ -77,7 +77,7 @@ Object.assign(DialogPage.prototype, {
       submit: "Save",
       place: `task:${id}`,
       saved,
-      left: (form) => archive && !form.opened.archived && button("Archive", "archive", { class: "button left", onclick: () => { if (form.isDirty()) return form.leave(); form.dialog.close(); archive(); } }),
+      left: (form) => archive && !form.opened.archived && button("Archive", "archive", { class: "button left", "data-needs": "editor", onclick: () => { if (form.isDirty()) return form.leave(); form.dialog.close(); archive(); } }),
       body: (form) => [
         form.opened.archived && h("p", { class: "trouble amber" }, "This task is archived; it is not on the board."),
         form.text("title", "Title", { maxlength: "1000" }),

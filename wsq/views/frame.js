@@ -68,6 +68,8 @@ const badge = (status, word) => h("span", { class: `badge ${MARKS[status] ? stat
 
 const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const VISIT = 1800000;
+const RENEW = 300000; // ms between two signs that somebody is there
+const cookie = (name) => document.cookie.split("; ").find((each) => each.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
 const hour = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const DAY_AND_HOUR = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
 const inThisYear = new Intl.DateTimeFormat(undefined, DAY_AND_HOUR), inAnother = new Intl.DateTimeFormat(undefined, { ...DAY_AND_HOUR, year: "numeric" });
@@ -143,6 +145,9 @@ class Frame {
     if (!this.opening.page) this.liveInACell();
     this.ticking = setInterval(() => this.tick(), 1000);
     this.visiting = setInterval(() => { if (!document.hidden) this.before = this.noteVisit(); }, 30000);
+    this.began = Date.now();
+    for (const name of ["pointerdown", "keydown"]) this.onWindow(name, () => this.isThere());
+    for (const name of ["focus", "visibilitychange"]) this.onWindow(name, () => this.comeBack());
     model.on("msg:custom", (text) => this.hear(JSON.parse(text)));
     model.on("remove", () => this.end());
   }
@@ -153,6 +158,7 @@ class Frame {
     if (message.type === "answer") {
       const waiting = this.asked.get(message.ref);
       this.asked.delete(message.ref);
+      if (message.login) this.askToLogIn();
       if (message.header) this.showHeader(message.header); // news of it may have been told before the socket was up
       if (waiting) waiting(message);
     } else if (message.type === "header") {
@@ -198,6 +204,7 @@ class Frame {
   showHeader(header) {
     if (JSON.stringify(header) === JSON.stringify(this.header)) return; // drawn anew, an open list would close
     this.header = header;
+    if (header.user?.role) this.root.dataset.role = header.user.role;
     this.drawBar();
     this.drawBanners();
   }
@@ -225,7 +232,8 @@ class Frame {
   drawBar() {
     const focused = this.bar.getRootNode().activeElement;
     const { store, path } = this.opening;
-    const names = [["board", "Board"], ["library", "Library"], ["statistics", "Statistics"], ["since", "Since"], ["admin", "Admin"]];
+    const names = [["board", "Board"], ["library", "Library"], ["statistics", "Statistics"], ["since", "Since"], ["admin", "Admin"]]
+      .filter(([to]) => to !== "admin" || path === "admin" || this.user?.rules !== false);
     const nav = h("nav", { "aria-label": "Pages" }, names.map(([to, name]) =>
       h("a", { href: this.address(to, store), "aria-current": to === path ? "page" : null }, name)));
     const stores = this.header.stores.some((s) => s.id === store) ? this.header.stores : [{ id: store, name: store }, ...this.header.stores];
@@ -237,11 +245,77 @@ class Frame {
       h("span", { class: "brand" }, icon("board"), "wsq"),
       h("h1", { class: "unseen" }, `${names.find(([to]) => to === path)[1]} of ${store}`),
       ...(this.opening.page ? [nav, h("span", { class: "gap" }), ["admin", "statistics"].includes(path) ? "" : h("span", { class: "pick" }, pick)] : [h("strong", null, store), h("span", { class: "gap" })]),
-      ...this.extras(), theme);
+      ...this.extras(), this.drawUser() ?? "", theme);
     if (focused?.isConnected && this.bar.contains(focused)) focused.focus({ preventScroll: true });
   }
 
   extras() { return []; }
+
+  // -- who has logged in; nobody has where there is no login
+
+  get user() { return this.header?.user ?? null; }
+
+  // Whether their role reaches that far here; the server judges it again.
+  may(role) {
+    const order = ["viewer", "editor", "admin"];
+    return !this.user || order.indexOf(this.user.role) >= order.indexOf(role);
+  }
+
+  drawUser() {
+    if (!this.user || !this.opening.page) return null;
+    return h("form", { method: "post", action: "logout", class: "user" },
+      h("input", { type: "hidden", name: "_xsrf", value: cookie("_xsrf") }),
+      h("span", { title: `Logged in as ${this.user.name}` }, icon("person"), h("span", null, this.user.name)),
+      h("button", { type: "submit", class: "button quiet" }, "Log out"));
+  }
+
+  // Somebody is there: their session goes on, and so does this page's. Seldom, for what is typed asks for it often.
+  isThere() {
+    if (!this.user || this.outside || this.renewing || Date.now() - (this.renewed ?? this.began) < RENEW) return;
+    this.renew();
+  }
+
+  // Show the session that this browser has now, which may have begun in another tab; whether it holds.
+  async renew() {
+    this.renewing = true;
+    try {
+      const answer = await fetch("session", { method: "POST", headers: { "X-XSRFToken": cookie("_xsrf") } });
+      if (answer.status === 403) this.askToLogIn(); // before somebody types what could not be saved
+      if (!answer.ok) return false;
+      const { ticket } = await answer.json();
+      const told = await this.ask("renew", { ticket });
+      if (!told.ok && !told.login) this.sayLogin(told.error);
+      if (told.ok) this.renewed = Date.now();
+      return told.ok;
+    } catch {
+      return false; // the server is away, which the page says elsewhere
+    } finally {
+      this.renewing = false;
+    }
+  }
+
+  // What was typed stays: one logs in in another tab, and comes back.
+  askToLogIn() {
+    if (this.outside) return;
+    this.outside = true;
+    this.sayLogin("Your session has ended. Log in in another tab and come back; what you have typed stays here.");
+  }
+
+  sayLogin(sentence) {
+    const logIn = () => open("login", "_blank");
+    this.lost.replaceChildren(icon("warn"), h("span", null, sentence), button("Log in", "person", { onclick: logIn }));
+    this.lost.hidden = false;
+    this.toast(sentence, "red", { name: "Log in", act: logIn }); // what is behind a dialog is not seen
+  }
+
+  async comeBack() {
+    if (!this.outside || document.hidden || this.renewing || !(await this.renew())) return;
+    this.outside = false;
+    this.lost.hidden = true;
+    this.toast("You are logged in again.", "");
+    if (this.catchUp) this.catchUp();
+    else this.told({ type: "changed" });
+  }
 
   drawBanners() {
     const { demo, offline, notice } = this.header;
@@ -271,7 +345,7 @@ class Frame {
   }
 
   // Whether whoever answers this page can end the pause.
-  mayResume() { return true; }
+  mayResume(pause) { return !this.user || (pause.whole ? this.user.whole : this.may("admin")); }
 
   stillHolds(pause) { return !pause.until || Date.parse(pause.until) > this.now(); }
 

@@ -104,7 +104,7 @@ class LibraryPage extends asking(SearchPage) {
         icon(mark), title, h("span", { class: "count" }))));
     const old = h("input", { type: "checkbox", checked: this.archived, onchange: () => this.showArchived(old.checked) });
     this.oldOnes = h("label", { class: "old" }, old, "Show archived");
-    this.add = button("", "plus", { class: "button primary", onclick: () => this.openRow(TABS[this.tab].one, null) });
+    this.add = button("", "plus", { class: "button primary", "data-needs": "editor", onclick: () => this.openRow(TABS[this.tab].one, null) });
     this.list = h("ul", { class: "shelf", onkeydown: (event) => this.onListKey(event) });
     this.empty = h("div", { class: "empty" });
     this.panel = h("div", { role: "tabpanel", id: "wsq-shelf", tabindex: "-1" }, this.list, this.empty);
@@ -151,7 +151,7 @@ class LibraryPage extends asking(SearchPage) {
     this.empty.hidden = shown > 0 || this.root.classList.contains("loading");
     this.empty.replaceChildren(...(sifted
       ? [h("p", null, "Nothing here matches what is looked for."), button("Show all", null, { onclick: () => this.showAll() })]
-      : [icon(mark), h("h2", null, `No ${title.toLowerCase()} yet`), h("p", null, why), button(`Make the first ${one}`, "plus", { class: "button primary", onclick: () => this.openRow(one, null) })]));
+      : [icon(mark), h("h2", null, `No ${title.toLowerCase()} yet`), h("p", null, why), button(`Make the first ${one}`, "plus", { class: "button primary", "data-needs": "editor", onclick: () => this.openRow(one, null) })]));
   }
 
   shown(tab) { return this.lists[tab].filter((row) => this.matches(tab, row)); }
@@ -287,9 +287,9 @@ class LibraryPage extends asking(SearchPage) {
   }
 
   deeds(one, row) {
-    const deed = (name, mark, act, danger = false) => button("", mark, { class: `button quiet ${danger ? "danger" : ""}`, "aria-label": name, title: name, "data-part": name, onclick: act });
+    const deed = (name, mark, act, danger = false) => button("", mark, { class: `button quiet ${danger ? "danger" : ""}`, "aria-label": name, title: name, "data-part": name, "data-needs": "editor", onclick: act });
     if (one === "contact") return deed("Delete", "bin", () => this.deleteContact(row), true);
-    if (row.archived) return button("Unarchive", null, { "data-part": "Unarchive", onclick: () => this.restore(one, row) });
+    if (row.archived) return button("Unarchive", null, { "data-part": "Unarchive", "data-needs": "editor", onclick: () => this.restore(one, row) });
     return deed("Archive", "archive", () => this.archive(one, row));
   }
 
@@ -351,7 +351,7 @@ class LibraryPage extends asking(SearchPage) {
   // What the row offers, offered in its form too; what was typed is not thrown away by it unasked.
   formDeed(kind, id, form) {
     const row = this.lists[`${kind}s`].find((each) => each.id === id) ?? { id, name: form.opened.fields.name ?? form.opened.fields.title, counts: { enabled_recurring_tasks: 0 } };
-    const deed = (name, mark, act, danger = "") => button(name, mark, { class: `button left ${danger}`, onclick: () => {
+    const deed = (name, mark, act, danger = "") => button(name, mark, { class: `button left ${danger}`, "data-needs": "editor", onclick: () => {
       if (form.isDirty()) return form.leave();
       form.dialog.close();
       act();

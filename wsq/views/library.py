@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 from wsq.errors import NotFound
 from wsq.views.cards import Card
 from wsq.views.dispatch import Dispatcher
+from wsq.views.door.access import OPEN, Gate
 from wsq.views.hub import hub_of
 from wsq.views.live import AskingPage, resource, weakly
 from wsq.views.ports import Store
@@ -25,13 +24,14 @@ class Library(AskingPage):
 
     _looks_at = "projects"
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, gate: Gate = OPEN) -> None:
         super().__init__(sizing_mode="stretch_both")
+        self.gate = gate
         subscription = hub_of(store.workspace).subscribe(None, weakly(self.hear))
         self._store = store
         self.begin(Dispatcher(store, self._find), subscription)
         opening = {"store": store.id, "project": None, "page": True, "path": "library"}
-        self.first = json.dumps(subscription.opening() | {"opening": opening})
+        self.open_with(subscription.opening() | {"opening": opening})
 
     def hear(self, message: Card) -> None:
         """Pass on to the browser what the hub says: that something has changed, or what the header shows now."""

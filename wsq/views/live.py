@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import threading
 from collections import deque
@@ -19,6 +20,7 @@ from wsq.errors import WsqError
 from wsq.views.cards import Card
 from wsq.views.cell import bring_scripts, in_a_kernel
 from wsq.views.dispatch import Answer, Answering, as_json
+from wsq.views.door.access import OPEN, Gate
 from wsq.views.hub import Subscription
 from wsq.views.workers import Workers
 
@@ -49,6 +51,9 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
 
     __abstract = True
 
+    gate: Gate = OPEN
+    """What whoever looks at the page may see and do."""
+
     _take_scripts_out: Callable[[], None] | None = None
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
@@ -74,8 +79,14 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
             take_out()
 
     def send(self, message: Card) -> None:
-        """Send a message to the browser, from whichever thread."""
-        self._send_msg(as_json(message))
+        """Send a message to the browser, from whichever thread; not what whoever looks at it must not know."""
+        told = self.gate.fit(message)
+        if told is not None:
+            self._send_msg(as_json(told))
+
+    def open_with(self, card: Card) -> None:
+        """Let the page begin with this, as far as whoever looks at it may know it."""
+        self.first = json.dumps(self.gate.fit(card) or {})
 
     def follow_session(self, subscription: Subscription) -> None:
         """Close the subscription when the browser's session ends."""
@@ -103,6 +114,7 @@ class AskingPage(LivePage):
     def begin(self, dispatcher: Answering, subscription: Subscription) -> None:
         """Answer with this dispatcher, and hear of changes until the browser's session ends."""
         self._dispatcher = dispatcher
+        dispatcher.gate = self.gate
         self._subscription = subscription
         self.follow_session(subscription)
 

@@ -241,6 +241,12 @@ class Within(Message, frozen=True, kw_only=True, tag="within"):
     message: Run | RunLate | Missed | Pause | Resume | History | OpenExecution | CancelExecution
 
 
+class Renew(Message, frozen=True, kw_only=True, tag="renew"):
+    """Go on with the session that the browser has now: somebody is there, or has logged in again."""
+
+    ticket: Annotated[str, Meta(max_length=4_000)]
+
+
 class Statistics(Message, frozen=True, kw_only=True, tag="statistics"):
     """What came of executions: of a store or of all, of the last days or from one date to another (both inclusive).
 
@@ -291,6 +297,7 @@ Known = (
     | OpenExecution
     | CancelExecution
     | Statistics
+    | Renew
 )
 
 _decoder: Decoder[Known] = Decoder(Known)

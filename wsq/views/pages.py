@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from panel.io.state import state
 
-from wsq.errors import WsqError
+from wsq.errors import NotAllowed, WsqError
 from wsq.views import charts, messages
 from wsq.views.admin import Admin
 from wsq.views.board import Board
+from wsq.views.door.access import OPEN, Gate, LobbyGate, no_store
+from wsq.views.door.door import Door
+from wsq.views.door.guard import Visitor, visitor_of
 from wsq.views.hub import hub_of
 from wsq.views.library import Library
 from wsq.views.live import pool
@@ -31,34 +35,34 @@ TITLES = {
 DEFAULT_STORE = "default"
 
 
-def board_page(workspace: Workspace) -> Board | RefusalPage:
+def board_page(workspace: Workspace, door: Door | None = None) -> Board | RefusalPage:
     """The board of the store that the address names (``?store=…&project=…``), else of the first one."""
     try:
-        store = acting(workspace.store(asked("store") or first_store(workspace)))
+        store, gate = _shown(workspace, door)
     except WsqError as refusal:
-        return _dressed(_refused(workspace, "board", str(refusal)), "board")
-    return _dressed(Board(store, project_id=asked("project"), page=True), "board")
+        return _refused(workspace, door, "board", str(refusal))
+    return _dressed(Board(store, project_id=asked("project"), page=True, gate=gate), "board")
 
 
-def library_page(workspace: Workspace) -> Library | RefusalPage:
+def library_page(workspace: Workspace, door: Door | None = None) -> Library | RefusalPage:
     """Projects, contacts and documents of the store that the address names, else of the first one."""
     try:
-        store = acting(workspace.store(asked("store") or first_store(workspace)))
+        store, gate = _shown(workspace, door)
     except WsqError as refusal:
-        return _dressed(_refused(workspace, "library", str(refusal)), "library")
-    return _dressed(Library(store), "library")
+        return _refused(workspace, door, "library", str(refusal))
+    return _dressed(Library(store, gate=gate), "library")
 
 
-def statistics_page(workspace: Workspace) -> StatisticsPage | RefusalPage:
+def statistics_page(workspace: Workspace, door: Door | None = None) -> StatisticsPage | RefusalPage:
     """What came of the executions of the store that the address names (``*`` is all), else of the first one."""
-    named = asked("store")
     try:
-        store = acting(workspace.store(first_store(workspace) if named in (None, "*") else named))
+        store, gate = _shown(workspace, door)
     except WsqError as refusal:
-        return _dressed(_refused(workspace, "statistics", str(refusal)), "statistics")
-    pool.submit(count_ahead, workspace, _counted_by_address(store.id))
+        return _refused(workspace, door, "statistics", str(refusal))
+    if gate.everywhere or asked("store") != "*":
+        pool.submit(count_ahead, workspace, _counted_by_address(store.id))
     pool.submit(charts.make_ready)  # the database counts meanwhile
-    return _dressed(StatisticsPage(store), "statistics")
+    return _dressed(StatisticsPage(store, gate=gate), "statistics")
 
 
 def _counted_by_address(store_id: str) -> messages.Statistics:
@@ -78,18 +82,56 @@ def _counted_by_address(store_id: str) -> messages.Statistics:
     )
 
 
-def since_page(workspace: Workspace) -> SincePage | RefusalPage:
+def since_page(workspace: Workspace, door: Door | None = None) -> SincePage | RefusalPage:
     """What has happened in the store that the address names, else in the first one."""
     try:
-        store = acting(workspace.store(asked("store") or first_store(workspace)))
+        store, gate = _shown(workspace, door)
     except WsqError as refusal:
-        return _dressed(_refused(workspace, "since", str(refusal)), "since")
-    return _dressed(SincePage(store), "since")
+        return _refused(workspace, door, "since", str(refusal))
+    return _dressed(SincePage(store, gate=gate), "since")
 
 
-def admin_page(workspace: Workspace) -> Admin:
+def admin_page(workspace: Workspace, door: Door | None = None) -> Admin | RefusalPage:
     """Every recurring task of every store, what is wrong, and the switches for many of them."""
-    return _dressed(Admin(workspace, actor=whoever(), store=asked("store"), page=True), "admin")
+    if door is None:
+        return _dressed(Admin(workspace, actor=whoever(), store=asked("store"), page=True), "admin")
+    gate = visiting(door).gate(None)
+    if not gate.rules():
+        return _refused(workspace, door, "admin", "Only an admin may see the administration of all stores.")
+    named = asked("store")
+    store = named if named is not None and gate.sees(named) else None
+    return _dressed(Admin(workspace, actor=gate.actor, store=store, page=True, gate=gate), "admin")
+
+
+def _shown(workspace: Workspace, door: Door | None) -> tuple[Store, Gate]:
+    """The store that the address names, and what may be seen and done there.
+
+    Raises:
+        InvalidInput: It names what can be no store's id.
+        NotFound: Whoever has logged in is no member of it.
+    """
+    named = asked("store")
+    if door is None:
+        return acting(workspace.store(first_store(workspace) if named in (None, "*") else named)), OPEN
+    visitor = visiting(door)
+    ids = [each["id"] for each in hub_of(workspace).stores()]
+    lobby = visitor.gate(None)
+    mine = [each for each in ids if lobby.sees(each)] or lobby.named()
+    store = workspace.store(first_of(mine) if named in (None, "*") else named)
+    if not lobby.sees(store.id):
+        raise no_store(store.id) if named == store.id else NotAllowed("You are a member of no store yet; ask an admin.")
+    return store.as_actor(visitor.session.name), visitor.gate(store.id)
+
+
+def visiting(door: Door) -> Visitor:
+    """Who asks for the page that is being made; the guard at the server's entrance has let them in.
+
+    Raises:
+        LoggedOut: Nobody has.
+    """
+    document = state.curdoc
+    context = document.session_context if document is not None else None
+    return visitor_of(door, context.request if context is not None else None)
 
 
 def whoever() -> str | None:
@@ -106,7 +148,11 @@ def acting(store: Store) -> Store:
 
 def first_store(workspace: Workspace) -> str:
     """The store that is shown when none is asked for: ``default`` if there is none or it is there."""
-    ids = [each["id"] for each in hub_of(workspace).stores()]
+    return first_of([each["id"] for each in hub_of(workspace).stores()])
+
+
+def first_of(ids: Sequence[str]) -> str:
+    """The one of some stores that is shown first."""
     return ids[0] if ids and DEFAULT_STORE not in ids else DEFAULT_STORE
 
 
@@ -116,8 +162,14 @@ def asked(name: str) -> str | None:
     return values[0].decode("utf-8", "replace") or None
 
 
-def _refused(workspace: Workspace, path: str, why: str) -> RefusalPage:
-    return RefusalPage(workspace, first_store(workspace), path, why)
+def _refused(workspace: Workspace, door: Door | None, path: str, why: str) -> RefusalPage:
+    if door is None:
+        return _dressed(RefusalPage(workspace, first_store(workspace), path, why), path)
+    visitor = visiting(door)
+    visitor.note_refusal(f"/{path}: {why}")
+    gate = visitor.gate(None, LobbyGate)
+    ids = [each["id"] for each in hub_of(workspace).stores() if gate.sees(each["id"])]
+    return _dressed(RefusalPage(workspace, first_of(ids), path, why, gate=gate), path)
 
 
 def titled(path: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 
 from wsq.errors import WsqError
+from wsq.views.door.access import OPEN, Gate
 from wsq.views.hub import hub_of
 from wsq.views.live import LivePage, pool, resource, weakly
 from wsq.views.ports import Workspace
@@ -18,11 +18,12 @@ class RefusalPage(LivePage):
 
     _esm = resource("frame.js", "refusal.js")
 
-    def __init__(self, workspace: Workspace, store_id: str, path: str, why: str) -> None:
+    def __init__(self, workspace: Workspace, store_id: str, path: str, why: str, *, gate: Gate = OPEN) -> None:
         super().__init__(sizing_mode="stretch_both")
+        self.gate = gate
         self._subscription = hub_of(workspace).subscribe(None, weakly(self._heard))
         opening = {"store": store_id, "project": None, "page": True, "path": path, "why": why}
-        self.first = json.dumps(self._subscription.opening() | {"opening": opening})
+        self.open_with(self._subscription.opening() | {"opening": opening})
         self.follow_session(self._subscription)
 
     def _handle_msg(self, data: object) -> None:

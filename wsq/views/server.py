@@ -15,6 +15,8 @@ from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
 from tornado.web import OutputTransform, RedirectHandler, RequestHandler
 
+from wsq.views.door.door import Door
+from wsq.views.door.fitting import Lock, fitted, secure
 from wsq.views.hub import forget, hub_of
 from wsq.views.live import pool
 from wsq.views.pages import admin_page, board_page, library_page, since_page, statistics_page, titled
@@ -84,6 +86,7 @@ def serve(
     notice: str | None = None,
     origins: Sequence[str] = (),
     on_up: Callable[[str], None] | None = None,
+    door: Door | None = None,
 ) -> None:
     """Serve the pages until SIGTERM or SIGINT; blocks, and ends soon after the signal, whatever is being counted.
 
@@ -97,9 +100,10 @@ def serve(
         notice: A sentence that every page shows on top.
         origins: Further ``host:port`` under which browsers may reach it, as behind a proxy.
         on_up: Told the address when it is up; without it the address is printed.
+        door: Who may come in; without one everybody who reaches the address may do everything.
     """
     hub_of(workspace).notice = notice
-    server = _build(workspace, port, address, origins)
+    server = _build(workspace, port, address, origins, door)
     url = f"http://{_spoken(address)}:{server.port}"
     loop = server.io_loop
     handlers = _stop_on_signals(loop)
@@ -113,20 +117,23 @@ def serve(
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+        if door is not None:
+            door.close()
         _stop(server, workspace)
 
 
-def _build(workspace: Workspace, port: int, address: str, origins: Sequence[str]) -> Server:
+def _build(workspace: Workspace, port: int, address: str, origins: Sequence[str], door: Door | None = None) -> Server:
     pn.config.browser_info = False
     asyncio.set_event_loop(asyncio.new_event_loop())
     loop = IOLoop.current()
     pages: dict[str, Any] = {
-        "/board": lambda: board_page(workspace),
-        "/library": lambda: library_page(workspace),
-        "/statistics": lambda: statistics_page(workspace),
-        "/since": lambda: since_page(workspace),
-        "/admin": lambda: admin_page(workspace),
+        "/board": lambda: board_page(workspace, door),
+        "/library": lambda: library_page(workspace, door),
+        "/statistics": lambda: statistics_page(workspace, door),
+        "/since": lambda: since_page(workspace, door),
+        "/admin": lambda: admin_page(workspace, door),
     }
+    lock = fitted(door) if door is not None else Lock({}, [])
     server = pn.io.server.get_server(
         pages,
         port=port,
@@ -139,15 +146,19 @@ def _build(workspace: Workspace, port: int, address: str, origins: Sequence[str]
         extra_patterns=[
             (r"/", RedirectHandler, {"url": "/board", "permanent": False}),
             (r"/health", Health),
+            *lock.patterns,
         ],
         websocket_max_message_size=LARGEST_MESSAGE,
         unused_session_lifetime=30_000,
         compress_response=True,
+        **lock.options,
     )
     # Only now is the port known, when a free one was asked for.
     allowed = {f"{host}:{server.port}" for host in ("localhost", "127.0.0.1", _spoken(address))}
     server._tornado.websocket_origins.update(allowed | set(origins))
     server._tornado.add_transform(Headers)
+    if door is not None:
+        secure(server._tornado, door, allowed | set(origins))
     return server
 
 

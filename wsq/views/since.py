@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from wsq.errors import NotFound
@@ -10,6 +9,7 @@ from wsq.statistics.since import Since
 from wsq.views import words
 from wsq.views.cards import Card, instant
 from wsq.views.dispatch import Dispatcher
+from wsq.views.door.access import OPEN, Gate
 from wsq.views.hub import hub_of
 from wsq.views.live import AskingPage, resource, weakly
 from wsq.views.messages import SinceThen
@@ -39,13 +39,14 @@ class SincePage(AskingPage):
 
     _looks_at = "nothing"
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, gate: Gate = OPEN) -> None:
         super().__init__(sizing_mode="stretch_both")
+        self.gate = gate
         subscription = hub_of(store.workspace).subscribe(None, weakly(self.send))
         self._store = store
         self.begin(Dispatcher(store, recap=self._recap), subscription)
         opening = {"store": store.id, "project": None, "page": True, "path": "since"}
-        self.first = json.dumps(subscription.opening() | {"opening": opening})
+        self.open_with(subscription.opening() | {"opening": opening})
 
     def _recap(self, message: SinceThen) -> Card:
         try:

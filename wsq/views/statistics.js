@@ -86,7 +86,7 @@ class StatisticsPage extends asking(DialogPage) {
   // The pauses of what is counted; this page can end its own store's, another's is ended where the bar leads to.
   pauses() { return super.pauses().filter((pause) => pause.whole || this.wish.store); }
 
-  mayResume(pause) { return pause.whole || this.opening.store === this.bound; }
+  mayResume(pause) { return super.mayResume(pause) && (pause.whole || this.opening.store === this.bound); }
 
   // ---- what the server tells -----------------------------------------------------------------------
 
@@ -196,7 +196,7 @@ class StatisticsPage extends asking(DialogPage) {
 
   // What is chosen is offered too, whatever else there is.
   offer(select, all, choices, chosen) {
-    const options = [["", all], ...choices];
+    const options = all ? [["", all], ...choices] : [...choices];
     if (chosen && !choices.some(([id]) => id === chosen)) options.push([chosen, chosen]);
     const key = JSON.stringify(options);
     if (select.dataset.key !== key) {
@@ -208,7 +208,7 @@ class StatisticsPage extends asking(DialogPage) {
 
   offerStores() {
     if (!this.stores || !this.header) return;
-    this.offer(this.stores, "All stores", this.header.stores.map((store) => [store.id, store.name]), this.wish.store);
+    this.offer(this.stores, this.user?.everywhere === false && this.wish.store ? null : "All stores", this.header.stores.map((store) => [store.id, store.name]), this.wish.store);
   }
 
   storeName(id) { return this.header.stores.find((store) => store.id === id)?.name ?? id; }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 import time
 from concurrent.futures import Future
@@ -20,6 +19,7 @@ from wsq.views import messages
 from wsq.views.cards import Card, instant, shortened
 from wsq.views.charts import charts, in_words
 from wsq.views.dispatch import Dispatcher
+from wsq.views.door.access import OPEN, Gate
 from wsq.views.hub import hub_of
 from wsq.views.live import AskingPage, pool, resource, weakly
 from wsq.views.ports import Store, Workspace
@@ -50,14 +50,15 @@ class StatisticsPage(AskingPage):
 
     _looks_at = "mark"
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, gate: Gate = OPEN) -> None:
         super().__init__(sizing_mode="stretch_both")
+        self.gate = gate
         self._workspace = store.workspace
         self._undrawn: tuple[str, Statistics, str] | None = None
         subscription = hub_of(store.workspace).subscribe(None, weakly(self.send))
         self.begin(Dispatcher(store, count=self._count), subscription)
         opening = {"store": store.id, "project": None, "page": True, "path": "statistics"}
-        self.first = json.dumps(subscription.opening() | {"opening": opening, "definitions": DEFINITIONS})
+        self.open_with(subscription.opening() | {"opening": opening, "definitions": DEFINITIONS})
 
     def _count(self, asked: messages.Statistics) -> Card:
         card, found = told(self._workspace, asked)

@@ -1,0 +1,161 @@
+"""`wsq user`, and what `wsq serve` asks for before others may reach it."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+
+import pytest
+
+from wsq.views.door import passwords
+from wsq.views.door.setup import door_of, users_file
+
+PASSWORD = "marked horse battery"
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Gives a command what it reads from standard input."""
+    return lambda text: monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+
+def test_users_are_added_listed_changed_and_removed(folder, wsq_, typed):
+    typed(f"{PASSWORD}\n")
+    added = wsq_("user", "add", "Ada", "--role", "editor", "--store", "acme", "--store", "globex")
+    assert (added.status, added.err) == (0, "")
+    assert "Ada may log in: editor of acme, editor of globex." in added.out
+    file = folder / "team.duckdb.users.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert PASSWORD not in file.read_text()
+    assert not (folder / "team.duckdb").exists(), "the workspace has nothing to do with it"
+
+    assert wsq_("user", "add", "bob@example.com", "--no-password").status == 0
+    listed = json.loads(wsq_("user", "list", "--json").out)
+    assert listed == [
+        {"name": "Ada", "stores": {"acme": "editor", "globex": "editor"}, "password": True},
+        {"name": "bob@example.com", "stores": {"*": "viewer"}, "password": False},
+    ]
+    assert wsq_("user", "list").out.splitlines()[2].split("  ")[-1] == "provider"
+
+    assert "Ada is admin of all stores now." in wsq_("user", "role", "ada", "--role", "admin").out
+    typed("another password")
+    assert "logged out everywhere" in wsq_("user", "password", "ADA").out
+    kept = json.loads(file.read_text())["users"][0]
+    assert kept["stores"] == {"*": "admin"}
+    assert passwords.fits("another password", kept["password"])
+
+    assert wsq_("user", "remove", "ada").status == 0
+    assert [each["name"] for each in json.loads(wsq_("user", "list", "--json").out)] == ["bob@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text", "said"),
+    [
+        (["add", "Eve"], "short", "The password has 5 characters, expected 10 to 1,000."),
+        (["add", "Eve"], "", "The password has 0 characters, expected 10 to 1,000."),
+        (["add", "Eve", "--role", "god"], PASSWORD, "The role is 'god', expected one of viewer, editor, admin."),
+        (["add", "Eve", "--store", "*"], PASSWORD, "'*'"),
+        (["add", "agent:x"], PASSWORD, "which on events means wsq itself"),
+        (["add", "Eve", PASSWORD], PASSWORD, "nrecognized arguments"),
+        (["remove", "Eve"], "", "There is no user 'Eve'."),
+        (["password", "Eve"], PASSWORD, "There is no user 'Eve'."),
+        (["role", "Eve"], "", "There is no user 'Eve'."),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence_and_nobody_is_added(folder, wsq_, typed, arguments, text, said):
+    typed(text)
+
+    done = wsq_("user", *arguments)
+
+    assert done.status == 2
+    assert said in done.err
+    assert not (folder / "team.duckdb.users.json").exists()
+
+
+def test_a_users_file_may_be_anywhere(folder, wsq_, typed, monkeypatch):
+    typed(PASSWORD)
+    assert wsq_("user", "add", "Ada", "--users", "given.json").status == 0
+    monkeypatch.setenv("WSQ_USERS", str(folder / "given.json"))
+
+    assert "Ada" in wsq_("user", "list").out
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.7", "::", "wsq.example.com"])
+def test_others_are_not_served_without_a_login(wsq_, address):
+    refused = wsq_("serve", "--address", address, "--port", "0", "--no-scheduler")
+
+    assert refused.status == 2
+    assert "expected a loopback address such as 127.0.0.1 as long as there is no login" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"WSQ_ADMIN": "ada"}, "WSQ_ADMIN_PASSWORD is not set, expected one for WSQ_ADMIN."),
+        ({"WSQ_ADMIN_PASSWORD": "marked"}, "WSQ_ADMIN_PASSWORD is (not shown), expected a password of 10 to 1,000"),
+        ({"WSQ_COOKIE_SECRET": "marked"}, "WSQ_COOKIE_SECRET is (not shown), expected at least 32 random"),
+        ({"WSQ_OAUTH_KEY": "x"}, "WSQ_OAUTH_KEY is set, expected WSQ_OAUTH_PROVIDER with it."),
+        ({"WSQ_OAUTH_PROVIDER": "password"}, "WSQ_OAUTH_PROVIDER is 'password', expected one of github, google"),
+        ({"WSQ_OAUTH_PROVIDER": "github"}, "WSQ_OAUTH_KEY is not set, expected it for github."),
+        ({"WSQ_OAUTH_PROVIDER": "github", "WSQ_OAUTH_KEY": "x"}, "WSQ_OAUTH_SECRET is not set"),
+        (
+            {"WSQ_OAUTH_PROVIDER": "azure", "WSQ_OAUTH_KEY": "x", "WSQ_OAUTH_SECRET": "marked"},
+            "WSQ_OAUTH_PARAMS lacks tenant=…, expected it for azure.",
+        ),
+        ({"WSQ_OAUTH_PARAMS": "nothing"}, "WSQ_OAUTH_PARAMS is 'nothing', expected NAME=VALUE"),
+        ({"WSQ_OAUTH_REDIRECT_URI": "https://wsq.example.com"}, "expected a URL such as https://wsq.example.com/login"),
+        ({"WSQ_ORIGIN": "a b"}, "WSQ_ORIGIN is 'a b', expected a host such as wsq.example.com"),
+        ({"WSQ_USERS": "nobody.json"}, "nobody.json names nobody, expected a user who may log in"),
+    ],
+)
+def test_half_a_login_is_none_and_is_said_in_a_sentence(wsq_, monkeypatch, settings, said):
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+    refused = wsq_("serve", "--port", "0", "--no-scheduler")
+
+    assert refused.status == 2
+    assert said in refused.err
+    assert "marked" not in refused.err
+
+
+def test_the_first_admin_may_stand_in_the_environment_and_is_the_same_in_every_instance(workspace_of):
+    given = {"WSQ_ADMIN": "ada", "WSQ_ADMIN_PASSWORD": PASSWORD, "WSQ_COOKIE_SECRET": "s" * 32}
+    doors = [door_of(ws, ws.settings) for ws in (workspace_of(**given), workspace_of(**given))]
+    try:
+        session = doors[0].signer.signed(doors[0].begun(doors[0].user("Ada")))
+
+        assert doors[1].admitted(session).name == "ada"
+        assert doors[1].user("ada").stores == {"*": "admin"}
+        assert PASSWORD not in repr(workspace_of(**given).settings)
+    finally:
+        for door in doors:
+            door.close()
+
+
+def test_the_secret_is_made_once_and_kept_to_oneself(workspace_of, folder):
+    given = {"WSQ_ADMIN_PASSWORD": PASSWORD}
+    doors = [door_of(ws, ws.settings) for ws in (workspace_of(**given), workspace_of(**given))]
+
+    secret = folder / "team.duckdb.users.json.secret"
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    assert doors[0].signer.key("x") == doors[1].signer.key("x")
+    assert users_file(workspace_of(WSQ_DATABASE="/x/y.duckdb").settings).path.name == "y.duckdb.users.json"
+    for door in doors:
+        door.close()
+
+
+@pytest.fixture
+def workspace_of(folder, monkeypatch):
+    """A workspace of settings that stand in the environment; it need not be there."""
+    from types import SimpleNamespace
+
+    from wsq import settings as configuration
+    from wsq.clock import SystemClock
+
+    def made(**given):
+        environ = {"WSQ_DATABASE": str(folder / "team.duckdb"), **given}
+        return SimpleNamespace(settings=configuration.load(environ=environ), clock=SystemClock())
+
+    return made

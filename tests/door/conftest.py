@@ -1,0 +1,236 @@
+"""A workspace behind a door, as another process serves it; and who stands before it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import parse_qs, urlencode
+
+import pytest
+
+import wsq
+from wsq.agent.providers import OfflineProvider
+from wsq.views.door import sessions
+from wsq.views.door.sessions import Session, Signer
+from wsq.views.door.users import User, UsersFile
+
+SECRET = "marked-cookie-secret-0123456789-0123456789"
+CODE, TOKEN, CLIENT_SECRET = "marked-code", "marked-token", "marked-client-secret"
+ADMINS = "marked-admin-password"
+
+MARKED = {
+    "WSQ_ADMIN_PASSWORD": ADMINS,
+    "WSQ_COOKIE_SECRET": SECRET,
+    "WSQ_OAUTH_SECRET": CLIENT_SECRET,
+    "WSQ_ALERT_URL": "http://127.0.0.1:9/marked-alert-path",
+    "ANTHROPIC_API_KEY": "marked-api-key",
+    "ANTHROPIC_BASE_URL": "http://somebody:marked-url-password@127.0.0.1:9",
+}
+"""Settings that are secret as a whole or in part: what begins with "marked" is to be found nowhere."""
+
+PASSWORD = "correct horse battery"
+SALT = b"salt of the tests"
+KEPT = "scrypt$1024$8$1${}${}".format(
+    *(
+        base64.urlsafe_b64encode(each).rstrip(b"=").decode()
+        for each in (SALT, hashlib.scrypt(PASSWORD.encode(), salt=SALT, n=1024, r=8, p=1, dklen=32))
+    )
+)
+"""Its hash, a hundred times cheaper to check than those that are made."""
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+USERS = {
+    "ada": {"*": "admin"},
+    "eve": {"acme": "editor"},
+    "vic": {"acme": "viewer"},
+    "bob": {"globex": "admin"},
+    "ned": {"glob": "admin"},
+    "Max@example.com": {"globex": "viewer"},
+}
+"""Who may come in, all by the same password."""
+
+
+class House:
+    """The pages as they are served, and what their process has logged."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.said: list[str] = []
+        line = process.stdout.readline()
+        assert line.startswith("wsq is up at "), line
+        self.url = line.split()[4].rstrip(",")
+        self.host = self.url.removeprefix("http://")
+        for stream in (process.stdout, process.stderr):
+            threading.Thread(target=self._listen, args=(stream,), daemon=True).start()
+
+    def _listen(self, stream) -> None:
+        self.said.extend(stream)
+
+    def log(self) -> str:
+        """All that was said so far."""
+        return "".join(self.said)
+
+    def logged(self, text: str, within: float = 5.0) -> bool:
+        """Whether something was said, or is soon."""
+        deadline = time.monotonic() + within
+        while text not in self.log():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def ask(self, method: str, path: str, *, session: str | None = None, cookies=(), body=None, **headers):
+        """One request, as somebody with a session's cookie sends it: status, headers, text."""
+        pairs = [*([f"wsq-session={session}"] if session else []), *cookies]
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        if pairs:
+            given["Cookie"] = "; ".join(pairs)
+        if body is not None:
+            given["Content-Type"] = "application/x-www-form-urlencoded"
+        link = http.client.HTTPConnection(self.host, timeout=20)
+        try:
+            link.request(method, path, urlencode(body) if body is not None else None, given)
+            answer = link.getresponse()
+            return Answer(answer.status, answer.msg, answer.read().decode("utf-8", "replace"))
+        finally:
+            link.close()
+
+    def post(self, path: str, body: dict[str, str], *, session: str | None = None, cookies=(), **headers):
+        """Send a form that the house itself has made."""
+        token = self.form_token()
+        given = {"cookies": [f"_xsrf={token}", *cookies], "body": {"_xsrf": token, **body}}
+        return self.ask("POST", path, session=session, **given, **headers)
+
+    def form_token(self) -> str:
+        """What the house puts into its forms and beside them."""
+        return re.search(r"_xsrf=([^;]+)", self.ask("GET", "/login").headers["Set-Cookie"])[1]
+
+    def log_in(self, name: str, password: str = PASSWORD, **headers):
+        """Send the form of the login."""
+        return self.post("/login", {"name": name, "password": password}, **headers)
+
+
+class Answer:
+    """What came back."""
+
+    def __init__(self, status, headers, text) -> None:
+        self.status, self.headers, self.text = status, headers, text
+
+    def cookie(self, name: str) -> str:
+        """A cookie that it sets, with its flags."""
+        return next(each for each in self.headers.get_all("Set-Cookie") if each.startswith(f"{name}="))
+
+
+def session_of(name: str, *, ago: timedelta = timedelta(), since: timedelta | None = None, proof: str = KEPT) -> str:
+    """The session of somebody who came in and was last seen so long ago."""
+    now = datetime.now(UTC).timestamp()
+    signer = Signer(SECRET)
+    return signer.signed(
+        Session(
+            name=name,
+            id=f"of-{name}-{ago}-{since}",
+            since=int(now - (since or ago).total_seconds()),
+            seen=int(now - ago.total_seconds()),
+            mark=signer.mark(proof),
+        )
+    )
+
+
+def expired(name: str) -> str:
+    """A session of somebody who has done nothing for too long."""
+    return session_of(name, ago=timedelta(seconds=sessions.IDLE + 60))
+
+
+@pytest.fixture(scope="package")
+def place(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("door")
+
+
+@pytest.fixture(scope="package")
+def users(place) -> UsersFile:
+    file = UsersFile(place / "users.json")
+    for name, stores in USERS.items():
+        file.add(User(name=name, stores=stores, since=BEGAN, password=KEPT))
+    return file
+
+
+@pytest.fixture(scope="package")
+def team(place):
+    """The workspace as another process has it open, here the test's own."""
+    with wsq.open(place / "team.duckdb", provider=OfflineProvider(), actor="outside") as opened:
+        for store in ("acme", "globex"):
+            opened.store(store).create_task(f"A secret of {store}")
+            opened.store(store).create_recurring_task(f"Tick of {store}", "List the tasks", every="1 day")
+        yield opened
+
+
+class Provider(BaseHTTPRequestHandler):
+    """Gives a token for its code, and for its token says who somebody is: whom a test has put there."""
+
+    who: ClassVar[dict[str, object]] = {}
+
+    def do_POST(self):
+        asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        right = (asked["code"], asked["client_secret"], asked["client_id"]) == ([CODE], [CLIENT_SECRET], ["wsq"])
+        self._say(200 if right else 401, {"access_token": TOKEN} if right else {"error": "no", "of": CODE})
+
+    def do_GET(self):
+        self._say(200 if self.headers["Authorization"] == f"Bearer {TOKEN}" else 401, self.who)
+
+    def _say(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="package")
+def provider():
+    """Where a provider answers that says who somebody is."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="package")
+def house(team, users, place, provider):
+    """`wsq serve` on every interface, as behind a proxy, with all ways to come in; the same one for all tests."""
+    params = {"AUTHORIZE_URL": "/authorize", "TOKEN_URL": "/token", "USER_URL": "/user"}
+    environment = {
+        **os.environ,
+        **MARKED,
+        "WSQ_DATABASE": team.place,
+        "WSQ_TIMEZONE": "UTC",
+        "WSQ_USERS": str(users.path),
+        "WSQ_ADMIN": "root",
+        "WSQ_ORIGIN": "wsq.example.com",
+        "WSQ_OAUTH_PROVIDER": "generic",
+        "WSQ_OAUTH_KEY": "wsq",
+        "WSQ_OAUTH_PARAMS": ",".join(f"{name}={provider}{path}" for name, path in params.items()),
+    }
+    command = (sys.executable, "-m", "wsq.cli.main", "serve", "--address", "0.0.0.0", "--port", "0", "--no-scheduler")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, cwd=place, **pipes) as process:
+        try:
+            yield House(process)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0

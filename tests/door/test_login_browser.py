@@ -1,0 +1,103 @@
+"""Somebody logs in, works, is logged out under their hands, comes back, and goes: in a real browser."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from msgspec import structs
+from playwright.sync_api import expect, sync_playwright
+
+from tests.door.conftest import KEPT, PASSWORD
+from tests.views.axe import serious
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield opened
+        opened.close()
+
+
+def log_in(page, name):
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_somebody_logs_in_works_is_logged_out_comes_back_and_goes(browser, house, team, users):
+    # Given a narrow window, and a wrong password first
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="dark")
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{house.url}/board?store=acme")
+    expect(page).to_have_title("Log in · wsq")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert serious(page) == []
+    page.get_by_label("Name").fill("eve")
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_have_text("The name or the password is not right.")
+
+    # When they come in, they are where they wanted to be, and what they do bears their name
+    log_in(page, "eve")
+    expect(page.get_by_text("A secret of acme")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("link", name="Admin")).to_have_count(0)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.get_by_label("New task", exact=True).fill("Made by Eve")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("article", name="Made by Eve").and_(page.locator(":not(.waiting)"))).to_be_visible()
+    made = team.store("acme").events()[-1]
+    assert (made.fact.title, made.actor) == ("Made by Eve", "eve")
+    assert "secret of globex" not in page.content()
+
+    # When their session ends while they type, that is said, and what they have typed stays
+    page.get_by_role("button", name="Made by Eve").click()
+    page.get_by_label("Description").fill("A long thought")
+    users.change("eve", lambda user: structs.replace(user, password=KEPT.replace("scrypt$1024$", "scrypt$2048$")))
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Your session has ended; log in again.").first).to_be_visible()
+    users.change("eve", lambda user: structs.replace(user, password=KEPT, since=user.since.replace(year=2027)))
+    context.clear_cookies(name="wsq-session")
+    with context.expect_page() as opened:
+        page.get_by_role("button", name="Log in").last.click()
+    tab = opened.value
+    log_in(tab, "eve")
+    expect(tab.get_by_text("A secret of acme")).to_be_visible(timeout=30_000)
+    tab.close()
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(page.get_by_text("You are logged in again.")).to_be_visible()
+    expect(page.get_by_label("Description")).to_have_value("A long thought")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert team.store("acme").task(made.fact.task_id).description == "A long thought"
+
+    # When they log out, they are out
+    page.get_by_role("button", name="Log out").click()
+    expect(page).to_have_title("Log in · wsq")
+    page.goto(f"{house.url}/board?store=acme")
+    expect(page).to_have_title("Log in · wsq")
+    assert complaints == []
+    context.close()
+
+
+def test_a_viewer_is_shown_the_board_and_no_button_that_they_may_not_press(browser, house):
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.goto(f"{house.url}/board?store=acme")
+    log_in(page, "vic")
+    expect(page.get_by_role("article", name="Tick of acme")).to_be_visible(timeout=30_000)
+
+    for name in ("Run now", "Disable", "Duplicate", "Delete", "New recurring task", "Add task", "Edit"):
+        assert page.get_by_role("button", name=name).count() == 0, name
+    assert page.get_by_role("combobox", name="Move to").count() == 0
+    page.get_by_role("button", name="A secret of acme").click()
+    expect(page.get_by_label("Title", exact=True)).to_have_value("A secret of acme")
+    for name in ("Save", "Archive"):
+        assert page.get_by_role("button", name=name).count() == 0, name
+    context.close()

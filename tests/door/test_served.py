@@ -1,0 +1,229 @@
+"""The pages as others reach them: who comes in, and what becomes of everything else."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from urllib.parse import quote
+
+import pytest
+
+from tests.door.conftest import PASSWORD, expired, session_of
+from wsq.views.door import sessions
+from wsq.views.door.guard import OPEN_TO_ALL
+from wsq.views.pages import TITLES
+
+PAGES = list(TITLES)
+EVERYTHING = [
+    *("/", *(f"/{page}" for page in PAGES), *(f"/{page}/autoload.js" for page in PAGES)),
+    *("/board/ws", "/board/metadata", "/session", "/static/js/bokeh.min.js", "/static/extensions/panel/panel.min.js"),
+    *("/components/wsq.views.board/Board/_esm/x.js", "/nothing-like-it", "/login/", "/Login", "//login", "/health/x"),
+]
+"""Every address that is served, and some that are not."""
+
+
+def knock(house, path="/board/ws", *, session=None, page="no-token", **headers):
+    """Ask for a websocket: 101 when it opens, else the status that refuses it."""
+    handshake = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec_WebSocket_Version": "13"}
+    handshake |= {"Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec_WebSocket_Protocol": f"bokeh, {page}"}
+    return house.ask("GET", path, session=session, **handshake, **headers).status
+
+
+def token_of(page):
+    """What lets the page's script open its websocket."""
+    return re.search(r'"token":"([^"]+)"', page.text)[1]
+
+
+def test_nothing_is_served_without_a_session_that_holds_and_it_is_logged(house):
+    forged = session_of("ada")[:-1] + "0"
+    nobodys = {
+        "without one": None,
+        "with one that is over": expired("ada"),
+        "with one that has lasted for too long": session_of("ada", since=timedelta(seconds=sessions.LONGEST + 60)),
+        "with one of the future": session_of("ada", ago=timedelta(days=-1)),
+        "with a forged one": forged if forged != session_of("ada") else forged[:-1] + "1",
+        "with one of somebody unknown": session_of("mallory"),
+        "with one from before another password": session_of("ada", proof="another"),
+    }
+    for session in nobodys.values():
+        for path in EVERYTHING if session is None else EVERYTHING[:3]:
+            answer = house.ask("GET", path, session=session, Accept="text/html")
+            assert answer.status == 303, path
+            assert answer.headers["Location"].startswith("/login?next="), path
+            assert "secret" not in answer.text
+    assert house.ask("GET", "/static/js/bokeh.min.js", Accept="*/*").status == 403
+    for method in ("POST", "PUT", "DELETE"):
+        assert house.ask(method, "/board").status == 403
+    for name, session in nobodys.items():
+        assert knock(house, session=session) == 403, name
+    assert house.logged("door.refused: Refused to nobody known from 127.0.0.1: GET '/board/ws' without a session")
+
+
+def test_what_is_open_to_all_tells_nothing_of_the_workspace(house):
+    for path in OPEN_TO_ALL:
+        answer = house.ask("GET", path)
+        assert answer.status in (200, 302, 303), path
+        assert "acme" not in answer.text
+    assert json.loads(house.ask("GET", "/health").text) == {"status": "ok"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_of_a_store_that_one_is_no_member_of_is_one_that_is_not_there(house, page):
+    bob = session_of("bob")
+
+    foreign = house.ask("GET", f"/{page}?store=acme", session=bob)
+    missing = house.ask("GET", f"/{page}?store=nowhere", session=bob)
+
+    assert (foreign.status, missing.status) == (200, 200)
+    assert "secret" not in foreign.text
+    if page != "admin":
+        assert house.logged(f"Refused to 'bob' from 127.0.0.1: /{page}: There is no store 'acme' that you are a")
+        assert house.logged(f"Refused to 'bob' from 127.0.0.1: /{page}: There is no store 'nowhere' that you are a")
+
+
+def test_the_administration_is_refused_to_who_administers_nothing_and_it_is_logged(house):
+    assert house.ask("GET", "/admin", session=session_of("vic")).status == 200
+    assert house.logged("Refused to 'vic' from 127.0.0.1: /admin: Only an admin may see")
+
+
+def test_a_websocket_opens_for_pages_of_this_house_alone_and_for_who_has_opened_the_page(house):
+    ada, page = session_of("ada"), house.ask("GET", "/board?store=acme", session=session_of("ada"))
+    token = token_of(page)
+
+    assert knock(house, session=ada, Origin="https://evil.example", page=token) == 403
+    assert knock(house, session=ada, Origin="null", page=token) == 403
+    assert knock(house, session=ada, Origin=f"http://{house.host}.evil.example", page=token) == 403
+    assert knock(house, session=session_of("bob"), Origin=house.url, page=token) == 403
+    assert knock(house, session=ada, Origin=house.url, page=token) == 101
+    assert knock(house, session=ada, Origin="https://wsq.example.com", page=token) == 101
+    assert house.logged("sent by a page of 'https://evil.example'")
+    assert house.logged("Refused to 'bob' from 127.0.0.1: GET '/board/ws', a page of somebody else")
+
+
+def test_a_page_tells_its_script_nothing_that_lets_one_in(house):
+    session = session_of("ada")
+
+    page = house.ask("GET", "/board", session=session, cookies=["wsq-known=a-device"])
+
+    from bokeh.util.token import get_token_payload
+
+    payload = json.dumps(get_token_payload(token_of(page)))
+    for text in (page.text, payload):
+        assert session not in text
+        assert session.partition(".")[2] not in text
+        assert "a-device" not in text
+
+
+def test_who_has_the_password_comes_in_and_goes_on_to_where_they_were(house):
+    wanted = quote("/board?store=acme", safe="")
+    form = house.ask("GET", f"/login?next={wanted}")
+    assert 'name="next" value="/board?store=acme"' in form.text
+
+    answer = house.post("/login", {"name": "Eve ", "password": PASSWORD, "next": "/board?store=acme"})
+
+    assert (answer.status, answer.headers["Location"]) == (303, "/board?store=acme")
+    for cookie in map(answer.cookie, ("wsq-session", "wsq-known")):
+        assert "HttpOnly" in cookie
+        assert "SameSite=Lax" in cookie
+        assert "Secure" not in cookie
+    assert house.logged("'eve' came in from 127.0.0.1")
+    session = answer.cookie("wsq-session").partition("=")[2].partition(";")[0]
+    assert house.ask("GET", "/board", session=session).status == 200
+
+
+def test_behind_a_proxy_that_speaks_tls_cookies_are_for_tls_alone(house):
+    answer = house.log_in("vic", X_Forwarded_Proto="https", X_Forwarded_For="203.0.113.9, 198.51.100.4")
+
+    assert "Secure" in answer.cookie("wsq-session")
+    assert house.logged("'vic' came in from 198.51.100.4"), "only what the proxy itself says is believed"
+
+
+def test_a_wrong_password_and_an_unknown_name_get_the_same_answer_and_are_logged(house):
+    wrong, unknown = house.log_in("vic", "not the password"), house.log_in("<b>nobody</b>", "not the password")
+
+    assert (wrong.status, unknown.status) == (403, 403)
+    assert wrong.headers.get_all("Set-Cookie") is None
+    without = [re.sub(r'value="[^"]*"', "", each.text) for each in (wrong, unknown)]
+    assert without[0] == without[1]
+    assert "&lt;b&gt;nobody" in unknown.text
+    assert "<b>nobody" not in unknown.text
+    assert house.logged("Refused to 'vic' from 127.0.0.1: login: The name or the password is not right.")
+
+
+def test_who_guesses_waits_but_not_who_has_been_here_before(house):
+    # Given a browser from which somebody has come in
+    known = house.log_in("bob", X_Forwarded_For="192.0.2.1").cookie("wsq-known").partition(";")[0]
+
+    # When somebody else guesses, from several places at once
+    with ThreadPoolExecutor(8) as places:
+        guesses = [places.submit(house.log_in, "bob", "a guess", X_Forwarded_For=f"192.0.2.{n}") for n in range(8)]
+        answers = [each.result() for each in guesses]
+
+    # Then they wait, and the known browser does not
+    assert sorted(each.status for each in answers) == [403] * 5 + [429] * 3
+    assert [int(each.headers["Retry-After"]) for each in answers if each.status == 429] == [1, 1, 1]
+    assert house.log_in("bob", X_Forwarded_For="192.0.2.99", cookies=[known]).status == 303
+    assert house.logged("login: That was tried too often; try again in 1 s.")
+
+
+def test_a_form_that_is_not_ours_is_refused_and_logged(house):
+    ada = session_of("ada")
+    right = {"name": "ada", "password": PASSWORD}
+    token = house.form_token()
+
+    assert house.ask("POST", "/login", body=right).status == 403
+    assert house.ask("POST", "/login", body=right, cookies=[f"_xsrf={token}"]).status == 403
+    assert house.ask("POST", "/login", body={**right, "_xsrf": token}).status == 403
+    assert house.post("/login", right, Origin="https://evil.example").status == 403
+    for path in ("/logout", "/session"):
+        assert house.ask("POST", path, session=ada, body={}).status == 403
+        assert house.post(path, {}, session=ada, Origin="https://evil.example").status == 403
+    assert house.ask("GET", "/logout", session=ada).headers["Location"] == "/board"
+    assert house.ask("GET", "/board", session=ada).status == 200, "nobody was logged out by it"
+    assert house.logged("door.refused: Refused to nobody known from 127.0.0.1: login: 403")
+    with socket.create_connection(house.host.split(":")) as link:
+        link.sendall(b"POST /login HTTP/1.1\r\nHost: wsq.example.com\r\nContent-Length: 200000\r\n\r\n")
+        assert link.recv(100).startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize(
+    "next_",
+    ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/login", "/a\r\nb: c"],
+)
+def test_after_logging_in_nobody_is_led_out_of_the_house(house, next_):
+    answer = house.ask("GET", f"/login?next={quote(next_, safe='')}", session=session_of("ada"))
+
+    assert (answer.status, answer.headers["Location"]) == (303, "/board")
+
+
+def test_logging_out_ends_the_session_and_every_copy_of_it(house):
+    session = house.log_in("ada").cookie("wsq-session").partition("=")[2].partition(";")[0]
+    assert house.ask("GET", "/board", session=session).status == 200
+
+    answer = house.post("/logout", {}, session=session)
+
+    assert (answer.status, answer.headers["Location"]) == (303, "/login")
+    assert answer.cookie("wsq-session").startswith('wsq-session="";')
+    assert house.ask("GET", "/board", session=session, Accept="text/html").status == 303
+    assert house.post("/session", {}, session=session).status == 403
+
+
+def test_who_is_there_keeps_their_session_but_not_for_ever(house):
+    session = session_of("ada", ago=timedelta(hours=7), since=timedelta(days=6))
+
+    answer = house.post("/session", {}, session=session)
+
+    cookie = answer.cookie("wsq-session")
+    assert int(re.search(r"Max-Age=(\d+)", cookie)[1]) <= 86_400
+    assert cookie.partition("=")[2].partition(";")[0] != session
+    assert set(json.loads(answer.text)) == {"ticket"}
+
+
+def test_every_answer_carries_the_policy(house):
+    for path, session in (("/login", None), ("/board", None), ("/board", session_of("ada")), ("/health", None)):
+        headers = house.ask("GET", path, session=session, Accept="text/html").headers
+        assert "frame-ancestors 'self'" in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"

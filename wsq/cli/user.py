@@ -1,0 +1,79 @@
+"""`wsq user`: who may log in to the pages, and what they may do there."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from msgspec import structs
+
+from wsq import settings as configuration
+from wsq.cli.output import count, say, table
+from wsq.clock import SystemClock
+from wsq.errors import InvalidInput
+from wsq.rules.roles import EVERYWHERE, Memberships, memberships, role, user_name
+from wsq.runner.report import as_json
+from wsq.views.door import passwords
+from wsq.views.door.setup import users_file
+from wsq.views.door.users import User, UsersFile
+
+
+def user_command(given: Namespace) -> int:
+    """Do with the users file what is asked for."""
+    file = users_file(configuration.load(database=given.database, users=given.users, flags=True))
+    {"add": _add, "list": _list, "role": _role, "password": _password, "remove": _remove}[given.what](file, given)
+    return 0
+
+
+def _add(file: UsersFile, given: Namespace) -> None:
+    name, stores = user_name(given.name), memberships(role(given.role), given.store)
+    if name.casefold() in file.users():
+        raise InvalidInput(f"There is a user {name!r} already.")  # before a password is asked for in vain
+    kept = None if given.no_password else passwords.hashed(_asked())
+    file.add(User(name=name, stores=stores, since=SystemClock().now(), password=kept))
+    say(f"{name} may log in: {_told(stores)}. It stands in {file.path}.")
+
+
+def _role(file: UsersFile, given: Namespace) -> None:
+    stores = memberships(role(given.role), given.store)
+    changed = file.change(given.name, lambda user: structs.replace(user, stores=stores))
+    say(f"{changed.name} is {_told(stores)} now.")
+
+
+def _password(file: UsersFile, given: Namespace) -> None:
+    kept = passwords.hashed(_asked())
+    changed = file.change(given.name, lambda user: structs.replace(user, password=kept))
+    say(f"{changed.name} has another password, and is logged out everywhere.")
+
+
+def _remove(file: UsersFile, given: Namespace) -> None:
+    say(f"{file.remove(given.name).name} may log in no more, and is logged out everywhere.")
+
+
+def _list(file: UsersFile, given: Namespace) -> None:
+    users = sorted(file.users().values(), key=lambda user: user.name.casefold())
+    if given.json:
+        shown = [{"name": each.name, "stores": each.stores, "password": each.password is not None} for each in users]
+        say(as_json(shown))
+    elif users:
+        lines = ([each.name, _told(each.stores), "provider" if each.password is None else "password"] for each in users)
+        say(table(["name", "role", "comes in by"], lines))
+    else:
+        say(f"{count(0, 'user')} in {file.path}.")
+
+
+def _told(stores: Memberships) -> str:
+    return ", ".join(f"{of} of {'all stores' if store == EVERYWHERE else store}" for store, of in stores.items())
+
+
+def _asked() -> str:
+    """The password: typed twice without being shown, or the first line of standard input."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        line = sys.stdin.readline() if sys.stdin is not None else ""
+        return line.rstrip("\r\n")
+    from getpass import getpass
+
+    typed = getpass("Password: ")
+    if getpass("Once more: ") != typed:
+        raise InvalidInput("The password was typed in two ways; try again.")
+    return typed
