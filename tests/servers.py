@@ -133,7 +133,11 @@ class Relay:
     def _pass_on(self, one: socket.socket, other: socket.socket, is_asking: bool) -> None:
         with contextlib.suppress(OSError):
             while said := one.recv(1 << 16):
-                if (b"COMMIT" if is_asking else b"COMMIT\0") in said and self.cut is not None and is_asking is not (self.cut == "after"):
+                if (
+                    (b"COMMIT" if is_asking else b"COMMIT\0") in said
+                    and self.cut is not None
+                    and is_asking is not (self.cut == "after")
+                ):
                     mode, self.cut = self.cut, None
                     self.cuts += 1
                     if mode == "dark":

@@ -18,7 +18,7 @@ from tests.servers import Server
 from wsq.clock import ManualClock
 from wsq.commands.executions import LEASE
 
-WORKERS, TASKS, STORES = 8, 1_000, 10
+WORKERS, STORES = 8, 10
 
 COUNTS = """select
     (select count(*) from task_executions) as executions,
@@ -26,16 +26,26 @@ COUNTS = """select
     (select count(*) from processed_task_executions) as claims,
     (select count(*) from tasks) as tasks, (select count(distinct title) from tasks) as titles,
     (select count(*) from leases) as leases, (select count(*) from running_executions) as running"""
-ALL_ONCE = dict.fromkeys(("executions", "done", "claims", "tasks", "titles"), TASKS) | {"leases": 0, "running": 0}
+
+
+def all_once(slots: int) -> dict[str, int]:
+    """What `COUNTS` tells when so many slots were carried out once each."""
+    return dict.fromkeys(("executions", "done", "claims", "tasks", "titles"), slots) | {"leases": 0, "running": 0}
 
 
 @pytest.fixture
-def due(server: Server) -> str:
-    """A workspace on a server in which a thousand slots have just come due; its URL."""
+def slots(request: pytest.FixtureRequest) -> int:
+    """How many come due at once."""
+    return int(request.param)
+
+
+@pytest.fixture
+def due(server: Server, slots: int) -> str:
+    """A workspace on a server in which so many slots have just come due; its URL."""
     a_moment_ago = datetime.now(UTC) - timedelta(seconds=30)
     with wsq.open(server.url, clock=ManualClock(a_moment_ago - timedelta(hours=1))) as ws:
         for store in range(STORES):
-            ws.store(f"store-{store}").together(partial(make_tasks, numbers=range(store, TASKS, STORES)))
+            ws.store(f"store-{store}").together(partial(make_tasks, numbers=range(store, slots, STORES)))
     return server.url
 
 
@@ -87,35 +97,37 @@ def crew(due: str, tmp_path: Path) -> Iterator[Crew]:
         crew.kill()
 
 
-def left(server: Server) -> int:
+def left(server: Server, slots: int) -> int:
     """How many slots nobody has settled yet, and executions that go on."""
     ((number,),) = server.run(
         "SELECT (SELECT count(*) FROM wsq.running_executions)"
-        f" + {TASKS} - (SELECT count(*) FROM wsq.processed_task_executions)"
+        f" + {slots} - (SELECT count(*) FROM wsq.processed_task_executions)"
     )
     return int(str(number))
 
 
-def test_eight_workers_settle_a_thousand_slots_once_each_and_share_them(due: str, server: Server, crew: Crew) -> None:
+@pytest.mark.parametrize("slots", [240], indirect=True)
+def test_eight_workers_settle_each_slot_once_and_share_them(due: str, slots: int, server: Server, crew: Crew) -> None:
     # When eight workers serve them
     until = time.monotonic() + 200
-    while left(server) or sum(crew.shares()) < TASKS:
+    while left(server, slots) or sum(crew.shares()) < slots:
         assert time.monotonic() < until, crew.said()
         time.sleep(0.2)
 
     # Then each slot is carried out once
     with wsq.open(due) as ws:
-        assert ws.sql(COUNTS).iloc[0].to_dict() == ALL_ONCE
+        assert ws.sql(COUNTS).iloc[0].to_dict() == all_once(slots)
         assert ws.verify() == []
         assert ws.unsettled() == []
         # And nobody was left without work: each has done at least a quarter of its share
         shares = crew.shares()
-        assert sum(shares) == TASKS
-        assert min(shares) >= TASKS / WORKERS / 4, shares
+        assert sum(shares) == slots
+        assert min(shares) >= slots / WORKERS / 4, shares
 
 
+@pytest.mark.parametrize("slots", [1_000], indirect=True)
 def test_workers_that_are_killed_and_a_server_that_starts_anew_lose_and_repeat_nothing(
-    due: str, server: Server, crew: Crew
+    due: str, slots: int, server: Server, crew: Crew
 ) -> None:
     # Given workers of which one is killed every second, and replaced, and a server that crashes every few seconds
     for moment in range(16):
@@ -135,6 +147,6 @@ def test_workers_that_are_killed_and_a_server_that_starts_anew_lose_and_repeat_n
             ws.clock.advance(LEASE)
 
         # Then all is settled, each slot once, and every effect is there once
-        assert ws.sql(COUNTS).iloc[0].to_dict() == ALL_ONCE
+        assert ws.sql(COUNTS).iloc[0].to_dict() == all_once(slots)
         assert ws.verify() == []
         assert ws.unsettled() == []
