@@ -316,7 +316,7 @@ def number_of(raw: object) -> int:
     """The browser's number for a message, also for one that is refused; 0 when it has none."""
     try:
         return _numbered.decode(raw).ref if isinstance(raw, str) else 0
-    except (ValidationError, DecodeError, UnicodeEncodeError):
+    except (ValidationError, DecodeError, UnicodeEncodeError, RecursionError):
         return 0
 
 
@@ -330,5 +330,5 @@ def understood(raw: object) -> Known:
         raise InvalidInput("The page sent something that is no message.")
     try:
         return _decoder.decode(raw)
-    except (ValidationError, DecodeError, UnicodeEncodeError) as error:
+    except (ValidationError, DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise InvalidInput(f"The page sent a message that cannot be understood: {error}.") from error
