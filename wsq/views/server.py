@@ -13,7 +13,7 @@ import panel as pn
 from bokeh.server.server import Server
 from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
-from tornado.web import OutputTransform, RedirectHandler, RequestHandler
+from tornado.web import ErrorHandler, OutputTransform, RedirectHandler, RequestHandler
 
 from wsq.views.door.door import Door
 from wsq.views.door.fitting import Lock, fitted, secure
@@ -43,6 +43,10 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
+
+NOT_SERVED = [(r"/components/.*", ErrorHandler, {"status_code": 404})]
+"""What Panel would answer and no page of ours asks for: it imports whichever module an address names, also one that
+runs something, or ends the process, when it is imported; and a link of any site could name one."""
 
 LARGEST_MESSAGE = 10_000_000
 """Bytes of a message from a browser. A document of a million characters has up to four bytes for each, and more where
@@ -146,6 +150,7 @@ def _build(workspace: Workspace, port: int, address: str, origins: Sequence[str]
         extra_patterns=[
             (r"/", RedirectHandler, {"url": "/board", "permanent": False}),
             (r"/health", Health),
+            *NOT_SERVED,
             *lock.patterns,
         ],
         websocket_max_message_size=LARGEST_MESSAGE,
