@@ -10,6 +10,7 @@ from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
+from bokeh.util.token import get_session_id, get_token_payload
 
 from tests.door.conftest import PASSWORD, expired, session_of
 from wsq.views.door import sessions
@@ -103,12 +104,43 @@ def test_a_websocket_opens_for_pages_of_this_house_alone_and_for_who_has_opened_
     assert house.logged("Refused to 'bob' from 127.0.0.1: GET '/board/ws', a page of somebody else")
 
 
+def test_nobody_is_led_to_a_page_that_another_has_made(house):
+    # Given a page of somebody, its id and its token
+    bob, ada = session_of("bob"), session_of("ada")
+    token = token_of(house.ask("GET", "/board?store=globex", session=bob))
+    page = get_session_id(token)
+
+    # Then none of them opens it again, for nobody
+    for session in (ada, bob):
+        assert house.ask("GET", f"/board?bokeh-session-id={page}", session=session).status == 403
+        assert house.ask("GET", f"/board?bokeh-token={token}", session=session).status == 403
+        assert house.ask("GET", "/board", session=session, Bokeh_Session_Id=page).status == 403
+        assert house.ask("GET", "/board", session=session, body={"bokeh-session-id": page}).status == 403
+    assert house.logged("Refused to 'ada' from 127.0.0.1: GET '/board', for a page that was made before")
+
+
+def test_what_would_import_a_module_or_serve_other_sites_is_not_served(house):
+    vic = session_of("vic")
+
+    for path in ("unittest.__main__/x/_css/y", "antigravity/x/_css/y"):
+        assert house.ask("GET", f"/components/{path}", session=vic).status == 404
+    for page in PAGES:
+        assert house.ask("GET", f"/{page}/autoload.js?bokeh-autoload-element=x", session=vic).status == 403
+
+    assert house.ask("GET", "/health").status == 200, "it is still there"
+
+
+def test_an_origin_that_is_none_is_refused_and_logged(house):
+    for origin in ("http://[", "://", "http://"):
+        assert house.ask("POST", "/login", body={}, Origin=origin).status == 403, origin
+    assert house.logged("sent by a page of 'http://['")
+    assert "Traceback" not in house.log()
+
+
 def test_a_page_tells_its_script_nothing_that_lets_one_in(house):
     session = session_of("ada")
 
     page = house.ask("GET", "/board", session=session, cookies=["wsq-known=a-device"])
-
-    from bokeh.util.token import get_token_payload
 
     payload = json.dumps(get_token_payload(token_of(page)))
     for text in (page.text, payload):

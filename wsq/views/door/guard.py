@@ -110,6 +110,12 @@ def judge(
         return _to_the_login(request) if method in READING else Refusal(403, IS_OVER)
     visitor = Visitor(door, session, address)
     request.wsq_visitor = visitor
+    if path.endswith("/autoload.js"):  # Bokeh would have it read by pages of any site
+        visitor.note_refusal(f"{what}, a script for other sites")
+        return Refusal(403, "No page is given to other sites.")
+    if not is_socket(request) and _names_a_page(request):
+        visitor.note_refusal(f"{what}, for a page that was made before")
+        return Refusal(403, "A page that was made before is not opened again.")
     if is_socket(request) and not _is_theirs(application, door, request, session):
         visitor.note_refusal(f"{what}, a page of somebody else")
         return Refusal(403, "This is the page of somebody else.")
@@ -124,7 +130,10 @@ def is_of_this_house(request: HTTPServerRequest, origins: Collection[str]) -> bo
     origin = request.headers.get("Origin")
     if origin is None or not (is_socket(request) or request.method not in READING):
         return True
-    host = urlsplit(origin).netloc.lower() if "://" in origin else origin
+    try:
+        host = urlsplit(origin).netloc.lower() if "://" in origin else origin
+    except ValueError:
+        return False
     return bool(host in origins or host == str(request.host).lower())
 
 
@@ -169,6 +178,17 @@ def next_of(text: str | None) -> str:
     if not usable or text is None or text.startswith("//") or "\\" in text or urlsplit(text).path in OPEN_TO_ALL:
         return "/board"
     return text
+
+
+def _names_a_page(request: HTTPServerRequest) -> bool:
+    """Whether a request asks for a page that Bokeh knows by its id or token, instead of a new one.
+
+    A link with an id would have somebody make a page that another could then join. What Bokeh reads of the address
+    it also reads of a body, which a request that only reads has no use for.
+    """
+    named = {"bokeh-session-id", "bokeh-token"} & set(request.arguments)
+    has_body = request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in request.headers
+    return bool(named) or "Bokeh-Session-Id" in request.headers or (request.method in READING and has_body)
 
 
 def _to_the_login(request: HTTPServerRequest) -> Refusal:
