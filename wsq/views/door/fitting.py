@@ -14,6 +14,10 @@ from wsq.views.door.login import DEVICE, LARGEST_BODY, Login, Logout, Renew
 ANY_HOST = "*"
 """Bokeh then leaves the judgement of origins to the guard, which knows under which host it was asked."""
 
+SILENCE = 120
+"""Seconds for which a connection may say nothing between two requests, or take to send a form: who holds many open
+keeps others out. It is more than proxies keep theirs, which would else lose a request. Websockets are not meant."""
+
 
 class Lock(NamedTuple):
     """What the server is built with."""
@@ -38,7 +42,11 @@ def fitted(door: Door) -> Lock:
         "exclude_cookies": [COOKIE, DEVICE, "_xsrf"],
         "exclude_headers": ["Cookie", "Authorization"],
         "cookie_secret": door.signer.key("cookies").hex(),
-        "http_server_kwargs": {"max_body_size": LARGEST_BODY},
+        "http_server_kwargs": {
+            "max_body_size": LARGEST_BODY,
+            "idle_connection_timeout": SILENCE,
+            "body_timeout": SILENCE,
+        },
     }
     return Lock(options, patterns)
 
