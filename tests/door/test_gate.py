@@ -19,7 +19,7 @@ from wsq.views.admin import Admin
 from wsq.views.board import Board
 from wsq.views.door import sessions
 from wsq.views.door.access import NEEDS
-from wsq.views.door.door import FREE_FOR_AN_ADDRESS, Door, TooSoon
+from wsq.views.door.door import FREE_FOR_AN_ADDRESS, WAITING, Busy, Door, TooSoon
 from wsq.views.door.users import User, UsersFile
 from wsq.views.hub import forget
 from wsq.views.library import Library
@@ -238,6 +238,40 @@ def test_guesses_from_one_household_are_counted_together(door):
     with pytest.raises(TooSoon):
         door.begin_guess("another", None, "2001:db8::ffff")
     door.end_guess(door.begin_guess("another", None, "2001:db8:0:1::1"), None)
+
+
+def test_a_login_of_ones_own_buys_no_further_guesses_of_others(door):
+    ada = door.user("ada")
+    for n in range(FREE_FOR_AN_ADDRESS):
+        door.end_guess(door.begin_guess(f"victim {n}", None, "203.0.113.7"), None)
+        if n + 1 < FREE_FOR_AN_ADDRESS:
+            door.end_guess(door.begin_guess("ada", None, "203.0.113.7"), ada)
+
+    with pytest.raises(TooSoon):
+        door.begin_guess("another victim", None, "203.0.113.7")
+
+
+def test_a_browser_is_known_as_long_as_the_password_is_the_one_by_which_somebody_came_in(team, tmp_path):
+    # Given a browser in which somebody has come in
+    users = book(tmp_path / "users.json")
+    door = Door(team, users, SECRET)
+    device = door.known(door.user("eve"), None)
+    assert door.known(door.user("eve"), device) == device
+    assert door.known(door.user("bob"), device).id != device.id
+
+    # When strangers guess as much as they may, it may still come in
+    for n in range(WAITING):
+        door.begin_guess(f"stranger {n}", None, f"198.51.100.{n}")
+    with pytest.raises(Busy):
+        door.begin_guess("eve", None, "192.0.2.1")
+    door.end_guess(door.begin_guess("eve", device, "192.0.2.1"), None)
+
+    # And after another password it is a stranger's too
+    users.change("eve", lambda user: msgspec.structs.replace(user, password=KEPT.replace(KEPT[-4:], "AAAA")))
+    with pytest.raises(Busy):
+        door.begin_guess("eve", device, "192.0.2.1")
+    assert door.known(door.user("eve"), device).id != device.id
+    door.close()
 
 
 def test_a_viewer_reads_everything_of_their_store(page_of):

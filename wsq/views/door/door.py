@@ -17,7 +17,7 @@ from wsq.errors import LoggedOut, NotAllowed, SettingError, WsqError
 from wsq.rules.roles import EVERYWHERE, Memberships
 from wsq.views.door import passwords, sessions
 from wsq.views.door.access import MemberGate
-from wsq.views.door.patience import Key, Limit, Patience
+from wsq.views.door.patience import Limit, Patience
 from wsq.views.door.sessions import Device, Session, Signer, Ticket
 from wsq.views.door.users import User, UsersFile, key
 from wsq.views.ports import Workspace
@@ -30,6 +30,9 @@ FREE_FOR_AN_ADDRESS = 20
 
 WAITING = 20
 """Passwords that may wait to be checked; who comes on top is asked to come again."""
+
+KEPT_FREE = 10
+"""Further ones that may wait, when they come from browsers in which their users have come in before."""
 
 GUESSERS = 2
 """Threads that check passwords, each of which takes 32 MiB."""
@@ -66,7 +69,7 @@ class Guess(NamedTuple):
     """A try of a password, and what it is counted under."""
 
     name: str
-    counted: Sequence[Key]
+    counted: Sequence[Limit]
 
 
 class Ended:
@@ -181,14 +184,15 @@ class Door:
             TooSoon: It was tried too often, from there or for this name.
             Busy: Too many are tried at this moment.
         """
-        if self._guessing >= WAITING:
+        is_known = device is not None and self._is_known(name, device)
+        if self._guessing >= WAITING + KEPT_FREE * is_known:
             raise Busy("Too many people log in at this moment; try again in a few seconds.")
-        limits = self._limits(name, device, address)
+        limits = _known_limits(device) if device is not None and is_known else _strange_limits(name, address)
         wait = self._patience.take(limits, time.monotonic())
         if wait > 0:
             raise TooSoon(wait)
         self._guessing += 1
-        return Guess(name, [limit.key for limit in limits])
+        return Guess(name, limits)
 
     def check(self, guess: Guess, password: str) -> User | None:
         """Who it is, when the password is theirs. Takes a quarter of a second: not for an event loop."""
@@ -197,16 +201,27 @@ class Door:
         return user if right else None
 
     def end_guess(self, guess: Guess, user: User | None) -> None:
-        """What was counted is forgotten when it was right."""
+        """When it was right, what was counted for the name or the browser is forgotten.
+
+        Of what was counted for the address only this try is: else who has an account could guess those of others
+        for ever, with a login of their own now and then.
+        """
         self._guessing -= 1
         if user is not None:
-            self._patience.forgive(guess.counted)
+            self._patience.forgive([limit.key for limit in guess.counted if limit.key[0] != "address"])
+            self._patience.take_back([limit for limit in guess.counted if limit.key[0] == "address"])
 
-    def _limits(self, name: str, device: Device | None, address: str) -> list[Limit]:
-        if device is not None and key(device.name) == key(name) and self._is_fresh(device):
-            return [Limit(("device", device.id), FREE_FOR_A_NAME)]
-        hidden = hashlib.sha256(key(name).encode("utf-8", "replace")).hexdigest()  # names may be long
-        return [Limit(("name", hidden), FREE_FOR_A_NAME), Limit(("address", _house_of(address)), FREE_FOR_AN_ADDRESS)]
+    def known(self, user: User, device: Device | None) -> Device:
+        """What a browser shows from now on, in which a user has come in; with the `device` that it has shown before."""
+        if device is not None and self._is_known(user.name, device):
+            return device
+        return sessions.met(user.name, self.signer.mark(user.proof), self.now())
+
+    def _is_known(self, name: str, device: Device) -> bool:
+        """Whether the user has come in from it, lately, and with the password that they have now."""
+        user, age = self.user(name), self.now() - device.since
+        is_theirs = user is not None and key(device.name) == key(name) and device.mark == self.signer.mark(user.proof)
+        return is_theirs and -sessions.AHEAD <= age < sessions.DEVICE
 
     # Being in
 
@@ -236,9 +251,6 @@ class Door:
         """What the page of a store, or of all with None, may show and do for whom a session is of."""
         visit = Visit(self, session, address)
         return kind(session.name, store_id, visit.memberships, renewed=visit.renew, refused=visit.note_refusal)
-
-    def _is_fresh(self, device: Device) -> bool:
-        return self.now() - device.since + sessions.AHEAD >= 0 and self.now() - device.since < sessions.DEVICE
 
 
 class Visit:
@@ -290,6 +302,15 @@ def first_admin(name: str, password: str, secret: str) -> User:
     """
     kept = passwords.hashed(password, Signer(secret).key("admin")[:16])
     return User(name=name, stores={EVERYWHERE: "admin"}, since=datetime.fromtimestamp(0, UTC), password=kept)
+
+
+def _known_limits(device: Device) -> list[Limit]:
+    return [Limit(("device", device.id), FREE_FOR_A_NAME)]
+
+
+def _strange_limits(name: str, address: str) -> list[Limit]:
+    hidden = hashlib.sha256(key(name).encode("utf-8", "replace")).hexdigest()  # names may be long
+    return [Limit(("name", hidden), FREE_FOR_A_NAME), Limit(("address", _house_of(address)), FREE_FOR_AN_ADDRESS)]
 
 
 def _house_of(address: str) -> str:

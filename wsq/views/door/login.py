@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from importlib.resources import files
 from typing import Any
 
@@ -26,7 +25,7 @@ from wsq.views.door.guard import (
     visitor_of,
 )
 from wsq.views.door.sessions import Device
-from wsq.views.door.users import User, key
+from wsq.views.door.users import User
 
 log = logging.getLogger(__name__)
 
@@ -138,12 +137,8 @@ class AtTheDoor:
     def let_in(self, user: User) -> None:
         """Give the browser a session, and note that the user has come in from it."""
         door = self.door
-        now = door.now()
         self._give(COOKIE, door.signer.signed(door.begun(user)), sessions.LONGEST)
-        device = self.device()
-        if device is None or key(device.name) != key(user.name):
-            device = Device(name=user.name, id=secrets.token_urlsafe(12), since=now)
-        self._give(DEVICE, door.signer.signed(device), sessions.DEVICE)
+        self._give(DEVICE, door.signer.signed(door.known(user, self.device())), sessions.DEVICE)
         log.info("%r came in from %s", user.name, address_of(self.request), extra={"action": "door.login"})
 
     def device(self) -> Device | None:

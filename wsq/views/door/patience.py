@@ -64,6 +64,15 @@ class Patience:
             for each in keys:
                 self._tries.pop(each, None)
 
+    def take_back(self, limits: Sequence[Limit]) -> None:
+        """Let one try, which was right, not have been made; those before it stay counted."""
+        with self._lock:
+            for key, free in limits:
+                tries = self._tries.get(key)
+                if tries is not None:
+                    count = tries.number - 1
+                    self._tries[key] = _Tries(count, tries.last, tries.last + _wait(count - free))
+
     def kept(self) -> int:
         """How many names and addresses are remembered."""
         return len(self._tries)

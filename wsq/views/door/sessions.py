@@ -41,11 +41,15 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Device(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """That a user has come in from this browser before."""
+    """That a user has come in from this browser before, with the password that `mark` is of.
+
+    Who gathers many of them while they know a password has nothing of it when there is another.
+    """
 
     name: str
     id: str
     since: int
+    mark: str
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -80,7 +84,10 @@ class Signer:
         body, _, signature = text.partition(".")
         if not hmac.compare_digest(signature, self._signature(kind, body.encode())):
             return None
-        return msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=kind)
+        try:
+            return msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=kind)
+        except msgspec.MsgspecError:  # another version has signed it
+            return None
 
     def mark(self, proof: str) -> str:
         """What ties a session to a password without telling anything of it."""
@@ -93,6 +100,11 @@ class Signer:
 def begun(name: str, mark: str, now: int) -> Session:
     """A new session."""
     return Session(name=name, id=secrets.token_urlsafe(18), since=now, seen=now, mark=mark)
+
+
+def met(name: str, mark: str, now: int) -> Device:
+    """A browser from which a user comes in for the first time."""
+    return Device(name=name, id=secrets.token_urlsafe(12), since=now, mark=mark)
 
 
 def is_over(session: Session, now: int) -> bool:
