@@ -68,6 +68,9 @@ _POSTED_TO = ("alert_url", "ping_url")
 _KEPT = ("api_key", "admin_password", "cookie_secret", "oauth_secret")
 _SECRET = (*_KEPT, *_POSTED_TO)
 
+ANY_TENANT = frozenset({"common", "organizations", "consumers"})
+"""What Azure knows as a tenant and is none. Each tenant says for itself which e-mail addresses its people have."""
+
 OAUTH_PARAMS = {
     "github": (),
     "google": (),
@@ -319,6 +322,12 @@ def refuse_half_a_login(settled: Settings) -> None:
     if missing:
         names = ", ".join(f"{name}=…" for name in missing)
         raise SettingError(f"{VARIABLES['oauth_params']} lacks {names}, expected it for {settled.oauth_provider}.")
+    tenant = dict(settled.oauth_params).get("tenant", "")
+    if tenant.lower() in ANY_TENANT:
+        raise SettingError(
+            f"{VARIABLES['oauth_params']} has tenant={tenant}, expected one tenant: whoever has another could take any "
+            "name."
+        )
 
 
 def host_of(url: str) -> str:
