@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
 from tests.door.conftest import CODE, Provider
 
 
-def go(house, code=CODE, state=None):
+def go(house, code=CODE, state=None, onward="/library"):
     """To the provider, and back with its code: the last answer."""
-    begun = house.ask("GET", "/login/oauth?next=%2Flibrary")
+    begun = house.ask("GET", f"/login/oauth?next={quote(onward, safe='')}")
     assert begun.status == 302
     asked = parse_qs(urlsplit(begun.headers["Location"]).query)
     assert asked["redirect_uri"] == [f"{house.url}/login/oauth"]
@@ -59,3 +59,23 @@ def test_a_code_of_nobody_or_a_state_of_another_lets_nobody_in(house):
         assert "did not let you in" in answer.text
         assert "Traceback" not in answer.text
     assert house.logged("login by generic: 401")
+
+
+def test_a_link_with_a_code_of_somebody_else_lets_nobody_in_as_them(house):
+    Provider.who = {"email": "max@example.com"}
+    for state in ("&state=", "", "&state=e30="):
+        answer = house.ask("GET", f"/login/oauth?code={CODE}{state}")
+        assert answer.status == 401, state
+        assert not any(each.startswith("wsq-session=") for each in answer.headers.get_all("Set-Cookie") or [])
+
+
+@pytest.mark.parametrize("onward", ["///evil.example", "/login"])
+def test_after_the_provider_nobody_is_led_out_of_the_house(house, onward):
+    Provider.who = {"email": "max@example.com"}
+
+    assert go(house, onward=onward).headers["Location"] == "/board"
+
+
+@pytest.mark.parametrize("onward", ["https://evil.example", "//evil.example", "/\\evil.example"])
+def test_an_address_of_another_house_is_not_even_taken_to_the_provider(house, onward):
+    assert house.ask("GET", f"/login/oauth?next={quote(onward, safe='')}").status == 400

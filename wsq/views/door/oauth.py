@@ -15,7 +15,7 @@ from panel.util import decode_token
 from tornado.web import HTTPError, RequestHandler
 
 from wsq.views.door.door import Provider
-from wsq.views.door.guard import OAUTH, address_of, is_https, refused
+from wsq.views.door.guard import OAUTH, address_of, is_https, next_of, refused
 from wsq.views.door.login import AtTheDoor, page
 
 
@@ -34,10 +34,26 @@ class _Asking(AtTheDoor):
     """Mixed into Panel's handler of a provider."""
 
     _told: dict[str, Any]
+    _is_in: bool
 
     def prepare(self) -> None:
         """Nothing is known yet."""
         self._told = {}
+        self._is_in = False
+
+    async def get(self) -> None:
+        """Lead to the provider, and let in who comes back from it: who went there from here, in the same browser.
+
+        For Panel no state is the same as no cookie of one; so a link could bring somebody in as who made it.
+        """
+        handler: Any = self
+        if handler.get_argument("code", None) and not handler.get_argument("state", None):
+            raise HTTPError(401, "a code without a state")
+        await super().get()  # type: ignore[misc]  # of the handler
+
+    def redirect(self, url: str, *args: Any, **given: Any) -> None:
+        """To the provider, or where somebody goes on who is in: Panel lets some addresses of others pass for ours."""
+        super().redirect(next_of(url) if self._is_in else url, *args, **given)  # type: ignore[misc]  # of the handler
 
     @property
     def _redirect_uri(self) -> str:
@@ -65,6 +81,7 @@ class _Asking(AtTheDoor):
         if user is None:
             raise HTTPError(403, f"{name or 'somebody without a name'} is no user here")
         self.let_in(user)
+        self._is_in = True
 
     def _raise_error(self, response: Any, body: Any = None, status: int = 400) -> None:
         """Panel would log what the provider has answered, in which there may be a token."""
