@@ -2,6 +2,11 @@
 
 import json
 
+import pytest
+from bokeh.document import Document
+from bokeh.io.doc import patch_curdoc
+
+from wsq.views import charts as room
 from wsq.views.charts import charts
 
 
@@ -19,3 +24,18 @@ def test_a_chart_without_anything_to_draw_says_what_there_was_none_of(store):
     assert after["lateness"]["empty"] == "Nothing was started by a schedule in this span."
     # A number that no binary fraction holds is not written with all its digits
     assert "%.6g s" in json.dumps(after["duration"]["item"])
+
+
+def test_charts_are_drawn_whatever_became_of_the_page_that_bokeh_takes_for_the_current_one(store, monkeypatch):
+    # Given a page that was closed after a message that could not be read
+    monkeypatch.setattr("bokeh.io.doc._PATCHED_CURDOCS", [])
+    page = Document()
+    with pytest.raises(ValueError, match="unreadable"), patch_curdoc(page):
+        raise ValueError("unreadable")
+    del page
+    for each in (room._over_days, room._bars):
+        each.cache_clear()
+
+    # Then all figures are made
+    store.run_now(store.create_recurring_task("Triage", "List the tasks", every="4 hours").id)
+    assert len(list(charts(store.workspace.statistics("acme", days=7), "light"))) == 8

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+from bokeh.document import Document
 from bokeh.embed import json_item
 from bokeh.models import (
     BasicTicker,
@@ -186,7 +187,7 @@ def _bars(colour: str, theme: str) -> Any:
     drawn.hbar(y="reason", right="count", height=0.62, source=source, color=colours(theme)[colour])
     whole = drawn.hbar(y="reason", right="whole", height=1, source=source, alpha=0)
     drawn.add_tools(_hover("@reason", [("@told", "")], whole, theme))
-    return json_item(drawn)
+    return _as_item(drawn)
 
 
 def _by_day(
@@ -267,6 +268,17 @@ def _over_days(names: tuple[str, ...], hues: tuple[str, ...], theme: str, *, sta
             drawn.scatter(x="day", y=part, source=source, color=hue).glyph.name = "mark"
     whole = drawn.vbar(x="day", width=DAY, bottom=0, top="whole", source=source, alpha=0)
     drawn.add_tools(_hover("@label", [(name, f"@t{place}") for place, name in enumerate(names)], whole, theme))
+    return _as_item(drawn)
+
+
+def _as_item(drawn: Any) -> Any:
+    """A figure as its page embeds it, in a document of its own.
+
+    Else Bokeh looks at the current one of the process. A message that it cannot read leaves a page's there for good,
+    and when that page is closed no figure could be made any more, for nobody.
+    """
+    document = Document()
+    document.add_root(drawn)
     return json_item(drawn)
 
 
