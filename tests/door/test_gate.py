@@ -240,6 +240,15 @@ def test_guesses_from_one_household_are_counted_together(door):
     door.end_guess(door.begin_guess("another", None, "2001:db8:0:1::1"), None)
 
 
+def test_guesses_from_two_households_are_counted_apart_however_a_proxy_writes_their_addresses(door):
+    for n in range(FREE_FOR_AN_ADDRESS):
+        door.end_guess(door.begin_guess(f"somebody {n}", None, "::ffff:203.0.113.20"), None)
+
+    with pytest.raises(TooSoon):
+        door.begin_guess("another", None, "203.0.113.20")
+    door.end_guess(door.begin_guess("another of them", None, "::ffff:203.0.113.21"), None)
+
+
 def test_a_login_of_ones_own_buys_no_further_guesses_of_others(door):
     ada = door.user("ada")
     for n in range(FREE_FOR_AN_ADDRESS):

@@ -319,7 +319,11 @@ def _house_of(address: str) -> str:
         known = ipaddress.ip_address(address)
     except ValueError:
         return address
-    return address if known.version == 4 else str(ipaddress.IPv6Network((int(known) >> 64 << 64, 64)))
+    if isinstance(known, ipaddress.IPv4Address):
+        return address
+    if known.ipv4_mapped is not None:  # as some proxies write it: their first halves are all the same
+        return str(known.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(known) >> 64 << 64, 64)))
 
 
 def _named(session: Session) -> str:
