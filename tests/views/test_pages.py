@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from wsq.errors import SettingError
 from wsq.views import pages
 from wsq.views.hub import forget
 
@@ -38,3 +39,11 @@ def test_the_default_store_is_shown_first_where_there_is_one(workspace):
     workspace.create_store("default")
     assert pages.first_store(workspace) == "default"
     forget(workspace)
+
+
+@pytest.mark.parametrize("page", list(pages.TITLES))
+def test_where_people_have_to_log_in_no_page_is_served_without_the_door(workspace, tmp_path, page):
+    (tmp_path / "team.duckdb.users.json").write_text("{}")
+
+    with pytest.raises(SettingError, match="served by `wsq serve` alone"):
+        getattr(pages, f"{page}_page")(workspace)

@@ -7,13 +7,14 @@ from typing import TypeVar
 
 from panel.io.state import state
 
-from wsq.errors import NotAllowed, WsqError
+from wsq.errors import NotAllowed, SettingError, WsqError
 from wsq.views import charts, messages
 from wsq.views.admin import Admin
 from wsq.views.board import Board
 from wsq.views.door.access import OPEN, Gate, LobbyGate, no_store
 from wsq.views.door.door import Door
 from wsq.views.door.guard import Visitor, visitor_of
+from wsq.views.door.setup import is_set_up
 from wsq.views.hub import hub_of
 from wsq.views.library import Library
 from wsq.views.live import pool
@@ -37,6 +38,7 @@ DEFAULT_STORE = "default"
 
 def board_page(workspace: Workspace, door: Door | None = None) -> Board | RefusalPage:
     """The board of the store that the address names (``?store=…&project=…``), else of the first one."""
+    _refuse_without_its_door(workspace, door)
     try:
         store, gate = _shown(workspace, door)
     except WsqError as refusal:
@@ -46,6 +48,7 @@ def board_page(workspace: Workspace, door: Door | None = None) -> Board | Refusa
 
 def library_page(workspace: Workspace, door: Door | None = None) -> Library | RefusalPage:
     """Projects, contacts and documents of the store that the address names, else of the first one."""
+    _refuse_without_its_door(workspace, door)
     try:
         store, gate = _shown(workspace, door)
     except WsqError as refusal:
@@ -55,6 +58,7 @@ def library_page(workspace: Workspace, door: Door | None = None) -> Library | Re
 
 def statistics_page(workspace: Workspace, door: Door | None = None) -> StatisticsPage | RefusalPage:
     """What came of the executions of the store that the address names (``*`` is all), else of the first one."""
+    _refuse_without_its_door(workspace, door)
     try:
         store, gate = _shown(workspace, door)
     except WsqError as refusal:
@@ -84,6 +88,7 @@ def _counted_by_address(store_id: str) -> messages.Statistics:
 
 def since_page(workspace: Workspace, door: Door | None = None) -> SincePage | RefusalPage:
     """What has happened in the store that the address names, else in the first one."""
+    _refuse_without_its_door(workspace, door)
     try:
         store, gate = _shown(workspace, door)
     except WsqError as refusal:
@@ -93,6 +98,7 @@ def since_page(workspace: Workspace, door: Door | None = None) -> SincePage | Re
 
 def admin_page(workspace: Workspace, door: Door | None = None) -> Admin | RefusalPage:
     """Every recurring task of every store, what is wrong, and the switches for many of them."""
+    _refuse_without_its_door(workspace, door)
     if door is None:
         return _dressed(Admin(workspace, actor=whoever(), store=asked("store"), page=True), "admin")
     gate = visiting(door).gate(None)
@@ -121,6 +127,16 @@ def _shown(workspace: Workspace, door: Door | None) -> tuple[Store, Gate]:
     if not lobby.sees(store.id):
         raise no_store(store.id) if named == store.id else NotAllowed("You are a member of no store yet; ask an admin.")
     return store.as_actor(visitor.session.name), visitor.gate(store.id)
+
+
+def _refuse_without_its_door(workspace: Workspace, door: Door | None) -> None:
+    """Serve no page to anybody by `panel serve` where people have to log in.
+
+    Raises:
+        SettingError: So it is; not even a page with a sentence is made, since that names the stores.
+    """
+    if door is None and is_set_up(workspace.settings):
+        raise SettingError("A login is set up for this workspace, so its pages are served by `wsq serve` alone.")
 
 
 def visiting(door: Door) -> Visitor:

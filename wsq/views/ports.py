@@ -15,6 +15,7 @@ from wsq.projections.rows import Contact, Document, Execution, Project, Recurrin
 from wsq.queries.boards import DocumentLine, ProjectCounts
 from wsq.queries.executions import Run
 from wsq.rules.budgets import Forecast, Spending
+from wsq.settings import Settings
 from wsq.statistics import Choices, Statistics
 from wsq.statistics.health import Alert
 from wsq.statistics.overview import TaskOverview
@@ -225,6 +226,8 @@ class Workspace(Protocol):
 
     @property
     def clock(self) -> Clock: ...
+    @property
+    def settings(self) -> Settings: ...
     def row(self) -> WorkspaceRow: ...
     @property
     def provider_kind(self) -> str: ...

@@ -33,6 +33,12 @@ def users_file(settings: Settings) -> UsersFile:
     return UsersFile(own.with_name("users.json"))
 
 
+def is_set_up(settings: Settings) -> bool:
+    """Whether the settings or a users file say who may come in."""
+    asked = settings.users or settings.admin_password or settings.oauth_provider
+    return bool(asked) or _users(settings).path.exists()
+
+
 def door_of(workspace: Workspace, settings: Settings) -> Door | None:
     """The door, where the settings or a users file say who may come in; None where nothing does.
 
@@ -41,8 +47,7 @@ def door_of(workspace: Workspace, settings: Settings) -> Door | None:
     """
     configuration.refuse_half_a_login(settings)
     users = _users(settings)
-    asked = settings.users or settings.admin_password or settings.oauth_provider
-    if not asked and not users.path.exists():
+    if not is_set_up(settings):
         return None
     secret = settings.cookie_secret or _kept_secret(users.path)
     door = Door(
