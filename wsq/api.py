@@ -545,6 +545,7 @@ class Workspace:
         since: datetime | date | None = None,
         until: datetime | date | None = None,
         most: int = 50,
+        so_far: Callable[[Statistics], object] | None = None,
     ) -> Statistics:
         """What came of the executions of a span: how many, how well, how long, at what cost, how late, why not.
 
@@ -557,6 +558,8 @@ class Workspace:
             since: An aware instant, or a date for its beginning (inclusive), instead of `days`.
             until: The same (exclusive); left out, the end of today.
             most: How many stores, projects, tasks and models are told one by one.
+            so_far: Called once, soon, with what is there before those are counted; they are empty then. What is
+                returned in the end is of the same moment. It must be quick, for others may wait to write meanwhile.
 
         Days are those of the store's zone; of the workspace's where the stores shown are of different zones.
         `wsq.statistics.DEFINITIONS` says what each figure means.
@@ -577,7 +580,7 @@ class Workspace:
             model=model,
             most=values.limit(most, "most"),
         )
-        return statistics.counted(self._engine, wish, self.clock.now(), self.settings.timezone)
+        return statistics.counted(self._engine, wish, self.clock.now(), self.settings.timezone, so_far)
 
     def statistics_choices(self, store: str | None = None) -> Choices:
         """The projects, recurring tasks and models that the statistics of a store, or of all, can be narrowed to."""

@@ -379,6 +379,19 @@ def test_more_than_a_read_may_take_is_counted_on_a_copy(ws, acme, monkeypatch):
     assert ws.statistics("acme") == usual
 
 
+def test_all_but_the_groups_can_be_had_before_they_are_counted(ws, acme):
+    acme.run_now(acme.create_recurring_task("Triage", "List the tasks", every="1 hour").id)
+    told = []
+
+    found = ws.statistics("acme", so_far=told.append)
+
+    [before] = told
+    names = ("total", "days", "failures", "skips", "recent_failures", "since", "until")
+    assert [getattr(before, name) for name in names] == [getattr(found, name) for name in names]
+    assert [len(each) for each in (before.stores, before.projects, before.tasks, before.models)] == [0, 0, 0, 0]
+    assert (found.total.executions, [each.name for each in found.tasks]) == (1, ["Triage"])
+
+
 # ---- what cannot be asked for --------------------------------------------------------------------
 
 

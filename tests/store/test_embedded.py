@@ -180,3 +180,13 @@ def test_an_instance_that_was_made_ready_is_used_once_and_by_whom_it_suits():
     assert second.execute("SELECT count(*) FROM duckdb_tables()").fetchall() == [(0,)]
     for each in (other, first, second):
         each.close()
+
+
+def test_what_takes_long_draws_no_bar_on_standard_output():
+    connection = instance.connect(1)
+
+    asked = "SELECT current_setting('enable_progress_bar')"
+    drawn = [each.execute(asked).fetchone() for each in (connection, connection.cursor())]
+    connection.close()
+
+    assert drawn == [(False,), (False,)]

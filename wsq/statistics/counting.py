@@ -2,12 +2,13 @@
 
 Grouping by texts is what costs. So there is one pass by day, one by all texts together into a table that goes with
 the read, from which stores, projects, tasks and models are summed up, and one for the percentiles. Percentiles are
-exact.
+exact. What a page shows first can be had before the groups, which take as long as the rest.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -77,6 +78,9 @@ _TOLD = ", ".join(
 
 Measures = dict[str, Any]
 
+SoFar = Callable[[Statistics], object]
+"""Is told what was counted so far: all but the groups, which are empty. It is called in the midst of a read."""
+
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """What statistics are asked for; see `wsq.Workspace.statistics`."""
@@ -91,8 +95,10 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     most: int = MOST_GROUPS
 
 
-def counted(engine: Engine, wish: Wish, now: datetime, timezone: str) -> Statistics:
+def counted(engine: Engine, wish: Wish, now: datetime, timezone: str, so_far: SoFar | None = None) -> Statistics:
     """The statistics of what is wished for, from a read, or from a private copy where they take long.
+
+    `so_far` is called once before the groups are counted, from the same view; it must be quick.
 
     Raises:
         InvalidInput: The span cannot be.
@@ -101,9 +107,9 @@ def counted(engine: Engine, wish: Wish, now: datetime, timezone: str) -> Statist
     with engine.read() as cursor:
         _refuse_unknown(cursor, wish)
         if not engine.is_server and _rows_in(cursor, wish, now, timezone) <= MOST_IN_A_READ:
-            return count(cursor, wish, now, timezone)
+            return count(cursor, wish, now, timezone, so_far)
     with engine.study() as cursor:
-        return count(cursor, wish, now, timezone)
+        return count(cursor, wish, now, timezone, so_far)
 
 
 def _rows_in(cursor: Cursor, wish: Wish, now: datetime, timezone: str) -> int:
@@ -112,16 +118,18 @@ def _rows_in(cursor: Cursor, wish: Wish, now: datetime, timezone: str) -> int:
     return int(cursor.query(f"SELECT count(*) FROM task_executions {where}", given)[0][0])  # noqa: S608
 
 
-def count(cursor: Cursor, wish: Wish, now: datetime, timezone: str) -> Statistics:
-    """The statistics of what is wished for, which must be there; `timezone` is the workspace's."""
+def count(cursor: Cursor, wish: Wish, now: datetime, timezone: str, so_far: SoFar | None = None) -> Statistics:
+    """The statistics of what is wished for, which must be there; `timezone` is the workspace's.
+
+    `so_far` is as in `counted`.
+    """
     over = _span(cursor, wish, now, timezone)
     where, given = _where(wish, over)
     place = over.place_in_sql("epoch_us(started_at)")
     by_day = _by_day(cursor, where, given, place)
     spread = _spread(cursor, where, given, place)
     reasons = _reasons(cursor, where, given)
-    groups = _groups(cursor, where, given, wish.most)
-    return Statistics(
+    found = Statistics(
         timezone=over.timezone,
         since=over.since,
         until=over.until,
@@ -135,8 +143,11 @@ def count(cursor: Cursor, wish: Wish, now: datetime, timezone: str) -> Statistic
         failures=reasons["failed"],
         skips=reasons["skipped"],
         recent_failures=_recent_failures(cursor, where, given),
-        **groups,
+        **{name: Series((), kind=Group) for name in (*_GROUPS, "tasks")},
     )
+    if so_far is not None:
+        so_far(found)
+    return msgspec.structs.replace(found, **_groups(cursor, where, given, wish.most))
 
 
 def choices(cursor: Cursor, store_id: str | None) -> Choices:

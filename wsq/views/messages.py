@@ -250,7 +250,7 @@ class Renew(Message, frozen=True, kw_only=True, tag="renew"):
 class Statistics(Message, frozen=True, kw_only=True, tag="statistics"):
     """What came of executions: of a store or of all, of the last days or from one date to another (both inclusive).
 
-    `known` is the mark of what the page shows already, empty for nothing.
+    `known` is the mark of what the page shows already, empty for nothing; `listed` that of its tables and choices.
     """
 
     store: Annotated[str, Meta(min_length=1, max_length=64)] | None
@@ -262,6 +262,7 @@ class Statistics(Message, frozen=True, kw_only=True, tag="statistics"):
     until: Short | None
     theme: Literal["light", "dark"]
     known: Annotated[str, Meta(max_length=64)]
+    listed: Annotated[str, Meta(max_length=64)] = ""
 
 
 Known = (

@@ -1,5 +1,6 @@
 // Statistics: what is counted stands in the address; figures, charts and lists are asked for and drawn in place, so
-// that nobody loses their place. Charts come as Bokeh's JSON and are drawn when they come into view.
+// that nobody loses their place. Charts come as Bokeh's JSON and are drawn when they come into view. Tables and
+// choices come last, and bear the mark of the figures that they belong to.
 
 const SPANS = [7, 30, 90];
 const ALL = "*"; // in the address: all stores
@@ -28,10 +29,12 @@ class StatisticsPage extends asking(DialogPage) {
     super(model, el);
     this.bound = this.opening.store; // whose executions can be opened here
     this.wish = this.fromAddress();
-    this.mark = "";
+    this.mark = ""; // of the figures that are shown
+    this.listed = ""; // of the tables and choices
     this.shown = new Map(); // id of a chart or a table -> its parts
+    this.toDraw = new Set(); // ids of charts
     this.root.append(this.drawMain(), this.dialogs, this.toasts);
-    this.seen = new IntersectionObserver((all) => all.filter((each) => each.isIntersecting).forEach((each) => this.drawChart(each.target.dataset.chart)), { root: this.main, rootMargin: "200px" });
+    this.seen = new IntersectionObserver((all) => this.drawCharts(all.filter((each) => each.isIntersecting).map((each) => each.target.dataset.chart)), { root: this.main, rootMargin: "200px" });
     this.dressed = new MutationObserver(() => { if (this.theme !== this.root.dataset.theme) this.refresh(); });
     this.dressed.observe(this.root, { attributes: true, attributeFilter: ["data-theme"] });
     this.showHeader(this.first.header);
@@ -92,6 +95,7 @@ class StatisticsPage extends asking(DialogPage) {
 
   told(message) {
     if (message.type === "chart" && message.mark === this.mark) this.showChart(message.chart);
+    if (message.type === "lists" && message.mark === this.mark && this.isCounted()) this.showLists(message);
     super.told(message);
   }
 
@@ -101,12 +105,15 @@ class StatisticsPage extends asking(DialogPage) {
       this.refused(`The span from ${write(since, "day")} to ${write(until, "day")} ends before it begins.`);
       return true; // to ask again would change nothing
     }
-    const answer = await this.ask("statistics", { ...this.wish, theme, known: this.mark });
+    const answer = await this.ask("statistics", { ...this.wish, theme, known: this.mark, listed: this.isCounted() ? this.listed : "" });
     if (!this.alive || this.onceMore) return true; // nobody looks, or something else is looked for by now
     if (answer.ok) this.take(answer.value, theme);
-    else this.refused(answer.error, !answer.type && this.counted === JSON.stringify(this.wish));
+    else this.refused(answer.error, !answer.type && this.isCounted());
     return answer.ok;
   }
+
+  // Whether the figures that are shown are those of what is asked for now.
+  isCounted() { return this.counted === JSON.stringify(this.wish); }
 
   // What was counted before is not what is asked for now, but where the server was merely silent.
   refused(sentence, stands = false) {
@@ -123,6 +130,7 @@ class StatisticsPage extends asking(DialogPage) {
     this.trouble.hidden = true;
     this.root.classList.remove("loading");
     this.theme = theme;
+    const anew = !this.isCounted();
     this.counted = JSON.stringify(this.wish);
     if (news.mark === this.mark) return;
     this.mark = news.mark;
@@ -131,11 +139,29 @@ class StatisticsPage extends asking(DialogPage) {
     if (news.nothing) return;
     const one = news.first === news.last;
     setText(this.spanWords, news.first ? `${write(news.first, "day")}${one ? "" : ` to ${write(news.last, "day")}`}. Days are those of ${news.timezone}, by when an execution started.` : "");
-    this.offerChoices(news.choices);
+    if (anew) this.hideLists();
     this.showTiles(news.total);
     this.showFailures(news.failures);
-    for (const table of news.groups) this.showTable(table);
   }
+
+  showLists({ error, listed, choices, groups }) {
+    if (error) return this.refused(error);
+    this.listed = listed;
+    this.offerChoices(choices);
+    for (const table of groups) this.showTable(table);
+    this.tables.classList.remove("former");
+    this.focused = null;
+  }
+
+  // Those of what was asked for before are not seen any more, but keep their room, so that nothing moves.
+  hideLists() {
+    this.listed = "";
+    this.focused = this.focusedGroup();
+    this.tables.classList.add("former");
+    if (this.listedOf !== this.wish.store) this.offerChoices({ projects: [], tasks: [], models: [], more_tasks: 0 });
+  }
+
+  focusedGroup() { return this.root.getRootNode().activeElement?.dataset.group ?? this.focused; }
 
   // ---- filters -------------------------------------------------------------------------------------
 
@@ -215,6 +241,7 @@ class StatisticsPage extends asking(DialogPage) {
 
   offerChoices({ projects, tasks, models, more_tasks: more }) {
     const named = ({ id, name, store }) => [id, this.wish.store ? name : `${name} (${this.storeName(store)})`];
+    this.listedOf = this.wish.store;
     this.projects = projects.filter((each) => each.store === this.bound);
     this.projectNames = new Map(this.projects.map((each) => [each.id, each.name]));
     this.offerStores();
@@ -281,6 +308,18 @@ class StatisticsPage extends asking(DialogPage) {
     if (shown.filled || !shown.folded.open) return;
     shown.filled = true;
     this.showRows(shown.table, shown.data.title, shown.data.columns, shown.data.rows);
+  }
+
+  // One after the other, and each is seen before the next is begun: to draw them all takes half a second.
+  async drawCharts(ids) {
+    const drawing = this.toDraw.size > 0;
+    for (const id of ids) this.toDraw.add(id);
+    if (drawing) return;
+    for (const id of this.toDraw) {
+      await this.drawChart(id);
+      await new Promise((go) => setTimeout(go));
+      this.toDraw.delete(id);
+    }
   }
 
   // The new drawing takes the old one's place when it is done; until then the old one stands.
@@ -385,7 +424,7 @@ class StatisticsPage extends asking(DialogPage) {
     shown.section.hidden = !table.rows.length || (table.id === "stores" && Boolean(this.wish.store));
     setText(shown.note, table.more ? `The ${table.rows.length} with the most executions; ${table.more.toLocaleString()} more are not listed.` : "");
     shown.note.hidden = !table.more;
-    const focused = this.root.getRootNode().activeElement?.dataset.group;
+    const focused = this.focusedGroup();
     const to = { stores: "store", projects: "project", tasks: "task", models: "model" }[table.id];
     this.showRows(shown.table, table.title, table.columns, table.rows, (name, row) => (row.id === null ? name
       : h("button", { type: "button", class: "linklike", "data-group": `${to} ${row.id}`, title: "Show these alone", onclick: () => this.narrow({ ...(row.store ? { store: row.store } : {}), [to]: row.id }) }, name)));

@@ -1,10 +1,15 @@
-"""The statistics page: figures, charts and lists, counted when its browser asks for them."""
+"""The statistics page: figures, charts and lists, counted when its browser asks for them.
+
+Its figures and charts are told as soon as they are counted; the tables of groups, which take as long again, follow.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import date, timedelta
@@ -18,11 +23,14 @@ from wsq.statistics import DEFINITIONS, Choices, Failure, Group, Series, Statist
 from wsq.views import messages
 from wsq.views.cards import Card, instant, shortened
 from wsq.views.charts import charts, in_words
-from wsq.views.dispatch import Dispatcher
+from wsq.views.dispatch import LATER, Dispatcher
 from wsq.views.door.access import OPEN, Gate
 from wsq.views.hub import hub_of
 from wsq.views.live import AskingPage, pool, resource, weakly
 from wsq.views.ports import Store, Workspace
+from wsq.views.workers import Workers
+
+log = logging.getLogger(__name__)
 
 GROUPS = 20
 """Stores, projects, tasks and models of each of which a table tells."""
@@ -36,13 +44,19 @@ FRESH = 60.0
 ERROR_SHOWN = 300
 """How many characters of a failure's error stand in the list; the execution's dialog shows all of it."""
 
+COUNTING = 4
+"""Counts that go on at once in this process."""
+
+counters = Workers(COUNTING, "wsq-count")
+"""Threads of their own: those of `pool` wait for them, and might all do so."""
+
 
 class StatisticsPage(AskingPage):
     """What came of the executions of a store, or of all, over a span of days.
 
     Its browser asks for all of it when it has come up, when it narrows it down, and when it is told that
-    something has changed; the charts follow one by one, for they take longer than the figures. `store` is the one
-    whose executions open on the page itself.
+    something has changed; the charts follow one by one, for they take longer than the figures, and then the tables
+    with what one can narrow it down to. `store` is the one whose executions open on the page itself.
     """
 
     _esm = resource("frame.js", "markdown.js", "dialogs.js", "forms.js", "executions.js", "asking.js", "statistics.js")
@@ -54,50 +68,105 @@ class StatisticsPage(AskingPage):
         super().__init__(sizing_mode="stretch_both")
         self.gate = gate
         self._workspace = store.workspace
-        self._undrawn: tuple[str, Statistics, str] | None = None
+        self._told: tuple[Told, messages.Statistics] | None = None
         subscription = hub_of(store.workspace).subscribe(None, weakly(self.send))
         self.begin(Dispatcher(store, count=self._count), subscription)
         opening = {"store": store.id, "project": None, "page": True, "path": "statistics"}
         self.open_with(subscription.opening() | {"opening": opening, "definitions": DEFINITIONS})
 
     def _count(self, asked: messages.Statistics) -> Card:
-        card, found = told(self._workspace, asked)
-        if found is not None:
-            self._undrawn = (card["mark"], found, asked.theme)
-        return card
+        told = answered(self._workspace, asked)
+        self._told = (told, asked)
+        return told.card
 
     def _carry_out(self, raw: object) -> None:
         super()._carry_out(raw)
-        if self._undrawn is not None:
-            pool.submit(self._draw, *self._undrawn)  # aside, so that what else the page asks need not wait
-            self._undrawn = None
+        if self._told is not None:
+            pool.submit(self._draw, *self._told)  # aside, so that what else the page asks need not wait
+            self._told = None
 
-    def _draw(self, mark: str, found: Statistics, theme: str) -> None:
-        for chart in charts(found, theme):
-            self.send({"type": "chart", "mark": mark, "chart": chart})
+    def _draw(self, told: Told, asked: messages.Statistics) -> None:
+        """Tell the charts that follow an answer, and see to the lists; each bears the answer's mark."""
+        count, mark = told.count, told.card["mark"]
+        if count is None:
+            return
+        if mark != asked.known:
+            for chart in charts(count.figures.result(), asked.theme):
+                self.send({"type": "chart", "mark": mark, "chart": chart})
+        # No thread waits for the whole, for there are few of them.
+        count.whole.add_done_callback(lambda _whole: pool.submit(self._list, count, mark, asked))
+
+    def _list(self, count: Count, mark: str, asked: messages.Statistics) -> None:
+        lists = listed(self._workspace, asked, count, self.gate)
+        if lists.get("listed") != asked.listed:
+            self.send({"type": "lists", "mark": mark} | lists)
 
 
-def told(workspace: Workspace, asked: messages.Statistics) -> tuple[Card, Statistics | None]:
-    """The answer to a page: all that it shows, or its `mark` alone when the page knows that already.
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a page, and the count from which more is to be told; None when there is nothing."""
 
-    With it comes what its charts are to be drawn from, None where they stand as they are.
+    card: Card
+    count: Count | None = None
+
+
+def answered(workspace: Workspace, asked: messages.Statistics) -> Told:
+    """The answer to a page: its figures, or their `mark` alone when the page knows them already.
 
     Raises:
         InvalidInput: The days asked for cannot be.
         NotFound: There is no such project or recurring task.
     """
     if asked.store is not None and asked.store not in {each.id for each in workspace.stores(include_archived=True)}:
-        return {"mark": "nothing", "nothing": True}, None
-    found = _counts_of(workspace).get(asked)
-    card = _card(found) | {"choices": _choices(workspace.statistics_choices(asked.store))}
-    mark = _mark(found, card["choices"], asked.theme)
-    return ({"mark": mark}, None) if mark == asked.known else (card | {"mark": mark}, found)
+        return Told(card={"mark": "nothing", "nothing": True})
+    count = _counts_of(workspace).get(asked)
+    found = count.figures.result()
+    mark = _mark([found.as_dict(), asked.theme])
+    return Told(card={"mark": mark} | ({} if mark == asked.known else _card(found)), count=count)
+
+
+def listed(workspace: Workspace, asked: messages.Statistics, count: Count, gate: Gate = OPEN) -> Card:
+    """The tables and the choices of what is asked for, with their mark under `listed`; an `error` if they failed.
+
+    Waits until they are counted; never raises. What may not be asked for any more, by then, is not told.
+    """
+    try:
+        gate.allow(asked)
+        lists = {
+            "choices": _choices(workspace.statistics_choices(asked.store)),
+            "groups": _tables(count.whole.result()),
+        }
+        return lists | {"listed": _mark(lists)}
+    except WsqError as refusal:
+        return {"error": gate.worded(refusal)}
+    except Exception:
+        # The page must hear of it, for it waits; details stay here.
+        log.exception("Groups could not be counted", extra={"action": "page.message"})
+        return {"error": LATER}
 
 
 def count_ahead(workspace: Workspace, asked: messages.Statistics) -> None:
-    """Count what a page will ask as soon as its browser has come up; whatever is wrong, it is told then."""
+    """Begin to count what a page will ask when its browser has come up; whatever is wrong, it is told then."""
     with suppress(WsqError):
         _counts_of(workspace).get(asked)
+
+
+class Count:
+    """A count that goes on: its `figures` are there before its groups, which the `whole` has too."""
+
+    def __init__(self) -> None:
+        self.figures: Future[Statistics] = Future()
+        self.whole: Future[Statistics] = Future()
+
+    def carry_out(self, workspace: Workspace, asked: messages.Statistics) -> bool:
+        """Count, whatever becomes of it; whether it has gone well."""
+        try:
+            self.whole.set_result(_count(workspace, asked, self.figures.set_result))
+        except BaseException as error:  # noqa: BLE001 - whoever waits for it must hear of it
+            if not self.figures.done():
+                self.figures.set_exception(error)
+            self.whole.set_exception(error)
+            return False
+        return True
 
 
 class _Counts:
@@ -106,31 +175,32 @@ class _Counts:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = ref(workspace)
         self._lock = threading.Lock()
-        self._kept: dict[Any, tuple[int, float, Future[Statistics]]] = {}
+        self._kept: dict[Any, tuple[int, float, Count]] = {}
 
-    def get(self, asked: messages.Statistics) -> Statistics:
-        """The statistics of what is asked; who asks the same meanwhile waits for the same count."""
+    def get(self, asked: messages.Statistics) -> Count:
+        """The count of what is asked, which has begun; who asks the same meanwhile gets the same."""
         workspace = self._workspace()
         assert workspace is not None, "whoever asks has the workspace"
         key = (asked.store, asked.project, asked.task, asked.model, asked.days, asked.since, asked.until)
         changes, now = workspace.changes(), time.monotonic()
         with self._lock:
-            written, counted, future = self._kept.pop(key, (-1, now, Future()))
+            written, counted, count = self._kept.pop(key, (-1, now, Count()))
             mine = written != changes or now - counted > FRESH
             if mine:
-                counted, future = now, Future()
-            self._kept[key] = (changes, counted, future)
+                counted, count = now, Count()
+            self._kept[key] = (changes, counted, count)
             for old in list(self._kept)[:-KEPT]:
                 del self._kept[old]
         if mine:
-            try:
-                future.set_result(_count(workspace, asked))
-            except BaseException as error:
-                with self._lock:
-                    self._kept.pop(key, None)
-                future.set_exception(error)
-                raise
-        return future.result()
+            counters.submit(self._carry_out, key, count, workspace, asked)
+        return count
+
+    def _carry_out(self, key: Any, count: Count, workspace: Workspace, asked: messages.Statistics) -> None:
+        if count.carry_out(workspace, asked):
+            return
+        with self._lock:
+            if self._kept.get(key, (0, 0.0, None))[-1] is count:
+                del self._kept[key]
 
 
 _counts: WeakKeyDictionary[Workspace, _Counts] = WeakKeyDictionary()
@@ -140,7 +210,7 @@ def _counts_of(workspace: Workspace) -> _Counts:
     return _counts.setdefault(workspace, _Counts(workspace))
 
 
-def _count(workspace: Workspace, asked: messages.Statistics) -> Statistics:
+def _count(workspace: Workspace, asked: messages.Statistics, so_far: Callable[[Statistics], object]) -> Statistics:
     since, until = _days(asked)
     return workspace.statistics(
         asked.store,
@@ -151,12 +221,13 @@ def _count(workspace: Workspace, asked: messages.Statistics) -> Statistics:
         since=since,
         until=until,
         most=GROUPS,
+        so_far=so_far,
     )
 
 
-def _mark(found: Statistics, choices: Any, theme: str) -> str:
+def _mark(shown: Any) -> str:
     """The same for what looks the same: drawn figures have ids of their own each time."""
-    everything = msgspec.json.encode([found.as_dict(), choices, theme], enc_hook=lambda value: value.as_dict())
+    everything = msgspec.json.encode(shown, enc_hook=lambda value: value.as_dict())
     return hashlib.sha256(everything).hexdigest()[:32]
 
 
@@ -178,13 +249,16 @@ def _card(found: Statistics) -> Card:
         "last": found.days[-1].day.isoformat() if found.days else None,
         "total": found.total.as_dict() | {"tried_usd": found.tried_usd},
         "failures": [_failure(each) for each in found.recent_failures],
-        "groups": [
-            _table("stores", "Stores", found.stores),
-            _table("projects", "Projects", found.projects),
-            _table("tasks", "Recurring tasks", found.tasks),
-            _table("models", "Models", found.models),
-        ],
     }
+
+
+def _tables(found: Statistics) -> list[Card]:
+    return [
+        _table("stores", "Stores", found.stores),
+        _table("projects", "Projects", found.projects),
+        _table("tasks", "Recurring tasks", found.tasks),
+        _table("models", "Models", found.models),
+    ]
 
 
 def _failure(failure: Failure) -> Card:
