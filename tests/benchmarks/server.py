@@ -50,7 +50,7 @@ def appended(ws: wsq.Workspace) -> float:
     def batch(number: int) -> None:
         def decide(tx: object) -> None:
             for n in range(AT_ONCE):
-                name = f"b{number}-{n}"
+                name = tx.new_id()  # as every command does: nothing has it yet, and so nothing is looked for
                 tx.record(
                     "store-0",
                     TaskCreated(
