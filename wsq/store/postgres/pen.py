@@ -40,7 +40,12 @@ class Pen:
         Values stand in the text as literals, which libpq quotes.
         """
         begin: list[bytes] = []
-        parts = [self._part(sql, parameters, begin) for sql, parameters in statements]
+        try:
+            parts = [self._part(sql, parameters, begin) for sql, parameters in statements]
+        except BaseException:  # a value that has no literal
+            if begin:
+                self.connection.close()  # the server is not told of them now
+            raise
         connection = self.connection.pgconn
         result = connection.exec_(b"; ".join([*begin, *parts]))
         if result.status not in _DONE:
