@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -389,6 +390,38 @@ def test_the_last_write_of_who_was_killed_before_it_was_told_is_heard_of(opening
 
     assert counted(listener) == 2
     assert eventually(lambda: listener.changes() >= before + 2, 2.5)  # of the first, and of the second
+
+
+def test_the_copies_of_who_was_killed_are_removed_by_the_next(opening, server, tmp_path):
+    # Given a process that has copies and is killed, and one that has some and lives
+    holders = [start(crew.hold_copies, server.url, tmp_path / name) for name in ("dead", "alive")]
+    for name in ("dead", "alive"):
+        wait_for(tmp_path / name)
+    homes = {name: Path((tmp_path / name).read_text()) for name in ("dead", "alive")}
+    kill(holders[0])
+    assert homes["dead"].exists()
+
+    # When another makes one
+    with opening().snapshot():
+        # Then those of the dead are gone
+        assert not homes["dead"].exists()
+        assert homes["alive"].exists()
+    kill(holders[1])
+
+
+def test_what_is_scrubbed_is_in_no_sample_that_the_server_took(engine, server):
+    with engine.write() as cursor:
+        for number, note in enumerate(["the heron nests"] * 9 + ["elsewhere"] * 9):
+            cursor.post("INSERT INTO marks (worker, number, note) VALUES ('a', $1, $2)", (number, note))
+    server.run("ANALYZE wsq.marks")
+    with engine.write() as cursor:
+        cursor.query("UPDATE marks SET note = 'forgotten' WHERE note = 'the heron nests'")
+    engine.scrub()
+    server.run("CHECKPOINT")
+
+    kept = b"".join(file.read_bytes() for file in (server.folder / "base").rglob("*") if file.is_file())
+    assert b"the heron nests" not in kept
+    assert b"elsewhere" in kept
 
 
 # What cannot be used

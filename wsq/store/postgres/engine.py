@@ -202,7 +202,8 @@ class PostgresEngine:
         """
         with self._apart() as connection:
             ((tables,),) = run(connection, [(_TABLES, [SPACE])]).fetchall()
-            run(connection, [(f"VACUUM (FULL) {tables}", [])])
+            for work in (f"(FULL, ANALYZE) {tables}", "(FULL) pg_catalog.pg_statistic"):  # samples are kept there
+                run(connection, [(f"VACUUM {work}", [])])
         self._copies.forget()
 
     def changes(self) -> int:
