@@ -350,6 +350,18 @@ def test_a_value_that_cannot_be_sent_spoils_no_later_write(engine):
     assert numbers(engine) == [0, 3, 4]
 
 
+def test_a_write_that_was_rolled_back_spoils_no_later_one(engine):
+    for n in range(10):
+        increment(engine)
+        with pytest.raises(ZeroDivisionError), engine.write() as cursor:
+            n /= len(cursor.query("SELECT n FROM counters WHERE id = $1", ("nobody",)))
+    with engine.write() as cursor:
+        cursor.query("DROP TABLE marks")
+    increment(engine)
+    increment(engine)
+    assert counted(engine) == 12
+
+
 def test_nobody_decides_on_what_was_before_whatever_isolation_the_database_has_by_default(opening, server):
     server.run("ALTER DATABASE postgres SET default_transaction_isolation = 'serializable'")
     try:

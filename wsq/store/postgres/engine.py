@@ -281,7 +281,7 @@ class PostgresEngine:
     def _lay_down(self, pen: Pen) -> None:
         """Keep a pen for the next transaction, if nothing is wrong with it."""
         with suppress(psycopg.Error):
-            pen.connection.rollback()
+            pen.roll_back()
         if pen.connection.closed or self._closed or len(self._pens) >= MOST_PENS:
             pen.connection.close()
         else:
