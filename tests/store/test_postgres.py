@@ -351,10 +351,10 @@ def test_a_value_that_cannot_be_sent_spoils_no_later_write(engine):
 
 
 def test_a_write_that_was_rolled_back_spoils_no_later_one(engine):
-    for n in range(10):
+    for _ in range(10):
         increment(engine)
         with pytest.raises(ZeroDivisionError), engine.write() as cursor:
-            n /= len(cursor.query("SELECT n FROM counters WHERE id = $1", ("nobody",)))
+            1 / len(cursor.query("SELECT n FROM counters WHERE id = $1", ("nobody",)))
     with engine.write() as cursor:
         cursor.query("DROP TABLE marks")
     increment(engine)
