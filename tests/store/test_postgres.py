@@ -680,6 +680,18 @@ def test_a_study_is_of_one_moment_while_others_write(opening):
     assert seen[-1] > seen[0]
 
 
+def test_a_study_that_could_not_be_had_whole_can_be_had_the_next_time(opening, server):
+    engine, question = opening(patience=1), "SELECT n, count(marks.number) FROM counters, marks GROUP BY n"
+    with engine.write() as cursor:
+        cursor.post("INSERT INTO marks (worker, number) VALUES ('a', 1)")
+    with psycopg.connect(server.url) as other:
+        other.execute("LOCK TABLE wsq.marks IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(WorkspaceBusy), engine.study() as cursor:
+            cursor.query(question)
+    with engine.study() as cursor:
+        assert cursor.query(question) == [(0, 1)]
+
+
 def test_nothing_of_a_copy_stays(opening, server):
     engine = opening()
     with engine.study() as cursor, engine.snapshot() as path:

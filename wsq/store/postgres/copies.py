@@ -233,9 +233,9 @@ class _StudyCursor:
         if changed is not None and changed[1] in self._study.tables:
             raise WorkspaceError("A study is only being read; what changes the workspace belongs into a write.")
         named = self._study.missing.keys() & set(_NAME.findall(sql))
-        wanted = {table: self._study.missing[table] for table in named}
-        _fill(self._connection, self._study.connection, wanted, self._study.path.parent)
-        for table in wanted:
+        for table in sorted(named):  # one by one: when the next cannot be had, this one need not be again
+            wanted = {table: self._study.missing[table]}
+            _fill(self._connection, self._study.connection, wanted, self._study.path.parent)
             del self._study.missing[table]
 
 
