@@ -24,7 +24,12 @@ COLLATION = "pg_c_utf8"
 
 INDEXES = {
     "recurring_tasks": ("(next_execution_at) WHERE next_execution_at IS NOT NULL", "(store_id)"),
-    "task_executions": ("(recurring_task_id, started_at)", "(store_id, started_at)", "(started_at)"),
+    "task_executions": (
+        "(recurring_task_id, started_at)",
+        "(store_id, started_at)",
+        "(started_at)",
+        "(store_id, completed_at)",
+    ),
     "execution_steps": ("(execution_id)",),
     "tasks": ("(store_id, status, rank, id) WHERE archived_at IS NULL", "(store_id)"),
     "documents": ("(store_id)",),
