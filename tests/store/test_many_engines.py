@@ -71,7 +71,7 @@ def stale(ws: wsq.Workspace, scope: frozenset[str] | None) -> list[object]:
     return ws._log.decide(decide, scope=scope)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_many_who_do_all_kinds_of_things_at_once_leave_what_one_after_the_other_would(server, seed):
     # Given people and agents with engines of their own at one server
     clock = ManualClock(NOON)

@@ -314,7 +314,8 @@ def test_of_two_who_wait_for_each_other_both_are_done(server):
             thread.join(10)
 
         # Then one of them had to do it again, and nobody was told
-        assert sorted(done) == [1, 2]
+        assert len(done) == 2
+        assert min(done) == 1 < max(done)
         assert one._log.ask(lambda cursor: cursor.query("SELECT count(*) FROM bodies")) == [(2,)]
 
 

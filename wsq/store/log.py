@@ -239,6 +239,7 @@ class Log:
                     left -= 1
                     if not left:
                         raise
+                    sleep(A_SHORT_WHILE)  # whoever it yielded to goes first
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the outcome
             if not decision.outcome.done():
                 decision.outcome.set_exception(error)
