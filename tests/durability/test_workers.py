@@ -16,9 +16,20 @@ import pytest
 import wsq
 from tests.servers import Server
 from wsq.clock import ManualClock
+from wsq.commands import executions
 from wsq.commands.executions import LEASE
 
 WORKERS, STORES = 8, 10
+
+WITH_A_WRONG_CLOCK = """
+import sys
+from datetime import UTC, datetime, timedelta
+from wsq.clock import SystemClock
+SystemClock.now = lambda self, ahead=timedelta(seconds=float(sys.argv.pop(1))): datetime.now(UTC) + ahead
+from wsq.cli.process import main
+sys.exit(main(sys.argv[1:]))
+"""
+"""A worker on a machine whose clock is so many seconds ahead."""
 
 COUNTS = """select
     (select count(*) from task_executions) as executions,
@@ -26,6 +37,7 @@ COUNTS = """select
     (select count(*) from processed_task_executions) as claims,
     (select count(*) from tasks) as tasks, (select count(distinct title) from tasks) as titles,
     (select count(*) from leases) as leases, (select count(*) from running_executions) as running"""
+STATUSES = """SELECT trigger, status, takeovers, count(*) FROM wsq.task_executions GROUP BY 1, 2, 3 ORDER BY 1, 2"""
 
 
 def all_once(slots: int) -> dict[str, int]:
@@ -148,5 +160,49 @@ def test_workers_that_are_killed_and_a_server_that_starts_anew_lose_and_repeat_n
 
         # Then all is settled, each slot once, and every effect is there once
         assert ws.sql(COUNTS).iloc[0].to_dict() == all_once(slots)
+        assert ws.verify() == []
+        assert ws.unsettled() == []
+
+
+def test_workers_whose_clocks_are_a_minute_apart_start_nothing_early_and_leave_alone_what_is_held(
+    server: Server, tmp_path: Path
+) -> None:
+    # Given slots that come due in some seconds, and an execution whose worker is gone and that is held until then
+    due = datetime.now(UTC) + timedelta(seconds=6)
+    clock = ManualClock(due - timedelta(hours=1))
+    with wsq.open(server.url, clock=clock) as ws:
+        acme = ws.store("acme")
+        acme.together(partial(make_tasks, numbers=range(6)))
+        lost = acme.create_recurring_task("Lost", "Create a task called 'Found'", every="1 day")
+        clock.advance(timedelta(minutes=59, seconds=50))
+        prepare = ws._executor_for(ws.clock)._preparing({})
+        ws._log.decide(lambda tx: executions.start_manually(tx, "acme", lost.id, "elsewhere:1", prepare))
+    server.run(f"UPDATE wsq.leases SET expires_at = '{due}'")
+
+    # When two workers serve them whose clocks are half a minute ahead and behind
+    workers, said = [], [tmp_path / "ahead.txt", tmp_path / "behind.txt"]
+    for ahead, told in zip(("30", "-30"), said, strict=True):
+        command = [sys.executable, "-c", WITH_A_WRONG_CLOCK, ahead, "--database", server.url, "--watch", "0.5"]
+        with told.open("wb") as file:
+            workers.append(subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT))
+    began = ended = None
+    while ended is None:
+        found, now = server.run(STATUSES), datetime.now(UTC)
+        began = began or (now if found != [("manual", "running", 0, 1)] else None)
+        ended = now if found == [("automatic", "completed", 0, 6), ("manual", "completed", 1, 1)] else None
+        assert now < due + timedelta(seconds=60), (found, [told.read_text() for told in said])
+        time.sleep(0.05)
+    for worker in workers:
+        worker.kill()
+        worker.wait()
+
+    # Then all was done once and when it was time by the server's clock, and each was told to set its own right
+    assert began is not None
+    assert began >= due
+    ((first, last),) = server.run("SELECT min(started_at), max(started_at) FROM wsq.task_executions WHERE slots > 0")
+    assert due <= first <= last <= ended  # type: ignore[operator]
+    for told, words in zip(said, ("30 s ahead of", "30 s behind"), strict=True):
+        assert f"This machine's clock is {words} the database server's" in told.read_text()
+    with wsq.open(server.url) as ws:
         assert ws.verify() == []
         assert ws.unsettled() == []

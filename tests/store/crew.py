@@ -187,6 +187,24 @@ def write_and_be_away(place: str, flag: Path, report: Path) -> None:
         report.write_text(str(error))
 
 
+def write_twice_and_die(place: str) -> None:
+    """Write, so that it is told at once, and again, so that it would be told a moment later."""
+    engine = engine_at(place)
+    for _ in range(2):
+        increment(engine)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hold_copies(place: str, flag: Path) -> None:
+    """Have private copies of a server's workspace until killed; the flag says where."""
+    engine = engine_at(place)
+    with engine.study() as cursor, engine.snapshot() as path:
+        cursor.query("SELECT * FROM counters")
+        flag.with_suffix(".new").write_text(str(path.parent))
+        flag.with_suffix(".new").rename(flag)
+        time.sleep(60)
+
+
 def hold_with_another_program(path: Path, flag: Path) -> None:
     """Open the file as DuckDB's own tools do."""
     connection = duckdb.connect(str(path))

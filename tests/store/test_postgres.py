@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -20,11 +21,13 @@ from tests.store.crew import Counters, counted, engine_at, increment, kill, star
 from tests.store.test_upgrade import LATER
 from wsq.clock import ManualClock
 from wsq.errors import NotAWorkspace, SettingError, WorkspaceBusy, WorkspaceError, WorkspaceLost
-from wsq.store.log import stored_world
+from wsq.events.stores import StoreCreated
+from wsq.store.log import TRIES, stored_world
 from wsq.store.postgres.birth import WRITING
 from wsq.store.postgres.clock import KEPT, PAUSE, ServerClock
 from wsq.store.postgres.cursor import COLLATION
 from wsq.store.postgres.faults import without_password
+from wsq.store.postgres.listening import QUIET
 from wsq.store.schema import VERSION
 
 OURS = "application_name = 'wsq'"
@@ -280,6 +283,160 @@ def test_a_writer_that_was_killed_has_written_nothing(opening, server, tmp_path)
     assert counted(engine) == 1
 
 
+def test_of_two_who_wait_for_each_other_both_are_done(server):
+    # Given two who write to different stores, and lay the same bodies beside the log, each in its own order
+    met, done = threading.Barrier(2), []
+
+    def write(log, store, *bodies):
+        tries = []
+
+        def decide(tx):
+            tries.append(store)
+            for body in bodies:
+                tx.keep(body)
+                tx.flush()
+                tx.query("SELECT count(*) FROM bodies")
+                if len(tries) == 1 and body is bodies[0]:
+                    met.wait(10)
+            return len(tries)
+
+        done.append(log.decide(decide, scope=frozenset({store})))
+
+    with wsq.open(server.url) as one, wsq.open(server.url) as other:
+        # When they do so at once
+        threads = [
+            threading.Thread(target=write, args=(one._log, "acme", b"1", b"2")),
+            threading.Thread(target=write, args=(other._log, "beta", b"2", b"1")),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+
+        # Then one of them had to do it again, and nobody was told
+        assert len(done) == 2
+        assert min(done) == 1 < max(done)
+        assert one._log.ask(lambda cursor: cursor.query("SELECT count(*) FROM bodies")) == [(2,)]
+
+
+def test_a_decision_that_was_lost_and_lost_and_then_concerns_more_is_done(server):
+    tries = []
+
+    def decide(tx):
+        tries.append(tx)
+        if len(tries) < TRIES + 1:
+            raise WorkspaceLost("Gone.")
+        tx.record("beta", StoreCreated(name="beta", timezone="UTC"))
+
+    with wsq.open(server.url) as ws:
+        ws._log.submit(decide, scope=frozenset({"acme"})).result(timeout=5)
+        assert [store.id for store in ws.stores()] == ["beta"]
+        with pytest.raises(WorkspaceLost):
+            ws._log.submit(lambda _: decide(tries.clear()), scope=frozenset({"acme"})).result(timeout=5)
+
+
+def test_a_value_that_cannot_be_sent_spoils_no_later_write(engine):
+    insert = "INSERT INTO marks (worker, number, note) VALUES ('a', $1, $2)"
+
+    def write(*notes):
+        with engine.write() as cursor:
+            for number, note in notes:
+                cursor.post(insert, (number, note))
+
+    write((0, "once, so that it is prepared the next time"))
+    with pytest.raises(psycopg.DataError):
+        write((1, "well"), (2, "a\0b"))
+    for number in (3, 4):
+        write((number, "well"))
+    assert numbers(engine) == [0, 3, 4]
+
+
+def test_a_write_that_was_rolled_back_spoils_no_later_one(engine):
+    for _ in range(10):
+        increment(engine)
+        with pytest.raises(ZeroDivisionError), engine.write() as cursor:
+            1 / len(cursor.query("SELECT n FROM counters WHERE id = $1", ("nobody",)))
+    with engine.write() as cursor:
+        cursor.query("DROP TABLE marks")
+    increment(engine)
+    increment(engine)
+    assert counted(engine) == 12
+
+
+def test_nobody_decides_on_what_was_before_whatever_isolation_the_database_has_by_default(opening, server):
+    server.run("ALTER DATABASE postgres SET default_transaction_isolation = 'serializable'")
+    try:
+        engines = [opening() for _ in range(3)]
+        threads = [threading.Thread(target=lambda e=e: [increment(e) for _ in range(30)]) for e in engines]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        server.run("ALTER DATABASE postgres RESET default_transaction_isolation")
+    assert counted(engines[0]) == 90
+
+
+def test_what_was_committed_and_could_not_be_told_is_done(opening, server):
+    server.run("DROP ROLE IF EXISTS quiet")
+    server.run("CREATE ROLE quiet LOGIN")
+    server.run("GRANT CREATE ON DATABASE postgres TO quiet")
+    server.run("REVOKE EXECUTE ON FUNCTION pg_notify(TEXT, TEXT) FROM PUBLIC")
+    try:
+        engine = opening(server.url.replace("postgres:@", "quiet@"))
+        for _ in range(2):
+            increment(engine)
+            time.sleep(QUIET)
+        assert counted(engine) == 2
+    finally:
+        server.run("GRANT EXECUTE ON FUNCTION pg_notify(TEXT, TEXT) TO PUBLIC")
+        server.empty()
+        server.run("REVOKE CREATE ON DATABASE postgres FROM quiet")
+        server.run("DROP ROLE quiet")
+
+
+def test_the_last_write_of_who_was_killed_before_it_was_told_is_heard_of(opening, server):
+    listener = opening()
+    before = listener.changes()
+    writer = start(crew.write_twice_and_die, server.url)
+    writer.join(10)
+
+    assert counted(listener) == 2
+    assert eventually(lambda: listener.changes() >= before + 2, 2.5)  # of the first, and of the second
+
+
+def test_the_copies_of_who_was_killed_are_removed_by_the_next(opening, server, tmp_path):
+    # Given a process that has copies and is killed, and one that has some and lives
+    holders = [start(crew.hold_copies, server.url, tmp_path / name) for name in ("dead", "alive")]
+    for name in ("dead", "alive"):
+        wait_for(tmp_path / name)
+    homes = {name: Path((tmp_path / name).read_text()) for name in ("dead", "alive")}
+    kill(holders[0])
+    assert homes["dead"].exists()
+
+    # When another makes one
+    with opening().snapshot():
+        # Then those of the dead are gone
+        assert not homes["dead"].exists()
+        assert homes["alive"].exists()
+    kill(holders[1])
+
+
+def test_what_is_scrubbed_is_in_no_sample_that_the_server_took(engine, server):
+    with engine.write() as cursor:
+        for number, note in enumerate(["the heron nests"] * 9 + ["elsewhere"] * 9):
+            cursor.post("INSERT INTO marks (worker, number, note) VALUES ('a', $1, $2)", (number, note))
+    server.run("ANALYZE wsq.marks")
+    with engine.write() as cursor:
+        cursor.query("UPDATE marks SET note = 'forgotten' WHERE note = 'the heron nests'")
+    engine.scrub()
+    server.run("CHECKPOINT")
+
+    kept = b"".join(file.read_bytes() for file in (server.folder / "base").rglob("*") if file.is_file())
+    assert b"the heron nests" not in kept
+    assert b"elsewhere" in kept
+
+
 # What cannot be used
 
 
@@ -522,6 +679,18 @@ def test_a_study_is_of_one_moment_while_others_write(opening):
     assert [n for n, _ in seen] == [count for _, count in seen]
     assert seen == sorted(seen)
     assert seen[-1] > seen[0]
+
+
+def test_a_study_that_could_not_be_had_whole_can_be_had_the_next_time(opening, server):
+    engine, question = opening(patience=1), "SELECT n, count(marks.number) FROM counters, marks GROUP BY n"
+    with engine.write() as cursor:
+        cursor.post("INSERT INTO marks (worker, number) VALUES ('a', 1)")
+    with psycopg.connect(server.url) as other:
+        other.execute("LOCK TABLE wsq.marks IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(WorkspaceBusy), engine.study() as cursor:
+            cursor.query(question)
+    with engine.study() as cursor:
+        assert cursor.query(question) == [(0, 1)]
 
 
 def test_nothing_of_a_copy_stays(opening, server):

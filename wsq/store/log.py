@@ -224,17 +224,22 @@ class Log:
 
     def _settle_alone(self, decision: _Decision[Any]) -> None:
         """Settle one; when its connection is lost, on another, since nothing was written."""
+        left = TRIES
         try:
-            for left in reversed(range(TRIES)):
+            while True:
                 try:
                     with self.engine.writing() as writing:
                         self._settle(writing, [decision])
                     return
                 except BeyondScope:
+                    if decision.scope is None:
+                        raise
                     decision.scope = None
                 except WorkspaceLost:
+                    left -= 1
                     if not left:
                         raise
+                    sleep(A_SHORT_WHILE)  # whoever it yielded to goes first
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the outcome
             if not decision.outcome.done():
                 decision.outcome.set_exception(error)

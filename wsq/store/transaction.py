@@ -361,7 +361,8 @@ class Transaction:
 
     def _write_bodies(self) -> None:
         known = self._memory.bodies
-        rows = [(name, zlib.compress(body, 6)) for name, body in self._bodies.items() if name not in known]
+        # In one order, lest two who write to different stores wait for each other's.
+        rows = [(name, zlib.compress(body, 6)) for name, body in sorted(self._bodies.items()) if name not in known]
         if rows:
             insert(self._cursor, "bodies", {"hash": "VARCHAR", "body": "BLOB"}, rows, " ON CONFLICT DO NOTHING")
         known.update(self._bodies)

@@ -6,12 +6,14 @@ makes the same of it.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -47,6 +49,9 @@ _NAME = re.compile(r"[a-z_]+")
 _CHANGED = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|(?:ALTER|DROP) TABLE(?: IF EXISTS)?) (\w+)")
 """What changes a table; a study may make some for itself."""
 
+_HOME = "wsq-copies-"
+"""How the folders of copies are called, among those that the system keeps for what is temporary."""
+
 _AT_ONCE = 64 << 20
 """Bytes that DuckDB reads at a time, in which a row must fit: texts have a million characters at the most."""
 
@@ -58,7 +63,7 @@ class Copies:
         self._view = view
         self._schema = schema
         self._lock = threading.Lock()
-        self._home: Path | None = None
+        self._home: _Home | None = None
         self._made = 0
         self._study: _Study | None = None
         self._whole: _Whole | None = None
@@ -121,6 +126,7 @@ class Copies:
 
     def forget(self) -> None:
         """Remove every copy that nobody uses, and the others as soon as nobody does."""
+        remove_what_was_left()
         with self._lock:
             _let_go(self._study)
             _let_go(self._whole)
@@ -132,14 +138,46 @@ class Copies:
             _let_go(self._study)
             self._study = self._whole = None
             if self._home is not None:
-                shutil.rmtree(self._home, ignore_errors=True)
+                self._home.remove()
                 self._home = None
 
     def _fresh(self) -> Path:
         if self._home is None:
-            self._home = Path(tempfile.mkdtemp(prefix="wsq-"))
+            remove_what_was_left()
+            self._home = _Home()
         self._made += 1
-        return self._home / f"{self._made}.duckdb"
+        return self._home.path / f"{self._made}.duckdb"
+
+
+class _Home:
+    """A folder that is locked as long as its process lives, so that others know when nobody needs it any more."""
+
+    def __init__(self) -> None:
+        while True:
+            self.path = Path(tempfile.mkdtemp(prefix=_HOME))
+            with suppress(FileNotFoundError):  # somebody has taken it for left, before it was locked
+                self._held = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+                fcntl.flock(self._held, fcntl.LOCK_EX)
+                if self.path.exists():
+                    return
+                os.close(self._held)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._held)
+
+
+def remove_what_was_left() -> None:
+    """Remove the copies of this user's processes that were killed: they hold what people may want forgotten."""
+    for home in Path(tempfile.gettempdir()).glob(f"{_HOME}*"):
+        with suppress(OSError):  # another user's, or gone by now
+            held = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                if os.fstat(held).st_uid == os.geteuid():
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(home, ignore_errors=True)
+            finally:
+                os.close(held)
 
 
 class _Whole:
@@ -195,9 +233,9 @@ class _StudyCursor:
         if changed is not None and changed[1] in self._study.tables:
             raise WorkspaceError("A study is only being read; what changes the workspace belongs into a write.")
         named = self._study.missing.keys() & set(_NAME.findall(sql))
-        wanted = {table: self._study.missing[table] for table in named}
-        _fill(self._connection, self._study.connection, wanted, self._study.path.parent)
-        for table in wanted:
+        for table in sorted(named):  # one by one: when the next cannot be had, this one need not be again
+            wanted = {table: self._study.missing[table]}
+            _fill(self._connection, self._study.connection, wanted, self._study.path.parent)
             del self._study.missing[table]
 
 

@@ -24,7 +24,12 @@ COLLATION = "pg_c_utf8"
 
 INDEXES = {
     "recurring_tasks": ("(next_execution_at) WHERE next_execution_at IS NOT NULL", "(store_id)"),
-    "task_executions": ("(recurring_task_id, started_at)", "(store_id, started_at)", "(started_at)"),
+    "task_executions": (
+        "(recurring_task_id, started_at)",
+        "(store_id, started_at)",
+        "(started_at)",
+        "(store_id, completed_at)",
+    ),
     "execution_steps": ("(execution_id)",),
     "tasks": ("(store_id, status, rank, id) WHERE archived_at IS NULL", "(store_id)"),
     "documents": ("(store_id)",),
@@ -156,9 +161,12 @@ def run(connection: Connection, statements: Iterable[tuple[str, list[Any]]]) -> 
     if len(wanted) == 1 and wanted[0][1]:
         return connection.execute(*wanted[0])
     spell = Transformer.from_context(connection).as_literal
-    cursor = connection.execute(
-        b"; ".join(placed(sql, spelled(spell, values)) for sql, values in wanted), prepare=False
-    )
+    text = b"; ".join(placed(sql, spelled(spell, values)) for sql, values in wanted)
+    threshold, connection.prepare_threshold = connection.prepare_threshold, None
+    try:
+        cursor = connection.execute(text)
+    finally:  # else psycopg gives up all that is prepared, also what a pen goes by, where a table is dropped
+        connection.prepare_threshold = threshold
     while cursor.nextset():
         pass
     return cursor

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool
 
 from wsq.clock import Clock
@@ -60,7 +61,8 @@ _USUAL = {
 """What a connection has unless the URL says otherwise: a machine that vanishes is missed in half a minute."""
 
 _SESSION = f"""SET search_path = {SPACE}; SET TimeZone = 'UTC'; SET standard_conforming_strings = on;
-    SET lock_timeout = '{{patience}}s'; SET idle_in_transaction_session_timeout = '{{absence}}s'"""
+    SET default_transaction_isolation = 'read committed'; SET lock_timeout = '{{patience}}s';
+    SET idle_in_transaction_session_timeout = '{{absence}}s'"""
 
 _BEGUN = "SELECT (SELECT max(version) FROM schema_version), pg_current_xact_id()::TEXT"
 """Asked when the locks are had: the version and the transaction; then, how often was written to what may be
@@ -200,7 +202,8 @@ class PostgresEngine:
         """
         with self._apart() as connection:
             ((tables,),) = run(connection, [(_TABLES, [SPACE])]).fetchall()
-            run(connection, [(f"VACUUM (FULL) {tables}", [])])
+            for work in (f"(FULL, ANALYZE) {tables}", "(FULL) pg_catalog.pg_statistic"):  # samples are kept there
+                run(connection, [(f"VACUUM {work}", [])])
         self._copies.forget()
 
     def changes(self) -> int:
@@ -278,7 +281,7 @@ class PostgresEngine:
     def _lay_down(self, pen: Pen) -> None:
         """Keep a pen for the next transaction, if nothing is wrong with it."""
         with suppress(psycopg.Error):
-            pen.connection.rollback()
+            pen.roll_back()
         if pen.connection.closed or self._closed or len(self._pens) >= MOST_PENS:
             pen.connection.close()
         else:
@@ -293,7 +296,8 @@ class PostgresEngine:
         try:
             pen.run([*cursor.take_posted(), *end])
         except psycopg.Error as error:
-            if not is_lost(error) or not self._was_committed(transaction):
+            is_refused = pen.connection.info.transaction_status == TransactionStatus.INERROR
+            if is_refused or not self._was_committed(transaction):  # the commit's answer is lost, or the notice failed
                 raise self._told(error) from error
         self._own += len(touched)
 

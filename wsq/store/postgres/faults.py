@@ -26,6 +26,9 @@ _ENDED = (
 )
 """With these the server ends a session or does not begin one, and would another time."""
 
+_YIELDED = (errors.DeadlockDetected, errors.SerializationFailure)
+"""With these the server ends a transaction for the sake of another; tried anew it has its turn."""
+
 _TAKEN_SEQ = re.compile(r"\(store_id, seq\)=\((?P<store>[^,)]+), (?P<seq>\d+)\)")
 _SECRET = re.compile(r"(?i)(password=)('[^']*'|\S+)|(://[^:/@\s]*:)[^@\s]*@")
 
@@ -67,6 +70,8 @@ def explained(error: BaseException, place: str) -> BaseException:
         )
     if isinstance(error, errors.InsufficientPrivilege):
         return WorkspaceUnwritable(f"{place} cannot be used by this user of the server: {_in_one_line(error)}.")
+    if isinstance(error, _YIELDED):
+        return WorkspaceLost(f"{place} let another go first, and nothing was written: {_in_one_line(error)}.")
     if is_lost(error):
         return WorkspaceLost(f"{place} cannot be reached: {_in_one_line(error)}.")
     if isinstance(error, psycopg.OperationalError) and not error.sqlstate:

@@ -90,7 +90,7 @@ class Listener:
                 known = None
             elif monotonic() - looked_at > 1.0:
                 looked_at, found = monotonic(), self._written(connection)
-                self._heard += known is not None and found != known
+                self._heard += found != known  # also after others were heard: one of them may not have told its last
                 known = found
 
     def _written(self, connection: Connection) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 
 import psycopg
 from psycopg.adapt import Transformer
-from psycopg.pq import DiagnosticField, ExecStatus
+from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
 
 from wsq.store.postgres.cursor import Connection, placed, spelled
 
@@ -40,17 +40,37 @@ class Pen:
         Values stand in the text as literals, which libpq quotes.
         """
         begin: list[bytes] = []
-        parts = [self._part(sql, parameters, begin) for sql, parameters in statements]
+        try:
+            parts = [self._part(sql, parameters, begin) for sql, parameters in statements]
+        except BaseException:  # a value that has no literal
+            if begin:
+                self.connection.close()  # the server is not told of them now
+            raise
         connection = self.connection.pgconn
         result = connection.exec_(b"; ".join([*begin, *parts]))
         if result.status not in _DONE:
             if result.error_field(DiagnosticField.SQLSTATE) is None:  # libpq itself says so: the connection is gone
                 self.connection.close()
                 raise psycopg.OperationalError(result.get_error_message("utf-8"))
-            if begin:
+            error = psycopg.errors.error_from_result(result, encoding="utf-8")
+            is_forgotten = isinstance(error, psycopg.errors.InvalidSqlStatementName)
+            if begin or is_forgotten:
                 self.connection.close()  # nobody knows which of them are prepared now
-            raise psycopg.errors.error_from_result(result, encoding="utf-8")
+            if is_forgotten:
+                raise psycopg.OperationalError("the server has forgotten a prepared statement") from error
+            raise error
         return [result.get_value(0, place) for place in range(result.nfields)] if result.ntuples else []
+
+    def roll_back(self) -> None:
+        """End what has begun and was not committed; a connection of which that cannot be said is closed.
+
+        psycopg's own way would then give up all that is prepared, also what it knows nothing of.
+        """
+        connection = self.connection
+        if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+            connection.pgconn.exec_(b"ROLLBACK")
+        if connection.info.transaction_status != TransactionStatus.IDLE:
+            connection.close()
 
     def _part(self, sql: str, parameters: Sequence[Any], begin: list[bytes]) -> bytes:
         if not parameters:
