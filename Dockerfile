@@ -1,0 +1,18 @@
+# wsq in a container: the dashboards; for the scheduler give it the command `wsq-process --watch 30`.
+# See docs/deployment.md.
+FROM python:3.11-slim
+
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY wsq wsq
+COPY notebooks notebooks
+RUN pip install --no-cache-dir '.[server]' \
+    && useradd --create-home --uid 10001 wsq && install -d -o wsq -g wsq /data
+
+USER wsq
+WORKDIR /data
+ENV PORT=8080 WSQ_DATABASE=/data/team.duckdb WSQ_USERS=/data/users.json
+EXPOSE 8080
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD \
+    ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/health', timeout=4)"]
+CMD ["sh", "-c", "exec wsq serve --no-scheduler --address 0.0.0.0 --port \"$PORT\" --origin \"$WSQ_ORIGIN\""]
