@@ -136,6 +136,7 @@ def clock() -> ManualClock:
 ON_BOTH = (
     "tests/domain/",
     "tests/agent/",
+    "tests/deploy/test_upgrading.py",
     "tests/store/test_engine.py",
     "tests/store/test_erasure.py",
     "tests/store/test_every_event.py",

@@ -21,7 +21,7 @@ from wsq.agent.providers import Provider
 from wsq.clock import Clock
 from wsq.commands import executions as commands
 from wsq.commands.executions import Begin, DueTask, Occasion, Preparation
-from wsq.errors import InvalidInput, LeaseLost, WorkspaceError, WsqError
+from wsq.errors import InvalidInput, LeaseLost, NewerWorkspace, WorkspaceError, WsqError
 from wsq.projections import Execution, RecurringTask
 from wsq.queries import boards
 from wsq.queries import executions as queries
@@ -171,6 +171,7 @@ class Executor:
         self._expected: set[str] = set()
         self._running: dict[str, asyncio.Task[Any]] = {}
         self._lost: set[str] = set()
+        self._upgraded: NewerWorkspace | None = None
         self._dispatching = False
         self._stopping = False
         self._door = threading.Lock()
@@ -447,8 +448,12 @@ class Executor:
             self._tell(ended)
         except (LeaseLost, asyncio.CancelledError) as stop:
             if isinstance(stop, asyncio.CancelledError) and row.id not in self._lost:
-                raise
-            ended = await self._row(row)
+                if self._upgraded is None or self._stopping:
+                    raise
+                if this is not None:
+                    this.failed(row.store_id, self._upgraded)
+            else:
+                ended = await self._row(row)
         except Exception as error:
             if this is not None:
                 this.failed(row.store_id, error)
@@ -501,6 +506,9 @@ class Executor:
                     held = await asyncio.to_thread(self.log.ask, self._held)
                     self._stop_lost(running - held)
                     seen = others
+            except NewerWorkspace as error:
+                self._stop_old(error)
+                return
             except Exception:
                 self._is_told = True  # what went wrong is tried again
                 logger.exception("The leases could not be looked at.", extra={"action": "watch_failed"})
@@ -519,6 +527,12 @@ class Executor:
         for execution_id in lost & self._running.keys() - self._lost:
             self._lost.add(execution_id)
             self._running[execution_id].cancel()
+
+    def _stop_old(self, error: NewerWorkspace) -> None:
+        """Stop all that runs here: whatever its model answers, this process can write nothing of it."""
+        self._upgraded = error
+        for task in self._running.values():
+            task.cancel()
 
     async def _stop(self) -> None:
         """Cancel all that goes on here, also rounds and callers that wait for what will not come any more."""

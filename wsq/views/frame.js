@@ -70,6 +70,7 @@ const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyl
 const VISIT = 1800000;
 const RENEW = 300000; // ms between two signs that somebody is there
 const cookie = (name) => document.cookie.split("; ").find((each) => each.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
+const UPGRADED = "wsq was upgraded: this page is of the version before, shows nothing new and saves nothing any more until wsq serve is started anew. What you have typed stays.";
 const hour = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const DAY_AND_HOUR = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
 const inThisYear = new Intl.DateTimeFormat(undefined, DAY_AND_HOUR), inAnother = new Intl.DateTimeFormat(undefined, { ...DAY_AND_HOUR, year: "numeric" });
@@ -324,8 +325,9 @@ class Frame {
     if (demo) lines.push(["", "info", "Example workspace: an offline provider stands in for the model, and no language model is asked."]);
     else if (offline) lines.push(["amber", "info", "Offline provider: no language model is asked. Set ANTHROPIC_API_KEY to use one."]);
     this.banners.replaceChildren(...this.drawPauses(), ...lines.map(([tone, mark, text]) => h("div", { class: `banner ${tone}` }, icon(mark), h("span", null, text))));
-    const alarm = this.alarm();
-    if (alarm !== this.alarmed) this.alarms.replaceChildren(...(alarm ? [h("div", { class: "banner red", role: "alert" }, icon("warn"), h("span", null, alarm, " Keep ", h("code", null, "wsq serve"), " running, or have ", h("code", null, "wsq schedule install"), " start it by itself."))] : []));
+    const { upgraded } = this.header, alarm = upgraded ? UPGRADED : this.alarm();
+    const remedy = upgraded ? null : [" Keep ", h("code", null, "wsq serve"), " running, or have ", h("code", null, "wsq schedule install"), " start it by itself."];
+    if (alarm !== this.alarmed) this.alarms.replaceChildren(...(alarm ? [h("div", { class: "banner red", role: "alert" }, icon("warn"), h("span", null, alarm, remedy))] : []));
     this.alarmed = alarm; // drawn anew only when it is another: a screen reader says an alert whenever it appears
   }
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from wsq.errors import WsqError
+from wsq.errors import NewerWorkspace, WsqError
 from wsq.projections.rows import StoreRow
 from wsq.rules.pauses import holds
 from wsq.views.cards import Card, instant, pause_line
@@ -37,6 +37,9 @@ GRACE = 20.0
 
 SLACK = 3.0
 """Seconds, but at most a twentieth of its usual interval, by which this may exceed the round number that is told."""
+
+LOOK_FOR_A_RETURN = 5.0
+"""Seconds between two looks at a workspace that a newer wsq has upgraded: somebody may go back to this version."""
 
 LEEWAY = 0.15
 """Part of its usual interval by which a scheduler must have changed before it is told anew."""
@@ -91,6 +94,7 @@ class Hub:
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._upgraded = False
         self._survey = Survey(workspace)
 
     def survey(self) -> Survey:
@@ -128,7 +132,10 @@ class Hub:
 
     def opening(self) -> Card:
         """See `Subscription.opening`."""
-        header = self._header or self._read_header()
+        try:
+            header = self._header or self._read_header()
+        except NewerWorkspace:
+            header = self._unread_header()
         return {"type": "opening", "rev": 0, "cards": [], "projects": [], "header": header, "now": self._now()}
 
     def stores(self) -> list[Card]:
@@ -136,6 +143,13 @@ class Hub:
         if self.workspace.changes() != self._seen:
             return _named(self.workspace.stores())
         return _named(self._stores)
+
+    def known_stores(self) -> list[Card]:
+        """The stores as they were last read, also when they can be read no more; see `stores`."""
+        try:
+            return self.stores()
+        except NewerWorkspace:
+            return _named(self._stores)
 
     def wake(self) -> None:
         """Look at once instead of at the next tick."""
@@ -213,7 +227,9 @@ class Hub:
 
     def _look_at_header(self) -> None:
         self._header_due = time.monotonic() + HEADER_EVERY
-        header = self._read_header()
+        self._tell_header(self._read_header())
+
+    def _tell_header(self, header: Card) -> None:
         if header == self._header:
             return
         self._header = header
@@ -234,10 +250,23 @@ class Hub:
             },
             "offline": workspace.provider_kind == "offline",
             "notice": self.notice,
+            "upgraded": False,
             "scheduler": scheduler_state(
                 workspace.scheduler(), time.monotonic() - self._began, self._header.get("scheduler")
             ),
         }
+
+    def _unread_header(self) -> Card:
+        """What can be told of a workspace that a newer wsq has upgraded: what was known of it, and that."""
+        unknown = {
+            "stores": _named(self._stores),
+            "demo": False,
+            "pauses": {"workspace": None, "stores": {}},
+            "offline": False,
+            "notice": self.notice,
+            "scheduler": {"state": "unknown"},
+        }
+        return unknown | self._header | {"upgraded": True}
 
     def _now(self) -> str | None:
         return instant(self.workspace.clock.now())
@@ -249,7 +278,7 @@ class Hub:
 
     def _watch(self) -> None:
         while True:
-            self._woken.wait(POLL)
+            self._woken.wait(LOOK_FOR_A_RETURN if self._upgraded else POLL)
             self._woken.clear()
             with self._lock:
                 if self._closed or not self._listeners:
@@ -260,6 +289,12 @@ class Hub:
     def _look_and_survive(self) -> None:
         try:
             self.look()
+            self._upgraded = False
+        except NewerWorkspace as trouble:
+            if not self._upgraded:
+                log.warning("The pages are refreshed no more: %s", trouble, extra={"action": "hub.upgraded"})
+            self._upgraded = True
+            self._tell_header(self._unread_header())
         except WsqError as trouble:
             log.warning("The pages could not be refreshed: %s", trouble, extra={"action": "hub.look"})
         except Exception:

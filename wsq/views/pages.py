@@ -180,11 +180,12 @@ def asked(name: str) -> str | None:
 
 def _refused(workspace: Workspace, door: Door | None, path: str, why: str) -> RefusalPage:
     if door is None:
-        return _dressed(RefusalPage(workspace, first_store(workspace), path, why), path)
+        known = first_of([each["id"] for each in hub_of(workspace).known_stores()])
+        return _dressed(RefusalPage(workspace, known, path, why), path)
     visitor = visiting(door)
     visitor.note_refusal(f"/{path}: {why}")
     gate = visitor.gate(None, LobbyGate)
-    ids = [each["id"] for each in hub_of(workspace).stores() if gate.sees(each["id"])]
+    ids = [each["id"] for each in hub_of(workspace).known_stores() if gate.sees(each["id"])]
     return _dressed(RefusalPage(workspace, first_of(ids), path, why, gate=gate), path)
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from wsq.clock import Clock
-from wsq.errors import LoggedOut, NotAllowed, SettingError, WsqError
+from wsq.errors import LoggedOut, NewerWorkspace, NotAllowed, SettingError, WsqError
 from wsq.rules.roles import EVERYWHERE, Memberships
 from wsq.views.door import passwords, sessions
 from wsq.views.door.access import MemberGate
@@ -159,9 +159,15 @@ class Door:
         self.pool.shutdown(wait=False, cancel_futures=True)
 
     def _watch(self) -> None:
+        is_upgraded = False
         while not self._closed.wait(LOOK_AGAIN):
             try:
                 self.ended.look()
+                is_upgraded = False
+            except NewerWorkspace as trouble:  # it shows nothing of it any more; somebody may go back, though
+                if not is_upgraded:
+                    log.warning("Who logs out elsewhere is not known: %s", trouble, extra={"action": "door.ended"})
+                is_upgraded = True
             except WsqError as trouble:
                 log.warning("Who has logged out could not be read: %s", trouble, extra={"action": "door.ended"})
             except Exception:
