@@ -227,7 +227,9 @@ class Hub:
 
     def _look_at_header(self) -> None:
         self._header_due = time.monotonic() + HEADER_EVERY
-        self._tell_header(self._read_header())
+        header = self._read_header()
+        self._upgraded = False  # not sooner: a look that had nothing to read would have met no newer version
+        self._tell_header(header)
 
     def _tell_header(self, header: Card) -> None:
         if header == self._header:
@@ -289,7 +291,6 @@ class Hub:
     def _look_and_survive(self) -> None:
         try:
             self.look()
-            self._upgraded = False
         except NewerWorkspace as trouble:
             if not self._upgraded:
                 log.warning("The pages are refreshed no more: %s", trouble, extra={"action": "hub.upgraded"})
