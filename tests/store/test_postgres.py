@@ -802,3 +802,16 @@ def test_who_reads_while_the_tables_are_made_anew_sees_them_as_they_were(server)
             rebuilding.join()
         assert len(other.store("acme").tasks()) == 3
         assert ws.verify() == []
+
+
+def test_a_study_has_what_is_named_of_a_table_and_all_of_it_where_all_is_asked_for(server):
+    with wsq.open(server.url, clock=ManualClock(NOON)) as ws:
+        acme = ws.store("acme")
+        acme.create_task("Write copy", description="Soon.", assignees=["Ada", "Bo, the 2nd"])
+        with ws._engine.study() as cursor, ws._engine.read() as there:
+            assert cursor.query("SELECT count(*) FROM tasks") == [(1,)]
+            assert cursor.query("SELECT title FROM tasks") == [("Write copy",)]
+            assert cursor.query("SELECT assignees, title FROM tasks AS t") == [(["Ada", "Bo, the 2nd"], "Write copy")]
+            for every in ("SELECT * FROM tasks", "SELECT t.* FROM tasks t", "FROM tasks"):
+                assert cursor.query(every) == there.query("SELECT * FROM tasks")
+            assert cursor.query("SELECT * FROM documents") == []

@@ -33,6 +33,11 @@ RECENT = 20
 MOST_CHOICES = 500
 """Projects and tasks that are offered to narrow the statistics to."""
 
+_EVERYTHING = """SELECT id, seq, store_id, project_id, recurring_task_id, model, status, verdict, trigger, reason,
+    error, slots, started_at, completed_at, scheduled_for, cost_usd, provider_kind, input_tokens, output_tokens,
+    cache_read_tokens, cache_write_tokens, created_task_ids, attempts, takeovers FROM task_executions LIMIT 0"""
+"""All that is asked for below, named at once: where it has to be brought from a server first, it is brought once."""
+
 _ENDED = "status IN ('completed', 'failed')"
 _TIMED = "status <> 'skipped' AND trigger = 'automatic'"
 _LATE = "epoch_us(started_at) - epoch_us(scheduled_for)"
@@ -123,6 +128,7 @@ def count(cursor: Cursor, wish: Wish, now: datetime, timezone: str, so_far: SoFa
 
     `so_far` is as in `counted`.
     """
+    cursor.query(_EVERYTHING)
     over = _span(cursor, wish, now, timezone)
     where, given = _where(wish, over)
     place = over.place_in_sql("epoch_us(started_at)")
@@ -285,7 +291,8 @@ def _reasons(cursor: Cursor, where: str, given: list[Any]) -> dict[str, Series[R
 
 def _recent_failures(cursor: Cursor, where: str, given: list[Any]) -> Series[Failure]:
     found = cursor.query(
-        f"""SELECT failed.*, named.name FROM (
+        f"""SELECT failed.id, failed.store_id, failed.recurring_task_id, failed.started_at, failed.why, failed.error,
+            failed.seq, named.name FROM (
             SELECT id, store_id, recurring_task_id, started_at, coalesce(reason, 'unknown') AS why,
                 coalesce(error, '') AS error, seq
             FROM task_executions {where} AND status = 'failed' ORDER BY started_at DESC, seq DESC LIMIT {RECENT}
@@ -354,7 +361,7 @@ def _group(cursor: Cursor, what: str, told: str, given: list[Any]) -> Series[Gro
     name = "named.name" if table else "told.id"
     join = f"LEFT JOIN {table} AS named ON named.id = told.id" if table else ""
     found = cursor.query(
-        f"""SELECT {name}, count(*) OVER (), told.* FROM ({told}) AS told {join}
+        f"""SELECT {name}, count(*) OVER (), told.store_id, told.id, {", ".join(_MEASURES)} FROM ({told}) AS told {join}
         ORDER BY completed + failed + cancelled + running DESC, told.id NULLS LAST, told.store_id
         LIMIT ${len(given)}""",  # noqa: S608
         given,

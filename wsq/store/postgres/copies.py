@@ -46,6 +46,9 @@ _READ = {
 
 _NAME = re.compile(r"[a-z_]+")
 
+_ALL = re.compile(r"(?:SELECT|DISTINCT|,|\.)\s*\*|^\s*FROM", re.IGNORECASE)
+"""What asks for all columns without naming them."""
+
 _CHANGED = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|(?:ALTER|DROP) TABLE(?: IF EXISTS)?) (\w+)")
 """What changes a table; a study may make some for itself."""
 
@@ -195,11 +198,13 @@ class _Study:
         self.path, self.last, self.users = path, last, 0
         self.lock = threading.RLock()
         self.connection = instance.connect(instance.THREADS, spill=path.parent / "spill")
+        self.connection.execute(f"ATTACH ':memory:' AS {instance.ALIAS}; USE {instance.ALIAS}")
+        _make(self.connection, schema)
+        self.tables = _columns(self.connection)
+        self.connection.execute(f"USE memory; DETACH {instance.ALIAS}")
         self.connection.execute(f"ATTACH {instance.quoted(path)} AS {instance.ALIAS} (TYPE duckdb)")
         self.connection.execute(f"USE {instance.ALIAS}")
-        _make(self.connection, schema)
-        self.missing = _columns(self.connection)
-        self.tables = frozenset(self.missing)
+        self.there: dict[str, set[str]] = {}
 
     def close(self) -> None:
         self.connection.close()
@@ -207,7 +212,10 @@ class _Study:
 
 
 class _StudyCursor:
-    """Asks the study, and brings the tables that are missing from the server."""
+    """Asks the study, and brings from the server those columns of tables that are missing.
+
+    They stand there without keys: to make those of a million rows takes longer than to bring the rows.
+    """
 
     def __init__(self, study: _Study, connection: Connection) -> None:
         self._study = study
@@ -232,11 +240,16 @@ class _StudyCursor:
         changed = _CHANGED.match(sql)
         if changed is not None and changed[1] in self._study.tables:
             raise WorkspaceError("A study is only being read; what changes the workspace belongs into a write.")
-        named = self._study.missing.keys() & set(_NAME.findall(sql))
-        for table in sorted(named):  # one by one: when the next cannot be had, this one need not be again
-            wanted = {table: self._study.missing[table]}
-            _fill(self._connection, self._study.connection, wanted, self._study.path.parent)
-            del self._study.missing[table]
+        words = set(_NAME.findall(sql))
+        for table in sorted(self._study.tables.keys() & words):
+            kinds, there = self._study.tables[table], self._study.there.get(table, set())
+            named = set(kinds) if _ALL.search(sql) else {next(iter(kinds)), *(kinds.keys() & words)}
+            if named <= there:
+                continue
+            wanted = {column: kind for column, kind in kinds.items() if column in named | there}
+            with _sent(self._connection, table, wanted, self._study.path.parent) as rows:
+                self._study.connection.execute(f"CREATE OR REPLACE TABLE {table} AS {rows}")
+            self._study.there[table] = set(wanted)
 
 
 def _let_go(copy: _Study | _Whole | None) -> None:
@@ -272,25 +285,31 @@ def _fill(
 ) -> None:
     """Bring these tables, given with the types of their columns."""
     for table, columns in tables.items():
-        sent = ", ".join(f"{_SENT.get(kind, '{}').format(name)} AS {name}" for name, kind in columns.items())
-        with tempfile.NamedTemporaryFile(dir=folder, suffix=".csv") as file:
-            with connection.cursor().copy(
-                f"COPY (SELECT {sent} FROM {table}) TO STDOUT (FORMAT csv, NULL '\\N', FORCE_QUOTE *)"  # noqa: S608
-            ) as copy:
-                for chunk in copy:
-                    file.write(chunk)
-            file.flush()
-            if file.tell() == 0:
-                continue
-            room = max(1 << 16, min(file.tell() + 1, _AT_ONCE))
-            read = ", ".join(_READ.get(kind, ("", "{}"))[1].format(name) for name, kind in columns.items())
-            kinds = ", ".join(f"'{name}': '{_READ.get(kind, (kind, ''))[0]}'" for name, kind in columns.items())
-            duck.execute(
-                f"""INSERT INTO {table} ({", ".join(columns)}) SELECT {read} FROM read_csv(
-                    {instance.quoted(file.name)}, columns={{{kinds}}}, header=false, delim=',', quote='"', escape='"',
-                    nullstr='\\N', allow_quoted_nulls=false, auto_detect=false, parallel=false,
-                    new_line='\\n', max_line_size={room - 1}, buffer_size={room})"""  # noqa: S608
-            )
+        with _sent(connection, table, columns, folder) as rows:
+            duck.execute(f"INSERT INTO {table} ({', '.join(columns)}) {rows}")
+
+
+@contextmanager
+def _sent(connection: Connection, table: str, columns: dict[str, str], folder: Path) -> Iterator[str]:
+    """These columns of a table in a file, as a query that DuckDB answers from it."""
+    sent = ", ".join(f"{_SENT.get(kind, '{}').format(name)} AS {name}" for name, kind in columns.items())
+    told = {name: _READ.get(kind, (kind, "{}")) for name, kind in columns.items()}
+    texts = ", ".join(name for name, (kind, _) in told.items() if kind == "VARCHAR")
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".csv") as file:
+        with connection.cursor().copy(
+            f"COPY (SELECT {sent} FROM {table}) TO STDOUT (FORMAT csv, NULL '\\N'"  # noqa: S608
+            f"{f', FORCE_QUOTE ({texts})' if texts else ''})"
+        ) as copy:
+            for chunk in copy:
+                file.write(chunk)
+        file.flush()
+        room = max(1 << 16, min(file.tell() + 1, _AT_ONCE))
+        read = ", ".join(f"{back.format(name)} AS {name}" for name, (_, back) in told.items())
+        kinds = ", ".join(f"'{name}': '{kind}'" for name, (kind, _) in told.items())
+        yield f"""SELECT {read} FROM read_csv(
+            {instance.quoted(file.name)}, columns={{{kinds}}}, header=false, delim=',', quote='"', escape='"',
+            nullstr='\\N', allow_quoted_nulls=false, auto_detect=false, parallel=false,
+            new_line='\\n', max_line_size={room - 1}, buffer_size={room})"""  # noqa: S608
 
 
 def _columns(duck: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
