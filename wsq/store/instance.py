@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -75,7 +76,8 @@ def _connected(threads: int, spill: Path | None) -> duckdb.DuckDBPyConnection:
     # Nor does an instance that is thrown away touch a file which it may have failed at.
     connection.execute("SET GLOBAL TimeZone = 'UTC'; PRAGMA disable_checkpoint_on_shutdown")
     # What takes longer than two seconds would draw a bar on standard output, which is somebody's JSON.
-    connection.execute("PRAGMA disable_progress_bar")
+    with suppress(duckdb.InvalidInputException):  # in a kernel without ipywidgets there is none that could be disabled
+        connection.execute("PRAGMA disable_progress_bar")
     return connection
 
 
