@@ -21,6 +21,9 @@ from wsq.agent.providers import ScriptedProvider, call, finish
 from wsq.clock import ManualClock
 from wsq.store.embedded import EmbeddedEngine
 from wsq.store.engine import Scope, Writing, WritingCursor
+from wsq.store.postgres import engine
+from wsq.store.postgres.engine import PostgresEngine
+from wsq.store.transaction import BeyondScope
 
 PHASES = ("before", "in", "after")
 
@@ -37,13 +40,13 @@ def provider() -> ScriptedProvider:
     )
 
 
-def opened(database: Path, clock: ManualClock, *, asked: bool = False) -> wsq.Workspace:
+def opened(database: Path | str, clock: ManualClock, *, asked: bool = False) -> wsq.Workspace:
     """The world's workspace."""
     return wsq.open(database, clock=clock, provider=None if asked else provider(), actor="ada")
 
 
-class MortalEngine(EmbeddedEngine):
-    """The real engine of a process that dies at a chosen moment."""
+class Mortal:
+    """What makes the real engine that of a process that dies at a chosen moment."""
 
     phase = ""
     number = 0
@@ -51,8 +54,16 @@ class MortalEngine(EmbeddedEngine):
     @contextmanager
     def writing(self) -> Iterator[Writing]:
         """The workspace, for transactions of which one is the last."""
-        with super().writing() as writing:
+        with super().writing() as writing:  # type: ignore[misc]  # an engine's
             yield MortalWriting(writing)
+
+
+class MortalEngine(Mortal, EmbeddedEngine):
+    """On a file."""
+
+
+class MortalServerEngine(Mortal, PostgresEngine):
+    """On a server."""
 
 
 class MortalWriting:
@@ -65,12 +76,16 @@ class MortalWriting:
     @contextmanager
     def transaction(self, scope: Scope = None) -> Iterator[WritingCursor]:
         """A transaction, if one lives to see it."""
-        MortalEngine.number -= 1
-        phase = MortalEngine.phase if MortalEngine.number == 0 else ""
+        Mortal.number -= 1
+        phase = Mortal.phase if Mortal.number == 0 else ""
         if phase == "before":
             die()
         with self._writing.transaction(scope) as cursor:
-            yield cursor
+            try:
+                yield cursor
+            except BeyondScope:  # it is taken again with all stores, and counts once
+                Mortal.number += 1
+                raise
             if phase == "in":
                 die()
         if phase == "after":
@@ -84,10 +99,11 @@ def die() -> None:
 
 def main(database: str, instant: str, phase: str, number: str, asked: str = "") -> None:
     """Make a pass, and die in it."""
-    MortalEngine.phase = phase
+    Mortal.phase = phase
     api.EmbeddedEngine = MortalEngine  # type: ignore[misc]  # the one place that makes engines
-    with opened(Path(database), ManualClock(datetime.fromisoformat(instant)), asked=bool(asked)) as ws:
-        MortalEngine.number = int(number)
+    engine.PostgresEngine = MortalServerEngine  # type: ignore[misc]  # where that looks for the other
+    with opened(database, ManualClock(datetime.fromisoformat(instant)), asked=bool(asked)) as ws:
+        Mortal.number = int(number)
         ws.process()
 
 

@@ -34,6 +34,9 @@ WAITING = 50
 
 pool = Workers(WORKERS, "wsq-page")
 
+_one_at_a_time = threading.RLock()
+"""Had by whoever sends: in a kernel Panel sends a message in parts, and parts of two that mix are neither."""
+
 
 def resource(*names: str) -> str:
     """The package's own scripts or styles, one after the other."""
@@ -82,7 +85,8 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
         """Send a message to the browser, from whichever thread; not what whoever looks at it must not know."""
         told = self.gate.fit(message)
         if told is not None:
-            self._send_msg(as_json(told))
+            with _one_at_a_time:
+                self._send_msg(as_json(told))
 
     def open_with(self, card: Card) -> None:
         """Let the page begin with this, as far as whoever looks at it may know it."""
