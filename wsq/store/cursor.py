@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
-from wsq.errors import WorkspaceError
 from wsq.store import bulk
+from wsq.store.asking import Asking
 from wsq.store.engine import Parameters
 from wsq.store.faults import explained
 from wsq.store.instants import instants
@@ -18,15 +17,13 @@ from wsq.store.instants import instants
 _ZONED = "TIMESTAMP WITH TIME ZONE"
 
 
-class DuckCursor:
+class DuckCursor(Asking[duckdb.DuckDBPyConnection]):
     """Asks one statement after the other, and remembers if one of them failed."""
 
     undisturbed = False
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, place: str, *, undisturbed: bool = False) -> None:
-        self._connection: duckdb.DuckDBPyConnection | None = connection
-        self._place = place
-        self._failure: BaseException | None = None
+        super().__init__(connection, place, explained)
         self.undisturbed = undisturbed
 
     def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
@@ -81,31 +78,6 @@ class DuckCursor:
         """Insert many rows, given as columns; raises as `query` does."""
         with self._asked() as connection:
             bulk.load(connection, table, kinds, columns)
-
-    @contextmanager
-    def _asked(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """The connection; what goes wrong is remembered and told in a sentence."""
-        if self._connection is None:
-            raise WorkspaceError(f"A question was asked of {self._place} after its read or write had ended.")
-        try:
-            yield self._connection
-        except BaseException as error:
-            self._failure = error
-            told = explained(error, self._place)
-            if told is error:
-                raise
-            raise told from error
-
-    def be_whole(self) -> None:
-        """Refuse when a statement has failed: DuckDB would "commit" then, and have written nothing."""
-        if self._failure is not None:
-            raise WorkspaceError(
-                f"Nothing was written to {self._place}: a statement of the transaction had failed before."
-            ) from self._failure
-
-    def end(self) -> None:
-        """Answer no more."""
-        self._connection = None
 
 
 def in_utc(rows: list[tuple[Any, ...]], types: list[str]) -> list[tuple[Any, ...]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.adapt import Loader, Transformer
 
-from wsq.errors import WorkspaceError
+from wsq.store.asking import Asking
 from wsq.store.engine import Parameters
 from wsq.store.postgres.faults import explained
 
@@ -60,14 +60,12 @@ class NumberLoader(Loader):
         return float(text) if "." in text or "N" in text else int(text)
 
 
-class PostgresCursor:
+class PostgresCursor(Asking[Connection]):
     """Asks one statement after the other; what is posted goes with the next that is asked, or with the commit."""
 
     def __init__(self, connection: Connection, place: str, *, undisturbed: bool = False) -> None:
-        self._connection: Connection | None = connection
-        self._place = place
+        super().__init__(connection, place, explained)
         self._posted: list[tuple[str, list[Any]]] = []
-        self._failure: BaseException | None = None
         self.undisturbed = undisturbed
         self.has_written = False
 
@@ -122,33 +120,8 @@ class PostgresCursor:
         posted, self._posted = self._posted, []
         return posted
 
-    def be_whole(self) -> None:
-        """Refuse when a statement has failed: the server would only roll back."""
-        if self._failure is not None:
-            raise WorkspaceError(
-                f"Nothing was written to {self._place}: a statement of the transaction had failed before."
-            ) from self._failure
-
-    def end(self) -> None:
-        """Answer no more."""
-        self._connection = None
-
     def _note(self, sql: str) -> None:
         self.has_written = self.has_written or not sql.lstrip().startswith(("SELECT", "WITH"))
-
-    @contextmanager
-    def _asked(self) -> Iterator[Connection]:
-        """The connection; what goes wrong is remembered and told in a sentence."""
-        if self._connection is None:
-            raise WorkspaceError(f"A question was asked of {self._place} after its read or write had ended.")
-        try:
-            yield self._connection
-        except BaseException as error:
-            self._failure = error
-            told = explained(error, self._place)
-            if told is error:
-                raise
-            raise told from error
 
 
 def run(connection: Connection, statements: Iterable[tuple[str, list[Any]]]) -> psycopg.Cursor[tuple[Any, ...]]:

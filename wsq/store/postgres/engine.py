@@ -20,6 +20,7 @@ from psycopg_pool import ConnectionPool
 
 from wsq.clock import Clock
 from wsq.errors import SettingError, WorkspaceBusy, WorkspaceError, WorkspaceLost
+from wsq.store.asking import telling
 from wsq.store.engine import Cursor, ReadingCursor, Schema, Scope, Writing, WritingCursor
 from wsq.store.notes import Charge
 from wsq.store.postgres import notes
@@ -244,28 +245,24 @@ class PostgresEngine:
         self._refuse_when_closed()
         pen, opened = self._patiently_told(lambda: self._at_work(scope))
         try:
-            version, transaction, *found = opened
-            self._refuse_other(int(version or 0))
-            left = [int(times or 0) for times in found]
-            cursor = PostgresCursor(pen.connection, self.place, undisturbed=left == self._left.pop(scope, None))
-            try:
-                yield cursor
-                cursor.be_whole()
-                if cursor.has_written:
-                    self._commit(pen, cursor, (transaction or b"").decode(), sorted(scope or [ALL]))
-                    left = [times + 1 for times in left[:-1]] + left[-1:]
-                else:
-                    pen.run([*cursor.take_posted(), ("COMMIT", [])])
-                if len(self._left) > REMEMBERED:
-                    self._left.clear()
-                self._left[scope] = left
-            finally:
-                cursor.end()
-        except BaseException as error:
-            told = self._told(error)
-            if told is error:
-                raise
-            raise told from error
+            with self._telling():
+                version, transaction, *found = opened
+                self._refuse_other(int(version or 0))
+                left = [int(times or 0) for times in found]
+                cursor = PostgresCursor(pen.connection, self.place, undisturbed=left == self._left.pop(scope, None))
+                try:
+                    yield cursor
+                    cursor.be_whole()
+                    if cursor.has_written:
+                        self._commit(pen, cursor, (transaction or b"").decode(), sorted(scope or [ALL]))
+                        left = [times + 1 for times in left[:-1]] + left[-1:]
+                    else:
+                        pen.run([*cursor.take_posted(), ("COMMIT", [])])
+                    if len(self._left) > REMEMBERED:
+                        self._left.clear()
+                    self._left[scope] = left
+                finally:
+                    cursor.end()
         finally:
             self._lay_down(pen)
 
@@ -415,12 +412,8 @@ class PostgresEngine:
         self._refuse_when_closed()
         connection, first = self._opened(opening)
         try:
-            yield connection, first
-        except BaseException as error:
-            told = self._told(error)
-            if told is error:
-                raise
-            raise told from error
+            with self._telling():
+                yield connection, first
         finally:
             with suppress(psycopg.Error):
                 connection.rollback()
@@ -478,15 +471,8 @@ class PostgresEngine:
         if version != self._schema.version:
             raise newer(self.place)
 
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException as error:
-            told = self._told(error)
-            if told is error:
-                raise
-            raise told from error
+    def _telling(self) -> AbstractContextManager[None]:
+        return telling(explained, self.place)
 
     def _told(self, error: BaseException) -> BaseException:
         return explained(error, self.place)
