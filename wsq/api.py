@@ -44,7 +44,7 @@ from wsq.rules.pauses import Pause, pause_of
 from wsq.runner import heartbeat, passes, pruning
 from wsq.runner.progress import Doing, doing
 from wsq.runner.report import ProcessReport
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb.engine import EmbeddedEngine
 from wsq.store.engine import Cursor, Engine
 from wsq.store.folding import Difference
 from wsq.store.log import Log

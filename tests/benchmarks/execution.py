@@ -18,8 +18,8 @@ from tests.benchmarks.measure import START, Figure, folder, in_turn, seconds
 from wsq.agent.providers import Request, ScriptedProvider, Turn, call, finish, say
 from wsq.clock import ManualClock
 from wsq.commands.recurring import create_recurring_task
-from wsq.store.cursor import DuckCursor
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb.cursor import DuckCursor
+from wsq.store.duckdb.engine import EmbeddedEngine
 from wsq.store.transaction import Transaction
 
 TASKS = 1_000

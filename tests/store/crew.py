@@ -21,8 +21,8 @@ import duckdb
 
 from wsq.errors import WorkspaceLost
 from wsq.settings import is_server
-from wsq.store import lease
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb import lease
+from wsq.store.duckdb.engine import EmbeddedEngine
 from wsq.store.engine import Cursor
 
 _context = multiprocessing.get_context("forkserver")

@@ -25,7 +25,7 @@ from wsq.agent.providers import finish as finished
 from wsq.cli.main import main
 from wsq.clock import ManualClock
 from wsq.store import archive
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb.engine import EmbeddedEngine
 from wsq.store.log import stored_world
 
 CREATE = "Create a task called 'Ping'"

@@ -13,8 +13,8 @@ import duckdb
 from tests.store import crew
 from tests.store.crew import Counters, counted, increment, kill, start, wait_for
 from wsq.errors import WorkspaceError
-from wsq.store import instance
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb import instance
+from wsq.store.duckdb.engine import EmbeddedEngine
 
 
 def test_the_file_and_its_folder_are_made_when_they_are_missing(tmp_path):
@@ -93,7 +93,7 @@ def test_nothing_is_held_between_leases(engine, path):
 def test_an_idle_process_stays_small(path):
     script = (
         "import sys; from pathlib import Path; from tests.store.crew import Counters, counted, increment;"
-        "from wsq.store.embedded import EmbeddedEngine;"
+        "from wsq.store.duckdb.engine import EmbeddedEngine;"
         f"engine = EmbeddedEngine(Path({str(path)!r}), Counters());"
         "[increment(engine) for _ in range(5)]; counted(engine); engine.changes();"
         "assert not {'pandas', 'pyarrow', 'numpy', 'panel'} & set(sys.modules), sorted(sys.modules);"

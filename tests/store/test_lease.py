@@ -16,7 +16,7 @@ import pytest
 from tests.store import crew
 from tests.store.crew import Counters, counted, finish, increment, kill, start, wait_for
 from wsq.errors import WorkspaceBusy, WorkspaceError
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb.engine import EmbeddedEngine
 
 pytestmark = pytest.mark.alone
 

@@ -23,8 +23,8 @@ from wsq.clock import ManualClock
 from wsq.errors import NotAWorkspace, SettingError, WorkspaceBusy, WorkspaceError, WorkspaceLost
 from wsq.events.stores import StoreCreated
 from wsq.store.log import TRIES, stored_world
-from wsq.store.postgres.birth import WRITING
 from wsq.store.postgres.clock import KEPT, PAUSE, ServerClock
+from wsq.store.postgres.create import WRITING
 from wsq.store.postgres.cursor import COLLATION
 from wsq.store.postgres.faults import without_password
 from wsq.store.postgres.listening import QUIET

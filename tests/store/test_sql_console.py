@@ -9,7 +9,7 @@ import pytest
 
 from tests.store.crew import Counters, counted, increment
 from wsq.errors import InvalidInput
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb.engine import EmbeddedEngine
 
 
 class Board(Counters):

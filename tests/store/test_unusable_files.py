@@ -11,8 +11,8 @@ import pytest
 from tests.store import crew
 from tests.store.crew import Counters, counted, increment, kill, start, wait_for
 from wsq.errors import NotAWorkspace, WorkspaceBusy, WorkspaceError, WorkspaceUnwritable
-from wsq.store.embedded import EmbeddedEngine
-from wsq.store.lease import LONG_LOG
+from wsq.store.duckdb.engine import EmbeddedEngine
+from wsq.store.duckdb.lease import LONG_LOG
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def _answer(arguments: Sequence[str]) -> int:
         options, settings = _options(given), _settings(given)
         if options.tethered:
             _stop_at_end_of_input()
-        from wsq.store import instance
+        from wsq.store.duckdb import instance
 
         instance.make_ready()
         return run(settings, options)

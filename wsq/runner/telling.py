@@ -29,9 +29,9 @@ from wsq.runner.report import to_plain
 from wsq.statistics import health
 from wsq.statistics.health import Alert, Passing
 from wsq.statistics.since import Since, since
+from wsq.store.duckdb.notes import Charge
 from wsq.store.engine import Engine
 from wsq.store.log import Log
-from wsq.store.notes import Charge
 
 MOST_AT_ONCE = 20
 """New alerts that are told one by one; when there are more, the others are told by their number."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wsq.clock import Clock
-from wsq.store.notes import Charge
+from wsq.store.duckdb.notes import Charge
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from wsq.projections import TABLES
-from wsq.store import instance
+from wsq.store.duckdb import instance
+from wsq.store.duckdb.memory import MemoryEngine
 from wsq.store.engine import Cursor, Engine
 from wsq.store.folding import World
-from wsq.store.memory import MemoryEngine
 from wsq.store.schema import WorkspaceSchema
 from wsq.store.transaction import rows_at
 

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from wsq.projections import TABLES
-from wsq.store.cursor import DuckCursor
+from wsq.store.duckdb.cursor import DuckCursor
 from wsq.store.engine import Cursor, Parameters
 from wsq.store.folding import without_collector
 from wsq.store.log import Log

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.adapt import Loader, Transformer
 
-from wsq.store.asking import Asking
+from wsq.store.cursors import Asking
 from wsq.store.engine import Parameters
 from wsq.store.postgres.faults import explained
 

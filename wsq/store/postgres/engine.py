@@ -20,18 +20,18 @@ from psycopg_pool import ConnectionPool
 
 from wsq.clock import Clock
 from wsq.errors import SettingError, WorkspaceBusy, WorkspaceError, WorkspaceLost
-from wsq.store.asking import telling
+from wsq.store.cursors import telling
+from wsq.store.duckdb.notes import Charge
+from wsq.store.duckdb.sql_console import SqlConsole
 from wsq.store.engine import Cursor, ReadingCursor, Schema, Scope, Writing, WritingCursor
-from wsq.store.notes import Charge
 from wsq.store.postgres import notes
-from wsq.store.postgres.birth import ALL, ONE_STORE, SPACE, WRITING, be_there, newer
 from wsq.store.postgres.clock import ServerClock
-from wsq.store.postgres.copies import Copies
+from wsq.store.postgres.create import ALL, ONE_STORE, SPACE, WRITING, be_there, newer
 from wsq.store.postgres.cursor import READING, Connection, NumberLoader, PostgresCursor, run
 from wsq.store.postgres.faults import explained, is_lost, without_password
 from wsq.store.postgres.listening import CHANNEL, Listener, Notices
-from wsq.store.postgres.pen import Pen, Statement
-from wsq.store.sql_console import SqlConsole
+from wsq.store.postgres.snapshots import Copies
+from wsq.store.postgres.writer import Pen, Statement
 
 T = TypeVar("T")
 

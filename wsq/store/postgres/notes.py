@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from wsq.store.notes import KEPT
+from wsq.store.duckdb.notes import KEPT
 from wsq.store.postgres.cursor import Connection, run
 
 HELD = 7828338

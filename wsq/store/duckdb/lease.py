@@ -22,13 +22,13 @@ from time import monotonic, sleep
 import duckdb
 
 from wsq.errors import NewerWorkspace, NotAWorkspace, WorkspaceBusy, WorkspaceUnwritable
-from wsq.store import instance
-from wsq.store.birth import make, refuse_what_is_no_database, upgrade, version_of
+from wsq.store.duckdb import instance
+from wsq.store.duckdb.change_counter import Tally, mark
+from wsq.store.duckdb.create import make, refuse_what_is_no_database, upgrade, version_of
+from wsq.store.duckdb.faults import explained
+from wsq.store.duckdb.process_lock import Gate
+from wsq.store.duckdb.snapshot import Snapshots
 from wsq.store.engine import Schema
-from wsq.store.faults import explained
-from wsq.store.gate import Gate
-from wsq.store.snapshot import Snapshots
-from wsq.store.tally import Tally, mark
 
 NEWCOMERS = 0.05
 """Seconds for which a lease lets further threads of its process in."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsq.errors import InvalidInput
-from wsq.store import instance
+from wsq.store.duckdb import instance
 
 _LOGS = (".wal", ".wal.checkpoint", ".wal.recovery")
 """What may lie beside a DuckDB file and belongs to it."""

@@ -19,11 +19,11 @@ from pathlib import Path
 import duckdb
 
 from wsq.errors import WorkspaceError
-from wsq.store import instance
-from wsq.store.cursor import DuckCursor
+from wsq.store.duckdb import instance
+from wsq.store.duckdb.cursor import DuckCursor
+from wsq.store.duckdb.snapshot import not_overwritten, part_of, publish, remove_database, settle
 from wsq.store.engine import Parameters, ReadingCursor, Schema
 from wsq.store.postgres.cursor import Connection
-from wsq.store.snapshot import not_overwritten, part_of, publish, remove_database, settle
 
 View = Callable[[], AbstractContextManager[tuple[Connection, int]]]
 """Gives a view of everything that is committed, and the number of the last change that it shows."""

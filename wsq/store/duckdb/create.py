@@ -11,11 +11,11 @@ from pathlib import Path
 import duckdb
 
 from wsq.errors import NotAWorkspace
-from wsq.store.cursor import DuckCursor
+from wsq.store.duckdb.change_counter import Tally
+from wsq.store.duckdb.cursor import DuckCursor
+from wsq.store.duckdb.faults import explained
+from wsq.store.duckdb.instance import ALIAS, quoted
 from wsq.store.engine import Schema, WritingCursor
-from wsq.store.faults import explained
-from wsq.store.instance import ALIAS, quoted
-from wsq.store.tally import Tally
 
 _SMALLEST = 3 * 4096
 """Bytes of a DuckDB file's three headers."""

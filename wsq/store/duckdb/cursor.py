@@ -8,10 +8,10 @@ from typing import Any
 
 import duckdb
 
-from wsq.store import bulk
-from wsq.store.asking import Asking
+from wsq.store.cursors import Asking
+from wsq.store.duckdb import bulk
+from wsq.store.duckdb.faults import explained
 from wsq.store.engine import Parameters
-from wsq.store.faults import explained
 from wsq.store.instants import instants
 
 _ZONED = "TIMESTAMP WITH TIME ZONE"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import duckdb
 
 from wsq.errors import InvalidInput, WsqError
-from wsq.store import instance
-from wsq.store.faults import explained
+from wsq.store.duckdb import instance
+from wsq.store.duckdb.faults import explained
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -10,16 +10,24 @@ import duckdb
 
 from wsq.clock import Clock, SystemClock
 from wsq.errors import NotAWorkspace, WorkspaceError
-from wsq.store import instance
-from wsq.store.cursor import DuckCursor
+from wsq.store.duckdb import instance
+from wsq.store.duckdb.cursor import DuckCursor
+from wsq.store.duckdb.faults import explained
+from wsq.store.duckdb.latest import Latest
+from wsq.store.duckdb.lease import Kind, lease_on, let_go
+from wsq.store.duckdb.long_reads import Studies
+from wsq.store.duckdb.notes import Charge, Notes, SharedNote
+from wsq.store.duckdb.snapshot import (
+    copy_database,
+    not_overwritten,
+    part_of,
+    publish,
+    remove_database,
+    rewrite,
+    settle,
+)
+from wsq.store.duckdb.sql_console import SqlConsole
 from wsq.store.engine import Cursor, ReadingCursor, Schema, Scope, Writing, WritingCursor
-from wsq.store.faults import explained
-from wsq.store.latest import Latest
-from wsq.store.lease import Kind, lease_on, let_go
-from wsq.store.notes import Charge, Notes, SharedNote
-from wsq.store.snapshot import copy_database, not_overwritten, part_of, publish, remove_database, rewrite, settle
-from wsq.store.sql_console import SqlConsole
-from wsq.store.studies import Studies
 
 
 class EmbeddedEngine:
