@@ -229,7 +229,7 @@ class Workspace:
     # The door of the pages
 
     def end_session(self, session: str, *, actor: str) -> None:
-        """Note that a session of the pages is over, for every process that serves them; see `wsq.views.door`."""
+        """Note that a session of the pages is over, for every process that serves them; see `wsq.views.auth`."""
         self._log.decide(lambda tx: stores.end_session(tx, session), actor=actor)
 
     def ended_sessions(self, after: int = 0) -> tuple[int, frozenset[str]]:

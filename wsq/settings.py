@@ -94,7 +94,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     passes are made to `ping_url`; `digest` is the wall time of `timezone`, as ``08:00``, at which a day is
     summed up. None of the three is there unless it is given. Showing a value of this class never shows the
     key, nor a password in a URL, nor more of `alert_url` and `ping_url` than their hosts: who knows them may post
-    there. Nor does it show the other secrets, all of which are for the login to the pages, see `wsq.views.door`:
+    there. Nor does it show the other secrets, all of which are for the login to the pages, see `wsq.views.auth`:
     `users` is the absolute path of the users file, `admin` and `admin_password` a user that needs none,
     `cookie_secret` what sessions are signed with, `origin` hosts under which browsers know the pages, and the rest
     a provider that says who somebody is.

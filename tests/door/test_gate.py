@@ -14,17 +14,17 @@ from tests.door.conftest import BEGAN, KEPT, SECRET, USERS
 from wsq.agent.providers import OfflineProvider
 from wsq.clock import ManualClock
 from wsq.rules.roles import ROLES
-from wsq.views import messages
-from wsq.views.admin import Admin
-from wsq.views.board import Board
-from wsq.views.door import sessions
-from wsq.views.door.access import NEEDS
-from wsq.views.door.door import FREE_FOR_AN_ADDRESS, WAITING, Busy, Door, TooSoon
-from wsq.views.door.users import User, UsersFile
-from wsq.views.hub import forget
-from wsq.views.library import Library
-from wsq.views.since import SincePage
-from wsq.views.statistics import StatisticsPage
+from wsq.views.admin.component import Admin
+from wsq.views.auth import sessions
+from wsq.views.auth.authenticator import FREE_FOR_AN_ADDRESS, WAITING, Busy, Door, TooSoon
+from wsq.views.auth.permissions import NEEDS
+from wsq.views.auth.users import User, UsersFile
+from wsq.views.board.component import Board
+from wsq.views.library.component import Library
+from wsq.views.page import messages
+from wsq.views.page.hub import forget
+from wsq.views.since.component import SincePage
+from wsq.views.statistics.component import StatisticsPage
 
 KINDS = get_args(messages.Known)
 ID = "an-id"

@@ -8,11 +8,11 @@ import pytest
 from wsq.clock import ManualClock
 from wsq.events.recurring import RecurringTaskUpdated
 from wsq.views import Admin
-from wsq.views.admin import Overseer
-from wsq.views.cards import told_line
-from wsq.views.dispatch import Dispatcher
-from wsq.views.hub import forget
-from wsq.views.survey import COLUMNS, Survey
+from wsq.views.admin.component import Overseer
+from wsq.views.admin.table import COLUMNS, Survey
+from wsq.views.page.cards import told_line
+from wsq.views.page.dispatch import Dispatcher
+from wsq.views.page.hub import forget
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from tests.conftest import NOON
 from tests.domain.worlds import PaidProvider
 from wsq.agent.providers import ProviderError, ScriptedProvider, call, finish, say
 from wsq.clock import ManualClock
-from wsq.views import cards, words
+from wsq.views.page import cards, words
 
 HOUR = timedelta(hours=1)
 REASON = "No room: " + "a\u0301" * 600

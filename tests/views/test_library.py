@@ -6,8 +6,8 @@ import queue
 import pytest
 
 from wsq.views import Library
-from wsq.views.dispatch import Dispatcher
-from wsq.views.hub import forget
+from wsq.views.page.dispatch import Dispatcher
+from wsq.views.page.hub import forget
 
 
 @pytest.fixture

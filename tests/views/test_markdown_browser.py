@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.views.payloads import PAYLOADS
-from wsq.views.live import resource
-from wsq.views.markdown import TAGS, tree
+from wsq.views.page.live import resource
+from wsq.views.page.markdown import TAGS, tree
 
 HOME = "http://page.example/"
 PAGE = """<!doctype html><title>Bare</title><div class="wsq"><div class="md"></div></div>"""

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from wsq.errors import InvalidInput
-from wsq.views import messages
+from wsq.views.page import messages
 
 
 def test_a_well_formed_message_is_understood():

@@ -7,9 +7,10 @@ import re
 import pytest
 from playwright.sync_api import sync_playwright
 
-from wsq.views import Board, words
-from wsq.views.hub import GRACE, scheduler_state
-from wsq.views.statistics import StatisticsPage
+from wsq.views import Board
+from wsq.views.page import words
+from wsq.views.page.hub import GRACE, scheduler_state
+from wsq.views.statistics.component import StatisticsPage
 
 
 @pytest.fixture(scope="module")

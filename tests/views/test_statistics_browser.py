@@ -18,7 +18,7 @@ from tests.views.test_hostile_texts_browser import FOREIGN
 from tests.views.windows import eventually
 from wsq.agent.providers import ScriptedProvider, finish
 from wsq.agent.providers.base import ProviderError
-from wsq.views.statistics import StatisticsPage
+from wsq.views.statistics.component import StatisticsPage
 
 HOSTILE = [payload.text for payload in PAYLOADS if len(payload.text) <= 150 and "\n" not in payload.text][:12]
 

@@ -13,7 +13,7 @@ import wsq
 BUSY = """\
 import sys, wsq
 from wsq.views import serve
-from wsq.views.live import pool
+from wsq.views.page.live import pool
 
 def count():
     with ws._log.engine.study() as cursor:
