@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 
+from wsq.api import Workspace
 from wsq.errors import WsqError
 from wsq.views.auth.permissions import OPEN, Gate
 from wsq.views.page.hub import hub_of
 from wsq.views.page.live import LivePage, pool, resource, weakly
-from wsq.views.ports import Workspace
 
 log = logging.getLogger(__name__)
 
