@@ -22,7 +22,7 @@ from wsq.projections import (
 )
 from wsq.rules import naming, values
 from wsq.store.engine import Cursor
-from wsq.store.transaction import to_rows
+from wsq.store.rows import to_rows
 from wsq.vocabulary import LANES
 
 R = TypeVar("R", bound=Row)

@@ -29,8 +29,7 @@ from wsq.runner.report import to_plain
 from wsq.statistics import health
 from wsq.statistics.health import Alert, Passing
 from wsq.statistics.since import Since, since
-from wsq.store.duckdb.notes import Charge
-from wsq.store.engine import Engine
+from wsq.store.engine import Charge, Engine
 from wsq.store.log import Log
 
 MOST_AT_ONCE = 20

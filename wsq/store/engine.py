@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wsq.clock import Clock
-from wsq.store.duckdb.notes import Charge
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +89,18 @@ class Console(Protocol):
 
     def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> pd.DataFrame:
         """The rows of one statement that reads; `InvalidInput` when it is another one, or cannot be answered."""
+        ...
+
+
+class Charge(Protocol):
+    """A note that all processes of a workspace share, while one has charge of it."""
+
+    def read(self) -> bytes | None:
+        """What it says; None when there is none."""
+        ...
+
+    def write(self, note: bytes, *, anew: bool = False) -> None:
+        """Replace what it says, whole or not at all; when it says that already, nothing is written but `anew`."""
         ...
 
 

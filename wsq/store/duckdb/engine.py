@@ -16,7 +16,7 @@ from wsq.store.duckdb.faults import explained
 from wsq.store.duckdb.latest import Latest
 from wsq.store.duckdb.lease import Kind, lease_on, let_go
 from wsq.store.duckdb.long_reads import Studies
-from wsq.store.duckdb.notes import Charge, Notes, SharedNote
+from wsq.store.duckdb.notes import Notes, SharedNote
 from wsq.store.duckdb.snapshot import (
     copy_database,
     not_overwritten,
@@ -27,7 +27,7 @@ from wsq.store.duckdb.snapshot import (
     settle,
 )
 from wsq.store.duckdb.sql_console import SqlConsole
-from wsq.store.engine import Cursor, ReadingCursor, Schema, Scope, Writing, WritingCursor
+from wsq.store.engine import Charge, Cursor, ReadingCursor, Schema, Scope, Writing, WritingCursor
 
 
 class EmbeddedEngine:

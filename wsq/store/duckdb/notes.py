@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 KEPT = 20
 """How many are kept; the older ones go."""
@@ -53,18 +53,6 @@ class Notes:
             return sorted(path for path in self._directory.iterdir() if path.name[:1].isdigit())
         except FileNotFoundError:
             return []
-
-
-class Charge(Protocol):
-    """A note that all processes of a workspace share, while one has charge of it."""
-
-    def read(self) -> bytes | None:
-        """What it says; None when there is none."""
-        ...
-
-    def write(self, note: bytes, *, anew: bool = False) -> None:
-        """Replace what it says, whole or not at all; when it says that already, nothing is written but `anew`."""
-        ...
 
 
 class SharedNote:
