@@ -15,6 +15,7 @@ from wsq.events import recurring as e
 from wsq.projections import Execution, Project, RecurringTask, Running
 from wsq.rules import naming, schedule, values
 from wsq.store.transaction import Transaction
+from wsq.vocabulary import DEFAULT_NOTIFY_ON, SkipReason, Unit
 
 END_LEASE = "DELETE FROM leases WHERE execution_id IN (SELECT unnest($1::VARCHAR[]))"
 
@@ -29,7 +30,7 @@ def schedule_of(task: RecurringTask) -> schedule.Schedule:
     return schedule.Schedule(
         anchor=task.anchor,
         value=task.interval_value,
-        unit=cast(schedule.Unit, task.interval_unit),
+        unit=cast(Unit, task.interval_unit),
         timezone=task.timezone,
     )
 
@@ -70,7 +71,7 @@ def create_recurring_task(
     skip_unchanged: bool = False,
     enabled: bool = True,
     notify: Iterable[str] = (),
-    notify_on: Iterable[str] = values.USUALLY_TOLD,
+    notify_on: Iterable[str] = DEFAULT_NOTIFY_ON,
 ) -> RecurringTask:
     """Create a recurring task; its first slot is the start's next occurrence, or one interval from now.
 
@@ -180,7 +181,7 @@ def update_recurring_task(
             "time_limit": cleaned(time_limit, values.time_limit),
             "skip_unchanged": cleaned(skip_unchanged, values.flag, "skip_unchanged"),
             "notify": cleared(notify, (), values.assignees, "notify"),
-            "notify_on": cleared(notify_on, values.USUALLY_TOLD, values.outcomes),
+            "notify_on": cleared(notify_on, DEFAULT_NOTIFY_ON, values.outcomes),
         },
     )
     if changes.keys() & {"notify", "notify_on"}:
@@ -274,7 +275,7 @@ def cancel(tx: Transaction, store_id: str, execution_id: str, task_id: str) -> N
     tx.after(END_LEASE, execution_id)
 
 
-def settle_as_skipped(tx: Transaction, row: RecurringTask, reason: str, *, nxt: datetime | None) -> None:
+def settle_as_skipped(tx: Transaction, row: RecurringTask, reason: SkipReason, *, nxt: datetime | None) -> None:
     """Settle every slot that is due by now as one skipped execution; nothing when none is."""
     slots = owed(row, tx.now)
     if slots is not None:

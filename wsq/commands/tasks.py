@@ -13,6 +13,7 @@ from wsq.events import boards as e
 from wsq.projections import Task
 from wsq.rules import ranks, values
 from wsq.store.transaction import Transaction
+from wsq.vocabulary import LANES
 
 
 def task(tx: Transaction, store_id: str, task_id: str) -> Task:
@@ -157,7 +158,7 @@ def _end_of_lane(tx: Transaction, store_id: str, status: str) -> _End:
 
 def _forget_the_ends(tx: Transaction, store_id: str) -> None:
     """Remember no lane's end any more: tasks leave or change places."""
-    for lane in values.STATUSES:
+    for lane in LANES:
         tx.remembered.pop((_End, store_id, lane), None)
 
 

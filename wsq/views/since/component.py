@@ -14,14 +14,15 @@ from wsq.views.page.dispatch import Dispatcher
 from wsq.views.page.hub import hub_of
 from wsq.views.page.live import AskingPage, resource, weakly
 from wsq.views.page.messages import SinceThen
+from wsq.vocabulary import STATUS_LABELS, VERDICT_LABELS
 
 FIGURES = (
-    ("done", "Done", "completed"),
-    ("nothing_to_do", "Nothing to do", ""),
+    ("done", VERDICT_LABELS["done"], "completed"),
+    ("nothing_to_do", VERDICT_LABELS["nothing_to_do"], ""),
     ("unknown", "Verdict unknown", ""),
     ("could_not", "Could not", "could-not"),
-    ("failed", "Failed", "failed"),
-    ("cancelled", "Cancelled", ""),
+    ("failed", STATUS_LABELS["failed"], "failed"),
+    ("cancelled", STATUS_LABELS["cancelled"], ""),
     ("skipped_slots", "Slots skipped", ""),
 )
 """What became of executions: the field of `Since` that counts it, its word, and its tone."""
@@ -94,7 +95,7 @@ def _ended(row: Any) -> Card:
         "name": row.name,
         "at": instant(row.ended_at),
         "status": "failed" if failed else "completed",
-        "word": words.STATUSES["failed"] if failed else "Could not",
+        "word": STATUS_LABELS["failed"] if failed else "Could not",
         "said": row.said or words.reason(row.reason) or "",
     }
 

@@ -29,6 +29,7 @@ from wsq.views.page.hub import hub_of
 from wsq.views.page.live import AskingPage, pool, resource, weakly
 from wsq.views.page.workers import Workers
 from wsq.views.statistics.charts import charts, in_words
+from wsq.vocabulary import STATUS_LABELS
 
 log = logging.getLogger(__name__)
 
@@ -284,8 +285,8 @@ _FIGURES = (
     ("Executions", "executions", "count"),
     ("Success rate", "success_rate", "share"),
     ("Could not", "could_not", "count"),
-    ("Failed", "failed", "count"),
-    ("Skipped", "skipped", "count"),
+    (STATUS_LABELS["failed"], "failed", "count"),
+    (STATUS_LABELS["skipped"], "skipped", "count"),
     ("Mean duration", "duration_mean", "seconds"),
     ("Tokens", None, "count"),
     ("Cost", "cost_usd", "dollars"),
