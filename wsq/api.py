@@ -603,7 +603,7 @@ class Workspace:
         """
         from wsq.queries.settlements import violations
 
-        with self._engine.study() as cursor:
+        with self._engine.snapshot() as cursor:
             return violations(cursor)
 
     def prune(self, *, keep: int = 20, days: float = 30) -> int:
@@ -873,13 +873,13 @@ class Store(Questions):
 
         subject = erasure.Subject(table, self.id, row_id)
         engine = self.workspace._engine
-        with engine.study() as cursor:
+        with engine.snapshot() as cursor:
             looked = erasure.look(cursor, subject)
         traces, events, told = self._log.decide(lambda tx: erasure.forget(tx, subject, looked), actor=self._actor)
         for execution_id in told:
             engine.note_progress(execution_id, None)  # what its worker has left, if it died
         engine.scrub()
-        with engine.study() as cursor:
+        with engine.snapshot() as cursor:
             mentions = Rows(erasure.mentions(cursor, subject, traces), kind=erasure.Mention)
         return erasure.Forgotten(id=row_id, events=events, conversations=len(told), mentions=mentions)
 

@@ -12,7 +12,7 @@ from tests.store import crew
 from tests.store.crew import Counters, counted, increment, kill, start, wait_for
 from wsq.errors import NotAWorkspace, WorkspaceBusy, WorkspaceError, WorkspaceUnwritable
 from wsq.store.duckdb.engine import EmbeddedEngine
-from wsq.store.duckdb.lease import LONG_LOG
+from wsq.store.duckdb.lease import CHECKPOINT_AFTER
 
 
 @pytest.fixture
@@ -243,7 +243,7 @@ def _fill_up_before_the_checkpoint(directory):
         crew.fill_the_disk(directory)
         reserve.unlink()
     log = directory / "team.duckdb.wal"
-    assert log.stat().st_size > LONG_LOG, "the checkpoint did not fail"
+    assert log.stat().st_size > CHECKPOINT_AFTER, "the checkpoint did not fail"
     with engine.read() as cursor:
         assert cursor.query("SELECT count(*) FROM marks") == [(2000,)]
     crew.free_the_disk(directory)

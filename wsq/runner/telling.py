@@ -29,7 +29,7 @@ from wsq.runner.report import to_plain
 from wsq.statistics import health
 from wsq.statistics.health import Alert, Passing
 from wsq.statistics.since import Since, since
-from wsq.store.duckdb.notes import Charge
+from wsq.store.duckdb.notes import LockedNote
 from wsq.store.engine import Engine
 from wsq.store.log import Log
 
@@ -74,7 +74,7 @@ class Told(msgspec.Struct, kw_only=True):
 class _Record:
     """What was told, while it is in this process's charge."""
 
-    def __init__(self, note: Charge) -> None:
+    def __init__(self, note: LockedNote) -> None:
         self._note = note
         self._door = threading.Lock()
         self._is_proven = False
@@ -95,11 +95,11 @@ class _Record:
         """Find out, once, whether it can be written, before what should be on record then is sent."""
         if not self._is_proven:
             with self._door:
-                self._write(anew=True)
+                self._write(force=True)
 
-    def _write(self, *, anew: bool = False) -> None:
+    def _write(self, *, force: bool = False) -> None:
         try:
-            self._note.write(msgspec.json.encode(self.told), anew=anew)
+            self._note.write(msgspec.json.encode(self.told), force=force)
         except OSError as error:
             raise NotSent(f"Nothing is told outside, since no record of it can be kept: {error}.") from error
         self._is_proven = True

@@ -113,7 +113,7 @@ def counted(engine: Engine, wish: Wish, now: datetime, timezone: str, so_far: So
         _refuse_unknown(cursor, wish)
         if not engine.is_server and _rows_in(cursor, wish, now, timezone) <= MOST_IN_A_READ:
             return count(cursor, wish, now, timezone, so_far)
-    with engine.study() as cursor:
+    with engine.snapshot() as cursor:
         return count(cursor, wish, now, timezone, so_far)
 
 
