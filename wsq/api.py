@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from wsq.queries.settlements import Violation
     from wsq.runner.dry_run import DryRun
     from wsq.runner.executor import Executor
-    from wsq.runner.telling import Teller
+    from wsq.runner.notifications import Notifier
     from wsq.statistics import Choices, Statistics
     from wsq.statistics.health import Alert
     from wsq.statistics.overview import TaskOverview
@@ -375,12 +375,12 @@ class Workspace:
         Raises:
             InvalidInput: `now` is no datetime with a time zone.
         """
-        from wsq.runner import telling
+        from wsq.runner import notifications
         from wsq.statistics import health
 
         at = self.clock.now() if now is None else aware(now)
-        passing = telling.passing(self._engine, at)
-        return self._log.ask_of_all(lambda cursor: health.alerts(cursor, at, passing, self.settings.timezone))
+        scheduler = notifications.scheduler_health(self._engine, at)
+        return self._log.ask_of_all(lambda cursor: health.alerts(cursor, at, scheduler, self.settings.timezone))
 
     def since(self, instant: datetime, until: datetime | None = None) -> Rows[Since]:
         """What has happened in each store, by name, from `instant` (inclusive); see `Store.since`."""
@@ -448,12 +448,12 @@ class Workspace:
         if self._teller is not None:
             self._teller.look(now, at_once=at_once)
 
-    def _teller_of(self, settings: configuration.Settings) -> Teller | None:
+    def _teller_of(self, settings: configuration.Settings) -> Notifier | None:
         if settings.alert_url is None:
             return None
-        from wsq.runner.telling import Teller
+        from wsq.runner.notifications import Notifier
 
-        return Teller(self._log, settings.alert_url, timezone=settings.timezone, digest=settings.digest)
+        return Notifier(self._log, settings.alert_url, timezone=settings.timezone, digest=settings.digest)
 
     def _stop(self, *executors: Executor) -> None:
         """Stop these, or all that there are."""
@@ -570,7 +570,7 @@ class Workspace:
         """
         from wsq import statistics
 
-        wish = statistics.Wish(
+        wish = statistics.Selection(
             days=days,
             since=since,
             until=until,

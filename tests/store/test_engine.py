@@ -76,7 +76,7 @@ def test_a_write_that_raises_is_rolled_back_and_the_error_goes_on(engine):
 
 
 def test_a_read_refuses_to_write(engine):
-    with pytest.raises(WorkspaceError, match="only being read"), engine.read() as cursor:
+    with pytest.raises(WorkspaceError, match="open for reading here|is read-only"), engine.read() as cursor:
         cursor.query("UPDATE counters SET n = 5")
     assert counted(engine) == 0
 
@@ -100,7 +100,7 @@ def test_a_broken_rule_that_is_no_uniqueness_is_no_conflict(engine):
 
 
 def test_a_write_in_which_a_statement_failed_is_never_taken_for_done(engine):
-    failed = pytest.raises(WorkspaceError, match="a statement of the transaction had failed")
+    failed = pytest.raises(WorkspaceError, match="an earlier statement of the transaction failed")
     with failed, engine.write() as cursor:
         cursor.query("INSERT INTO marks (worker, number) VALUES ('a', 1)")
         with pytest.raises(Conflict):
@@ -389,7 +389,7 @@ def test_a_study_sees_the_workspace_and_holds_nobody_up(engine, database):
         cursor.query("CREATE OR REPLACE TEMP TABLE mine AS SELECT n FROM counters")
         cursor.query("UPDATE mine SET n = n + 1")
         assert cursor.query("SELECT n FROM mine") == [(2,)]
-        with pytest.raises(WorkspaceError, match="only being read"):
+        with pytest.raises(WorkspaceError, match="open for reading here|is read-only"):
             cursor.query("UPDATE counters SET n = 5")
     assert counted(engine) == 3
     with engine.snapshot() as cursor:
@@ -461,7 +461,7 @@ def test_a_closed_engine_says_so(engine, tmp_path):
         lambda e: e.backup(tmp_path / "b"), lambda e: e.snapshot().__enter__(),
     )  # fmt: skip
     for use in uses:
-        with pytest.raises(WorkspaceError, match="has been closed"):
+        with pytest.raises(WorkspaceError, match="is closed"):
             use(engine)
 
 

@@ -249,7 +249,7 @@ def test_who_waits_too_long_for_the_others_is_told_so(opening, server):
     engine = opening(timeout=1)
     with psycopg.connect(server.url) as other:
         other.execute(f"SELECT pg_advisory_xact_lock({WRITING})")
-        with pytest.raises(WorkspaceBusy, match=r"is being written by others for too long; try again\.$"):
+        with pytest.raises(WorkspaceBusy, match=r"was locked by other writers for too long\. Try again\.$"):
             increment(engine)
         assert counted(engine) == 0
     increment(engine)
@@ -475,11 +475,11 @@ def locked(postgres):
         ("postgresql://u:sesame@127.0.0.1:1/db", WorkspaceError, "Connection refused"),
         ("postgresql://u:sesame@HERE/db?sslmode=require", WorkspaceError, "does not support SSL"),
         ("postgresql://u:sesame@HERE/db?sslmode=perhaps", WorkspaceError, "perhaps"),
-        ("postgresql://u:sesame@HERE/db?sesame=1", SettingError, "no URL"),
-        ("postgresql://u:se/sesame@127.0.0.1/db", SettingError, "no URL"),
-        ("postgresql://u:se%zzsesame@127.0.0.1/db", SettingError, "no URL"),
-        ("postgresql://u:sesame@[::1/db", SettingError, "no URL"),
-        ("postgresql://u:sesame@host:port/db", SettingError, "no URL"),
+        ("postgresql://u:sesame@HERE/db?sesame=1", SettingError, "not a URL"),
+        ("postgresql://u:se/sesame@127.0.0.1/db", SettingError, "not a URL"),
+        ("postgresql://u:se%zzsesame@127.0.0.1/db", SettingError, "not a URL"),
+        ("postgresql://u:sesame@[::1/db", SettingError, "not a URL"),
+        ("postgresql://u:sesame@host:port/db", SettingError, "not a URL"),
     ],
 )
 def test_what_cannot_be_reached_is_told_at_once_in_a_sentence_without_the_password(url, kind, says, locked, relay):
@@ -522,7 +522,7 @@ def test_a_schema_of_our_name_that_is_something_else_is_left_as_it_is(server, ot
     look = "SELECT oid, relname FROM pg_class WHERE relnamespace = 'wsq'::regnamespace ORDER BY oid"
     before = server.run(look)
 
-    with pytest.raises(NotAWorkspace, match=r"it was left as it is\.$"):
+    with pytest.raises(NotAWorkspace, match=r"It was not changed\.$"):
         engine_at(server.url)
     assert server.run(look) == before
 
@@ -536,7 +536,7 @@ def test_a_database_without_unicode_is_refused(server):
     for name, encoding in (("ascii", "SQL_ASCII"), ("latin", "LATIN1")):
         server.run(f"DROP DATABASE IF EXISTS {name}")
         server.run(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
-        with pytest.raises(NotAWorkspace, match=f"keeps its texts as {encoding}; wsq needs a database in UTF8"):
+        with pytest.raises(NotAWorkspace, match=f"uses the encoding {encoding}; wsq needs a database in UTF8"):
             engine_at(server.url.replace("/postgres?", f"/{name}?"))
         server.run(f"DROP DATABASE {name} WITH (FORCE)")
 

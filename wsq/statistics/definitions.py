@@ -1,34 +1,33 @@
-"""What each figure means, in the one wording that docstrings, page and documentation share."""
+"""The definition of each figure, shared by docstrings, page and documentation."""
 
 from __future__ import annotations
 
 DEFINITIONS = {
-    "Span": "From its beginning (inclusive) to its end (exclusive). An execution belongs to the instant at which it "
-    "started, a skipped one to the instant at which it was skipped.",
-    "Day": "A calendar day of the store's zone, by when an execution started; of the workspace's zone where stores of "
-    "different zones are shown together. It begins at the first instant of its date, so a day on which the clocks "
-    "change has 23 or 25 hours. A day without executions counts zero and has no rates.",
-    "Executions": "What was carried out: completed, failed, cancelled, and running. Skipped ones are counted apart.",
-    "Success rate": "Completed ÷ (completed + failed). Cancelled, running and skipped executions are in neither. "
-    "One whose agent said that it could not do it has completed, and is shown apart as “could not”. Where nothing "
-    "has completed or failed there is no rate.",
-    "Duration": "From start to end, waiting between attempts included, of the executions that completed or failed: "
+    "Span": "From its start (inclusive) to its end (exclusive). An execution counts at the instant at which it "
+    "started, a skipped one at the instant at which it was skipped.",
+    "Day": "A calendar day in the store's time zone, by the start of an execution; in the workspace's zone if stores "
+    "with different zones are shown together. It begins at the first instant of its date, so a day on which the "
+    "clocks change has 23 or 25 hours. A day without executions counts zero and has no rates.",
+    "Executions": "Completed, failed, cancelled and running executions. Skipped ones are counted separately.",
+    "Success rate": "Completed ÷ (completed + failed). Cancelled, running and skipped executions are not included. "
+    "An execution whose agent says that it could not do the task counts as completed, and is also shown as “could "
+    "not”. If nothing has completed or failed, there is no rate.",
+    "Duration": "From start to end, including the wait between attempts, of completed and failed executions: "
     "the mean, the median and the 95th percentile.",
     "Percentile": "Exact, with linear interpolation between the two nearest values: of n values in order, percentile "
-    "p lies at place 1 + (n − 1) × p. The median is the 50th.",
-    "Tokens": "Counted for every execution, however it ended. The cache share is what was read from the cache, of all "
-    "that was sent: cache read ÷ (input + cache read + cache write).",
-    "Cost": "US dollars, the sum over executions whose model has a known price. Unpriced executions (a model was "
-    "asked and its price is not known) are counted apart and never taken for free. What the offline provider does "
-    "costs nothing.",
+    "p is at position 1 + (n − 1) × p. The median is the 50th.",
+    "Tokens": "Counted for every execution, however it ended. The cache share is the part of the sent tokens that was "
+    "read from the cache: cache read ÷ (input + cache read + cache write).",
+    "Cost": "US dollars, summed over executions whose model has a known price. Unpriced executions (a model was "
+    "used whose price is not known) are counted separately and never as free. The offline provider costs nothing.",
     "Cost per created task": "The cost of the priced executions ÷ the tasks that these executions created.",
-    "Dry runs": "What trying prompts out was counted at, in US dollars, tokens of a model without a known price at the "
-    "rate of budgets. It is in no other figure.",
-    "Failures": "Executions that failed, by the stable word for why.",
-    "Lateness": "Start − slot of the automatic executions that were carried out, however they ended; of several "
-    "slots settled at once, the newest. Manual executions settle no slot and have no lateness.",
-    "Skipped slots": "The slots that skipped executions settled, by why; one of them may settle many.",
+    "Dry runs": "The cost of dry runs, in US dollars; tokens of a model without a known price count at the rate that "
+    "budgets use. It is not part of any other figure.",
+    "Failures": "Failed executions, by reason.",
+    "Lateness": "Start − scheduled time of automatic executions, however they ended; if several slots are settled at "
+    "once, the newest counts. Manual executions settle no slot and have no lateness.",
+    "Skipped slots": "The slots that skipped executions settled, by reason; one execution may settle many.",
     "Retries": "Attempts beyond the first, summed over executions. Takeovers, after a worker was lost, are counted "
-    "apart.",
+    "separately.",
 }
-"""What a person must know to read the figures, by what they are called."""
+"""What to know to read the figures, by name."""
