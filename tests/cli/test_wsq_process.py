@@ -266,7 +266,7 @@ def test_an_idle_pass_loads_nothing_that_it_does_not_need(folder):
     unneeded = {
         "argparse", "asyncio", "panel", "bokeh", "pandas", "numpy", "pyarrow", "pydantic", "anthropic", "tenacity",
         "tqdm", "logging.config", "logging.handlers", "wsq.runner.executor", "wsq.agent", "wsq.views", "wsq.statistics",
-        "wsq.cli.parser", "wsq.cli.journal", "wsq.runner.telling", "wsq.runner.outside", "difflib", "email_validator",
+        "wsq.cli.parser", "wsq.cli.journal", "wsq.runner.notifications", "wsq.runner.webhook", "difflib", "email_validator",
     }  # fmt: skip
     assert unneeded.intersection(modules.split()) == set()
     assert int(kilobytes) <= 90 * 1024

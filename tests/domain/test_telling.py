@@ -16,7 +16,7 @@ from tests.conftest import NOON
 from tests.domain.outside import Peer, dripping, garbage, hanging, listening, status
 from wsq.agent.providers import ProviderError, ScriptedProvider, finish
 from wsq.clock import ManualClock
-from wsq.runner import heartbeat, outside, telling
+from wsq.runner import heartbeat, notifications, webhook
 
 BROKEN = ScriptedProvider([ProviderError("The service is <gone> @channel.", retryable=False)])
 WELL = ScriptedProvider([finish("done", "Well.")])
@@ -61,7 +61,7 @@ def test_an_alert_is_told_once_by_all_processes_together_and_once_that_it_is_ove
     assert "The service is \\<gone\\> @\u200bchannel." in first["content"]
     assert "The service is &lt;gone&gt; @\u200bchannel." in first["text"]
     assert (last["type"], last["key"]) == ("resolved", first["key"])
-    assert last["content"].startswith("It is over: 'Triage' failed: ")
+    assert last["content"].startswith("Resolved: 'Triage' failed: ")
     assert {path for path, _ in peer.heard} == {"/hook?key=secret"}
 
 
@@ -101,7 +101,7 @@ def test_of_very_many_alerts_some_are_told_and_the_others_counted(
 
     assert peer.texts()[20] == "And 2 more alerts; wsq doctor tells them."
     assert [each["type"] for each in peer.messages()[21:]] == ["resolved"] * 21
-    assert peer.texts()[41] == "And 2 more alerts are over."
+    assert peer.texts()[41] == "And 2 more alerts are resolved."
 
 
 def test_while_the_scheduler_stands_still_that_is_told_and_not_every_slot_that_is_late_for_it(
@@ -227,7 +227,7 @@ def test_a_pass_ends_whatever_the_endpoint_does_and_what_was_not_told_is_told_la
         "dripping": dripping(peer), "garbage": garbage, "closed": lambda request: request.connection.close(),
     }  # fmt: skip
     peer.answer = answers[kind]
-    monkeypatch.setattr(outside, "LONGEST", 0.4)
+    monkeypatch.setattr(webhook, "TIMEOUT", 0.4)
     ws = open_workspace(provider=WELL)
     acme = ws.store("acme")
     acme.create_recurring_task("Triage", "List the tasks", every="1 hour")
@@ -260,7 +260,7 @@ def test_closing_waits_for_what_is_being_sent_and_no_longer_than_it_may(
     ws = open_workspace(provider=WELL)
     ws.create_store("acme")
     ws.pause()
-    monkeypatch.setattr(outside, "PATIENCE", 0.3)
+    monkeypatch.setattr(webhook, "CLOSE_TIMEOUT", 0.3)
 
     ws.notify()
     peer.eventually(1)
@@ -268,7 +268,7 @@ def test_closing_waits_for_what_is_being_sent_and_no_longer_than_it_may(
     ws.close()
 
     assert time.monotonic() - begun < 2
-    assert "was not sent in time" in caplog.text
+    assert "were not sent in time" in caplog.text
 
 
 def test_an_example_workspace_tells_nothing_and_one_without_a_url_has_no_teller(
@@ -293,7 +293,7 @@ def test_what_a_slow_endpoint_took_is_on_record_at_once_and_the_next_process_goe
     peer: Peer, open_workspace: Callable[..., wsq.Workspace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given six alerts, and an endpoint that takes two and then hangs for longer than a process waits
-    monkeypatch.setattr(outside, "PATIENCE", 0.5)
+    monkeypatch.setattr(webhook, "CLOSE_TIMEOUT", 0.5)
 
     def two_and_no_more(request: object) -> None:
         (status(200) if len(peer.heard) <= 2 else hanging(peer))(request)
@@ -340,7 +340,7 @@ def test_nothing_is_sent_while_no_record_of_it_can_be_kept_and_one_warning_says_
 
     assert peer.heard == []
     (record,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
-    assert record.getMessage().startswith("Nothing is told outside, since no record of it can be kept: ")
+    assert record.getMessage().startswith("No notifications are sent, since their record cannot be written: ")
     blocked.rmdir()
     ws.notify()
     ws.close()
@@ -373,8 +373,8 @@ def test_an_end_that_could_not_be_told_is_told_once_by_the_next_look_of_any_proc
 def test_ends_that_wait_when_a_process_leaves_are_kept_and_of_too_many_the_oldest_are_dropped(
     peer: Peer, open_workspace: Callable[..., wsq.Workspace], monkeypatch: pytest.MonkeyPatch, caplog
 ) -> None:
-    monkeypatch.setattr(outside, "PATIENCE", 0.3)
-    monkeypatch.setattr(telling, "MOST_ENDS", 2)
+    monkeypatch.setattr(webhook, "CLOSE_TIMEOUT", 0.3)
+    monkeypatch.setattr(notifications, "MOST_ENDS", 2)
     peer.answer = hanging(peer)
     ws = open_workspace(provider=WELL)
     task = ws.store("acme").create_recurring_task(

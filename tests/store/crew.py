@@ -110,7 +110,7 @@ def counted(engine: EmbeddedEngine) -> int:
 
 def studied(engine: EmbeddedEngine) -> int:
     """The same, from a private copy."""
-    with engine.study() as cursor:
+    with engine.snapshot() as cursor:
         return int(cursor.query("SELECT n FROM counters WHERE id = 'c'")[0][0])
 
 
@@ -145,7 +145,7 @@ def write_on(path: Path, seconds: float, report: Path) -> None:
 
 def mark_and_tell(path: Path, worker: str, first: int, told: Path) -> None:
     """Write one mark after the other, and tell of each when it is committed, until killed."""
-    lease.LONG_LOG = 600  # so that checkpoints are killed as well
+    lease.CHECKPOINT_AFTER = 600  # so that checkpoints are killed as well
     engine = EmbeddedEngine(path, Counters())
     file = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number in range(first, first + 10_000):
@@ -168,14 +168,14 @@ def die_in_a_write(path: Path, flag: Path) -> None:
     engine = EmbeddedEngine(path, Counters())
     with engine.write() as cursor:
         cursor.query("UPDATE counters SET n = 999")
-        engine._lease.tally.before_commit()
+        engine._lease.counter.before_commit()
         flag.touch()
         time.sleep(60)
 
 
 def write_and_be_away(place: str, flag: Path, report: Path) -> None:
     """Have the right to write, be stopped meanwhile by whoever sees the flag, and try to go on."""
-    engine = engine_at(place, absence=1)
+    engine = engine_at(place, idle_timeout=1)
     try:
         with engine.write() as cursor:
             cursor.query("UPDATE counters SET n = 999")
@@ -198,7 +198,7 @@ def write_twice_and_die(place: str) -> None:
 def hold_copies(place: str, flag: Path) -> None:
     """Have private copies of a server's workspace until killed; the flag says where."""
     engine = engine_at(place)
-    with engine.study() as cursor, engine.snapshot() as path:
+    with engine.snapshot() as cursor, engine.snapshot_file() as path:
         cursor.query("SELECT * FROM counters")
         flag.with_suffix(".new").write_text(str(path.parent))
         flag.with_suffix(".new").rename(flag)
@@ -216,7 +216,7 @@ def hold_with_another_program(path: Path, flag: Path) -> None:
 def be_interrupted(path: Path, flag: Path, report: Path) -> None:
     """Read and write in the main thread, and take every interrupt for what it is, until the flag has gone."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    engine = EmbeddedEngine(path, Counters(), patience=20)
+    engine = EmbeddedEngine(path, Counters(), timeout=20)
     interrupts = 0
     flag.touch()
     while True:
@@ -237,7 +237,7 @@ def wait_and_be_interrupted(path: Path, flag: Path, report: Path) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     flag.touch()
     try:
-        EmbeddedEngine(path, Counters(), patience=60)
+        EmbeddedEngine(path, Counters(), timeout=60)
     except KeyboardInterrupt:
         report.touch()
     time.sleep(60)
@@ -245,7 +245,7 @@ def wait_and_be_interrupted(path: Path, flag: Path, report: Path) -> None:
 
 def take_a_snapshot_and_wait(path: Path, flag: Path) -> None:
     """Hold a private copy until killed."""
-    with EmbeddedEngine(path, Counters()).snapshot():
+    with EmbeddedEngine(path, Counters()).snapshot_file():
         flag.touch()
         time.sleep(60)
 

@@ -137,13 +137,13 @@ class Store(Questions):
 
         subject = erasure.Subject(table, self.id, row_id)
         engine = self.workspace._engine
-        with engine.study() as cursor:
+        with engine.snapshot() as cursor:
             looked = erasure.look(cursor, subject)
         traces, events, pruned = self._log.decide(lambda tx: erasure.forget(tx, subject, looked), actor=self._actor)
         for execution_id in pruned:
             engine.note_progress(execution_id, None)  # left by its worker if that died
         engine.scrub()
-        with engine.study() as cursor:
+        with engine.snapshot() as cursor:
             mentions = Rows(erasure.mentions(cursor, subject, traces), kind=erasure.Mention)
         return erasure.Forgotten(id=row_id, events=events, conversations=len(pruned), mentions=mentions)
 

@@ -301,12 +301,12 @@ class Workspace:
         Raises:
             InvalidInput: `now` is no datetime with a time zone.
         """
-        from wsq.runner import telling
+        from wsq.runner import notifications
         from wsq.statistics import health
 
         at = self.clock.now() if now is None else aware(now)
-        passing = telling.passing(self._engine, at)
-        return self._log.ask_of_all(lambda cursor: health.alerts(cursor, at, passing, self.settings.timezone))
+        scheduler = notifications.scheduler_health(self._engine, at)
+        return self._log.ask_of_all(lambda cursor: health.alerts(cursor, at, scheduler, self.settings.timezone))
 
     def since(self, instant: datetime, until: datetime | None = None) -> Rows[Since]:
         """What has happened in each store, by name, from `instant` (inclusive); see `Store.since`."""
@@ -395,7 +395,7 @@ class Workspace:
         """
         from wsq import statistics
 
-        wish = statistics.Wish(
+        selection = statistics.Selection(
             days=days,
             since=since,
             until=until,
@@ -405,7 +405,7 @@ class Workspace:
             model=model,
             most=values.limit(most, "most"),
         )
-        return statistics.counted(self._engine, wish, self.clock.now(), self.settings.timezone, so_far)
+        return statistics.counted(self._engine, selection, self.clock.now(), self.settings.timezone, so_far)
 
     def statistics_choices(self, store: str | None = None) -> Choices:
         """The projects, recurring tasks and models that the statistics of a store, or of all, can be narrowed to."""
@@ -428,7 +428,7 @@ class Workspace:
         """
         from wsq.queries.settlements import violations
 
-        with self._engine.study() as cursor:
+        with self._engine.snapshot() as cursor:
             return violations(cursor)
 
     def prune(self, *, keep: int = 20, days: float = 30) -> int:

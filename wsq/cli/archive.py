@@ -10,7 +10,7 @@ import wsq
 from wsq import settings as configuration
 from wsq.cli.output import count, say
 from wsq.errors import InvalidInput
-from wsq.store.archive import End, prove_file
+from wsq.store.archive import End, validate_file
 
 
 def export_command(given: Namespace) -> int:
@@ -38,7 +38,7 @@ def import_command(given: Namespace) -> int:
     path = Path(given.path)
     if path.exists() and not path.is_file():
         raise InvalidInput(f"{path} is no file; an import reads it twice, to prove it first.")
-    prove_file(path)
+    validate_file(path)
     with wsq.open(given.database) as ws:
         counts = ws.import_from(path)
         place = ws.place

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from wsq.agent.providers import choice
 from wsq.clock import Clock
 from wsq.errors import WsqError
 from wsq.queries import boards
+from wsq.rules import providers
 from wsq.runner import heartbeat, passes
 from wsq.runner.report import ProcessReport
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wsq.agent.providers import Provider
     from wsq.projections import Execution, WorkspaceRow
     from wsq.runner.executor import Executor
-    from wsq.runner.telling import Teller
+    from wsq.runner.notifications import Notifier
     from wsq.settings import Settings
     from wsq.store.log import Log
 
@@ -59,14 +59,18 @@ class Service:
         Raises:
             MissingCredentials: A model was used here before, and the settings have no credentials for one.
         """
-        return self.given_provider or choice.choose(self.settings, self._workspace())
+        if self.given_provider is not None:
+            return self.given_provider
+        from wsq.agent.providers.choice import choose
+
+        return choose(self.settings, self._workspace())
 
     @property
     def provider_kind(self) -> str:
         """``offline`` when no model is asked here, else the kind of the model's service."""
         if self.given_provider is not None:
             return self.given_provider.kind
-        return choice.kind_of(self.settings, self._workspace())
+        return providers.kind_of(self.settings, self._workspace())
 
     def _workspace(self) -> WorkspaceRow:
         return self.log.ask(boards.workspace)
@@ -100,7 +104,7 @@ class Service:
         wanted = tuple(stores) if stores is not None else self.settings.stores
         work = self.log.ask(lambda cursor: passes.look(cursor, started_at, wanted))
         if self.given_provider is None:
-            choice.check_credentials(self.settings, work.about)
+            providers.check_credentials(self.settings, work.about)
         report = ProcessReport(
             started_at=started_at,
             finished_at=clock.now(),
@@ -226,10 +230,10 @@ class Service:
         if self._notifier is not None:
             self._notifier.look(self.clock.now(), at_once=at_once)
 
-    def _make_notifier(self) -> Teller | None:
+    def _make_notifier(self) -> Notifier | None:
         if self.settings.alert_url is None:
             return None
-        from wsq.runner.telling import Teller
+        from wsq.runner.notifications import Notifier
 
         settings = self.settings
-        return Teller(self.log, self.settings.alert_url, timezone=settings.timezone, digest=settings.digest)
+        return Notifier(self.log, self.settings.alert_url, timezone=settings.timezone, digest=settings.digest)
