@@ -22,6 +22,12 @@ BROKEN_RULES = (duckdb.ConstraintException, psycopg.IntegrityError)
 
 
 @pytest.fixture
+def database(kept_in, path, request):
+    """A place at which there is nothing yet: the engine's schema is the tests' own."""
+    return path if kept_in == "file" else request.getfixturevalue("server").url
+
+
+@pytest.fixture
 def opening(database):
     """Opens further engines at the test's database; all are closed at the end."""
     opened = []
