@@ -11,6 +11,7 @@ import duckdb
 from wsq.clock import Clock, SystemClock
 from wsq.errors import NotAWorkspace, WorkspaceError
 from wsq.store import instance
+from wsq.store.birth import refuse_what_duckdb_reads_otherwise
 from wsq.store.cursor import DuckCursor
 from wsq.store.engine import Cursor, ReadingCursor, Schema, Scope, Writing, WritingCursor
 from wsq.store.faults import explained
@@ -47,6 +48,7 @@ class EmbeddedEngine:
         self._closed = False
         self._studies = Studies()
         real = Path(path).expanduser().resolve()
+        refuse_what_duckdb_reads_otherwise(real)
         try:
             real.parent.mkdir(parents=True, exist_ok=True)
             self._lease = lease_on(real, threads)
@@ -165,6 +167,7 @@ class EmbeddedEngine:
             InvalidInput: there is something at `target` already.
             WorkspaceError: the workspace cannot be had now, or there is no room for a copy.
         """
+        refuse_what_duckdb_reads_otherwise(target)
         if target.exists() or target.is_symlink():
             raise not_overwritten(target)
         part = part_of(target)
