@@ -82,7 +82,7 @@ def test_a_write_that_raises_is_rolled_back_and_the_error_goes_on(engine):
 
 
 def test_a_read_refuses_to_write(engine):
-    with pytest.raises(WorkspaceError, match="open for reading here|is read-only"), engine.read() as cursor:
+    with pytest.raises(WorkspaceError, match=r"open for reading here|is read-only"), engine.read() as cursor:
         cursor.query("UPDATE counters SET n = 5")
     assert counted(engine) == 0
 
@@ -395,7 +395,7 @@ def test_a_study_sees_the_workspace_and_holds_nobody_up(engine, database):
         cursor.query("CREATE OR REPLACE TEMP TABLE mine AS SELECT n FROM counters")
         cursor.query("UPDATE mine SET n = n + 1")
         assert cursor.query("SELECT n FROM mine") == [(2,)]
-        with pytest.raises(WorkspaceError, match="open for reading here|is read-only"):
+        with pytest.raises(WorkspaceError, match=r"open for reading here|is read-only"):
             cursor.query("UPDATE counters SET n = 5")
     assert counted(engine) == 3
     with engine.snapshot() as cursor:

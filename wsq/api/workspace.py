@@ -441,7 +441,7 @@ class Workspace:
 
     def backup(self, path: str | os.PathLike[str]) -> Path:
         """Copy the workspace to `path`, which must not exist; the copy is a workspace itself."""
-        target = Path(path).absolute()
+        target = configuration.file_path(path)
         self._log.backup(target)
         return target
 
@@ -457,9 +457,9 @@ class Workspace:
         from wsq.store import archive
 
         found = archive.records(self._engine)
-        return (
-            archive.write_file(Path(into), found) if isinstance(into, str | os.PathLike) else archive.write(into, found)
-        )
+        if isinstance(into, str | os.PathLike):
+            return archive.write_file(configuration.file_path(into), found)
+        return archive.write(into, found)
 
     def import_from(self, path: str | os.PathLike[str]) -> End:
         """Bring an exported file into this workspace, which must hold nothing yet; all of it or nothing.
@@ -473,7 +473,7 @@ class Workspace:
         """
         from wsq.store import archive
 
-        return archive.restore_file(self._engine, Path(path))
+        return archive.restore_file(self._engine, configuration.file_path(path))
 
     def copy_to(self, other: Workspace) -> End:
         """Bring all of this workspace into another one that holds nothing yet, and compare the two record by record.

@@ -12,6 +12,7 @@ from wsq.clock import Clock, SystemClock
 from wsq.errors import NotAWorkspace, WorkspaceError
 from wsq.store.cursors import translating_errors
 from wsq.store.duckdb import instance
+from wsq.store.duckdb.create import refuse_what_duckdb_reads_otherwise
 from wsq.store.duckdb.cursor import DuckCursor
 from wsq.store.duckdb.faults import explained
 from wsq.store.duckdb.latest import Latest
@@ -56,6 +57,7 @@ class EmbeddedEngine:
         self._closed = False
         self._long_reads = LongReads()
         real = Path(path).expanduser().resolve()
+        refuse_what_duckdb_reads_otherwise(real)
         try:
             real.parent.mkdir(parents=True, exist_ok=True)
             self._lease = lease_on(real, threads)
@@ -174,6 +176,7 @@ class EmbeddedEngine:
             InvalidInput: `target` exists.
             WorkspaceError: The workspace is unavailable, or there is no room for a copy.
         """
+        refuse_what_duckdb_reads_otherwise(target)
         if target.exists() or target.is_symlink():
             raise not_overwritten(target)
         part = part_of(target)
