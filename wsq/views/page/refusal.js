@@ -6,7 +6,7 @@ class RefusalPage extends Frame {
     this.root.append(h("main", { class: "sheet", tabindex: "0", "aria-label": "Nothing to show" },
       h("section", null, h("h2", null, "There is nothing to show here"), h("p", { class: "note" }, this.opening.why))), this.toasts);
     this.showHeader(this.first.header);
-    this.model.send_msg(JSON.stringify({ ask: "hello", ref: 0, rev: 0 }));
+    this.model.send_msg(JSON.stringify({ type: "sync", ref: 0, rev: 0 }));
   }
 
   told() {}

@@ -11,7 +11,7 @@ from wsq.views.page import words
 from wsq.views.page.cards import Card, instant
 from wsq.views.page.dispatch import Dispatcher
 from wsq.views.page.hub import hub_of
-from wsq.views.page.live import AskingPage, resource, weakly
+from wsq.views.page.live import InteractivePage, resource, weakly
 from wsq.views.page.messages import SinceThen
 from wsq.views.ports import Store
 
@@ -27,7 +27,7 @@ FIGURES = (
 """What became of executions: the field of `Since` that counts it, its word, and its tone."""
 
 
-class SincePage(AskingPage):
+class SincePage(InteractivePage):
     """What has happened in one store since an instant that its browser names.
 
     The browser remembers when the store was last looked at in it, and asks anew when something has changed.
@@ -44,7 +44,7 @@ class SincePage(AskingPage):
         "since/since.js",
     )
 
-    _looks_at = "nothing"
+    _polled = "nothing"
 
     def __init__(self, store: Store, *, gate: Gate = OPEN) -> None:
         super().__init__(sizing_mode="stretch_both")
