@@ -11,8 +11,9 @@ from wsq.views.page import words
 from wsq.views.page.cards import Card, instant
 from wsq.views.page.dispatch import Dispatcher
 from wsq.views.page.hub import hub_of
-from wsq.views.page.live import InteractivePage, resource, weakly
+from wsq.views.page.live import InteractivePage, weakly
 from wsq.views.page.messages import SinceThen
+from wsq.views.page.scripts import script
 from wsq.views.ports import Store
 
 FIGURES = (
@@ -33,16 +34,7 @@ class SincePage(InteractivePage):
     The browser remembers when the store was last looked at in it, and asks anew when something has changed.
     """
 
-    _esm = resource(
-        "page/frame.js",
-        "page/markdown.js",
-        "dialogs/dialogs.js",
-        "dialogs/forms.js",
-        "dialogs/executions.js",
-        "page/search.js",
-        "page/asking.js",
-        "since/since.js",
-    )
+    _esm = script("since/since-page.js")
 
     _polled = "nothing"
 
