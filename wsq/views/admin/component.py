@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wsq.api import Store, Workspace
 from wsq.errors import InvalidInput, NotFound
 from wsq.projections import Rows
 from wsq.rules.roles import EVERYWHERE
@@ -16,7 +17,6 @@ from wsq.views.page.cards import Card, instant
 from wsq.views.page.dispatch import Dispatcher, Responder, set_paused
 from wsq.views.page.hub import hub_of
 from wsq.views.page.live import InteractivePage, resource, weakly
-from wsq.views.ports import Store, Workspace
 
 ALERTS_SHOWN = 200
 """How many alerts a page is told one by one; of the others it is told how many there are."""

@@ -6,9 +6,9 @@ import threading
 from datetime import datetime, timedelta
 from typing import Any
 
+from wsq.api import Workspace
 from wsq.statistics.overview import TaskOverview
 from wsq.views.page import words
-from wsq.views.ports import Workspace
 
 Line = tuple[Any, ...]
 

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from wsq.api import Workspace
 from wsq.clock import Clock
 from wsq.errors import LoggedOut, NewerWorkspace, NotAllowed, SettingError, WsqError
 from wsq.rules.roles import EVERYWHERE, Memberships
@@ -20,7 +21,6 @@ from wsq.views.auth.permissions import MemberGate
 from wsq.views.auth.sessions import Device, Session, Signer, Ticket
 from wsq.views.auth.throttle import Limit, Patience
 from wsq.views.auth.users import User, UsersFile, key
-from wsq.views.ports import Workspace
 
 log = logging.getLogger(__name__)
 

@@ -7,11 +7,11 @@ import secrets
 from pathlib import Path
 
 from wsq import settings as configuration
+from wsq.api import Workspace
 from wsq.errors import SettingError
 from wsq.settings import VARIABLES, Settings
 from wsq.views.auth.authenticator import Door, Provider, first_admin
 from wsq.views.auth.users import UsersFile
-from wsq.views.ports import Workspace
 
 FIRST_ADMIN = "admin"
 """Who the admin is whose password stands in the settings, when these do not name them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wsq.api import Store
 from wsq.errors import WsqError
 from wsq.views.auth.permissions import OPEN, Gate
 from wsq.views.board.static import still
@@ -11,7 +12,6 @@ from wsq.views.page.cards import Card
 from wsq.views.page.dispatch import Answer, Dispatcher, Synced
 from wsq.views.page.hub import hub_of
 from wsq.views.page.live import InteractivePage, resource, weakly
-from wsq.views.ports import Store
 
 
 class Board(InteractivePage):

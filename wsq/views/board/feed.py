@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from wsq.api import Store
 from wsq.errors import NotFound
 from wsq.events import Recorded
 from wsq.events.recurring import ModelAnswered, ModelCharged, RecurringTaskUpdated
@@ -14,10 +15,10 @@ from wsq.events.stores import StoreUpdated
 from wsq.projections import Execution, RecurringTask, Task, keys, reduce
 from wsq.queries.executions import Run
 from wsq.rules.budgets import Spending
+from wsq.runner.progress import Doing
 from wsq.views.board.runs import begun, newest
 from wsq.views.page import cards
 from wsq.views.page.cards import Card
-from wsq.views.ports import Doing, Store
 
 FOLDED = ("tasks", "recurring_tasks", "projects", "task_executions")
 """The tables whose rows a board shows."""

@@ -17,12 +17,12 @@ from zoneinfo import ZoneInfo
 import param
 
 from wsq.agent import prices
+from wsq.api import Store
 from wsq.errors import InvalidInput, WsqError
 from wsq.projections.rows import Contact, Document, Project, RecurringTask, Task
 from wsq.rules import drafts, placeholders, schedule, values
 from wsq.rules.budgets import TASK_PER_DAY, forecast
 from wsq.views.page import markdown, words
-from wsq.views.ports import Store
 
 Row = Contact | Document | Project | RecurringTask | Task
 

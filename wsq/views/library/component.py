@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from wsq.api import Store
 from wsq.errors import NotFound
 from wsq.views.auth.permissions import OPEN, Gate
 from wsq.views.page.cards import Card
 from wsq.views.page.dispatch import Dispatcher
 from wsq.views.page.hub import hub_of
 from wsq.views.page.live import InteractivePage, resource, weakly
-from wsq.views.ports import Store
 
 
 class Library(InteractivePage):

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
+from wsq.api import Store
 from wsq.errors import NotFound
 from wsq.projections.rows import Contact, Project, RecurringTask
 from wsq.queries.boards import DocumentLine, ProjectCounts
 from wsq.rules import drafts
 from wsq.views.page.cards import Card, instant, shortened
-from wsq.views.ports import Store
 
 TEXT_SHOWN = 300
 """How many characters of a description or of notes stand in a list."""

@@ -12,8 +12,8 @@ from wsq.queries.executions import Run
 from wsq.rules import drafts
 from wsq.rules.budgets import Spending
 from wsq.rules.pauses import Pausable
+from wsq.runner.progress import Doing
 from wsq.views.page import markdown, words
-from wsq.views.ports import Doing
 
 Card = dict[str, Any]
 

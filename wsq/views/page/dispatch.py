@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from wsq.api import Store
 from wsq.errors import Conflict, InvalidInput, LoggedOut, NotFound, WsqError
 from wsq.projections.rows import RecurringTask, Task
 from wsq.views.auth.permissions import OPEN, Gate
@@ -15,7 +16,6 @@ from wsq.views.dialogs import transcript
 from wsq.views.dialogs.forms import FORMS, Form, Refused, Row
 from wsq.views.library import lists
 from wsq.views.page import cards, markdown, messages
-from wsq.views.ports import Store
 
 log = logging.getLogger(__name__)
 

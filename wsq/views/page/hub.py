@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from wsq.api import Workspace
 from wsq.errors import NewerWorkspace, WsqError
 from wsq.projections.rows import StoreRow
 from wsq.rules.pauses import holds
+from wsq.runner.heartbeat import Scheduler
 from wsq.views.admin.table import Survey
 from wsq.views.board.feed import Feed
 from wsq.views.page.cards import Card, instant, pause_line
-from wsq.views.ports import Scheduler, Workspace
 
 log = logging.getLogger(__name__)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
+from wsq.api import Workspace
 from wsq.errors import WsqError
 from wsq.views.auth.permissions import OPEN, Gate
 from wsq.views.page.hub import hub_of
 from wsq.views.page.live import LivePage, pool, weakly
 from wsq.views.page.scripts import script
-from wsq.views.ports import Workspace
 
 log = logging.getLogger(__name__)
 

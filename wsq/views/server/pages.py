@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from panel.io.state import state
 
+from wsq.api import Store, Workspace
 from wsq.errors import NotAllowed, SettingError, WsqError
 from wsq.views.admin.component import Admin
 from wsq.views.auth.authenticator import Door
@@ -19,7 +20,6 @@ from wsq.views.page import messages
 from wsq.views.page.hub import hub_of
 from wsq.views.page.live import pool
 from wsq.views.page.refusal import RefusalPage
-from wsq.views.ports import Store, Workspace
 from wsq.views.since.component import SincePage
 from wsq.views.statistics import charts
 from wsq.views.statistics.component import StatisticsPage, count_ahead

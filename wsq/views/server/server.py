@@ -15,11 +15,11 @@ from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
 from tornado.web import ErrorHandler, OutputTransform, RedirectHandler, RequestHandler
 
+from wsq.api import Workspace
 from wsq.views.auth.authenticator import Door
 from wsq.views.auth.routes import Lock, fitted, secure
 from wsq.views.page.hub import forget, hub_of
 from wsq.views.page.live import pool
-from wsq.views.ports import Workspace
 from wsq.views.server.pages import admin_page, board_page, library_page, since_page, statistics_page, titled
 
 log = logging.getLogger(__name__)

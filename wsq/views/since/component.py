@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from wsq.api import Store
 from wsq.errors import NotFound
 from wsq.statistics.since import Since
 from wsq.views.auth.permissions import OPEN, Gate
@@ -14,7 +15,6 @@ from wsq.views.page.hub import hub_of
 from wsq.views.page.live import InteractivePage, weakly
 from wsq.views.page.messages import SinceThen
 from wsq.views.page.scripts import script
-from wsq.views.ports import Store
 
 FIGURES = (
     ("done", "Done", "completed"),

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary, ref
 
 import msgspec
 
+from wsq.api import Store, Workspace
 from wsq.errors import InvalidInput, WsqError
 from wsq.statistics import DEFINITIONS, Choices, Failure, Group, Series, Statistics
 from wsq.views.auth.permissions import OPEN, Gate
@@ -27,7 +28,6 @@ from wsq.views.page.dispatch import LATER, Dispatcher
 from wsq.views.page.hub import hub_of
 from wsq.views.page.live import InteractivePage, pool, resource, weakly
 from wsq.views.page.workers import Workers
-from wsq.views.ports import Store, Workspace
 from wsq.views.statistics.charts import charts, in_words
 
 log = logging.getLogger(__name__)
