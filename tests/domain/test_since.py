@@ -47,7 +47,7 @@ def test_a_span_that_cannot_be_is_refused_in_one_sentence(
 ) -> None:
     now: Any = clock.now()
     for asked in (acme.since, ws.since):
-        with pytest.raises(InvalidInput, match="names no time zone"):
+        with pytest.raises(InvalidInput, match="has no time zone"):
             asked(now.replace(tzinfo=None))
         with pytest.raises(InvalidInput, match="9999 is no instant"):
             asked(9999)

@@ -124,7 +124,7 @@ def telling(ws: wsq.Workspace, *, every: float = TELLING) -> Iterator[None]:
 
     def tell() -> None:
         while not over.wait(every):
-            ws.tell()
+            ws.notify()
 
     if ws.settings.alert_url:
         journal.keep()

@@ -34,9 +34,8 @@ def create_task(
     project_id: str | None = None,
     status: str = "todo",
     assignees: Iterable[str] = (),
-    execution_id: str | None = None,
 ) -> Task:
-    """Put a task at the end of a lane."""
+    """Create a task at the end of a lane."""
     title, description = values.name(title, "title"), values.text(description, "description")
     status, assigned = values.status(status), values.assignees(assignees)
     existing_store(tx, store_id)
@@ -55,7 +54,7 @@ def create_task(
             rank=rank,
             assignees=assigned,
             project_id=project_id,
-            execution_id=execution_id,
+            execution_id=tx.execution_id,
         ),
     )
     tx.remembered[_End, store_id, status] = (rank, how_many + 1)

@@ -14,9 +14,9 @@ from wsq.views.admin.table import COLUMNS, Line, Survey
 from wsq.views.auth.permissions import OPEN, Gate
 from wsq.views.page import messages
 from wsq.views.page.cards import Card, instant
-from wsq.views.page.dispatch import Answering, Dispatcher, still
+from wsq.views.page.dispatch import Dispatcher, Responder, set_paused
 from wsq.views.page.hub import hub_of
-from wsq.views.page.live import AskingPage, resource, weakly
+from wsq.views.page.live import InteractivePage, resource, weakly
 
 ALERTS_SHOWN = 200
 """How many alerts a page is told one by one; of the others it is told how many there are."""
@@ -28,7 +28,7 @@ TOLD_ELSEWHERE = ("scheduler", "paused")
 """Kinds of alerts that the page tells apart from the others: by its banners, and beside the switch for pauses."""
 
 
-class Overseer(Answering):
+class Overseer(Responder):
     """Serves one page of administration: what it asks names the store that it is about.
 
     `actor` stands on what is done through it. It remembers which table the page knows, to tell it the news alone.
@@ -41,8 +41,8 @@ class Overseer(Answering):
         self._told: dict[str, Line] = {}
         self._rev = 0
 
-    def carry_out(self, message: messages.Known) -> Any:
-        """What a message asks for, as plain values; raises `WsqError` when it is refused."""
+    def handle(self, message: messages.Request) -> Any:
+        """See `Responder.handle`."""
         workspace = self._workspace
         match message:
             case messages.Overview(known=known):
@@ -60,11 +60,11 @@ class Overseer(Answering):
             case messages.Resume(whole=True):
                 workspace.resume(actor=self._actor)
             case messages.Within(store=store, message=messages.Pause() | messages.Resume() as inner):
-                still(inner, self._store(store))
+                set_paused(inner, self._store(store))
             case messages.Within(store=store, message=inner):
-                return Dispatcher(self._store(store)).carry_out(inner)
+                return Dispatcher(self._store(store)).handle(inner)
             case _:
-                raise InvalidInput("The page sent a message that it has no button for.")
+                raise InvalidInput("This page cannot do that.")
         return None
 
     def _store(self, store_id: str) -> Store:
@@ -125,7 +125,7 @@ def alert_line(alert: Alert) -> Card:
     }
 
 
-class Admin(AskingPage):
+class Admin(InteractivePage):
     """All recurring tasks of a workspace's stores, on a page or in a notebook's cell; in a cell it is 640 pixels high.
 
     Its browser asks for the table when it has come up, and for what is new when it is told that something has changed.
@@ -142,7 +142,7 @@ class Admin(AskingPage):
         "admin/admin.js",
     )
 
-    _looks_at = "columns"
+    _polled = "columns"
 
     def __init__(
         self,

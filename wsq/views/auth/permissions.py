@@ -12,7 +12,7 @@ from wsq.views.page import messages
 Card = dict[str, Any]
 
 NEEDS: dict[type[messages.Message], Role | None] = {
-    messages.Hello: "viewer",
+    messages.Sync: "viewer",
     messages.Open: "viewer",
     messages.Check: "viewer",
     messages.History: "viewer",
@@ -72,7 +72,7 @@ class Gate:
         del store_id, needed
         return True
 
-    def allow(self, message: messages.Known) -> None:
+    def allow(self, message: messages.Request) -> None:
         """Refuse a message that may not be carried out.
 
         Raises:
@@ -137,7 +137,7 @@ class MemberGate(Gate):
         """The stores in which a role was given by name; they need not be made yet."""
         return sorted(store_id for store_id in self._memberships() if store_id != EVERYWHERE)
 
-    def allow(self, message: messages.Known) -> None:
+    def allow(self, message: messages.Request) -> None:
         """See `Gate.allow`."""
         try:
             if isinstance(message, messages.Renew):
@@ -147,7 +147,7 @@ class MemberGate(Gate):
             self._refused(f"{_asked(message)}: {refusal}")
             raise
 
-    def _judge(self, message: messages.Known) -> None:
+    def _judge(self, message: messages.Request) -> None:
         if self.store_id is not None:
             self._demand(self.store_id, "viewer")
         elif not self.rules():
@@ -167,7 +167,7 @@ class MemberGate(Gate):
             case _:
                 self._demand_of(message, self.store_id or EVERYWHERE)
 
-    def _demand_of(self, message: messages.Known, store_id: str) -> None:
+    def _demand_of(self, message: messages.Request, store_id: str) -> None:
         needed = NEEDS.get(type(message))
         if needed is None:
             raise NotAllowed("The page sent a message that nobody may send.")
@@ -234,7 +234,7 @@ class LobbyGate(MemberGate):
         return True
 
 
-def _asked(message: messages.Known) -> str:
+def _asked(message: messages.Request) -> str:
     """A message as a log tells it: what it asks for, and nothing that somebody has typed."""
     inner = f" ({_asked(message.message)})" if isinstance(message, messages.Within) else ""
     return f"{message.__struct_config__.tag}{inner}"

@@ -8,10 +8,10 @@ from wsq.views.auth.permissions import OPEN, Gate
 from wsq.views.page.cards import Card
 from wsq.views.page.dispatch import Dispatcher
 from wsq.views.page.hub import hub_of
-from wsq.views.page.live import AskingPage, resource, weakly
+from wsq.views.page.live import InteractivePage, resource, weakly
 
 
-class Library(AskingPage):
+class Library(InteractivePage):
     """The projects, contacts and documents of one store.
 
     Its browser asks for the lists when it has come up, and again whenever it is told that something has changed:
@@ -29,7 +29,7 @@ class Library(AskingPage):
         "library/library.js",
     )
 
-    _looks_at = "projects"
+    _polled = "projects"
 
     def __init__(self, store: Store, *, gate: Gate = OPEN) -> None:
         super().__init__(sizing_mode="stretch_both")

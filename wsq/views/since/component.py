@@ -12,8 +12,9 @@ from wsq.views.page import words
 from wsq.views.page.cards import Card, instant
 from wsq.views.page.dispatch import Dispatcher
 from wsq.views.page.hub import hub_of
-from wsq.views.page.live import AskingPage, resource, weakly
+from wsq.views.page.live import InteractivePage, weakly
 from wsq.views.page.messages import SinceThen
+from wsq.views.page.scripts import script
 from wsq.vocabulary import STATUS_LABELS, VERDICT_LABELS
 
 FIGURES = (
@@ -28,24 +29,15 @@ FIGURES = (
 """What became of executions: the field of `Since` that counts it, its word, and its tone."""
 
 
-class SincePage(AskingPage):
+class SincePage(InteractivePage):
     """What has happened in one store since an instant that its browser names.
 
     The browser remembers when the store was last looked at in it, and asks anew when something has changed.
     """
 
-    _esm = resource(
-        "page/frame.js",
-        "page/markdown.js",
-        "dialogs/dialogs.js",
-        "dialogs/forms.js",
-        "dialogs/executions.js",
-        "page/search.js",
-        "page/asking.js",
-        "since/since.js",
-    )
+    _esm = script("since/since-page.js")
 
-    _looks_at = "nothing"
+    _polled = "nothing"
 
     def __init__(self, store: Store, *, gate: Gate = OPEN) -> None:
         super().__init__(sizing_mode="stretch_both")
