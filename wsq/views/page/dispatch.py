@@ -11,7 +11,7 @@ import msgspec
 from wsq.api import Store
 from wsq.errors import Conflict, InvalidInput, LoggedOut, NotFound, WsqError
 from wsq.projections.rows import RecurringTask, Task
-from wsq.views.auth.permissions import OPEN, Gate
+from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.dialogs import transcript
 from wsq.views.dialogs.forms import FORMS, Form, Refused, Row
 from wsq.views.library import lists
@@ -42,9 +42,9 @@ class Overtaken(Conflict):
 
 
 class Answering:
-    """Answers what a page's browser sends, whatever page it is; `gate` judges whether it may be asked at all."""
+    """Answers what a page's browser sends, whatever page it is; `permissions` judges whether it may be asked at all."""
 
-    gate: Gate = OPEN
+    permissions: Permissions = OPEN
 
     def answer(self, raw: object) -> Answer:
         """What to send back: `ok` with a `value`, or not `ok` with one sentence in `error`.
@@ -55,9 +55,9 @@ class Answering:
         ref = messages.number_of(raw)
         try:
             message = messages.understood(raw)
-            self.gate.allow(message)
+            self.permissions.allow(message)
             if isinstance(message, messages.Renew):
-                self.gate.renew(message.ticket)
+                self.permissions.renew(message.ticket)
                 return {"type": "answer", "ref": ref, "ok": True, "value": None}
             return {"type": "answer", "ref": ref, "ok": True, "value": self.carry_out(message)}
         except Refused as refusal:
@@ -67,7 +67,7 @@ class Answering:
         except LoggedOut as refusal:
             return {"type": "answer", "ref": ref, "ok": False, "error": str(refusal), "login": True}
         except WsqError as refusal:
-            return {"type": "answer", "ref": ref, "ok": False, "error": self.gate.worded(refusal)}
+            return {"type": "answer", "ref": ref, "ok": False, "error": self.permissions.worded(refusal)}
         except Exception:
             # A page must hear of every failure, also of those nobody thought of; details stay here.
             log.exception("A page's message could not be carried out", extra={"action": "page.message"})
