@@ -16,7 +16,7 @@ from tests.store import crew
 from tests.store.crew import Counters, counted, engine_at, increment, start
 from wsq.errors import Conflict, InvalidInput, NewerWorkspace, WorkspaceError
 from wsq.store.duckdb.engine import EmbeddedEngine
-from wsq.store.transaction import insert
+from wsq.store.rows import insert
 
 BROKEN_RULES = (duckdb.ConstraintException, psycopg.IntegrityError)
 

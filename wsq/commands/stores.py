@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import UNSET
 
 from wsq.commands.common import at_version, cleaned, differing
-from wsq.errors import InvalidInput, NotFound
+from wsq.errors import InvalidInput
 from wsq.events.stores import (
     ModelFirstUsed,
     SessionEnded,
@@ -17,6 +17,7 @@ from wsq.events.stores import (
     WorkspaceMarkedAsDemo,
 )
 from wsq.projections import StoreRow, WorkspaceRow
+from wsq.queries import boards
 from wsq.rules import values
 from wsq.store.transaction import Transaction
 
@@ -97,9 +98,7 @@ def store(tx: Transaction, store_id: str) -> StoreRow:
     """The store as it is in this transaction; `NotFound` names the nearest."""
     row = tx.row("stores", store_id)
     if not isinstance(row, StoreRow):
-        nearest = values.nearest(store_id, [name for (name,) in tx.query("SELECT id FROM stores")])
-        hint = f"; the nearest is {nearest!r}" if nearest else ""
-        raise NotFound(f"There is no store {store_id!r}{hint}.")
+        raise boards.no_store(tx, store_id)
     return row
 
 
