@@ -19,7 +19,7 @@ from msgspec import UNSET
 
 from wsq import settings as configuration
 from wsq.clock import Clock, ShiftedClock, aware
-from wsq.commands import boards, budgets, executions, pauses, recurring, stores, tasks
+from wsq.commands import boards, executions, pauses, recurring, stores, tasks
 from wsq.errors import InvalidInput, MissingCredentials, NotFound, NotRunnable, SettingError, WorkspaceError, WsqError
 from wsq.events.stores import SessionEnded
 from wsq.ids import Ids, random_id
@@ -38,6 +38,7 @@ from wsq.projections.changes import TITLES, Change, changes
 from wsq.queries import boards as board_queries
 from wsq.queries import executions as execution_queries
 from wsq.queries import log as log_queries
+from wsq.queries import spending as spending_queries
 from wsq.rules import schedule, values
 from wsq.rules.budgets import Forecast, Spending, forecast
 from wsq.rules.pauses import Pause, pause_of
@@ -959,7 +960,7 @@ class Store(Questions):
         def asked(cursor: Cursor) -> Spending:
             about = board_queries.store(cursor, self.id)
             task = recurring_task_id and board_queries.recurring_task(cursor, self.id, recurring_task_id)
-            return budgets.spending(cursor, about, task or None, now)
+            return spending_queries.spending(cursor, about, task or None, now)
 
         return self._ask(asked)
 
@@ -969,7 +970,7 @@ class Store(Questions):
 
         def asked(cursor: Cursor) -> dict[str, Spending]:
             about = board_queries.store(cursor, self.id)
-            return budgets.by_task(cursor, about, board_queries.recurring_tasks(cursor, self.id), now)
+            return spending_queries.by_task(cursor, about, board_queries.recurring_tasks(cursor, self.id), now)
 
         return self._ask(asked)
 
