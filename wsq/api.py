@@ -1413,10 +1413,10 @@ class Store(Questions):
             NotFound: There is no such project.
             NotRunnable: The store has spent its budget for today, or is paused.
         """
-        from wsq.runner.dry_run import Wish, dry_run
+        from wsq.runner.dry_run import DryRunRequest, dry_run
         from wsq.runner.watching import watched
 
-        wish = Wish(
+        request = DryRunRequest(
             store_id=self.id,
             prompt=prompt,
             project_id=project_id,
@@ -1425,7 +1425,7 @@ class Store(Questions):
             actor=self._actor,
         )
         with self._trying() as (provider, hands):
-            return dry_run(self._log, provider, wish, hands, lambda fork, store: watched(fork, store, provider.kind))
+            return dry_run(self._log, provider, request, hands, lambda fork, store: watched(fork, store, provider.kind))
 
     def _hands(self) -> Executor:
         return self.workspace._executor_for(self.workspace.clock)

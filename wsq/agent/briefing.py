@@ -46,7 +46,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
-    """What an execution is told.
+    """What an execution knows of the board when it starts.
 
     With a `project` its first documents, people and open tasks, and how many there are in all; without one the
     number of tasks in each of the board's `lanes`, and the open tasks that belong to no project.

@@ -43,7 +43,7 @@ summary is what people read: say what you did, in a few sentences."""
 
 
 def situations_of(tx: Transaction, tasks: Sequence[RecurringTask]) -> dict[str, Situation]:
-    """What an execution of each task is told, by the task's id; each kind of thing is read once for all tasks."""
+    """What an execution of each task gets to know, by the task's id; each kind of row is read once for all tasks."""
     projects = sorted({task.project_id for task in tasks if task.project_id is not None})
     stores = sorted({task.store_id for task in tasks if task.project_id is None})
     homes = sorted({home_of(task) for task in tasks})

@@ -79,7 +79,7 @@ async def run(
 
     Raises:
         LeaseLost: Another worker has taken it over, or it was cancelled.
-        asyncio.CancelledError: This worker is told to stop.
+        asyncio.CancelledError: This worker has to stop.
     """
     running = _Run(log, clock, provider, progress, work, release)
     try:
@@ -415,7 +415,7 @@ class _Run:
     async def _write(self, decide: Callable[[Transaction, Execution], T]) -> T:
         """Commit a decision on the execution, if this worker still holds it.
 
-        A commit that has begun is waited for even if this worker is told to stop: what was written is known.
+        A commit that has begun is waited for even if this worker has to stop: what was written is known.
         """
         row_id, epoch = self.row.id, self.row.epoch
 

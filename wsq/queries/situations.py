@@ -1,4 +1,4 @@
-"""What executions are told when they start, read for many recurring tasks at once.
+"""What executions get to know of the board when they start, read for many recurring tasks at once.
 
 What belongs to a project is keyed by its id; what belongs to a store but to no project by ``*`` and the store's id:
 see `home_of`.
