@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-
-import pytest
 from msgspec import structs
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.door.conftest import KEPT, PASSWORD
 from tests.views.axe import serious
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield opened
-        opened.close()
 
 
 def log_in(page, name):

@@ -27,6 +27,11 @@ def is_live(cell):
 class Run(NotebookClient):
     """Executes a notebook; of live cells it asks what they look like."""
 
+    async def async_start_new_kernel_client(self):
+        client = await super().async_start_new_kernel_client()
+        await client.execute("get_ipython().reset()", store_history=False, reply=True)  # another one was run in it
+        return client
+
     async def async_execute_cell(self, cell, cell_index, **given):
         await super().async_execute_cell(cell, cell_index, **given)
         if cell.cell_type == "code" and is_live(cell):
@@ -42,15 +47,19 @@ class Run(NotebookClient):
         return new_output("execute_result", {"text/html": html}, execution_count=count)
 
 
-def executed(path, folder, **hooks):
+def executed(path, folder, kernel=None, **environment):
     """The notebook with what its cells gave; raises when one of them fails.
 
-    It is run in `folder`, and in there it makes its own temporary one, with its workspace ``team.duckdb``.
+    It is run in `folder`, and in there it makes its own temporary one, with its workspace ``team.duckdb``; in a
+    `kernel` that goes on, if there is one, else in one of its own.
     """
     notebook = nbformat.read(path, 4)
     home = {"IPYTHONDIR": str(folder), "PYTHONPATH": str(ROOT), "TMPDIR": str(folder), "WSQ_TIMEZONE": "UTC"}
-    run = Run(notebook, timeout=60, coalesce_streams=True, resources={"metadata": {"path": str(folder)}}, **hooks)
-    run.execute(env=os.environ | home)
+    given = {"timeout": 60, "coalesce_streams": True, "resources": {"metadata": {"path": str(folder)}}}
+    run = Run(notebook, kernel, **given)
+    run.execute(env=os.environ | home | environment)
+    if kernel is not None:
+        run.kc.stop_channels()
     return notebook
 
 

@@ -25,9 +25,9 @@ never = acme.create_recurring_task("Never", "Work for ever", every="1 day")
 """
 
 
-@pytest.fixture
-def kernel(database, monkeypatch):
-    """Runs code in a kernel of its own and tells what came of it: all messages until it was through."""
+@pytest.fixture(scope="module")
+def kernel():
+    """Runs code in a kernel and tells what came of it: all messages until it was through."""
     manager, client = start_new_kernel(kernel_name="python3")
 
     def run(code, meanwhile=lambda: None):
@@ -45,7 +45,6 @@ def kernel(database, monkeypatch):
                     return told
 
     run.manager = manager
-    assert [kind for kind, _ in run(BEGIN.format(database=str(database)))] == ["status", "execute_input", "status"]
     yield run
     client.stop_channels()
     manager.shutdown_kernel(now=True)
@@ -57,6 +56,7 @@ def of_kind(told, *kinds):
 
 def test_steps_show_while_they_are_made_and_an_interrupt_cancels(kernel, database):
     # Given a kernel in which a workspace is open, which holds nobody up
+    assert [kind for kind, _ in kernel(BEGIN.format(database=str(database)))] == ["status", "execute_input", "status"]
     with wsq.open(database) as ws:
         acme = ws.store("acme")
         soon, never = sorted(acme.recurring_tasks(), key=lambda task: task.name, reverse=True)

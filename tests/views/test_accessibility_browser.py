@@ -1,4 +1,7 @@
-"""axe-core looks at every page and dialog, in light and in dark; nothing serious may be found."""
+"""axe-core looks at every page and dialog, in light and in dark; nothing serious may be found.
+
+And what holds of every page beside.
+"""
 
 from datetime import timedelta
 
@@ -29,6 +32,7 @@ def busy(team):
     acme.create_task("Write copy", project_id=launch.id, assignees=["Ada", "Bo"], description="Long and good.")
     for lane in ("doing", "in_review", "done"):
         acme.create_task(f"In {lane}", status=lane)
+    acme.create_task("w" * 180)
     lines = [
         call(("create_task", {"title": "Made"}), ("get_task", {"task_id": "x"})),
         finish("could_not", TABLE),
@@ -45,6 +49,8 @@ def busy(team):
         )
         with wsq.open(team.place, provider=provider) as other:
             other.store(acme.id).run_now(task.id)
+    wide = acme.create_recurring_task("Wide " + "x" * 150, "Create a task called 'Check'", every="4 hours")
+    acme.run_now(wide.id)
     missed = acme.create_recurring_task("Missed", "List the tasks", every="1 day", timezone="Europe/Berlin")
     for days in (1, 2):
         team.process(now=missed.next_execution_at + timedelta(days=days, hours=1), stores=[acme.id])
@@ -54,10 +60,16 @@ def busy(team):
 
 
 @pytest.mark.parametrize("path", ["board", "statistics", "admin", "since"])
-def test_pages(open_board, busy, path):
-    page = open_board(path=path)
-    expect(page.get_by_text("Paid").locator("visible=true").first).to_be_visible()
+def test_a_page_is_for_everybody_bears_the_servers_notice_and_never_scrolls_sideways(open_board, busy, path):
+    page = open_board(path=path, also="&in=busy")
+    expect(page.get_by_text("A notice for all")).to_be_visible()
+    for name in ("Paid", "Wide xxx"):
+        expect(page.get_by_text(name).locator("visible=true").first).to_be_visible()
 
+    for width in (390, 768, 3840, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+        assert page.locator(".wsq").evaluate("element => element.scrollWidth") <= width
     assert serious(page) == []
     if path == "admin":
         page.get_by_label("Select all that match").check()

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 import wsq
 from tests.views.axe import serious
 from tests.views.payloads import PAYLOADS
+from tests.views.promptness import strictly, within
 from tests.views.windows import eventually, fill_form
 from wsq.agent.providers import ScriptedProvider, call, finish
 from wsq.views.markdown import LIMIT
@@ -296,17 +297,17 @@ def test_tabs_and_rows_are_walked_with_arrows(open_library, acme):
 # Others at work
 
 
-@pytest.mark.alone
+@strictly
 def test_what_any_process_writes_shows_within_a_second_and_a_half(open_library, acme, launch):
     page = open_library()
     expect(row(page, "Launch")).to_contain_text("No open tasks")
 
     acme.create_task("Write copy", project_id=launch.id)
-    expect(row(page, "Launch")).to_contain_text("1 open task", timeout=1_500)
+    expect(row(page, "Launch")).to_contain_text("1 open task", timeout=within(1_500))
     acme.create_project("Website")
-    expect(row(page, "Website")).to_be_visible(timeout=1_500)
+    expect(row(page, "Website")).to_be_visible(timeout=within(1_500))
     acme.update_project(launch.id, name="Spring launch")
-    expect(row(page, "Spring launch")).to_be_visible(timeout=1_500)
+    expect(row(page, "Spring launch")).to_be_visible(timeout=within(1_500))
 
 
 def test_two_who_edit_the_same_document_overwrite_nothing_silently(open_library, acme):

@@ -14,6 +14,7 @@ import wsq
 from tests.domain.lives import lives, write
 from tests.views.axe import serious
 from tests.views.payloads import PAYLOADS
+from tests.views.serving import served as serving
 from tests.views.test_hostile_texts_browser import FOREIGN
 from tests.views.windows import eventually
 from wsq.agent.providers import ScriptedProvider, finish
@@ -41,6 +42,18 @@ INK = """(section) => {
   return [...colours];
 }"""
 """The colours that are drawn in a chart."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A workspace of this module's own, for the page shows all its stores."""
+    return tmp_path_factory.mktemp("statistics") / "team.duckdb"
+
+
+@pytest.fixture(scope="module")
+def served(place):
+    with serving(place) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="module")
