@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Playwright
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+
+PATIENCE = 30_000
+"""Milliseconds after which what should show in a browser is not expected any more, on however busy a machine."""
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
@@ -17,18 +20,39 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 @pytest.fixture(scope="session")
 def playwright() -> Iterator[Playwright]:
     """What drives browsers; a thread can have one of them."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 def browser(chromium: str, playwright: Playwright) -> Iterator[Browser]:
-    """A browser, in which a test opens contexts of its own."""
+    """A browser; where it need not be another one, `visitor` is quicker."""
     opened = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def visitor(browser: Browser) -> Iterator[BrowserContext]:
+    """Somebody whose browser has met the pages before: a first visit takes four times as long to draw.
+
+    They have asked for less motion, since each frame of it is drawn by the processor, and wait for none to end.
+    """
+    with browser.new_context(reduced_motion="reduce") as context:
+        context.set_default_timeout(PATIENCE)
+        yield context
+
+
+@pytest.fixture
+def window(visitor: BrowserContext) -> Iterator[Page]:
+    """A window of theirs; cookies are gone with it."""
+    with visitor.new_page() as page:
+        page.set_viewport_size({"width": 1440, "height": 900})
+        yield page
+    visitor.clear_cookies()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbformat.v4 import new_output
 
@@ -24,13 +25,26 @@ def is_live(cell):
     return LIVE in cell.metadata.get("tags", ())
 
 
+FORGET = """\
+import sys
+if "wsq.views.hub" in sys.modules:
+    sys.modules["wsq.views.hub"].forget(ws)
+get_ipython().reset()
+"""
+"""Makes a kernel ready for another notebook: what is alive in this one would miss its file."""
+
+
 class Run(NotebookClient):
     """Executes a notebook; of live cells it asks what they look like."""
 
-    async def async_start_new_kernel_client(self):
-        client = await super().async_start_new_kernel_client()
-        await client.execute("get_ipython().reset()", store_history=False, reply=True)  # another one was run in it
-        return client
+    async def async_execute(self, **given):
+        notebook = await super().async_execute(**given)
+        if not self.owns_km:
+            await self.kc.execute(FORGET, store_history=False, reply=True)
+            self.kc.stop_channels()
+        return notebook
+
+    execute = run_sync(async_execute)
 
     async def async_execute_cell(self, cell, cell_index, **given):
         await super().async_execute_cell(cell, cell_index, **given)
@@ -58,8 +72,6 @@ def executed(path, folder, kernel=None, **environment):
     given = {"timeout": 60, "coalesce_streams": True, "resources": {"metadata": {"path": str(folder)}}}
     run = Run(notebook, kernel, **given)
     run.execute(env=os.environ | home | environment)
-    if kernel is not None:
-        run.kc.stop_channels()
     return notebook
 
 

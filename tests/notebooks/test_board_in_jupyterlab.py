@@ -126,35 +126,25 @@ def lab(shelf, temporary):
             server.wait(20)
 
 
-@pytest.fixture(scope="module")
-def visit(browser):
-    """One visit for all tests: scripts that were fetched once are kept."""
-    with browser.new_context(viewport={"width": 1440, "height": 1000}) as context:
-        yield context
-
-
 @pytest.fixture
-def window(visit, lab):
+def lab_window(window, lab):
     """A window; nothing may leave the host, no script may fail, and kernels end with it."""
     failed, strayed = [], []
-    window = visit.new_page()
-    window.set_default_timeout(30_000)
     window.on("console", lambda said: said.type == "error" and failed.append(said.text))
     window.on("pageerror", lambda error: failed.append(str(error)))
     window.on("response", lambda got: got.status >= 500 and failed.append(f"{got.status} {got.url}"))
     window.on("request", lambda asked: _strays(asked.url, lab) and strayed.append(asked.url))
     yield window
     window.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
-    window.close()
     assert strayed == []
     assert [each for each in failed if not _of_the_past(each)] == []
 
 
 @pytest.fixture
-def page(window, lab, desk):
+def page(lab_window, lab, desk):
     """The notebook of the test's own folder, in a window."""
-    open_notebook(window, lab, desk)
-    return window
+    open_notebook(lab_window, lab, desk)
+    return lab_window
 
 
 def _of_the_past(complaint):
@@ -301,7 +291,8 @@ def use_all_of_it(page, acme):
     expect(page.get_by_role("button", name="Light theme")).to_be_visible()
 
 
-def test_every_cell_of_every_notebook_runs_while_two_others_write_to_its_workspace(window, lab, desk, temporary):
+def test_every_cell_of_every_notebook_runs_while_two_others_write_to_its_workspace(lab_window, lab, desk, temporary):
+    window = lab_window
     for notebook in NOTEBOOKS:
         shutil.copy(notebook, desk)
     open_notebook(window, lab, desk, NOTEBOOKS[0].stem)

@@ -25,13 +25,6 @@ def store(workspace):
 
 
 @pytest.fixture(scope="session")
-def visitor(browser):
-    """Somebody whose browser has met the pages before, which makes them quick to open."""
-    with browser.new_context() as context:
-        yield context
-
-
-@pytest.fixture(scope="session")
 def shared(tmp_path_factory):
     """Where the workspace is that modules share, and where it is served."""
     place = tmp_path_factory.mktemp("shared") / "team.duckdb"
@@ -85,16 +78,16 @@ def go_on(place):
 class Window:
     """A page, and what was complained of and asked for elsewhere meanwhile."""
 
-    def __init__(self, visitor, served):
-        self.page, self.complaints, self.strayed = visitor.new_page(), [], []
+    def __init__(self, visitor):
+        self.page, self.complaints, self.asked = visitor.new_page(), [], []
         self.page.on("console", lambda said: said.type == "error" and self.complaints.append(said.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda asked: _strays(asked.url, served) and self.strayed.append(asked.url))
+        self.page.on("request", lambda asked: self.asked.append(asked.url))
 
     def show(self, address, store):
         """Show the page at an address; a board that stands there already, untouched, only has to follow the store."""
         if self._is_tidied() and self.page.url == address and urlsplit(address).path == "/board":
-            eventually(lambda: self._follows(store), within=8)
+            eventually(lambda: self._follows(store))
         else:
             self.page.goto(address)
 
@@ -116,22 +109,27 @@ class Window:
         shown = self.page.locator("article[data-id]").evaluate_all("all => all.map((each) => each.dataset.id)")
         return {*shown} == {each.id for each in (*store.tasks(), *store.recurring_tasks())}
 
-    def judge(self):
-        """Complain of what was complained of since the last time."""
-        complaints, strayed = self.complaints[:], self.strayed[:]
+    def judge(self, served):
+        """Complain of what was complained of since the last time, and of what was asked for elsewhere."""
+        complaints, asked = self.complaints[:], self.asked[:]
         self.complaints.clear()
-        self.strayed.clear()
+        self.asked.clear()
         assert complaints == []
-        assert strayed == []
+        assert [url for url in asked if _strays(url, served)] == []
+
+
+@pytest.fixture(scope="session")
+def all_windows():
+    """Windows that stay open from test to test: another page in one costs a third of another window."""
+    return []
 
 
 @pytest.fixture(scope="module")
-def idle_windows():
-    """Windows that stay open from test to test: another page in one costs less than another window."""
-    windows = []
-    yield windows
-    for window in windows:
-        window.page.close()
+def idle_windows(all_windows, served):
+    """Those that no test uses; after its last test a module leaves them empty, so that they cost nothing."""
+    yield all_windows
+    for window in all_windows:
+        window.page.goto("about:blank")
 
 
 @pytest.fixture
@@ -141,10 +139,9 @@ def open_board(visitor, served, acme, idle_windows):
 
     def opened(width=1440, height=900, path="board", scheme="light", also=""):
         address = f"{served}/{path}{'' if '?' in path else '?'}store={acme.id}{also}"
-        window = idle_windows.pop(0) if idle_windows else Window(visitor, served)
+        window = idle_windows.pop(0) if idle_windows else Window(visitor)
         windows.append(window)
         page = window.page
-        page.set_default_timeout(8_000)
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": height})
         window.show(address, acme)
@@ -154,9 +151,9 @@ def open_board(visitor, served, acme, idle_windows):
     for window in windows:
         if not window.page.is_closed():
             window.page.evaluate("localStorage.clear()")
-            idle_windows.append(window)
+    idle_windows[:0] = [window for window in windows if not window.page.is_closed()]
     for window in windows:
-        window.judge()
+        window.judge(served)
 
 
 def _emptied(store):

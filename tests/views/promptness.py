@@ -5,6 +5,7 @@ In the others it is shown without haste, beside other tests; these prove that it
 
 import pytest
 
+from tests.browsing import PATIENCE
 from tests.rings import count
 
 strictly = count(few=lambda test: test, many=pytest.mark.alone)
@@ -13,4 +14,4 @@ strictly = count(few=lambda test: test, many=pytest.mark.alone)
 
 def within(milliseconds: int) -> int:
     """A limit, as Playwright's time-out."""
-    return count(few=8_000, many=milliseconds)
+    return count(few=PATIENCE, many=milliseconds)

@@ -101,6 +101,7 @@ def test_the_table_is_sifted_and_sorted_and_the_address_remembers_it(open_board,
     expect(page.get_by_role("dialog", name="Edit recurring task")).to_be_visible()
 
 
+@pytest.mark.journey
 def test_several_are_disabled_with_a_reason_and_it_is_undone(open_board, acme):
     tasks = make(acme, "One", "Two", "Three")
     acme.disable_recurring_task(tasks[2].id, reason="Before")
@@ -240,7 +241,7 @@ def test_a_lost_connection_loses_neither_what_is_ticked_nor_a_reason(visitor, tm
         expect(lost).to_be_visible()
 
         with serving(ws.place, port=server.port):
-            expect(lost).to_be_hidden(timeout=10_000)
+            expect(lost).to_be_hidden()
 
             dialog = page.get_by_role("dialog", name="Disable recurring tasks")
             expect(dialog.get_by_label("Reason")).to_have_value("Half a <b>reason")

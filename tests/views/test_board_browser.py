@@ -25,6 +25,7 @@ def test_the_board_opens_with_its_five_lanes(open_board, acme):
     expect(card(lane(page, "Doing"), "Write copy")).to_contain_text("Ada")
 
 
+@pytest.mark.journey
 @pytest.mark.usefixtures("kept")
 def test_a_recurring_task_is_made_with_the_form_and_stands_on_the_board(open_board, acme):
     page = open_board()

@@ -659,7 +659,7 @@ def test_a_lost_connection_is_shown_heals_and_loses_nothing_that_was_typed(visit
         store.update_recurring_task(task.id, description="Written meanwhile")
 
         with serving(ws.place, port=server.port):
-            expect(page.get_by_text("The connection to the server was lost")).to_be_hidden(timeout=10_000)
+            expect(page.get_by_text("The connection to the server was lost")).to_be_hidden()
             dialog = page.get_by_role("dialog", name="Edit recurring task")
             expect(field(dialog, "Prompt")).to_have_value("Half a thought")
             expect(field(dialog, "Description")).to_have_value("Written meanwhile")

@@ -5,6 +5,7 @@ import io
 import re
 
 import pytest
+
 from wsq.views import Board, words
 from wsq.views.hub import GRACE, scheduler_state
 from wsq.views.statistics import StatisticsPage

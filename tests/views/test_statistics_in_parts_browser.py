@@ -78,7 +78,7 @@ def test_figures_and_charts_stand_there_before_tables_and_those_are_never_of_ano
     # A page that opens shows its figures and charts while its tables are still being counted
     let_groups = hold("_groups")
     page = open_board(path="statistics")
-    expect(figure(page)).to_have_text("3", timeout=15_000)
+    expect(figure(page)).to_have_text("3")
     expect(page.get_by_role("region", name="Skipped slots by reason", exact=True)).to_be_visible()
     expect(page.get_by_role("region", name="Executions", exact=True)).to_contain_text("3 completed, 0 failed")
     expect(rows(page)).to_have_count(0)
@@ -102,7 +102,7 @@ def test_figures_and_charts_stand_there_before_tables_and_those_are_never_of_ano
     pick.select_option("Twice")
     received.clear()
     let_groups()
-    eventually(lambda: page.wait_for_timeout(20) or "lists" in "".join(received), within=8)
+    eventually(lambda: page.wait_for_timeout(20) or "lists" in "".join(received))
     page.wait_for_timeout(100)
     assert page.evaluate("[...window.seen]") == []
     let_figures()
