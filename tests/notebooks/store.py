@@ -29,6 +29,7 @@ FORGET = """\
 import sys
 if "wsq.views.hub" in sys.modules:
     sys.modules["wsq.views.hub"].forget(ws)
+get_ipython().extension_manager.loaded.clear()
 get_ipython().reset()
 """
 """Makes a kernel ready for another notebook: what is alive in this one would miss its file."""
