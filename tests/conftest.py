@@ -17,7 +17,7 @@ import pytest
 
 import wsq
 from tests import browser
-from tests.servers import Server, postgres_at
+from tests.servers import Ready, Server, postgres_at
 from wsq.clock import ManualClock
 from wsq.ids import seeded
 
@@ -119,6 +119,20 @@ def server(postgres: Server) -> Iterator[Server]:
     postgres.empty()
 
 
+@pytest.fixture(scope="session")
+def _ready(postgres: Server) -> Iterator[Ready]:
+    ready = postgres.ready()
+    yield ready
+    ready.close()
+
+
+@pytest.fixture
+def ready_server(_ready: Ready) -> Iterator[Ready]:
+    """A PostgreSQL server with a workspace in which nothing is yet, and nothing left in it."""
+    yield _ready
+    _ready.empty()
+
+
 @pytest.fixture
 def kept_in(request: pytest.FixtureRequest) -> str:
     """Which database the test's workspace is kept in: a `file` or a `server`."""
@@ -128,7 +142,7 @@ def kept_in(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def database(kept_in: str, tmp_path: Path, request: pytest.FixtureRequest) -> Path | str:
     """Where the test's workspace is kept."""
-    return tmp_path / "team.duckdb" if kept_in == "file" else request.getfixturevalue("server").url
+    return tmp_path / "team.duckdb" if kept_in == "file" else request.getfixturevalue("ready_server").url
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ class Machine:
 
     def __init__(self) -> None:
         here = Path(__file__)
-        self._lock, self._turnstile = (here.parents[1] / "pyproject.toml").open("rb"), here.open("rb")
+        self._lock, self._turnstile = (
+            os.open(path, os.O_RDONLY) for path in (here.parents[1] / "pyproject.toml", here)
+        )
         self._alone = False
 
     def take(self, *, alone: bool) -> None:

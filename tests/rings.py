@@ -59,7 +59,7 @@ def is_twin(item: pytest.Item) -> bool:
     """Whether a test needs a PostgreSQL server."""
     given = getattr(item, "callspec", None)
     on_server = given is not None and given.params.get("kept_in") == "server"
-    return on_server or bool({"postgres", "server"} & set(getattr(item, "fixturenames", ())))
+    return on_server or "postgres" in getattr(item, "fixturenames", ())
 
 
 def uses_browser(item: pytest.Item) -> bool:

@@ -19,7 +19,7 @@ from msgspec import UNSET
 
 from wsq import api
 from wsq.errors import InvalidInput, WsqError
-from wsq.store.sql_console import parameters_of
+from wsq.store.duckdb.sql_console import parameters_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -38,13 +38,13 @@ def table(rounds: int) -> list[Figure]:
     executions = TASKS * EACH
     return [
         Figure(
-            f"the overview of {TASKS:,} recurring tasks with {executions:,} executions",
+            f"the overview of {TASKS:,} recurring tasks with {executions:,} runs",
             "≤ 0.5 s",
             f"{asked:.2f} s",
             asked <= 0.5,
         ),
         Figure(
-            f"the table of these {TASKS:,} in the browser, from its asking to painted",
+            f"the table of these {TASKS:,} in the browser, from request to painted",
             "≤ 1 s",
             f"{shown:.2f} s",
             shown <= 1,

@@ -8,8 +8,8 @@ import stat
 
 import pytest
 
-from wsq.views.door import passwords
-from wsq.views.door.setup import door_of, users_file
+from wsq.views.auth import passwords
+from wsq.views.auth.setup import door_of, users_file
 
 PASSWORD = "marked horse battery"
 

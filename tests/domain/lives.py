@@ -24,7 +24,7 @@ from wsq.events.recurring import (
     ModelCharged,
     ToolCalled,
 )
-from wsq.views.words import REASONS
+from wsq.views.page.words import REASONS
 
 FAILED = tuple(REASONS)[:13]
 SKIPPED = tuple(REASONS)[13:21]

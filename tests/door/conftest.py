@@ -23,9 +23,9 @@ import pytest
 
 import wsq
 from wsq.agent.providers import OfflineProvider
-from wsq.views.door import sessions
-from wsq.views.door.sessions import Session, Signer
-from wsq.views.door.users import User, UsersFile
+from wsq.views.auth import sessions
+from wsq.views.auth.sessions import Session, Signer
+from wsq.views.auth.users import User, UsersFile
 
 SECRET = "marked-cookie-secret-0123456789-0123456789"
 CODE, TOKEN, CLIENT_SECRET = "marked-code", "marked-token", "marked-client-secret"

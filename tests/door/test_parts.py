@@ -13,10 +13,10 @@ import pytest
 from tests.door.conftest import BEGAN, KEPT, PASSWORD
 from wsq.errors import InvalidInput, NotFound, SettingError
 from wsq.rules.roles import memberships, reaches, role_in, user_name
-from wsq.views.door import passwords, sessions
-from wsq.views.door.patience import LONGEST_WAIT, MOST_KEPT, Limit, Patience
-from wsq.views.door.sessions import Device, Session, Signer, Ticket
-from wsq.views.door.users import User, UsersFile
+from wsq.views.auth import passwords, sessions
+from wsq.views.auth.sessions import Device, Session, Signer, Ticket
+from wsq.views.auth.throttle import LONGEST_WAIT, MOST_KEPT, Limit, Patience
+from wsq.views.auth.users import User, UsersFile
 
 TWIN = b'{"name": "a", "stores": {}, "since": "2026-01-01T00:00:00Z"}'
 TWINS = b'{"users": [%b, %b]}' % (TWIN, TWIN.replace(b'"a"', b'"A"'))

@@ -13,15 +13,22 @@ import pytest
 from bokeh.util.token import get_session_id, get_token_payload
 
 from tests.door.conftest import PASSWORD, expired, session_of
-from wsq.views.door import sessions
-from wsq.views.door.guard import OPEN_TO_ALL
-from wsq.views.pages import TITLES
+from wsq.views.auth import sessions
+from wsq.views.auth.guard import OPEN_TO_ALL
+from wsq.views.server.pages import TITLES
 
 PAGES = list(TITLES)
 EVERYTHING = [
     *("/", *(f"/{page}" for page in PAGES), *(f"/{page}/autoload.js" for page in PAGES)),
     *("/board/ws", "/board/metadata", "/session", "/static/js/bokeh.min.js", "/static/extensions/panel/panel.min.js"),
-    *("/components/wsq.views.board/Board/_esm/x.js", "/nothing-like-it", "/login/", "/Login", "//login", "/health/x"),
+    *(
+        "/components/wsq.views.board.component/Board/_esm/x.js",
+        "/nothing-like-it",
+        "/login/",
+        "/Login",
+        "//login",
+        "/health/x",
+    ),
 ]
 """Every address that is served, and some that are not."""
 

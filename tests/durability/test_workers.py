@@ -175,7 +175,7 @@ def test_workers_whose_clocks_are_a_minute_apart_start_nothing_early_and_leave_a
         acme.together(partial(make_tasks, numbers=range(6)))
         lost = acme.create_recurring_task("Lost", "Create a task called 'Found'", every="1 day")
         clock.advance(timedelta(minutes=59, seconds=50))
-        prepare = ws._executor_for(ws.clock)._preparing({})
+        prepare = ws._service.executor(ws.clock)._preparing({})
         ws._log.decide(lambda tx: executions.start_manually(tx, "acme", lost.id, "elsewhere:1", prepare))
     server.run(f"UPDATE wsq.leases SET expires_at = '{due}'")
 

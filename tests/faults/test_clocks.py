@@ -50,7 +50,7 @@ def test_a_clock_that_jumps_back_while_somebody_is_gone_only_delays_the_take_ove
 
         store = ws.store("acme")
         (task,) = store.recurring_tasks()
-        prepare = ws._executor_for(ws.clock)._preparing({})
+        prepare = ws._service.executor(ws.clock)._preparing({})
         ws._log.decide(lambda tx: executions.start_manually(tx, "acme", task.id, "elsewhere:1", prepare))
 
     assert at(DUE - timedelta(hours=1)).status == 0

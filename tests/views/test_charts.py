@@ -6,8 +6,8 @@ import pytest
 from bokeh.document import Document
 from bokeh.io.doc import patch_curdoc
 
-from wsq.views import charts as room
-from wsq.views.charts import charts
+from wsq.views.statistics import charts as room
+from wsq.views.statistics.charts import charts
 
 
 def test_a_chart_without_anything_to_draw_says_what_there_was_none_of(store):

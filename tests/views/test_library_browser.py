@@ -9,7 +9,7 @@ from tests.views.payloads import PAYLOADS
 from tests.views.promptness import strictly, within
 from tests.views.windows import eventually, fill_form
 from wsq.agent.providers import ScriptedProvider, call, finish
-from wsq.views.markdown import LIMIT
+from wsq.views.page.markdown import LIMIT
 
 TABS = ("projects", "contacts", "documents")
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.views.payloads import PAYLOADS
-from wsq.views.markdown import DEPTH, LIMIT, OPEN, TAGS, Element, is_safe, tree
+from wsq.views.page.markdown import DEPTH, LIMIT, OPEN, TAGS, Element, is_safe, tree
 
 MARKS = st.sampled_from([
     "*", "**", "_", "~~", "`", "``", "[", "]", "(", ")", "![", "](", "<", ">", "&", "&#", ";", "\\", "|", "\n", "\n\n",

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tests.views.payloads import PAYLOADS
-from wsq.views.live import resource
-from wsq.views.markdown import TAGS, tree
+from wsq.views.page.live import resource
+from wsq.views.page.markdown import TAGS, tree
 
 HOME = "http://page.example/"
 PAGE = """<!doctype html><title>Bare</title><div class="wsq"><div class="md"></div></div>"""

@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import pytest
 
 from wsq.errors import SettingError
-from wsq.views import pages
-from wsq.views.hub import forget
+from wsq.views.page.hub import forget
+from wsq.views.server import pages
 
 
 @pytest.fixture

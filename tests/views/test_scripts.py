@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from wsq.views import Board, words
-from wsq.views.hub import GRACE, scheduler_state
-from wsq.views.statistics import StatisticsPage
+from wsq.views import Board
+from wsq.views.page import words
+from wsq.views.page.hub import GRACE, scheduler_state
+from wsq.views.statistics.component import StatisticsPage
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def parts(page, fields):
 
 
 def test_skips_that_are_told_as_one_say_how_many_they_are(page):
-    why = "Nothing ran the scheduler when it was due"
+    why = "No scheduler was running when it was due"
     skipped = run(status="skipped", word="Skipped", seconds=0, reason=f"{why}.")
 
     assert parts(page, skipped | {"count": 12, "slots": 12}) == ["Skipped ×12", f"{why} · 12 slots"]

@@ -19,7 +19,7 @@ from tests.views.test_hostile_texts_browser import FOREIGN
 from tests.views.windows import eventually
 from wsq.agent.providers import ScriptedProvider, finish
 from wsq.agent.providers.base import ProviderError
-from wsq.views.statistics import StatisticsPage
+from wsq.views.statistics.component import StatisticsPage
 
 HOSTILE = [payload.text for payload in PAYLOADS if len(payload.text) <= 150 and "\n" not in payload.text][:12]
 
@@ -274,7 +274,7 @@ def test_with_the_figures_come_the_pauses_of_which_the_page_may_not_have_heard(s
     try:
         store.pause()
         asked = dict.fromkeys(("project", "task", "model", "since", "until"))
-        ask = {"ask": "statistics", "ref": 1, "store": None, "days": 7, "theme": "light", "known": "", **asked}
+        ask = {"type": "statistics", "ref": 1, "store": None, "days": 7, "theme": "light", "known": "", **asked}
         answer = page.completed(page._dispatcher.answer(json.dumps(ask)))
     finally:
         page.close()

@@ -20,7 +20,7 @@ from wsq.cli.parser import PROGRAM
 from wsq.errors import InvalidInput, SettingError
 
 if TYPE_CHECKING:
-    from wsq.views.door.door import Door
+    from wsq.views.auth.authenticator import Door
 
 WATCH = 15
 """Seconds between the scheduler's passes."""
@@ -46,7 +46,7 @@ def serve_command(given: Namespace) -> int:
         database = str(prepared(given.database))
     with wsq.open(database) as ws, _scheduling(ws, wanted=not given.no_scheduler), telling(ws):
         door = _door(ws, given)
-        from wsq.views.server import serve
+        from wsq.views.server.server import serve
 
         try:
             serve(
@@ -79,7 +79,7 @@ def _announce(url: str, ws: wsq.Workspace, given: Namespace, door: Door | None) 
 
 def _door(ws: wsq.Workspace, given: Namespace) -> Door | None:
     """The door, where a login is set up; None on a machine of one's own without one."""
-    from wsq.views.door.setup import door_of
+    from wsq.views.auth.setup import door_of
 
     door = door_of(ws, ws.settings)
     if door is None and not is_here(given.address):
@@ -124,7 +124,7 @@ def telling(ws: wsq.Workspace, *, every: float = TELLING) -> Iterator[None]:
 
     def tell() -> None:
         while not over.wait(every):
-            ws.tell()
+            ws.notify()
 
     if ws.settings.alert_url:
         journal.keep()

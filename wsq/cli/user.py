@@ -13,9 +13,9 @@ from wsq.clock import SystemClock
 from wsq.errors import InvalidInput
 from wsq.rules.roles import EVERYWHERE, Memberships, memberships, role, user_name
 from wsq.runner.report import as_json
-from wsq.views.door import passwords
-from wsq.views.door.setup import users_file
-from wsq.views.door.users import User, UsersFile
+from wsq.views.auth import passwords
+from wsq.views.auth.setup import users_file
+from wsq.views.auth.users import User, UsersFile
 
 
 def user_command(given: Namespace) -> int:

@@ -187,9 +187,8 @@ def create_document(
     content: str = "",
     *,
     project_id: str | None = None,
-    execution_id: str | None = None,
 ) -> Document:
-    """Write a document."""
+    """Create a document."""
     title, content = values.name(title, "title"), values.content(content)
     existing_store(tx, store_id)
     projects = (project(tx, store_id, project_id).id,) if project_id is not None else ()
@@ -201,7 +200,7 @@ def create_document(
             title=title,
             content=content,
             project_ids=projects,
-            execution_id=execution_id,
+            execution_id=tx.execution_id,
         ),
     )
     return document(tx, store_id, document_id)

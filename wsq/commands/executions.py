@@ -383,7 +383,11 @@ def fail(tx: Transaction, row: Execution, reason: str, error: str, output: str |
 
 
 def cancel_execution(tx: Transaction, store_id: str, execution_id: str) -> Execution:
-    """Cancel a running execution on somebody's wish; `InvalidInput` when it has ended already."""
+    """Cancel a running execution: it has ended when this returns, and its worker stops within a second.
+
+    Raises:
+        InvalidInput: It has ended already.
+    """
     row = execution(tx, store_id, execution_id)
     if row.status != "running":
         raise InvalidInput(f"Execution {execution_id} has ended already: it is {row.status}.")

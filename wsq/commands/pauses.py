@@ -21,7 +21,14 @@ _DUE = """SELECT id FROM recurring_tasks WHERE next_execution_at <= $1 AND ($2::
 def pause_store(
     tx: Transaction, store_id: str, *, until: datetime | None = None, reason: str | None = None
 ) -> StoreRow:
-    """Let nothing start in a store; saying the same again changes nothing, another end or reason is noted."""
+    """Start nothing in the store, until an instant (exclusive) or until it is resumed.
+
+    What runs already ends normally. Slots that fall due meanwhile are settled as skipped, ``paused``. No task is
+    disabled and no schedule moves. Pausing again with another end or reason records these.
+
+    Raises:
+        InvalidInput: `until` is in the past, or is no datetime with a time zone.
+    """
     row = stores.store(tx, store_id)
     end, why = pauses.ends(until, tx.now), _reason(reason)
     if not (pauses.holds(row, tx.now) and (row.paused_until, row.paused_reason) == (end, why)):
@@ -31,7 +38,7 @@ def pause_store(
 
 
 def resume_store(tx: Transaction, store_id: str) -> StoreRow:
-    """Let a store go on; slots that fell due in the pause are settled first. Without a pause nothing changes."""
+    """End the store's pause; slots that fell due in it are settled as skipped. Without a pause nothing changes."""
     row = stores.store(tx, store_id)
     if pauses.holds(row, tx.now):
         _settle(tx, store_id, row)

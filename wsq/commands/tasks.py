@@ -13,6 +13,7 @@ from wsq.events import boards as e
 from wsq.projections import Task
 from wsq.rules import ranks, values
 from wsq.store.transaction import Transaction
+from wsq.vocabulary import LANES
 
 
 def task(tx: Transaction, store_id: str, task_id: str) -> Task:
@@ -37,9 +38,8 @@ def create_task(
     project_id: str | None = None,
     status: str = "todo",
     assignees: Iterable[str] = (),
-    execution_id: str | None = None,
 ) -> Task:
-    """Put a task at the end of a lane."""
+    """Create a task at the end of a lane."""
     title, description = values.name(title, "title"), values.text(description, "description")
     status, assigned = values.status(status), values.assignees(assignees)
     existing_store(tx, store_id)
@@ -58,7 +58,7 @@ def create_task(
             rank=rank,
             assignees=assigned,
             project_id=project_id,
-            execution_id=execution_id,
+            execution_id=tx.execution_id,
         ),
     )
     tx.remembered[_End, store_id, status] = (rank, how_many + 1)
@@ -158,7 +158,7 @@ def _end_of_lane(tx: Transaction, store_id: str, status: str) -> _End:
 
 def _forget_the_ends(tx: Transaction, store_id: str) -> None:
     """Remember no lane's end any more: tasks leave or change places."""
-    for lane in values.STATUSES:
+    for lane in LANES:
         tx.remembered.pop((_End, store_id, lane), None)
 
 

@@ -23,11 +23,9 @@ from wsq.projections import (
 from wsq.rules import naming, values
 from wsq.store.engine import Cursor
 from wsq.store.transaction import to_rows
+from wsq.vocabulary import LANES
 
 R = TypeVar("R", bound=Row)
-
-LANES = ("todo", "doing", "in_review", "done")
-"""The statuses of tasks in the order of the board's lanes."""
 
 BEGINNING = 200
 """How many characters of a document its line holds."""

@@ -36,7 +36,8 @@ def head(cursor: Cursor, store_id: str) -> int:
 def last_edit(cursor: Cursor, store_id: str, kind: str, row_id: str) -> Edit | None:
     """Who changed a row last, and when; None when that is more than `REACH` events ago.
 
-    What an execution did to a recurring task by running it is no edit of it.
+    `kind` is ``task``, ``recurring_task``, ``project``, ``contact`` or ``document``. Running a recurring task is no
+    edit of it.
     """
     found = cursor.query(
         """SELECT actor, recorded_at FROM events

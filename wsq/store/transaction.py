@@ -126,6 +126,11 @@ class Transaction:
         self.recorded = 0
         """How many events this transaction has recorded so far."""
 
+    @property
+    def execution_id(self) -> str | None:
+        """The execution whose tool call causes what is recorded; None for what people do."""
+        return self.cause.partition(":")[0] if self.cause is not None else None
+
     @contextmanager
     def told_by(self, actor: str, cause: str) -> Iterator[None]:
         """Name somebody else and another cause on what is recorded inside."""

@@ -117,7 +117,6 @@ def _create_document(tx: Transaction, scope: Scope, given: CreateDocument) -> An
         given.title,
         given.content,
         project_id=given.project_id if isinstance(given, CreateDocumentAnywhere) else scope.project_id,
-        execution_id=scope.execution_id,
     )
     return {"document": _brief(document)}
 

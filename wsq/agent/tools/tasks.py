@@ -73,7 +73,6 @@ def _create_task(tx: Transaction, scope: Scope, given: CreateTask) -> Any:
         project_id=project_id,
         status=given.status,
         assignees=given.assignees or scope.assignees,
-        execution_id=scope.execution_id,
     )
     return {"task": brief(task)}
 

@@ -1,0 +1,48 @@
+"""Turn commands and queries into methods of a store.
+
+A command is a function of a transaction and a store's id; a query is one of a cursor and a store's id. Bound here, it
+becomes a method with the rest of its signature and its docstring, so each of them is written and typed once.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from wsq.store.engine import Cursor
+from wsq.store.transaction import Transaction
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def command(function: Callable[Concatenate[Transaction, str, P], T]) -> Callable[Concatenate[Any, P], T]:
+    """A method that runs the command in a transaction of its own, or in the one that its store belongs to."""
+
+    def method(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result: T = self._write(function, *args, **kwargs)
+        return result
+
+    return _documented(method, function)
+
+
+def query(function: Callable[Concatenate[Cursor, str, P], T]) -> Callable[Concatenate[Any, P], T]:
+    """A method that answers the query; `NotFound` when there is no such store."""
+
+    def method(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        result: T = self._query(function, *args, **kwargs)
+        return result
+
+    return _documented(method, function)
+
+
+def _documented(method: Callable[..., T], function: Callable[..., Any]) -> Callable[..., T]:
+    signature = inspect.signature(function)
+    _, _, *rest = signature.parameters.values()
+    update_wrapper(method, function)
+    del method.__wrapped__  # type: ignore[attr-defined]  # it has two parameters more
+    this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    method.__signature__ = signature.replace(parameters=[this, *rest])  # type: ignore[attr-defined]
+    return method

@@ -1,0 +1,1 @@
+"""Administration: every recurring task of every store in one table."""
