@@ -27,8 +27,8 @@ def is_live(cell):
 
 FORGET = """\
 import sys
-if "wsq.views.hub" in sys.modules:
-    sys.modules["wsq.views.hub"].forget(ws)
+if "wsq.views.page.hub" in sys.modules:
+    sys.modules["wsq.views.page.hub"].forget(ws)
 get_ipython().extension_manager.loaded.clear()
 get_ipython().reset()
 """
