@@ -62,8 +62,8 @@ _USUAL = {
 """What a connection has unless the URL says otherwise: a machine that vanishes is missed in half a minute."""
 
 _SESSION = f"""SET search_path = {SPACE}; SET TimeZone = 'UTC'; SET standard_conforming_strings = on;
-    SET default_transaction_isolation = 'read committed'; SET lock_timeout = '{{patience}}s';
-    SET idle_in_transaction_session_timeout = '{{absence}}s'"""
+    SET default_transaction_isolation = 'read committed'; SET lock_timeout = {{patience}};
+    SET idle_in_transaction_session_timeout = {{absence}}"""
 
 _BEGUN = "SELECT (SELECT max(version) FROM schema_version), pg_current_xact_id()::TEXT"
 """Asked when the locks are had: the version and the transaction; then, how often was written to what may be
@@ -111,7 +111,7 @@ class PostgresEngine:
         self._own = 0
         self._closed = False
         self._writing = threading.Lock()
-        self._session = _SESSION.format(patience=max(1, round(patience)), absence=max(1, round(absence)))
+        self._session = _SESSION.format(patience=_milliseconds(patience), absence=_milliseconds(absence))
         self._listener = Listener(self._connect, self._me, lambda: self._own)
         self._notices = Notices(self._notify)
         _be_told_once()
@@ -519,6 +519,11 @@ def _be_told_once() -> None:
     its = logging.getLogger("psycopg")
     if its.level == logging.WARNING:  # as psycopg has set it itself: whoever wants to hear more does
         its.setLevel(logging.ERROR)
+
+
+def _milliseconds(seconds: float) -> int:
+    """A time as the server takes it, to which none would mean for ever."""
+    return max(1, round(seconds * 1_000))
 
 
 def _conninfo(url: str, place: str) -> str:
