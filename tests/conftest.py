@@ -17,7 +17,7 @@ import pytest
 
 import wsq
 from tests import browser
-from tests.servers import Server, postgres_at
+from tests.servers import Ready, Server, postgres_at
 from wsq.clock import ManualClock
 from wsq.ids import seeded
 
@@ -26,12 +26,13 @@ NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 pytest_plugins = ("tests.rings", "tests.report", "tests.machine")
 
-hypothesis.settings.register_profile("shared", deadline=None)  # on a busy machine an example may take any time
-hypothesis.settings.load_profile("shared")
-
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have Ctrl+C interrupt the tests' processes, also where a script started the run in its background."""
+    """Choose how many examples Hypothesis tries; have Ctrl+C interrupt processes that were started in a background."""
+    few, many = 25, 300  # examples; on a busy machine each may take any time
+    examples = many if config.getoption("ring") == "long" else few
+    hypothesis.settings.register_profile("shared", deadline=None, max_examples=examples)
+    hypothesis.settings.load_profile("shared")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -119,6 +120,20 @@ def server(postgres: Server) -> Iterator[Server]:
     postgres.empty()
 
 
+@pytest.fixture(scope="session")
+def _ready(postgres: Server) -> Iterator[Ready]:
+    ready = postgres.ready()
+    yield ready
+    ready.close()
+
+
+@pytest.fixture
+def ready_server(_ready: Ready) -> Iterator[Ready]:
+    """A PostgreSQL server with a workspace in which nothing is yet, and nothing left in it."""
+    yield _ready
+    _ready.empty()
+
+
 @pytest.fixture
 def kept_in(request: pytest.FixtureRequest) -> str:
     """Which database the test's workspace is kept in: a `file` or a `server`."""
@@ -128,7 +143,7 @@ def kept_in(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def database(kept_in: str, tmp_path: Path, request: pytest.FixtureRequest) -> Path | str:
     """Where the test's workspace is kept."""
-    return tmp_path / "team.duckdb" if kept_in == "file" else request.getfixturevalue("server").url
+    return tmp_path / "team.duckdb" if kept_in == "file" else request.getfixturevalue("ready_server").url
 
 
 @pytest.fixture

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.rings import is_alone
+
 
 class Machine:
     """It is used by all workers at once, or by one alone."""
 
     def __init__(self) -> None:
         here = Path(__file__)
-        self._lock, self._turnstile = (here.parents[1] / "pyproject.toml").open("rb"), here.open("rb")
+        self._lock, self._turnstile = (
+            os.open(path, os.O_RDONLY) for path in (here.parents[1] / "pyproject.toml", here)
+        )
         self._alone = False
 
     def take(self, *, alone: bool) -> None:
@@ -34,11 +38,6 @@ class Machine:
 
 
 MACHINE = Machine()
-
-
-def is_alone(item: pytest.Item | None) -> bool:
-    """Whether a test measures time, and so has the machine alone."""
-    return item is not None and item.get_closest_marker("alone") is not None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

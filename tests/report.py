@@ -13,13 +13,7 @@ import psutil
 import pytest
 
 from tests.rings import DURATIONS, HERE
-
-_daemons: list[int] = []
-
-
-def watch(pid: int) -> None:
-    """Count also a process that is no child of this one, such as a server that detached itself."""
-    _daemons.append(pid)
+from tests.servers import PIDS
 
 
 class Meter:
@@ -123,7 +117,7 @@ def _cpu() -> float:
 
 def _started() -> list[psutil.Process]:
     found = psutil.Process().children(recursive=True)
-    for pid in _daemons:
+    for pid in PIDS:
         try:
             daemon = psutil.Process(pid)
             found += [daemon, *daemon.children(recursive=True)]

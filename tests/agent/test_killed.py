@@ -17,6 +17,8 @@ from tests.durability.world import opened
 from wsq.clock import ManualClock
 from wsq.commands.executions import LEASE
 
+pytestmark = pytest.mark.long_on_server
+
 SCRIPT = [
     calls(("create_task", {"title": "First"}), before=[thinking("One after the other."), text("First.")]),
     calls(("create_document", {"title": "Draft: x", "content": "To: a@example.com"}), before=[thinking("Now this.")]),
