@@ -2,7 +2,7 @@
 
 import { delay } from "../page/delay.js";
 import { badge, button, focusedElement, h } from "../page/elements.js";
-import { drawMarkdown } from "../page/markdown-view.js";
+import { drawMarkdown } from "../page/markdown.js";
 import { fullTime } from "../page/time.js";
 import { isSame } from "./form-values.js";
 import { drawVerdict } from "./run-row.js";

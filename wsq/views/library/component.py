@@ -8,7 +8,8 @@ from wsq.views.auth.permissions import OPEN, Gate
 from wsq.views.page.cards import Card
 from wsq.views.page.dispatch import Dispatcher
 from wsq.views.page.hub import hub_of
-from wsq.views.page.live import InteractivePage, resource, weakly
+from wsq.views.page.live import InteractivePage, weakly
+from wsq.views.page.scripts import script
 
 
 class Library(InteractivePage):
@@ -18,16 +19,7 @@ class Library(InteractivePage):
     they are made only for who shows them.
     """
 
-    _esm = resource(
-        "page/frame.js",
-        "page/markdown.js",
-        "dialogs/dialogs.js",
-        "dialogs/forms.js",
-        "dialogs/executions.js",
-        "page/search.js",
-        "page/asking.js",
-        "library/library.js",
-    )
+    _esm = script("library/library-page.js")
 
     _polled = "projects"
 
