@@ -79,8 +79,8 @@ function drawPart(name, content) {
 }
 
 function drawFact(value, run) {
+  if (typeof value === "string") return value;
   if (value.verdict) return drawVerdict(value.verdict, run, "strong");
-  if (!value.at) return value;
   return h("span", null, h("time", { datetime: value.at }, fullTime(Date.parse(value.at))), value.note);
 }
 

@@ -258,7 +258,7 @@ class LibraryPage extends DialogPage {
     const act = () => this.#archive(kind, row);
     if (!enabled) return act();
     const [are, them] = enabled === 1 ? ["task is", "it"] : ["tasks are", "them"];
-    const consequence = `” will be archived, and its ${enabled} enabled recurring ${are} disabled until somebody enables ${them} again.`;
+    const consequence = `” will be archived. Its ${enabled} enabled recurring ${are} disabled until somebody enables ${them} again.`;
     const question = ["“", row.name, consequence];
     return this.confirm({ label: "Archive project", question, action: "Archive", iconName: "archive", act });
   }
