@@ -5,7 +5,6 @@ import io
 import re
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from wsq.views import Board
 from wsq.views.page import words
@@ -14,13 +13,11 @@ from wsq.views.statistics.component import StatisticsPage
 
 
 @pytest.fixture(scope="module")
-def page(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        opened = browser.new_page()
+def page(browser):
+    with browser.new_context() as context:
+        opened = context.new_page()
         opened.add_script_tag(content=Board._esm.replace("export function", "function"))
         yield opened
-        browser.close()
 
 
 def says(page, seconds, scheduler):
@@ -124,7 +121,7 @@ def test_a_date_of_another_year_says_which(page):
 def test_no_text_in_a_file_begins_a_formula_wherever_a_spreadsheet_parts_cells(page):
     harmless = ["Triage", "a; b", "1 = 1", "a-b", 'say "so"', "", "x\ny"]
     formulas = ["=1", "\n=1", "\t@x", "＝1", " +1", '"=1', "\u200b-1", "a;=1", 'a; "=1', "a\t=1", ";;＋1"]
-    other = page.context.browser.new_page()
+    other = page.context.new_page()
     other.add_script_tag(content=StatisticsPage._esm.replace("export function", "function"))
 
     def file(texts):

@@ -16,10 +16,9 @@ from wsq.events import recurring as e
 from wsq.projections import Execution, Project, RecurringTask, Running
 from wsq.queries.settlements import settled_to
 from wsq.rules import naming, schedule, values
+from wsq.store import leases
 from wsq.store.transaction import Transaction
 from wsq.vocabulary import DEFAULT_NOTIFY_ON, SkipReason, Unit
-
-END_LEASE = "DELETE FROM leases WHERE execution_id IN (SELECT unnest($1::VARCHAR[]))"
 
 
 def recurring_task(tx: Transaction, store_id: str, task_id: str) -> RecurringTask:
@@ -283,7 +282,7 @@ def cancel(tx: Transaction, store_id: str, execution_id: str, task_id: str) -> N
     if isinstance(row, Execution):
         budgets.charge_reserved(tx, row)
     tx.record(store_id, e.ExecutionCancelled(execution_id=execution_id, recurring_task_id=task_id))
-    tx.after(END_LEASE, execution_id)
+    leases.end(tx, execution_id)
 
 
 def settle_as_skipped(tx: Transaction, row: RecurringTask, reason: SkipReason, *, nxt: datetime | None) -> None:

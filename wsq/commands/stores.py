@@ -37,7 +37,14 @@ def create_store(
     model: str | None = None,
     budget_per_day: float | None = None,
 ) -> StoreRow:
-    """Make a store; `InvalidInput` when there is one by that id."""
+    """Create a store.
+
+    `timezone` defaults to the settings'. `budget_per_day` is what its executions may spend in a day of that zone, in US
+    dollars; None: $5.
+
+    Raises:
+        InvalidInput: There is a store with that id, or an argument is out of range.
+    """
     store_id = values.store_id(store_id)
     if tx.row("stores", store_id) is not None:
         raise InvalidInput(f"There is a store {store_id!r} already.")
@@ -63,7 +70,7 @@ def update_store(
     budget_per_day: Any = UNSET,
     expected_version: int | None = None,
 ) -> StoreRow:
-    """Change what is given; a budget or model of None clears it."""
+    """Change what is given; a model or budget of None goes back to the settings' model or to $5 a day."""
     row = store(tx, store_id)
     at_version(row, expected_version)
     changes = differing(
@@ -81,7 +88,7 @@ def update_store(
 
 
 def archive_store(tx: Transaction, store_id: str) -> StoreRow:
-    """Put a store away; doing it twice changes nothing."""
+    """Archive a store: nothing in it runs any more. Archiving twice changes nothing."""
     if store(tx, store_id).archived_at is None:
         tx.record(store_id, StoreArchived())
     return store(tx, store_id)

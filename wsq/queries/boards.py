@@ -79,6 +79,12 @@ def stores(cursor: Cursor, *, include_archived: bool = False) -> Rows[StoreRow]:
     return select(cursor, "stores", StoreRow, f"{_alive(include_archived, 'WHERE')} ORDER BY name, id", [])
 
 
+def count_stores(cursor: Cursor) -> int:
+    """How many stores are not archived."""
+    ((count,),) = cursor.query("SELECT count(*) FROM stores WHERE archived_at IS NULL")
+    return int(count)
+
+
 def store(cursor: Cursor, store_id: str) -> StoreRow:
     """The store by its id; `NotFound` names the nearest."""
     found = select(cursor, "stores", StoreRow, "WHERE id = $1", [store_id])

@@ -480,5 +480,5 @@ def _refuse_newer(content: bytes, name: str) -> None:
         found = header.get(what)
         if isinstance(found, int) and found > ours:
             raise NewerWorkspace(
-                f"{name} was written by a newer wsq (its {what} is {found}, this wsq supports {ours}). Update wsq."
+                f"{name} was written by a newer wsq (its {what} is {found}, this wsq supports {ours}): update wsq."
             )

@@ -11,7 +11,7 @@ import msgspec
 from wsq.api import Store
 from wsq.errors import Conflict, InvalidInput, LoggedOut, NotFound, WsqError
 from wsq.projections.rows import RecurringTask, Task
-from wsq.views.auth.permissions import OPEN, Gate
+from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.dialogs import transcript
 from wsq.views.dialogs.forms import FORMS, Form, Refused, Row
 from wsq.views.library import lists
@@ -42,9 +42,9 @@ class EditConflict(Conflict):
 
 
 class Responder:
-    """Answers a page's requests; `gate` decides which it may send."""
+    """Answers what a page's browser sends, whatever page it is; `permissions` judges whether it may be asked at all."""
 
-    gate: Gate = OPEN
+    permissions: Permissions = OPEN
 
     def answer(self, raw: object) -> Answer:
         """The answer: `ok` with a `value`, or not `ok` with one sentence in `error`.
@@ -55,9 +55,9 @@ class Responder:
         ref = messages.ref_of(raw)
         try:
             message = messages.parse(raw)
-            self.gate.allow(message)
+            self.permissions.allow(message)
             if isinstance(message, messages.Renew):
-                self.gate.renew(message.ticket)
+                self.permissions.renew(message.ticket)
                 return {"type": "answer", "ref": ref, "ok": True, "value": None}
             return {"type": "answer", "ref": ref, "ok": True, "value": self.handle(message)}
         except Refused as refusal:
@@ -67,7 +67,7 @@ class Responder:
         except LoggedOut as refusal:
             return {"type": "answer", "ref": ref, "ok": False, "error": str(refusal), "login": True}
         except WsqError as refusal:
-            return {"type": "answer", "ref": ref, "ok": False, "error": self.gate.worded(refusal)}
+            return {"type": "answer", "ref": ref, "ok": False, "error": self.permissions.worded(refusal)}
         except Exception:
             # The page gets an answer to every failure; details stay in the log.
             log.exception("A page's request failed", extra={"action": "page.message"})
@@ -210,9 +210,11 @@ class Dispatcher(Responder):
         match message:
             case messages.Open(id=None):
                 return self._opened(message.form, kind.blank(self._store))
-            case messages.Open(id=str(id_), copied=copied):
+            case messages.Open(id=str(id_), copied=True):
+                return self._opened(message.form, kind.copy_of(kind.row(self._store, id_)), copied=True)
+            case messages.Open(id=str(id_)):
                 row = kind.row(self._store, id_)
-                return self._opened(message.form, kind.of(row), None if copied else row)
+                return self._opened(message.form, kind.of(row), row)
             case messages.Check(id=id_, fields=fields):
                 form = kind.typed(fields)
                 return {"problems": form.problems(), "remarks": form.remarks(self._store, id_)}
@@ -230,14 +232,14 @@ class Dispatcher(Responder):
             row = FORMS[name].row(self._store, row_id)
             raise EditConflict(str(conflict), self._opened(name, FORMS[name].of(row), row)) from conflict
 
-    def _opened(self, kind: str, form: Form, row: Row | None = None) -> dict[str, Any]:
-        """A form as a browser shows it; with what there is to know of the row that it edits."""
+    def _opened(self, kind: str, form: Form, row: Row | None = None, *, copied: bool = False) -> dict[str, Any]:
+        """A form as a browser shows it, with what there is to know of the row that it edits."""
         opened: dict[str, Any] = {
             "id": None,
             "version": None,
             "fields": form.fields(),
             "about": form.about(self._store),
-        }
+        } | form.drawn(self._store, row, copied=copied)
         if row is None:
             return opened
         edit = self._store.last_edit(kind, row.id)
