@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import wsq
-from wsq.cli.output import complain, count, say
+from wsq.cli.output import count, print_error, say
 from wsq.cli.parser import PROGRAM
 
 _PACKAGE = Path(wsq.__file__).resolve().parent
@@ -19,7 +19,7 @@ def lab_command(given: Namespace) -> int:
     """Copy the notebooks, and open them unless `--no-open` is given."""
     source = notebooks()
     if source is None:
-        complain(PROGRAM, "This installation of wsq has no notebooks. Install it from a wheel or a checkout.")
+        print_error(PROGRAM, "This installation of wsq has no notebooks. Install it from a wheel or a checkout.")
         return 2
     copied, kept = copy(source, Path.cwd())
     say(f"{count(copied, 'notebook')} copied from {source}.")
@@ -28,7 +28,7 @@ def lab_command(given: Namespace) -> int:
     if given.no_open:
         return 0
     if find_spec("jupyterlab") is None:
-        complain(PROGRAM, "JupyterLab is not installed. Install it with: pip install 'wsq[notebook]'")
+        print_error(PROGRAM, "JupyterLab is not installed. Install it with: pip install 'wsq[notebook]'")
         return 2
     return subprocess.run([sys.executable, "-m", "jupyterlab"], check=False).returncode
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from wsq import settings as configuration
-from wsq.cli.output import complain, confess, ready
+from wsq.cli.output import prepare_streams, print_error, print_unexpected
 from wsq.cli.parser import PROGRAM, parser
 from wsq.cli.signals import Stopped, stoppable
 from wsq.errors import WsqError
@@ -25,12 +25,12 @@ _MODULES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `wsq` with `arguments`, by default those of the command line; return the exit status."""
-    ready()
+    prepare_streams()
     try:
         with stoppable():
             return _answer(sys.argv[1:] if arguments is None else arguments)
     except Stopped as stop:
-        complain(PROGRAM, stop)
+        print_error(PROGRAM, stop)
         return stop.status
 
 
@@ -41,9 +41,9 @@ def _answer(arguments: Sequence[str]) -> int:
             configuration.load(database=given.database, flags=True)  # so that errors name the flag
         return command(given.command)(given)
     except (WsqError, OSError) as error:
-        complain(PROGRAM, error)
+        print_error(PROGRAM, error)
     except Exception as error:  # noqa: BLE001 - Python would exit with 1, which means a failed execution
-        confess(PROGRAM, error)
+        print_unexpected(PROGRAM, error)
     except SystemExit as end:  # argparse's exit after --help and --version
         return int(end.code or 0)
     return 2

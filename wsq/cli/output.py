@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from wsq.projections import Execution, RecurringTask
 
 
-def ready() -> None:
+def prepare_streams() -> None:
     """Prepare the standard streams: characters that a terminal cannot show are escaped.
 
     Standard streams that were closed before the program began are opened to nowhere. Otherwise the next opened file,
@@ -40,7 +40,7 @@ def _open_what_is_closed() -> None:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor: this one
 
 
-def complain(program: str, sentence: object) -> None:
+def print_error(program: str, sentence: object) -> None:
     """Write an error to standard error, on one line."""
     _write(sys.stderr, f"{program}: {plain(_of_the_system(sentence) or str(sentence))}")
 
@@ -53,12 +53,12 @@ def _of_the_system(error: object) -> str | None:
     return f"{what}: {error.strerror.lower()}."
 
 
-def confess(program: str, error: Exception) -> None:
+def print_unexpected(program: str, error: Exception) -> None:
     """Write an unexpected error to standard error, with its traceback."""
     from traceback import print_exception
 
     print_exception(error)
-    complain(program, f"Unexpected error, please report it: {type(error).__name__}: {error}")
+    print_error(program, f"Unexpected error, please report it: {type(error).__name__}: {error}")
 
 
 def _write(stream: TextIO | None, text: str) -> None:

@@ -21,7 +21,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wsq import settings as configuration
 from wsq.cli.flags import Flag, help_text, parse
-from wsq.cli.output import complain, confess, count, created, local, outcome, plain, ready, say, seconds
+from wsq.cli.output import (
+    count,
+    created,
+    local,
+    outcome,
+    plain,
+    prepare_streams,
+    print_error,
+    print_unexpected,
+    say,
+    seconds,
+)
 from wsq.cli.signals import Stopped, stoppable
 from wsq.errors import (
     InvalidInput,
@@ -100,12 +111,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    ready()
+    prepare_streams()
     try:
         with stoppable():
             return _answer(arguments)
     except Stopped as stop:
-        complain(PROGRAM, stop)
+        print_error(PROGRAM, stop)
         return stop.status
 
 
@@ -126,9 +137,9 @@ def _answer(arguments: Sequence[str]) -> int:
         instance.make_ready()
         return run(settings, options)
     except (WsqError, OSError) as error:
-        complain(PROGRAM, error)
+        print_error(PROGRAM, error)
     except Exception as error:  # noqa: BLE001 - Python would exit with 1, which means a failed execution
-        confess(PROGRAM, error)
+        print_unexpected(PROGRAM, error)
     return 2
 
 
@@ -371,7 +382,7 @@ class Passes:
         self._ended(status, "\n".join([_closing_line(report), *report.unserved.values()]))
         for store, sentence in report.unserved.items():
             if self._unserved.get(store) != sentence:  # a watch prints it once
-                complain(PROGRAM, sentence)
+                print_error(PROGRAM, sentence)
         self._unserved = report.unserved
         if self.options.quiet and not (report.due or report.executions):
             return

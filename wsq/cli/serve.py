@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import wsq
 from wsq import settings as configuration
 from wsq.cli import logs
-from wsq.cli.output import complain, say
+from wsq.cli.output import print_error, say
 from wsq.cli.parser import PROGRAM
 from wsq.errors import InvalidInput, SettingError
 
@@ -210,7 +210,7 @@ class Scheduler:
             ends = 1 if monotonic() - began > STEADY else ends + 1
             if ends > RESTARTS:
                 message = f"The scheduler exited {ends} times and is not restarted. See its output above."
-                complain(PROGRAM, message)
+                print_error(PROGRAM, message)
                 return
             logs.warn("scheduler_ended", f"The scheduler exited with status {status} and is restarted.")
             if self._stopping.wait(self._pause * 2 ** (ends - 1)):
