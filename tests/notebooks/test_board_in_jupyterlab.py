@@ -258,7 +258,6 @@ def test_the_board_works_in_a_cell_as_on_its_page_and_again_after_a_reload_and_l
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     _, alive = psutil.wait_procs([kernel], timeout=10)
     assert alive == []
-    run_all(page)
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     _, alive = psutil.wait_procs(kernels(), timeout=10)
     assert alive == []
