@@ -14,7 +14,7 @@ from tests.benchmarks.pages import browser, calm, served
 from wsq.clock import ManualClock
 from wsq.commands.recurring import create_recurring_task
 from wsq.projections.rows import TABLES, Execution
-from wsq.store.schema import sql_types
+from wsq.store.rows import sql_types
 from wsq.store.transaction import Transaction
 
 STORES, TASKS, EACH = 20, 10_000, 100

@@ -290,7 +290,7 @@ from wsq.views.page.hub import Hub
 def say(**words):
     print(json.dumps(words), flush=True)
 
-refresh, tell, began = Feed.refresh, Hub._tell, {}
+refresh, tell, began = Feed.refresh, Hub._publish, {}
 
 def timed(feed, now=None):
     began[id(feed)] = time.time()
@@ -309,7 +309,7 @@ def collect():
         say(kind="collected")
     os.kill(os.getpid(), signal.SIGTERM)  # who measures has gone, however
 
-Feed.refresh, Hub._tell = timed, told
+Feed.refresh, Hub._publish = timed, told
 threading.Thread(target=collect, daemon=True).start()
 with wsq.open(sys.argv[1]) as ws:
     serve(ws, port=0, on_up=lambda url: say(kind="up", url=url))

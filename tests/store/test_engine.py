@@ -16,7 +16,7 @@ from tests.store import crew
 from tests.store.crew import Counters, counted, engine_at, increment, start
 from wsq.errors import Conflict, InvalidInput, NewerWorkspace, WorkspaceError
 from wsq.store.duckdb.engine import EmbeddedEngine
-from wsq.store.transaction import insert
+from wsq.store.rows import insert
 
 BROKEN_RULES = (duckdb.ConstraintException, psycopg.IntegrityError)
 
@@ -92,7 +92,7 @@ def test_a_second_row_with_the_same_key_is_a_conflict(engine):
         with engine.write() as cursor:
             cursor.query("INSERT INTO marks (worker, number) VALUES ('a', $1)", (number,))
 
-    with pytest.raises(Conflict, match="there already") as raised, engine.write() as cursor:
+    with pytest.raises(Conflict, match="already exists") as raised, engine.write() as cursor:
         cursor.query("INSERT INTO marks (worker, number) VALUES ('a', 1)")
 
     assert isinstance(raised.value.__cause__, BROKEN_RULES)
@@ -452,7 +452,7 @@ def test_a_backup_overwrites_nothing(engine, database, tmp_path):
     target = tmp_path / "precious"
     target.write_text("keep me")
     for taken in (target, *([database] if isinstance(database, Path) else [])):
-        with pytest.raises(InvalidInput, match="is there already"):
+        with pytest.raises(InvalidInput, match="already exists"):
             engine.backup(taken)
     assert target.read_text() == "keep me"
     assert counted(engine) == 0

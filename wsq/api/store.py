@@ -12,11 +12,12 @@ from msgspec import UNSET
 from wsq.api.binding import command
 from wsq.api.past import PastStore, checked_moment, checked_span
 from wsq.api.questions import Questions
-from wsq.commands import boards, budgets, executions, pauses, recurring, tasks
+from wsq.commands import boards, executions, pauses, recurring, tasks
 from wsq.errors import InvalidInput, NotFound, NotRunnable
 from wsq.projections import Execution, Rows
 from wsq.projections.changes import TITLES, Change, changes
 from wsq.queries import boards as board_queries
+from wsq.queries import spending as spending_queries
 from wsq.rules import schedule, values
 from wsq.rules.budgets import Spending
 from wsq.rules.pauses import Pause, pause_of
@@ -253,10 +254,10 @@ class Store(Questions):
             NotFound: There is no such project.
             NotRunnable: The store has spent its budget for today, or is paused.
         """
-        from wsq.runner.dry_run import Wish, dry_run
+        from wsq.runner.dry_run import DryRunRequest, dry_run
         from wsq.runner.watching import watched
 
-        wish = Wish(
+        request = DryRunRequest(
             store_id=self.id,
             prompt=prompt,
             project_id=project_id,
@@ -265,7 +266,7 @@ class Store(Questions):
             actor=self._actor,
         )
         with self._trial() as (provider, make):
-            return dry_run(self._log, provider, wish, make, lambda fork, store: watched(fork, store, provider.kind))
+            return dry_run(self._log, provider, request, make, lambda fork, store: watched(fork, store, provider.kind))
 
     def _executor(self) -> Executor:
         return self.workspace._service.executor()
@@ -285,7 +286,7 @@ class Store(Questions):
         def asked(cursor: Cursor) -> Spending:
             row = board_queries.store(cursor, self.id)
             task = recurring_task_id and board_queries.recurring_task(cursor, self.id, recurring_task_id)
-            return budgets.spending(cursor, row, task or None, now)
+            return spending_queries.spending(cursor, row, task or None, now)
 
         return self._read(asked)
 
@@ -295,7 +296,7 @@ class Store(Questions):
 
         def asked(cursor: Cursor) -> dict[str, Spending]:
             row = board_queries.store(cursor, self.id)
-            return budgets.by_task(cursor, row, board_queries.recurring_tasks(cursor, self.id), now)
+            return spending_queries.by_task(cursor, row, board_queries.recurring_tasks(cursor, self.id), now)
 
         return self._read(asked)
 

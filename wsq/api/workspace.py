@@ -7,15 +7,15 @@ import os
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
-
-from msgspec import UNSET
+from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
 
 from wsq import settings as configuration
+from wsq.api.binding import workspace_command
 from wsq.api.past import checked_span
 from wsq.api.store import Store
 from wsq.clock import Clock, ShiftedClock, aware
-from wsq.commands import pauses, recurring, stores
+from wsq.commands import pauses, recurring
+from wsq.commands import stores as store_commands
 from wsq.errors import SettingError, WorkspaceError
 from wsq.events.stores import SessionEnded
 from wsq.ids import Ids, random_id
@@ -32,6 +32,7 @@ from wsq.store.engine import Engine
 from wsq.store.folding import Difference
 from wsq.store.log import Log
 from wsq.store.schema import WorkspaceSchema
+from wsq.store.transaction import Transaction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from wsq.statistics.since import Since
     from wsq.store.archive import End
 
+T = TypeVar("T")
+
 _OPENED = itertools.count()
 
 
@@ -55,13 +58,13 @@ def open(  # noqa: A001 - `wsq.open` is its name
     actor: str | None = None,
     ids: Ids | None = None,
 ) -> Workspace:
-    """Open a workspace; the file is made when it is missing.
+    """Open a workspace; a missing file is created.
 
     Args:
-        database: A path to a DuckDB file; left out, the one that the settings name.
-        clock: Any object with ``now() -> datetime`` and, if it likes, ``async sleep(seconds)``.
-        provider: Answers instead of the one that the settings choose; see `wsq.agent.providers`.
-        actor: Who stands on every event; left out, the operating system's user.
+        database: A path to a DuckDB file, or a PostgreSQL URL; None: the one that the settings name.
+        clock: Any object with ``now() -> datetime`` and, optionally, ``async sleep(seconds)``.
+        provider: Replaces the model that the settings choose; see `wsq.agent.providers`.
+        actor: The actor of every event; None: the operating system's user.
         ids: A function without arguments that returns a new id each time, of at most 36 characters.
 
     Raises:
@@ -84,7 +87,7 @@ class Workspace:
         ids: Ids | None = None,
     ) -> None:
         self.opened = next(_OPENED)
-        """Its place among all that this process has opened."""
+        """Its number among the workspaces that this process has opened."""
         self.closed = False
         self.settings = settings
         self.actor = actor or configuration.default_actor()
@@ -110,104 +113,65 @@ class Workspace:
 
     @property
     def place(self) -> str:
-        """Where it is kept: a path, or a URL without its password."""
+        """The database: a path, or a URL without its password."""
         return self._engine.place
 
     # Stores
 
     def store(self, store_id: str) -> Store:
-        """A handle on a store; the first command makes the store when it is not there yet."""
+        """A handle on a store; the first command creates a store that does not exist."""
         return Store(self, values.store_id(store_id))
 
     def stores(self, *, include_archived: bool = False) -> Rows[StoreRow]:
         """The stores by name."""
         return self._log.ask(lambda cursor: board_queries.stores(cursor, include_archived=include_archived))
 
-    def create_store(
-        self,
-        store_id: str,
-        *,
-        name: str | None = None,
-        timezone: str | None = None,
-        model: str | None = None,
-        budget_per_day: float | None = None,
-    ) -> StoreRow:
-        """Make a store; its zone is the settings' unless given.
+    create_store = workspace_command(store_commands.create_store)
+    update_store = workspace_command(store_commands.update_store)
+    archive_store = workspace_command(store_commands.archive_store)
 
-        `budget_per_day` is what its executions may spend in a day of its zone, in US dollars; None is $5.
-        """
-        return self._log.decide(
-            lambda tx: stores.create_store(
-                tx, store_id, name=name, timezone=timezone, model=model, budget_per_day=budget_per_day
-            )
-        )
+    def _write(self, command: Callable[[Transaction], T], *, actor: str | None = None) -> T:
+        return self._log.decide(command, actor=actor)
 
-    def update_store(
-        self,
-        store_id: str,
-        *,
-        name: Any = UNSET,
-        timezone: Any = UNSET,
-        model: Any = UNSET,
-        budget_per_day: Any = UNSET,
-        expected_version: int | None = None,
-    ) -> StoreRow:
-        """Change what is given; None goes back to the settings' model or to the usual budget of $5 a day."""
-        return self._log.decide(
-            lambda tx: stores.update_store(
-                tx,
-                store_id,
-                name=name,
-                timezone=timezone,
-                model=model,
-                budget_per_day=budget_per_day,
-                expected_version=expected_version,
-            )
-        )
-
-    def archive_store(self, store_id: str) -> StoreRow:
-        """Put a store away; nothing in it runs any more."""
-        return self._log.decide(lambda tx: stores.archive_store(tx, store_id))
-
-    # Keeping still
+    # Pauses
 
     def row(self) -> WorkspaceRow:
-        """What is known of the workspace as a whole."""
+        """The workspace's own row: its pause, whether it is a demo, and the provider that was used first."""
         return self._log.ask(board_queries.workspace)
 
     def pause(
         self, *, until: datetime | None = None, reason: str | None = None, actor: str | None = None
     ) -> WorkspaceRow:
-        """Let nothing start in any store, until an instant (exclusive) or until it is resumed.
+        """Start nothing in any store, until an instant (exclusive) or until it is resumed.
 
-        What runs already ends normally. Slots that fall due meanwhile are settled as skipped, ``paused``;
-        nothing is disabled and no grid is moved, so that resuming goes on as if nothing had been.
+        What runs already ends normally. Slots that fall due meanwhile are settled as skipped, ``paused``. No task is
+        disabled and no schedule moves.
 
         Raises:
-            InvalidInput: `until` has passed already, or is no datetime with a time zone.
+            InvalidInput: `until` is in the past, or is no datetime with a time zone.
         """
-        return self._log.decide(lambda tx: pauses.pause_workspace(tx, until=until, reason=reason), actor=actor)
+        return self._write(lambda tx: pauses.pause_workspace(tx, until=until, reason=reason), actor=actor)
 
     def resume(self, *, actor: str | None = None) -> WorkspaceRow:
-        """Go on after a pause of the workspace; a store that is paused itself stays so."""
-        return self._log.decide(pauses.resume_workspace, actor=actor)
+        """End the pause of the workspace; a store that is paused itself stays paused."""
+        return self._write(pauses.resume_workspace, actor=actor)
 
-    # The door of the pages
+    # Sessions of the pages
 
     def end_session(self, session: str, *, actor: str) -> None:
-        """Note that a session of the pages is over, for every process that serves them; see `wsq.views.auth`."""
-        self._log.decide(lambda tx: stores.end_session(tx, session), actor=actor)
+        """Record that a session of the pages has ended, for every process that serves them; see `wsq.views.auth`."""
+        self._write(lambda tx: store_commands.end_session(tx, session), actor=actor)
 
     def ended_sessions(self, after: int = 0) -> tuple[int, frozenset[str]]:
-        """The sessions that were noted as ended since an event of the workspace's own log, and its newest seq."""
-        found = self._log.ask(lambda cursor: log_queries.events(cursor, stores.WORKSPACE, after))
+        """The newest seq of the workspace's own log, and the sessions that ended after the event `after`."""
+        found = self._log.ask(lambda cursor: log_queries.events(cursor, store_commands.WORKSPACE, after))
         ended = frozenset(event.fact.session for event in found if isinstance(event.fact, SessionEnded))
         return (found[-1].seq if found else after), ended
 
     # All stores at once
 
     def overview(self) -> Rows[TaskOverview]:
-        """Every recurring task of every store that is not archived, by store and name; see `TaskOverview`.
+        """The recurring tasks of all stores that are not archived, by store and name; see `TaskOverview`.
 
         Takes 0.3 s for 10,000 tasks with 1,000,000 executions.
         """
@@ -217,28 +181,28 @@ class Workspace:
         return self._log.ask_of_all(lambda cursor: overview(cursor, now))
 
     def enable_recurring_tasks(self, ids: Iterable[str], *, actor: str | None = None) -> Rows[RecurringTask]:
-        """Switch recurring tasks on, of whichever stores, all or none; returns those that this changed.
+        """Enable recurring tasks of any stores, all or none; returns those that this changed.
 
         Raises:
-            NotFound: One of `ids` is no recurring task's.
+            NotFound: One of `ids` is not the id of a recurring task.
             InvalidInput: The project of one is archived.
         """
         wanted = values.ids(ids)
-        changed = self._log.decide(lambda tx: recurring.enable_many(tx, wanted), actor=actor)
+        changed = self._write(lambda tx: recurring.enable_many(tx, wanted), actor=actor)
         return Rows(changed, kind=RecurringTask)
 
     def disable_recurring_tasks(
         self, ids: Iterable[str], *, reason: str | None = None, actor: str | None = None
     ) -> Rows[RecurringTask]:
-        """Switch recurring tasks off, of whichever stores, all or none; returns those that this changed.
+        """Disable recurring tasks of any stores, all or none; returns those that this changed.
 
-        What runs ends normally. One that was disabled before keeps the reason that it had.
+        What runs ends normally. A task that was disabled before keeps its reason.
 
         Raises:
-            NotFound: One of `ids` is no recurring task's.
+            NotFound: One of `ids` is not the id of a recurring task.
         """
         wanted = values.ids(ids)
-        changed = self._log.decide(lambda tx: recurring.disable_many(tx, wanted, reason=reason), actor=actor)
+        changed = self._write(lambda tx: recurring.disable_many(tx, wanted, reason=reason), actor=actor)
         return Rows(changed, kind=RecurringTask)
 
     # The scheduler
@@ -250,17 +214,18 @@ class Workspace:
         dry_run: bool = False,
         stores: Iterable[str] | None = None,
     ) -> ProcessReport:
-        """One pass of the scheduler over every store, what ``wsq-process`` does.
+        """Run one scheduler pass over every store, as ``wsq-process`` does.
 
         Args:
-            now: The instant to which the clock is set for this pass; it runs on from there. Such a pass is no
-                sign that a scheduler lives.
-            dry_run: Say what would run, and write nothing.
-            stores: Ids of the stores to serve; left out, those of the settings.
+            now: The instant to which the clock is set for this pass; it runs on from there. Such a pass leaves no
+                heartbeat.
+            dry_run: Report what would run, and write nothing.
+            stores: Ids of the stores to serve; None: those of the settings.
 
         Raises:
-            MissingCredentials: A model was used here before, and none can be reached; nothing is settled.
-            NotFound: One of `stores` is not there.
+            MissingCredentials: A model was used here before, and the settings have no credentials for one; nothing is
+                settled.
+            NotFound: One of `stores` does not exist.
         """
         clock = None if now is None else ShiftedClock(aware(now), self.clock)
         pass_ = self.begin_pass(clock=clock, dry_run=dry_run, stores=stores)
@@ -286,17 +251,17 @@ class Workspace:
         )
 
     def progress(self, execution_ids: Iterable[str]) -> dict[str, Doing]:
-        """What running executions do now, by id, as far as any process says; never the record."""
+        """What running executions are doing, by id, as far as their processes report it; it is not logged."""
         return doing(self._engine, set(execution_ids))
 
     def scheduler(self) -> heartbeat.Scheduler | None:
-        """What is known of the scheduler: its last pass, and when the next should come; None if never seen."""
+        """The scheduler's last pass, and when the next is expected; None if there was none."""
         return heartbeat.scheduler(self._engine, self.clock.now())
 
     def alerts(self, now: datetime | None = None) -> Rows[Alert]:
-        """What is not as it should be in any store, the gravest first; empty when all is well.
+        """What needs attention in any store, most severe first; empty when all is well.
 
-        `now` is the instant that is asked about, the clock's unless given.
+        `now` is the instant to judge by; None: the clock's.
 
         Raises:
             InvalidInput: `now` is no datetime with a time zone.
@@ -309,7 +274,7 @@ class Workspace:
         return self._log.ask_of_all(lambda cursor: health.alerts(cursor, at, scheduler, self.settings.timezone))
 
     def since(self, instant: datetime, until: datetime | None = None) -> Rows[Since]:
-        """What has happened in each store, by name, from `instant` (inclusive); see `Store.since`."""
+        """What happened in each store, by name, from `instant` (inclusive); see `Store.since`."""
         from wsq.statistics.since import Since
 
         begin, end = checked_span(instant, until)
@@ -343,17 +308,17 @@ class Workspace:
 
     @property
     def is_demo(self) -> bool:
-        """Whether it is an example, always served by the offline provider."""
+        """Whether it is a demo, which is always offline."""
         return self.row().demo
 
     def mark_as_demo(self) -> None:
-        """Make it an example for good."""
-        self._log.decide(stores.mark_as_demo)
+        """Make it a demo for good."""
+        self._write(store_commands.mark_as_demo)
 
-    # The whole
+    # The database
 
     def sql(self, query: str, parameters: Any = None) -> pd.DataFrame:
-        """Ask in SQL: one statement that can only read this workspace; a pandas DataFrame comes back.
+        """Run one SQL statement, which can only read this workspace; returns a pandas DataFrame.
 
         `tasks` has, beside its stored columns, the 0-based ``position`` in its lane.
         """
@@ -372,25 +337,25 @@ class Workspace:
         most: int = 50,
         so_far: Callable[[Statistics], object] | None = None,
     ) -> Statistics:
-        """What came of the executions of a span: how many, how well, how long, at what cost, how late, why not.
+        """Statistics of executions over a span of days: counts, outcomes, durations, cost, lateness and failures.
 
         Args:
-            store: A store's id; left out, all stores count, archived ones too.
-            days: How many calendar days, today's the last of them, 1 to 3,660.
-            project_id: Count the executions of this project alone.
-            recurring_task_id: Count those of this recurring task alone, which may have been deleted.
-            model: Count those that this model was asked for; skipped ones have none.
+            store: A store's id; None: all stores, archived ones too.
+            days: The number of calendar days up to today, 1 to 3,660.
+            project_id: Only executions of this project.
+            recurring_task_id: Only executions of this recurring task, which may have been deleted.
+            model: Only executions with this model; skipped ones have none.
             since: An aware instant, or a date for its beginning (inclusive), instead of `days`.
-            until: The same (exclusive); left out, the end of today.
-            most: How many stores, projects, tasks and models are told one by one.
-            so_far: Called once, soon, with what is there before those are counted; they are empty then. What is
-                returned in the end is of the same moment. It must be quick, for others may wait to write meanwhile.
+            until: The same (exclusive); None: the end of today.
+            most: How many stores, projects, tasks and models are listed.
+            so_far: Called once with the figures that are ready before these lists, which are empty then. What is
+                returned is of the same moment. It must be quick: writers may be waiting.
 
-        Days are those of the store's zone; of the workspace's where the stores shown are of different zones.
-        `wsq.statistics.DEFINITIONS` says what each figure means.
+        Days are those of the store's time zone, or of the workspace's if the stores differ.
+        `wsq.statistics.DEFINITIONS` defines each figure.
 
         Raises:
-            InvalidInput: The span cannot be.
+            InvalidInput: The span is out of range.
             NotFound: There is no such store, project or recurring task.
         """
         from wsq import statistics
@@ -408,23 +373,26 @@ class Workspace:
         return statistics.counted(self._engine, selection, self.clock.now(), self.settings.timezone, so_far)
 
     def statistics_choices(self, store: str | None = None) -> Choices:
-        """The projects, recurring tasks and models that the statistics of a store, or of all, can be narrowed to."""
+        """The projects, recurring tasks and models by which statistics can be filtered, of a store or of all."""
         from wsq import statistics
 
         return self._log.ask(lambda cursor: statistics.choices(cursor, store))
 
     def rebuild(self) -> int:
-        """Fold the log anew and replace every projection; returns the number of events."""
+        """Recompute every projection from the event log; returns the number of events."""
         return self._log.rebuild()
 
     def verify(self) -> list[Difference]:
-        """Where the projections differ from what the log says; empty when all is well."""
+        """Compare every projection with the event log.
+
+        Returns the differences, empty if there are none. Reads a snapshot; other processes are not blocked.
+        """
         return self._log.verify()
 
     def unsettled(self) -> Rows[Violation]:
-        """Where the log does not settle every slot of a recurring task exactly once; empty when it does.
+        """Slots that the log does not settle exactly once; empty when it settles all.
 
-        One SQL query proves it from the events alone, see `wsq.queries.settlements`.
+        One SQL query over the events alone finds them; see `wsq.queries.settlements`.
         """
         from wsq.queries.settlements import violations
 
@@ -432,27 +400,27 @@ class Workspace:
             return violations(cursor)
 
     def prune(self, *, keep: int = 20, days: float = 30) -> int:
-        """Give up the conversations of old executions; returns how many.
+        """Delete the conversations of old executions; returns how many.
 
-        Kept are those of a task's newest `keep` executions, and those begun in the last `days`. A pass
-        does it by itself with these defaults. What executions came to stays for good.
+        Those of a task's newest `keep` executions and those begun in the last `days` are kept. A scheduler pass
+        prunes with these defaults. Outcomes and figures of executions are never deleted.
         """
         return pruning.prune(self._log, self.clock, keep=keep, days=days)
 
     def backup(self, path: str | os.PathLike[str]) -> Path:
-        """Copy the workspace to `path`, which must not exist; the copy is a workspace itself."""
+        """Copy the workspace to a new file at `path`; the copy is a workspace itself."""
         target = configuration.file_path(path)
         self._log.backup(target)
         return target
 
     def export(self, into: str | os.PathLike[str] | IO[bytes]) -> tuple[End, str]:
-        """Write all that the workspace is to a new file, or to something that takes bytes; see `wsq.store.archive`.
+        """Write the whole workspace to a new file or a binary stream; see `wsq.store.archive`.
 
-        The same workspace gives the same bytes. Returns how many events, bodies, leases and dry runs there were, and
-        the SHA-256 of the last line, which stands for all of them.
+        The same workspace gives the same bytes. Returns the numbers of events, bodies, leases and dry runs, and the
+        SHA-256 of the last line, which covers all lines.
 
         Raises:
-            InvalidInput: There is something at that path already.
+            InvalidInput: The path exists.
         """
         from wsq.store import archive
 
@@ -462,41 +430,41 @@ class Workspace:
         return archive.write(into, found)
 
     def import_from(self, path: str | os.PathLike[str]) -> End:
-        """Bring an exported file into this workspace, which must hold nothing yet; all of it or nothing.
+        """Import an exported file into this workspace, which must be empty; all of it or nothing.
 
-        Returns how many events, bodies, leases and dry runs there were.
+        Returns the numbers of events, bodies, leases and dry runs.
 
         Raises:
-            InvalidInput: The workspace holds something already.
-            BrokenArchive: The file was cut, damaged or edited, or is something else.
-            NewerWorkspace: A newer wsq has written the file.
+            InvalidInput: The workspace is not empty.
+            BrokenArchive: The file is cut off, damaged or edited, or no export.
+            NewerWorkspace: A newer wsq wrote the file.
         """
         from wsq.store import archive
 
         return archive.restore_file(self._engine, configuration.file_path(path))
 
     def copy_to(self, other: Workspace) -> End:
-        """Bring all of this workspace into another one that holds nothing yet, and compare the two record by record.
+        """Copy this workspace into another one, which must be empty, and compare the two record by record.
 
-        Both may be files or on a server. This one is read as it is at one moment, and is not changed.
-        Returns how many events, bodies, leases and dry runs there were.
+        Either may be a file or on a server. This one is read at one moment, and not changed.
+        Returns the numbers of events, bodies, leases and dry runs.
 
         Raises:
-            InvalidInput: The other holds something already.
-            WorkspaceError: What came of it is not the same, which the sentence tells.
+            InvalidInput: The other is not empty.
+            WorkspaceError: The copy differs; the message names the first difference.
         """
         from wsq.store import archive
 
         return archive.copied(self._engine, other._engine)
 
     def changes(self) -> int:
-        """A number that has risen when anybody has written; asking costs microseconds."""
+        """The change counter: a number that rises with every write of any process; reading it takes microseconds."""
         return self._log.changes()
 
     def close(self) -> None:
-        """Stop what runs here and give the database back; closing twice does nothing.
+        """Stop what runs here and release the database; closing twice does nothing.
 
-        What is still being told outside is waited for, at most 5 seconds.
+        Waits at most 5 seconds for notifications that are being sent.
         """
         self.closed = True
         self._service.close()
@@ -509,9 +477,7 @@ def _engine(database: str) -> Engine:
     try:
         Path(database).resolve()
     except (OSError, RuntimeError) as error:
-        raise WorkspaceError(
-            f"{database} cannot be used: its symbolic links lead nowhere but to themselves."
-        ) from error
+        raise WorkspaceError(f"{database} cannot be used: its symbolic links form a loop.") from error
     return EmbeddedEngine(Path(database), WorkspaceSchema())
 
 

@@ -11,11 +11,9 @@ from datetime import datetime
 from wsq.commands import recurring, stores
 from wsq.events.stores import StorePaused, StoreResumed, WorkspacePaused, WorkspaceResumed
 from wsq.projections import RecurringTask, StoreRow, WorkspaceRow
+from wsq.queries import executions
 from wsq.rules import pauses, values
 from wsq.store.transaction import Transaction
-
-_DUE = """SELECT id FROM recurring_tasks WHERE next_execution_at <= $1 AND ($2::VARCHAR IS NULL OR store_id = $2)
-    AND store_id NOT IN (SELECT id FROM stores WHERE archived_at IS NOT NULL) ORDER BY next_execution_at, id"""
 
 
 def pause_store(
@@ -87,7 +85,8 @@ def _settle(tx: Transaction, store_id: str | None, paused: StoreRow | WorkspaceR
     """
     if paused.paused_at is None:
         return
-    due = [task_id for (task_id,) in tx.query(_DUE, [tx.now, store_id])]
+    stores_ = None if store_id is None else (store_id,)
+    due = [each.recurring_task_id for each in executions.due(tx, tx.now, stores_)]
     tx.fetch("recurring_tasks", [(task_id,) for task_id in due])
     for task_id in due:
         row = tx.row("recurring_tasks", task_id)

@@ -13,11 +13,11 @@ from wsq.commands.common import at_version, cleaned, cleared, differing, existin
 from wsq.errors import InvalidInput, NotFound
 from wsq.events import recurring as e
 from wsq.projections import Execution, Project, RecurringTask, Running
+from wsq.queries.settlements import settled_to
 from wsq.rules import naming, schedule, values
+from wsq.store import leases
 from wsq.store.transaction import Transaction
 from wsq.vocabulary import DEFAULT_NOTIFY_ON, SkipReason, Unit
-
-END_LEASE = "DELETE FROM leases WHERE execution_id IN (SELECT unnest($1::VARCHAR[]))"
 
 
 def recurring_task(tx: Transaction, store_id: str, task_id: str) -> RecurringTask:
@@ -202,13 +202,13 @@ def enable_recurring_task(tx: Transaction, store_id: str, recurring_task_id: str
     What was settled already is not settled again, where a clock was ahead and has been put right.
     """
     row = recurring_task(tx, store_id, recurring_task_id)
-    return row if row.enabled else _enable(tx, row, _settled_to(tx, [recurring_task_id])[recurring_task_id])
+    return row if row.enabled else _enable(tx, row, settled_to(tx, [recurring_task_id], tx.now)[recurring_task_id])
 
 
-def _enable(tx: Transaction, row: RecurringTask, settled_to: datetime) -> RecurringTask:
+def _enable(tx: Transaction, row: RecurringTask, settled: datetime) -> RecurringTask:
     if row.project_id is not None:
         _open_project(tx, row.store_id, row.project_id)
-    nxt = slot_after(row, settled_to)
+    nxt = slot_after(row, settled)
     tx.record(row.store_id, e.RecurringTaskEnabled(recurring_task_id=row.id, next_execution_at=nxt))
     return recurring_task(tx, row.store_id, row.id)
 
@@ -228,8 +228,8 @@ def disable_recurring_task(
 def enable_many(tx: Transaction, task_ids: Iterable[str]) -> list[RecurringTask]:
     """Switch tasks on, of whichever stores; returns those that this changed. One that cannot be refuses them all."""
     rows = [row for row in _those(tx, task_ids) if not row.enabled]
-    settled_to = _settled_to(tx, [row.id for row in rows])
-    return [_enable(tx, row, settled_to[row.id]) for row in rows]
+    settled = settled_to(tx, [row.id for row in rows], tx.now)
+    return [_enable(tx, row, settled[row.id]) for row in rows]
 
 
 def disable_many(tx: Transaction, task_ids: Iterable[str], *, reason: str | None = None) -> list[RecurringTask]:
@@ -272,7 +272,7 @@ def cancel(tx: Transaction, store_id: str, execution_id: str, task_id: str) -> N
     if isinstance(row, Execution):
         budgets.charge_reserved(tx, row)
     tx.record(store_id, e.ExecutionCancelled(execution_id=execution_id, recurring_task_id=task_id))
-    tx.after(END_LEASE, execution_id)
+    leases.end(tx, execution_id)
 
 
 def settle_as_skipped(tx: Transaction, row: RecurringTask, reason: SkipReason, *, nxt: datetime | None) -> None:
@@ -319,17 +319,8 @@ def _moved_grid(tx: Transaction, row: RecurringTask, every: Any, starting: Any, 
     spelled = {"interval_value": grid.value, "interval_unit": grid.unit, "timezone": grid.timezone}
     changes = differing(row, {**spelled, "starting": new.starting, "anchor": grid.anchor})
     if row.enabled:
-        changes["next_execution_at"] = schedule.slot_after(grid, _settled_to(tx, [row.id])[row.id])
+        changes["next_execution_at"] = schedule.slot_after(grid, settled_to(tx, [row.id], tx.now)[row.id])
     return changes
-
-
-_SETTLED_LATER = """SELECT task_id, max(scheduled_time) FROM processed_task_executions
-    WHERE scheduled_time > $1 AND task_id IN (SELECT unnest($2::VARCHAR[])) GROUP BY task_id"""
-
-
-def _settled_to(tx: Transaction, task_ids: list[str]) -> dict[str, datetime]:
-    """By task, up to when nothing is left to settle: now, or the newest slot that was settled where that is later."""
-    return dict.fromkeys(task_ids, tx.now) | dict(tx.query(_SETTLED_LATER, [tx.now, task_ids]))
 
 
 def _open_project(tx: Transaction, store_id: str, project_id: str) -> Project:

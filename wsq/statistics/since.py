@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
-from wsq.commands.budgets import TRIED_AT, UNPRICED
 from wsq.commands.stores import WORKSPACE
 from wsq.projections import Row
 from wsq.projections.display import as_card, as_table, printable
 from wsq.queries import boards
+from wsq.queries.spending import TRIED_AT, UNPRICED
 from wsq.store.engine import Cursor
 from wsq.vocabulary import phrase
 

@@ -18,7 +18,7 @@ from wsq.store.duckdb.faults import explained
 from wsq.store.duckdb.latest import Latest
 from wsq.store.duckdb.lease import Kind, lease_on, release_lease
 from wsq.store.duckdb.long_reads import LongReads
-from wsq.store.duckdb.notes import LockedNote, Notes, SharedNote
+from wsq.store.duckdb.notes import Notes, SharedNote
 from wsq.store.duckdb.snapshot import (
     copy_database,
     finalize,
@@ -29,7 +29,7 @@ from wsq.store.duckdb.snapshot import (
     rewrite,
 )
 from wsq.store.duckdb.sql_console import SqlConsole
-from wsq.store.engine import Cursor, ReadingCursor, Schema, Scope, Writing, WritingCursor
+from wsq.store.engine import Cursor, LockedNote, ReadingCursor, Schema, Scope, Writing, WritingCursor
 
 
 class EmbeddedEngine:

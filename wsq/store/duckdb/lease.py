@@ -259,7 +259,7 @@ class Lease:
         elif version > schema.version:
             raise NewerWorkspace(
                 f"{self.path} was written by a newer wsq (schema version {version}, this wsq supports "
-                f"{schema.version}). Update wsq."
+                f"{schema.version}): update wsq."
             )
         self._version = schema.version
 

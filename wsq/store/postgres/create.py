@@ -125,5 +125,5 @@ def ensure_exists(connection: Connection, place: str, schema: Schema) -> None:
 def newer(place: str) -> NewerWorkspace:
     """A newer wsq upgraded the workspace."""
     return NewerWorkspace(
-        f"{place} was upgraded by a newer wsq, and this process can no longer use it. Install that version and restart."
+        f"{place} was upgraded by a newer wsq, and this process can no longer use it: install that version and restart."
     )
