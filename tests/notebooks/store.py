@@ -70,7 +70,7 @@ def executed(path, folder, kernel=None, **environment):
     """
     notebook = nbformat.read(path, 4)
     home = {"IPYTHONDIR": str(folder), "PYTHONPATH": str(ROOT), "TMPDIR": str(folder), "WSQ_TIMEZONE": "UTC"}
-    given = {"timeout": 60, "coalesce_streams": True, "resources": {"metadata": {"path": str(folder)}}}
+    given = {"timeout": 200, "coalesce_streams": True, "resources": {"metadata": {"path": str(folder)}}}
     run = Run(notebook, kernel, **given)
     run.execute(env=os.environ | home | environment)
     return notebook
