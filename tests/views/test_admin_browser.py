@@ -57,7 +57,7 @@ def test_the_table_is_sifted_and_sorted_and_the_address_remembers_it(open_board,
     page = open_board(path="admin")
     expect(row(page, "Brief the staff")).to_contain_text("globex")
     expect(row(page, "Archive old cards")).to_contain_text("On holiday")
-    expect(row(page, "Chase invoices")).to_contain_text("tells ada")
+    expect(row(page, "Chase invoices")).to_contain_text("notifies ada")
     expect(row(page, "Chase invoices")).to_contain_text("Every day")
     expect(row(page, "Chase invoices").get_by_role("cell").nth(5)).to_contain_text("Failed")
 

@@ -11,7 +11,8 @@ from wsq.views.board.static import static_table
 from wsq.views.page.cards import Card
 from wsq.views.page.dispatch import Answer, Dispatcher, Synced
 from wsq.views.page.hub import hub_of
-from wsq.views.page.live import InteractivePage, resource, weakly
+from wsq.views.page.live import InteractivePage, weakly
+from wsq.views.page.scripts import script
 
 
 class Board(InteractivePage):
@@ -20,15 +21,7 @@ class Board(InteractivePage):
     In a cell it is 640 pixels high; `project_id` limits it to one project.
     """
 
-    _esm = resource(
-        "page/frame.js",
-        "page/markdown.js",
-        "dialogs/dialogs.js",
-        "dialogs/forms.js",
-        "dialogs/executions.js",
-        "page/search.js",
-        "board/board.js",
-    )
+    _esm = script("board/board-page.js")
 
     def __init__(
         self,

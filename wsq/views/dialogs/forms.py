@@ -9,7 +9,7 @@ lists of texts.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Self
 from zoneinfo import ZoneInfo
@@ -22,13 +22,21 @@ from wsq.errors import InvalidInput, WsqError
 from wsq.projections.rows import Contact, Document, Project, RecurringTask, Task
 from wsq.rules import drafts, placeholders, schedule, values
 from wsq.rules.budgets import TASK_PER_DAY, forecast
+from wsq.views.dialogs.layout import Beside, Field, Folded, Item, Remark, described
 from wsq.views.page import markdown, words
-from wsq.vocabulary import DEFAULT_NOTIFY_ON, LANES, MISSED, UNITS
+from wsq.vocabulary import DEFAULT_NOTIFY_ON, LANE_LABELS, LANES, MISSED, MISSED_LABELS, NOTIFY_ON_LABELS, UNITS
 
 Row = Contact | Document | Project | RecurringTask | Task
 
 FORETOLD = 3
 """How many of the next slots a form shows."""
+
+COPIED = 190
+"""How many characters of a name its copy begins with."""
+
+LONG = {"maxlength": "1000"}
+WHOLE = {"type": "number", "min": "1", "step": "1", "inputmode": "numeric"}
+VERBATIM = {"spellcheck": "false"}
 
 _DOLLARS = re.compile(r"\$? *([0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})")
 _WALL_TIME = re.compile(r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9]")
@@ -52,6 +60,16 @@ class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
 
     _typed_in: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """The fields that an argument is read from, where these are not the one of its name."""
+
+    _what: ClassVar[str]
+    """What it edits, as its title says."""
+
+    _css: ClassVar[str] = ""
+    _head: ClassVar[Sequence[Item]] = ()
+    """What is beside its title."""
+
+    _archived: ClassVar[str] = ""
+    """What to know of an archived row."""
 
     def __init__(self, **fields: Any) -> None:
         # Left to itself, param calls an object by its class and a number; a form's name is what somebody typed.
@@ -83,9 +101,33 @@ class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
         raise NotImplementedError
 
     @classmethod
+    def copy_of(cls, row: Any) -> Self:
+        """The form for a new row like another."""
+        return cls.of(row)
+
+    @classmethod
     def row(cls, store: Store, row_id: str) -> Any:
         """The row that is edited."""
         raise NotImplementedError
+
+    def layout(self, store: Store) -> Sequence[Item]:
+        """Its fields, as they follow one another."""
+        raise NotImplementedError
+
+    def drawn(self, store: Store, row: Any, *, copied: bool = False) -> dict[str, Any]:
+        """How a browser draws it; `row` is the one that it edits, None for a new one."""
+        is_archived = getattr(row, "archived_at", None) is not None
+        return {
+            "title": self._title(is_new=row is None, copied=copied),
+            "submit": "Create" if row is None else "Save",
+            "css": self._css,
+            "head": described(self, self._head),
+            "layout": described(self, self.layout(store)),
+            "notice": self._archived if is_archived else None,
+        }
+
+    def _title(self, *, is_new: bool, copied: bool) -> str:  # noqa: ARG002 - of forms that can be copied
+        return f"New {self._what}" if is_new else self._what.capitalize()
 
     def fields(self) -> dict[str, Any]:
         """What it holds, by field."""
@@ -203,24 +245,35 @@ def _interval(form: RecurringTaskForm) -> str:
 class RecurringTaskForm(Form):
     """A recurring task: what is to be done, when, and what it may cost."""
 
-    name = param.String(default="", constant=False, doc="What it is called.")
-    description = param.String(default="", doc="What it is for.")
+    name = param.String(default="", label="Name", constant=False, doc="What it is called.")
+    description = param.String(default="", doc="What it is about.")
     prompt = param.String(default="", doc="What the agent is asked to do each time.")
-    every = param.String(default="1", doc="How many units from one slot to the next.")
+    every = param.String(default="1", doc="How many units from one run to the next.")
     unit = param.Selector(default="days", objects=list(UNITS), doc="The unit of `every`.")
     starting = param.String(
-        default="", doc="When it first runs: a time of day, a date and time of its zone, or nothing: an interval on."
+        default="",
+        label="First run",
+        doc="A time of day, a date and time of its zone, or nothing: an interval from now.",
     )
-    timezone = param.String(default="UTC", doc="The IANA zone of its clock.")
-    project_id = param.String(default=None, allow_None=True, doc="The project that the agent works in.")
-    assignees = param.List(default=[], item_type=str, doc="Who what it makes is for.")
-    model = param.String(default="", doc="The model that is asked; nothing is the store's.")
-    missed = param.Selector(default=MISSED[0], objects=list(MISSED), doc="What becomes of missed slots.")
-    budget_per_day = param.String(default="", doc="US dollars; nothing is the usual.")
-    time_limit = param.String(default="5 minutes", doc="How long one execution may work.")
-    skip_unchanged = param.Boolean(default=False, doc="Whether it is skipped when nothing has changed.")
-    notify = param.List(default=[], item_type=str, doc="Who is told of how it ends.")
-    notify_on = param.List(default=list(DEFAULT_NOTIFY_ON), item_type=str, doc="Of which ends.")
+    timezone = param.String(default="UTC", label="Time zone", doc="The IANA zone of its clock.")
+    project_id = param.String(default=None, label="Project", allow_None=True, doc="The project that the agent sees.")
+    assignees = param.List(default=[], item_type=str, doc="Assignees of created tasks.")
+    model = param.String(default="", doc="The model that is asked; nothing means the store's.")
+    missed = param.Selector(
+        default=MISSED[0],
+        objects={label: missed for missed, label in MISSED_LABELS.items()},
+        label="Missed runs",
+        doc="What happens to runs that were due while no scheduler was running.",
+    )
+    budget_per_day = param.String(default="", doc="US dollars; nothing means the usual amount.")
+    time_limit = param.String(default="5 minutes", doc="How long one execution may take.")
+    skip_unchanged = param.Boolean(
+        default=False, label="Skip when nothing has changed", doc="Whether it is skipped when nothing has changed."
+    )
+    notify = param.List(default=[], item_type=str, doc="Who is notified of how it ends.")
+    notify_on = param.List(default=list(DEFAULT_NOTIFY_ON), label="When", item_type=str, doc="Of which ends.")
+
+    _what = "recurring task"
 
     _meanings: ClassVar = {
         "name": lambda form: values.name(form.name, "Name"),
@@ -236,7 +289,7 @@ class RecurringTaskForm(Form):
         "budget_per_day": _dollars,
         "time_limit": lambda form: values.time_limit(form.time_limit, "Time limit"),
         "skip_unchanged": lambda form: form.skip_unchanged,
-        "notify": lambda form: values.assignees(form.notify, "Tell"),
+        "notify": lambda form: values.assignees(form.notify, "Notify"),
         "notify_on": _told_of,
     }
     _typed_in: ClassVar = {
@@ -268,6 +321,58 @@ class RecurringTaskForm(Form):
             skip_unchanged=row.skip_unchanged,
             notify=list(row.notify),
             notify_on=list(row.notify_on),
+        )
+
+    @classmethod
+    def copy_of(cls, row: RecurringTask) -> Self:
+        form = cls.of(row)
+        form.name = f"{row.name[:COPIED]} (copy)"
+        return form
+
+    def _title(self, *, is_new: bool, copied: bool) -> str:
+        return f"{'Duplicate' if copied else 'New' if is_new else 'Edit'} {self._what}"
+
+    def layout(self, store: Store) -> Sequence[Item]:
+        names = ", ".join(f"{{{{{name}}}}}" for name in placeholders.NAMES)
+        ends = [[end, text.capitalize()] for end, text in NOTIFY_ON_LABELS.items()]
+        return (
+            Remark("scheduler"),
+            Field("name", attributes=LONG),
+            Field("description", "multiline", "What it is about; the agent reads it too.", {"rows": "2"}),
+            Field(
+                "prompt", "multiline", f"What the agent is asked to do, each time. Filled in: {names}.", {"rows": "6"}
+            ),
+            Remark("unknown_placeholders"),
+            Beside((Field("every", attributes=WHOLE), Field("unit"))),
+            Beside((Field("starting", "start"), Field("timezone", "timezone", attributes=VERBATIM))),
+            Remark("upcoming"),
+            Field("project_id", "project", "With a project, the agent sees and changes only that project."),
+            Beside(
+                (
+                    Field("assignees", hint="Assignees of created tasks, comma-separated."),
+                    Field(
+                        "model",
+                        hint="Left empty, the store's.",
+                        attributes=VERBATIM | {"placeholder": store.usual_model()},
+                        more={"suggestions": prices.models()},
+                    ),
+                )
+            ),
+            Folded("Advanced", self._advanced(ends)),
+        )
+
+    def _advanced(self, ends: list[list[str]]) -> Sequence[Item]:
+        budget = {"inputmode": "decimal", "placeholder": "1.00"}
+        notified = "Who is notified of how it ends: shown here, and sent by the webhook. Comma-separated."
+        return (
+            Beside(
+                (
+                    Field("missed", hint="What happens when no scheduler was running in time."),
+                    Field("budget_per_day", hint="US dollars; left empty, the usual $1.", attributes=budget),
+                )
+            ),
+            Beside((Field("time_limit", hint="For one execution, at most 1 hour."), Field("skip_unchanged"))),
+            Beside((Field("notify", hint=notified), Field("notify_on", "choices", more={"choices": ends}))),
         )
 
     @classmethod
@@ -329,8 +434,16 @@ class TaskForm(Form):
     title = param.String(default="", doc="What it is called.")
     description = param.String(default="", doc="What is to be done.")
     assignees = param.List(default=[], item_type=str, doc="Who does it.")
-    project_id = param.String(default=None, allow_None=True, doc="The project that it belongs to.")
-    status = param.Selector(default=LANES[0], objects=list(LANES), doc="The lane in which it is made.")
+    project_id = param.String(default=None, label="Project", allow_None=True, doc="The project that it belongs to.")
+    status = param.Selector(
+        default=LANES[0],
+        objects={label: lane for lane, label in LANE_LABELS.items()},
+        label="Lane",
+        doc="The lane of the board.",
+    )
+
+    _what = "task"
+    _archived = "This task is archived; it is not on the board."
 
     _meanings: ClassVar = {
         "title": lambda form: values.name(form.title, "Title"),
@@ -350,6 +463,15 @@ class TaskForm(Form):
             status=row.status,
         )
 
+    def layout(self, store: Store) -> Sequence[Item]:
+        del store
+        return (
+            Field("title", attributes=LONG),
+            Field("description", "multiline", attributes={"rows": "7"}),
+            Beside((Field("status"), Field("project_id", "project"))),
+            Field("assignees", hint="Names, comma-separated."),
+        )
+
     @classmethod
     def row(cls, store: Store, row_id: str) -> Task:
         return store.task(row_id)
@@ -366,8 +488,11 @@ class TaskForm(Form):
 class ProjectForm(Form):
     """A project."""
 
-    name = param.String(default="", constant=False, doc="What it is called.")
-    description = param.String(default="", doc="What it is for; the agent is told it.")
+    name = param.String(default="", label="Name", constant=False, doc="What it is called.")
+    description = param.String(default="", doc="What it is for.")
+
+    _what = "project"
+    _archived = "This project is archived: the agent does not see it."
 
     _meanings: ClassVar = {
         "name": lambda form: values.name(form.name, "Name"),
@@ -377,6 +502,11 @@ class ProjectForm(Form):
     @classmethod
     def of(cls, row: Project) -> Self:
         return cls(name=row.name, description=row.description)
+
+    def layout(self, store: Store) -> Sequence[Item]:
+        del store
+        hint = "What it is for. The agent gets it in every execution of the project."
+        return (Field("name", attributes=LONG), Field("description", "multiline", hint, {"rows": "8"}))
 
     @classmethod
     def row(cls, store: Store, row_id: str) -> Project:
@@ -397,10 +527,12 @@ def _address(form: ContactForm) -> str | None:
 class ContactForm(Form):
     """A person, and the projects that they belong to."""
 
-    name = param.String(default="", constant=False, doc="What they are called.")
-    email = param.String(default="", doc="Their address; nothing when it is not known.")
+    name = param.String(default="", label="Name", constant=False, doc="What they are called.")
+    email = param.String(default="", label="E-mail", doc="Their address; nothing when it is not known.")
     notes = param.String(default="", doc="What there is to know of them.")
-    project_ids = param.List(default=[], item_type=str, doc="Their projects.")
+    project_ids = param.List(default=[], label="Projects", item_type=str, doc="Their projects.")
+
+    _what = "contact"
 
     _meanings: ClassVar = {
         "name": lambda form: values.name(form.name, "Name"),
@@ -412,6 +544,15 @@ class ContactForm(Form):
     @classmethod
     def of(cls, row: Contact) -> Self:
         return cls(name=row.name, email=row.email or "", notes=row.notes, project_ids=list(row.project_ids))
+
+    def layout(self, store: Store) -> Sequence[Item]:
+        del store
+        address = LONG | VERBATIM | {"inputmode": "email"}
+        return (
+            Beside((Field("name", attributes=LONG), Field("email", attributes=address))),
+            Field("notes", "multiline", "What there is to know of them; the agent reads this.", {"rows": "6"}),
+            Field("project_ids", "projects", "In a project, the agent sees only its contacts."),
+        )
 
     @classmethod
     def row(cls, store: Store, row_id: str) -> Contact:
@@ -437,8 +578,13 @@ class DocumentForm(Form):
     """A document, and the projects that it belongs to."""
 
     title = param.String(default="", doc="What it is called.")
-    content = param.String(default="", doc="Its text, in Markdown.")
-    project_ids = param.List(default=[], item_type=str, doc="Its projects.")
+    content = param.String(default="", label="Text", doc="Its text, in Markdown.")
+    project_ids = param.List(default=[], label="Projects", item_type=str, doc="Its projects.")
+
+    _what = "document"
+    _css = "document-form"
+    _head = (Remark("mail_link"),)
+    _archived = "This document is archived: the agent does not see it."
 
     _meanings: ClassVar = {
         "title": lambda form: values.name(form.title, "Title"),
@@ -459,6 +605,15 @@ class DocumentForm(Form):
     @classmethod
     def of(cls, row: Document) -> Self:
         return cls(title=row.title, content=row.content, project_ids=list(row.project_ids))
+
+    def layout(self, store: Store) -> Sequence[Item]:
+        del store
+        hint = "Markdown; the agent reads it as it is written here."
+        return (
+            Field("title", attributes=LONG),
+            Field("content", "markdown", hint, {"rows": "18"}, more={"limit": markdown.LIMIT}),
+            Field("project_ids", "projects", "In a project, the agent sees only its documents."),
+        )
 
     @classmethod
     def row(cls, store: Store, row_id: str) -> Document:
