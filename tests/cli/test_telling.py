@@ -20,8 +20,8 @@ from wsq.cli.demo import MovedClock
 from wsq.cli.process import Options, Passes
 from wsq.cli.serve import telling
 from wsq.errors import WorkspaceBusy
-from wsq.runner import outside
-from wsq.runner.outside import Pings
+from wsq.runner import webhook
+from wsq.runner.webhook import Pings
 
 BROKEN = ScriptedProvider([ProviderError("The service is gone.", retryable=False)])
 
@@ -63,8 +63,8 @@ def test_a_watch_pings_once_a_minute_that_all_is_well_and_at_once_when_it_is_not
 def test_a_single_pass_waits_once_for_all_endpoints_that_hang_and_exits_as_it_would(
     peer, process_, folder, monkeypatch
 ):
-    assert outside.PATIENCE == outside.LONGEST == 5
-    monkeypatch.setattr(outside, "PATIENCE", 0.8)
+    assert webhook.CLOSE_TIMEOUT == webhook.TIMEOUT == 5
+    monkeypatch.setattr(webhook, "CLOSE_TIMEOUT", 0.8)
     monkeypatch.setenv("WSQ_ALERT_URL", f"{peer.url}/hook")
     add()
     with wsq.open() as ws:
@@ -90,7 +90,7 @@ def test_what_cannot_be_pinged_is_one_warning_and_no_exit_status(peer, command, 
     assert (said.status, said.out) == (0, "Nothing was due in 1 store.\n")
     assert len(peer.heard) == 2
     (line,) = said.err.splitlines()
-    assert line.endswith(f" warning not_told: {peer.url}/… answered with status 404.")
+    assert line.endswith(f" warning not_sent: {peer.url}/… answered with status 404.")
 
 
 def test_pages_tell_that_passes_have_stopped_since_no_pass_can(peer, folder, monkeypatch):

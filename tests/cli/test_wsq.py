@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 import wsq
-from tests.cli.conftest import SCRIPTS
+from tests.commands import SCRIPTS
 from wsq.agent.providers import ProviderError, ScriptedProvider
 from wsq.cli.lab import copy
 from wsq.cli.main import command as command_of
@@ -336,7 +336,7 @@ def test_a_file_that_cannot_be_brought_in_leaves_no_workspace_behind(wsq_, folde
     for file, why in (
         ("cut.gz", "was cut"),
         ("none.gz", "no such file"),
-        ("team.duckdb", "no file of `wsq export`"),
+        ("team.duckdb", "not a file of `wsq export`"),
         (".", "is no file"),
     ):
         refused = wsq_("import", file, "--database", "back.duckdb")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import wsq
-from tests.cli.conftest import SCRIPTS
+from tests.commands import SCRIPTS
 from wsq import settings
 from wsq.agent.providers import ProviderError, ScriptedProvider, finish, say
 from wsq.api import Workspace
@@ -266,7 +266,8 @@ def test_an_idle_pass_loads_nothing_that_it_does_not_need(folder):
     unneeded = {
         "argparse", "asyncio", "panel", "bokeh", "pandas", "numpy", "pyarrow", "pydantic", "anthropic", "tenacity",
         "tqdm", "logging.config", "logging.handlers", "wsq.runner.executor", "wsq.agent", "wsq.views", "wsq.statistics",
-        "wsq.cli.parser", "wsq.cli.journal", "wsq.runner.telling", "wsq.runner.outside", "difflib", "email_validator",
+        "wsq.cli.parser", "wsq.cli.journal", "wsq.runner.notifications", "wsq.runner.webhook", "difflib",
+        "email_validator",
     }  # fmt: skip
     assert unneeded.intersection(modules.split()) == set()
     assert int(kilobytes) <= 90 * 1024

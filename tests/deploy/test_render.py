@@ -192,10 +192,10 @@ def test_three_services_work_together_from_the_login_to_what_came_of_a_task(brow
 
     # And the proxy's pages are the house's own, others' are not, and cookies are kept to https
     told, cookie = logged_in(port, Host="10.0.0.7", Origin=f"https://{HOSTNAME}")
-    assert "The name or the password is not right." in told
+    assert "Wrong name or password." in told
     assert "secure" in cookie.lower()
     told, _ = logged_in(port, Host="10.0.0.7", Origin="https://elsewhere.example")
-    assert told == "This was sent by a page of another site.\n"
+    assert told == "This request was sent by another site.\n"
 
     # When an execution fails, the run has failed: its status is not 0, and Render tells whoever wants to know
     let_it_come_due(server.url)

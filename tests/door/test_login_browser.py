@@ -42,7 +42,7 @@ def test_somebody_logs_in_works_is_logged_out_comes_back_and_goes(browser, house
     page.get_by_label("Name").fill("eve")
     page.get_by_label("Password").fill("not the password")
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("alert")).to_have_text("The name or the password is not right.")
+    expect(page.get_by_role("alert")).to_have_text("Wrong name or password.")
 
     # When they come in, they are where they wanted to be, and what they do bears their name
     log_in(page, "eve")
@@ -61,7 +61,7 @@ def test_somebody_logs_in_works_is_logged_out_comes_back_and_goes(browser, house
     page.get_by_label("Description").fill("A long thought")
     users.change("eve", lambda user: structs.replace(user, password=KEPT.replace("scrypt$1024$", "scrypt$2048$")))
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Your session has ended; log in again.").first).to_be_visible()
+    expect(page.get_by_text("Your session has ended. Log in again").first).to_be_visible()
     users.change("eve", lambda user: structs.replace(user, password=KEPT, since=user.since.replace(year=2027)))
     context.clear_cookies(name="wsq-session")
     with context.expect_page() as opened:

@@ -34,7 +34,7 @@ def test_a_server_in_trouble_tells_no_secret_in_its_log_and_on_its_pages(house, 
             house.ask("GET", "/login/oauth?error=x&error_description=%ff"),
             house.ask("GET", "/board?token=marked-token"),
         ]
-        assert house.logged("Nobody of the users file can be let in")
+        assert house.logged("Users cannot log in")
     finally:
         users.path.write_bytes(sound)
     right = house.log_in("root", ADMINS)

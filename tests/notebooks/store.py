@@ -34,7 +34,7 @@ class Run(NotebookClient):
         return cell
 
     async def _still(self, count):
-        reply = await self.kc.execute("", store_history=False, user_expressions={"html": "_.still()"}, reply=True)
+        reply = await self.kc.execute("", store_history=False, user_expressions={"html": "_.to_html()"}, reply=True)
         told = reply["content"]["user_expressions"]["html"]
         if told["status"] != "ok":
             raise RuntimeError(f"A live cell has no still picture: {told}")

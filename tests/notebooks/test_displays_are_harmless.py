@@ -147,7 +147,7 @@ def test_the_still_picture_of_a_board_shows_texts_as_texts(acme):
     acme.create_recurring_task(TEXTS[0], TEXTS[0], every="1 day", assignees=[TEXTS[1]], description=TEXTS[2])
     board = Board(acme)
 
-    seen = assert_harmless(board.still())
+    seen = assert_harmless(board.to_html())
     board.close()
 
     assert set(TEXTS) <= set(seen.texts)
@@ -197,7 +197,7 @@ def test_a_board_without_a_card_has_a_still_picture(ws):
     ws.create_store("empty")
     board = Board(ws.store("empty"))
 
-    seen = assert_harmless(board.still())
+    seen = assert_harmless(board.to_html())
     board.close()
 
     assert [text.strip() for text in seen.texts if text.strip()] == [

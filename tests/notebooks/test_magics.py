@@ -152,7 +152,7 @@ def test_what_is_wrong_with_a_value_is_said_by_the_rules_of_the_command(notebook
         assert word in notebook.refusal(f"%%recurring A {options} --save\nList the tasks")
         assert word in notebook.refusal(f"%%recurring A {options}\nList the tasks")
     assert "Lunch" in notebook.refusal("%%recurring A --every '1 day' --project Lunch --save\nList the tasks")
-    assert "cannot be answered" in notebook.refusal("%%wsql\nselect no_such_column from tasks")
+    assert "The query failed" in notebook.refusal("%%wsql\nselect no_such_column from tasks")
 
 
 def test_a_notebook_without_a_workspace_is_told_how_to_open_one(shell, capsys):

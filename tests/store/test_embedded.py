@@ -131,7 +131,7 @@ def test_a_study_ends_soon_when_its_engine_is_closed_and_says_so(engine):
 
     def study():
         try:
-            with engine.study() as cursor:
+            with engine.snapshot() as cursor:
                 asked.set()
                 cursor.query("SELECT count(*) FROM range(1_000_000_000) AS a, range(1_000_000) AS b WHERE a <> b")
         except WorkspaceError as refusal:
@@ -146,7 +146,7 @@ def test_a_study_ends_soon_when_its_engine_is_closed_and_says_so(engine):
     engine.close()
     assert time.monotonic() - began < 1
     studying.join(5)
-    assert told == [f"The workspace {engine.place} has been closed."]
+    assert told == [f"The workspace {engine.place} is closed."]
 
 
 def test_snapshots_of_a_killed_process_are_thrown_away_by_the_next_one_and_those_of_the_living_are_not(
@@ -160,7 +160,7 @@ def test_snapshots_of_a_killed_process_are_thrown_away_by_the_next_one_and_those
             kill(process)
     assert len(list(private.iterdir())) == 1
 
-    with engine.snapshot():
+    with engine.snapshot_file():
         assert len(list(private.iterdir())) == 2
     kill(process)
 

@@ -9,7 +9,7 @@ from wsq.clock import ManualClock
 from wsq.events.recurring import RecurringTaskUpdated
 from wsq.views import Admin
 from wsq.views.admin.component import Overseer
-from wsq.views.admin.table import COLUMNS, Survey
+from wsq.views.admin.table import COLUMNS, TaskTable
 from wsq.views.page.cards import told_line
 from wsq.views.page.dispatch import Dispatcher
 from wsq.views.page.hub import forget
@@ -17,7 +17,7 @@ from wsq.views.page.hub import forget
 
 @pytest.fixture
 def ask(workspace):
-    overseer = Overseer(workspace, Survey(workspace), actor="grace")
+    overseer = Overseer(workspace, TaskTable(workspace), actor="grace")
 
     def asked(kind, **fields):
         return overseer.answer(json.dumps({"type": kind, "ref": 7, **fields}))
@@ -194,7 +194,7 @@ def test_the_table_is_read_again_only_when_somebody_has_written_or_a_minute_is_o
     clock = ManualClock(open_workspace().clock.now())
     ws = open_workspace(clock=clock)
     ws.store("acme").create_recurring_task("Triage", "List the tasks", every="1 day")
-    survey = Survey(ws)
+    survey = TaskTable(ws)
 
     known = survey.lines()
     assert survey.lines() is known

@@ -16,7 +16,7 @@ from wsq.views import serve
 from wsq.views.page.live import pool
 
 def count():
-    with ws._log.engine.study() as cursor:
+    with ws._log.engine.snapshot() as cursor:
         print("busy", flush=True)
         cursor.query("SELECT count(*) FROM range(1_000_000_000) AS a, range(1_000_000) AS b WHERE a <> b")
 

@@ -10,7 +10,7 @@ import wsq
 from wsq import settings as configuration
 from wsq.cli.output import count, say
 from wsq.errors import InvalidInput
-from wsq.store.archive import End, prove_file
+from wsq.store.archive import End, validate_file
 
 
 def export_command(given: Namespace) -> int:
@@ -21,9 +21,10 @@ def export_command(given: Namespace) -> int:
             ws.export(sys.stdout.buffer)
             sys.stdout.buffer.flush()
         return 0
+    path = configuration.file_path(given.path, "FILE")
     with wsq.open(given.database) as ws:
-        counts, chain = ws.export(given.path)
-    size = Path(given.path).stat().st_size
+        counts, chain = ws.export(path)
+    size = path.stat().st_size
     say(f"{_told(counts)} are written to {given.path} ({size / 1e6:,.1f} MB); its last line's SHA-256 is {chain}.")
     return 0
 
@@ -35,10 +36,10 @@ def _refuse_a_terminal() -> None:
 
 def import_command(given: Namespace) -> int:
     """Bring a file into a new workspace; the file is proved before one is made."""
-    path = Path(given.path)
+    path = configuration.file_path(given.path, "FILE")
     if path.exists() and not path.is_file():
         raise InvalidInput(f"{path} is no file; an import reads it twice, to prove it first.")
-    prove_file(path)
+    validate_file(path)
     with wsq.open(given.database) as ws:
         counts = ws.import_from(path)
         place = ws.place
@@ -58,7 +59,8 @@ def copy_command(given: Namespace) -> int:
 
 def _old(source: str) -> str:
     """A workspace that is there: opening another one would make it."""
-    if not configuration.is_server(source) and not Path(source).exists():
+    database = configuration.load(database=source).database
+    if not configuration.is_server(database) and not Path(database).exists():
         raise InvalidInput(f"{source} is not there, and only a workspace can be copied.")
     return source
 

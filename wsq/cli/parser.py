@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from wsq.errors import InvalidInput
 from wsq.version import VERSION
+from wsq.vocabulary import DEFAULT_NOTIFY_ON, MISSED, NOTIFY_ON
 
 PROGRAM = "wsq"
 PORT = 5006
@@ -146,9 +147,9 @@ def _recurring_tasks(commands: Any) -> None:
     add.add_argument("--description", metavar="TEXT", default="", help="what it is for")
     add.add_argument(
         "--missed",
-        default="skip",
+        default=MISSED[0],
         metavar="POLICY",
-        help="what becomes of slots nobody was there for: skip or run_once",
+        help=f"what happens to missed runs: {' or '.join(MISSED)}",
     )
     add.add_argument("--model", metavar="ID", help="model that is asked; else the store's or the settings'")
     add.add_argument("--assignee", action="append", default=[], metavar="NAME", help="who it is for; may be repeated")
@@ -163,7 +164,7 @@ def _recurring_tasks(commands: Any) -> None:
         "--notify", action="append", default=[], metavar="NAME", help="who is told how it ends; may be repeated"
     )
     add.add_argument(
-        "--notify-on", metavar="ENDS", help="told of which ends: failed, could_not, done; else failed,could_not"
+        "--notify-on", metavar="ENDS", help=f"of which ends: {', '.join(NOTIFY_ON)}; else {','.join(DEFAULT_NOTIFY_ON)}"
     )
     _command(commands, "list", "List the recurring tasks, newest first", store=True, json=True)
     _of_one(commands, "show", "Show a recurring task and its latest execution", json=True)

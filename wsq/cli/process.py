@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from wsq.agent.providers import Provider
     from wsq.api import Workspace
     from wsq.projections import Execution
-    from wsq.runner.outside import Pings
     from wsq.runner.report import ProcessReport
+    from wsq.runner.webhook import Pings
 
 PROGRAM = "wsq-process"
 ABOUT = (
@@ -168,7 +168,7 @@ def _pings(settings: configuration.Settings, options: Options) -> Pings | None:
         journal.warn("not_told", settings.unsaid)
     if settings.ping_url is None or options.dry_run:
         return None
-    from wsq.runner.outside import Pings
+    from wsq.runner.webhook import Pings
 
     return Pings(settings.ping_url, watching=options.watch is not None)
 
@@ -181,11 +181,11 @@ class _Farewell:
 
     def left(self) -> float:
         """Seconds, counted from the first time that this was asked."""
-        from wsq.runner.outside import PATIENCE
+        from wsq.runner.webhook import CLOSE_TIMEOUT
 
         if self._since is None:
             self._since = monotonic()
-        return PATIENCE - (monotonic() - self._since)
+        return CLOSE_TIMEOUT - (monotonic() - self._since)
 
 
 def _passes(

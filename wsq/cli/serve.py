@@ -20,7 +20,7 @@ from wsq.cli.parser import PROGRAM
 from wsq.errors import InvalidInput, SettingError
 
 if TYPE_CHECKING:
-    from wsq.views.auth.authenticator import Door
+    from wsq.views.auth.authenticator import Authenticator
 
 WATCH = 15
 """Seconds between the scheduler's passes."""
@@ -45,7 +45,7 @@ def serve_command(given: Namespace) -> int:
 
         database = str(prepared(given.database))
     with wsq.open(database) as ws, _scheduling(ws, wanted=not given.no_scheduler), telling(ws):
-        door = _door(ws, given)
+        auth = _door(ws, given)
         from wsq.views.server.server import serve
 
         try:
@@ -54,8 +54,8 @@ def serve_command(given: Namespace) -> int:
                 port=given.port,
                 address=given.address,
                 origins=_origins(ws, given),
-                on_up=lambda url: _announce(url, ws, given, door),
-                door=door,
+                on_up=lambda url: _announce(url, ws, given, auth),
+                auth=auth,
             )
         except OSError as error:
             raise SettingError(
@@ -64,9 +64,9 @@ def serve_command(given: Namespace) -> int:
     return 0
 
 
-def _announce(url: str, ws: wsq.Workspace, given: Namespace, door: Door | None) -> None:
+def _announce(url: str, ws: wsq.Workspace, given: Namespace, auth: Authenticator | None) -> None:
     say(f"wsq is up at {url}, on {ws.place}; Ctrl+C stops it.")
-    if door is not None and not is_here(given.address):
+    if auth is not None and not is_here(given.address):
         say("One has to log in. What is sent is only safe behind a proxy that speaks https.")
     if ws.provider_kind == "offline":
         say("No language model is asked here: the offline provider understands a few sentences.")
@@ -77,19 +77,19 @@ def _announce(url: str, ws: wsq.Workspace, given: Namespace, door: Door | None) 
         say("For one that stays: wsq schedule install")
 
 
-def _door(ws: wsq.Workspace, given: Namespace) -> Door | None:
-    """The door, where a login is set up; None on a machine of one's own without one."""
-    from wsq.views.auth.setup import door_of
+def _door(ws: wsq.Workspace, given: Namespace) -> Authenticator | None:
+    """The auth, where a login is set up; None on a machine of one's own without one."""
+    from wsq.views.auth.setup import authenticator_of
 
-    door = door_of(ws, ws.settings)
-    if door is None and not is_here(given.address):
+    auth = authenticator_of(ws, ws.settings)
+    if auth is None and not is_here(given.address):
         raise InvalidInput(
             f"--address is {given.address!r}, expected a loopback address such as 127.0.0.1 as long as there is no "
             "login: `wsq user add` makes one."
         )
-    if door is not None:
+    if auth is not None:
         journal.keep()
-    return door
+    return auth
 
 
 def _origins(ws: wsq.Workspace, given: Namespace) -> tuple[str, ...]:
@@ -124,7 +124,7 @@ def telling(ws: wsq.Workspace, *, every: float = TELLING) -> Iterator[None]:
 
     def tell() -> None:
         while not over.wait(every):
-            ws.tell()
+            ws.notify()
 
     if ws.settings.alert_url:
         journal.keep()

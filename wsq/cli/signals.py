@@ -36,6 +36,9 @@ def stoppable() -> Iterator[None]:
 
     From the first signal on the process has `PATIENCE` seconds. Then it exits whatever it waits for, also
     when it does so after the end of this block: another process's lock cannot be waited for any longer.
+
+    SIGINT stays ignored where it was when the process began, as in a script's background: the Ctrl+C that comes
+    there is meant for what runs in front.
     """
     watchdog = _Watchdog()
 
@@ -44,7 +47,8 @@ def stoppable() -> Iterator[None]:
             watchdog.wake(128 + number)
             raise Stopped(number)
 
-    former = {number: signal.signal(number, stop) for number in _TOLD}
+    told = [number for number in _TOLD if number != signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN]
+    former = {number: signal.signal(number, stop) for number in told}
     try:
         yield
     finally:

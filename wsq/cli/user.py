@@ -29,7 +29,7 @@ def _add(file: UsersFile, given: Namespace) -> None:
     name, stores = user_name(given.name), memberships(role(given.role), given.store)
     if name.casefold() in file.users():
         raise InvalidInput(f"There is a user {name!r} already.")  # before a password is asked for in vain
-    kept = None if given.no_password else passwords.hashed(_asked())
+    kept = None if given.no_password else passwords.hash_password(_asked())
     file.add(User(name=name, stores=stores, since=SystemClock().now(), password=kept))
     say(f"{name} may log in: {_told(stores)}. It stands in {file.path}.")
 
@@ -41,7 +41,7 @@ def _role(file: UsersFile, given: Namespace) -> None:
 
 
 def _password(file: UsersFile, given: Namespace) -> None:
-    kept = passwords.hashed(_asked())
+    kept = passwords.hash_password(_asked())
     changed = file.change(given.name, lambda user: structs.replace(user, password=kept))
     say(f"{changed.name} has another password, and is logged out everywhere.")
 

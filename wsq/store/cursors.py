@@ -1,4 +1,4 @@
-"""What cursors on every database have in common: they remember a failure, and end with their block."""
+"""What the cursors of all engines share."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ C = TypeVar("C")
 
 
 @contextmanager
-def telling(explained: Callable[[BaseException, str], BaseException], place: str) -> Iterator[None]:
-    """Raise what goes wrong inside as `explained` tells it of the workspace `place`."""
+def translating_errors(explained: Callable[[BaseException, str], BaseException], place: str) -> Iterator[None]:
+    """Raise errors from the block as `explained` translates them for the workspace `place`."""
     try:
         yield
     except BaseException as error:
-        told = explained(error, place)
-        if told is error:
+        translated = explained(error, place)
+        if translated is error:
             raise
-        raise told from error
+        raise translated from error
 
 
-class Asking(Generic[C]):
-    """A connection that is asked until its block has ended; one statement that fails spoils the transaction."""
+class CursorBase(Generic[C]):
+    """A connection that is usable until its block ends. A failed statement invalidates the transaction."""
 
     def __init__(self, connection: C, place: str, explained: Callable[[BaseException, str], BaseException]) -> None:
         self._connection: C | None = connection
@@ -33,24 +33,24 @@ class Asking(Generic[C]):
         self._failure: BaseException | None = None
 
     @contextmanager
-    def _asked(self) -> Iterator[C]:
-        """The connection; what goes wrong is remembered and told in a sentence."""
+    def _use(self) -> Iterator[C]:
+        """Give the connection. Records a failure and translates it."""
         if self._connection is None:
-            raise WorkspaceError(f"A question was asked of {self._place} after its read or write had ended.")
-        with telling(self._explained, self._place):
+            raise WorkspaceError(f"A cursor of {self._place} was used after its read or write had ended.")
+        with translating_errors(self._explained, self._place):
             try:
                 yield self._connection
             except BaseException as error:
                 self._failure = error
                 raise
 
-    def be_whole(self) -> None:
-        """Refuse when a statement has failed: DuckDB would "commit" and have written nothing, a server roll back."""
+    def raise_if_failed(self) -> None:
+        """Raise if a statement has failed: DuckDB would "commit" without writing, PostgreSQL would roll back."""
         if self._failure is not None:
             raise WorkspaceError(
-                f"Nothing was written to {self._place}: a statement of the transaction had failed before."
+                f"Nothing was written to {self._place}: an earlier statement of the transaction failed."
             ) from self._failure
 
     def end(self) -> None:
-        """Answer no more."""
+        """Refuse further statements."""
         self._connection = None

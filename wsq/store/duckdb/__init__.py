@@ -1,1 +1,1 @@
-"""The engine on a DuckDB file, which many processes use at once through short leases."""
+"""The DuckDB file engine. Many processes share the file through short leases."""

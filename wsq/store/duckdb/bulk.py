@@ -1,7 +1,6 @@
-"""Many rows at once: as arrays, which DuckDB scans three times faster than lists of values.
+"""Bulk inserts from arrays, which DuckDB scans three times faster than lists of values.
 
-numpy takes a tenth of a second to load (pandas, whose frames DuckDB scans as well, most of one), so it is
-worth it from some thousands of rows on.
+Loading numpy takes 0.1 s (pandas most of a second), so this pays off from some thousands of rows on.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _AS_STORED = {
     "INTERVAL": "to_microseconds({})",
     "VARCHAR[]": "CAST(CAST({} AS JSON) AS VARCHAR[])",
 }
-"""How a column that DuckDB would have to guess the type of is brought over, and made what it is again."""
+"""SQL that restores a column from an array type that DuckDB need not guess."""
 
 _AS_ARRAYS: dict[str, tuple[str, Any, Callable[[Any], Any] | None]] = {
     "VARCHAR": ("object", "", None),
@@ -34,16 +33,16 @@ _AS_ARRAYS: dict[str, tuple[str, Any, Callable[[Any], Any] | None]] = {
     "DOUBLE PRECISION": ("float64", 0.0, None),
     "BOOLEAN": ("bool", False, None),
 }
-"""The type of each kind's array, what stands in it where there is no value, and what makes a value fit in.
+"""By SQL type: the array's dtype, its value for NULL, and a function that converts a value.
 
-Nothing but text stands in an array of objects: DuckDB guesses its type from some of them.
+Object arrays hold only text: DuckDB infers their type from a sample.
 """
 
 
 def load(
     connection: duckdb.DuckDBPyConnection, table: str, kinds: dict[str, str], columns: Sequence[Sequence[Any]]
 ) -> None:
-    """Insert columns of values into `table`; `kinds` are their names and SQL types, in order."""
+    """Insert columns of values into `table`; `kinds` maps column names to SQL types, in order."""
     given = dict(zip(kinds, columns, strict=True))
     arrays = {name: _column(kind, given[name]) for name, kind in kinds.items()}
     stored = ", ".join(_AS_STORED.get(kind, "{}").format(name) for name, kind in kinds.items())

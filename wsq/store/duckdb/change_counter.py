@@ -1,4 +1,4 @@
-"""The change counter: a number beside the database that has risen when anybody has written."""
+"""The change counter: a number in a file beside the database that rises with every write."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import struct
 from pathlib import Path
 
 Mark = tuple[int, ...]
-"""By what a file and its write-ahead log are known to be as they were left."""
+"""Identifies the state of a database file and its write-ahead log."""
 
 _RECORD = struct.Struct("<6q")
 
 
 def mark(path: Path) -> Mark:
-    """The mark of the database file at `path` as it is now."""
+    """Return the current mark of the database file at `path`."""
     file = path.stat()
     try:
         log = Path(f"{path}.wal").stat()
@@ -22,12 +22,12 @@ def mark(path: Path) -> Mark:
     return (file.st_ino, file.st_mtime_ns, file.st_size, log.st_mtime_ns, log.st_size)
 
 
-class Tally:
-    """A counter in a file of its own, which everybody may read and only the lease's holder writes.
+class ChangeCounter:
+    """A counter in its own file. Every process reads it; only the lease holder writes it.
 
-    It is odd from just before a commit until just after it. Whoever comes in and finds it odd knows that
-    a writer died in between, and raises it. It also holds the mark with which the file was left: where
-    the file is found otherwise, somebody else has changed or replaced it, and the counter rises too.
+    It is odd while a commit is in progress. A process that acquires the lease and finds it odd knows that a
+    writer died, and raises it. It also stores the mark of the file at the last detach: if the file differs,
+    another program changed or replaced it, and the counter rises too.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,14 +35,14 @@ class Tally:
         self._seen = 0
 
     def value(self) -> int:
-        """The number as it stands; needs no lock and does not touch the database."""
+        """Return the counter. Needs no lock and does not touch the database."""
         found = self._load()
         if found is not None:
             self._seen = found[0]
         return self._seen
 
-    def arrive(self, found: Mark) -> None:
-        """Raise it if a writer died, or if the file is not as it was left. Needs the lock."""
+    def on_attach(self, found: Mark) -> None:
+        """Raise the counter if a writer died or the file changed since the last detach. Needs the lock."""
         record = self._load()
         if record is None:
             self._begin(found)
@@ -52,20 +52,20 @@ class Tally:
             self._store(record[0] + 2, found)
 
     def before_commit(self) -> None:
-        """Raise it to an odd number. Needs the lock."""
+        """Raise the counter to an odd number. Needs the lock."""
         value = self.value()
         self._store_value(value + 1 + value % 2)
 
     def after_commit(self) -> int:
-        """Raise it to an even number, if it is not; returns it. Needs the lock."""
+        """Raise the counter to an even number if it is odd, and return it. Needs the lock."""
         value = self.value()
         if value % 2:
             value += 1
             self._store_value(value)
         return value
 
-    def leave(self, left: Mark) -> None:
-        """Note how the file is left. Needs the lock."""
+    def on_detach(self, left: Mark) -> None:
+        """Store the file's mark. Needs the lock."""
         record = self._load()
         if record is not None and record[1:] != left:
             self._store(record[0], left)
@@ -82,7 +82,7 @@ class Tally:
         return _RECORD.unpack(content) if len(content) == _RECORD.size else None
 
     def _begin(self, found: Mark) -> None:
-        """A counter that was lost begins higher than it can have been: at the microsecond that it is."""
+        """Create a lost counter. It starts above any earlier value: at the current time in microseconds."""
         fresh = self._path.with_name(f"{self._path.name}.new")
         file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
         try:
@@ -101,7 +101,7 @@ class Tally:
         self._overwrite(struct.pack("<q", value))
 
     def _overwrite(self, content: bytes) -> None:
-        """In place, so that it needs no room on the disk."""
+        """Write in place, which needs no free disk space."""
         file = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
         try:
             os.pwrite(file, content, 0)

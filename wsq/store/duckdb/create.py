@@ -1,4 +1,4 @@
-"""How a workspace's file comes to be, is known as one, and is brought to a newer version."""
+"""Create, recognize and upgrade a workspace's file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from wsq.errors import NotAWorkspace
-from wsq.store.duckdb.change_counter import Tally
+from wsq.store.duckdb.change_counter import ChangeCounter
 from wsq.store.duckdb.cursor import DuckCursor
 from wsq.store.duckdb.faults import explained
 from wsq.store.duckdb.instance import ALIAS, quoted
@@ -24,9 +24,9 @@ _FRESH = "fresh"
 
 
 def refuse_what_is_no_database(path: Path) -> None:
-    """Say so when what stands at `path` cannot be a DuckDB file; nothing there is fine.
+    """Raise if the file at `path` cannot be a DuckDB file. A missing file is fine.
 
-    Only a glance: opening the file here would, on closing, drop the lock of whoever in this process has it.
+    Does not open the file: closing it again would drop the lock of another thread of this process.
     """
     try:
         found = path.stat()
@@ -39,19 +39,30 @@ def refuse_what_is_no_database(path: Path) -> None:
         raise NotAWorkspace(f"{path} is a {kind}; a workspace is a file.")
     if found.st_size < _SMALLEST:
         what = "too short to be one" if found.st_size else "empty"
-        raise NotAWorkspace(f"{path} is no wsq workspace: the file is {what}, and was left as it is.")
+        raise NotAWorkspace(f"{path} is not a wsq workspace: the file is {what}. It was not changed.")
+
+
+def refuse_what_duckdb_reads_otherwise(path: Path) -> None:
+    """Refuse what DuckDB opens under one name and logs under another: it takes a backslash for a slash, too.
+
+    Raises:
+        NotAWorkspace: One of them is in the path.
+    """
+    for character, name in {"?": "question mark", "\\": "backslash"}.items():
+        if character in str(path):
+            raise NotAWorkspace(f"{path} cannot be a workspace: DuckDB takes no path with a {name} in it.")
 
 
 def make(root: duckdb.DuckDBPyConnection, path: Path, side: Path, schema: Schema) -> None:
-    """Make the file with everything that belongs in it. Needs the lock.
+    """Create the file with all its tables. Needs the lock.
 
-    It is made aside and renamed, so that nobody ever meets half of it; what a killed process left
-    behind is thrown away.
+    It is created under another name and renamed, so that a partial file is never visible. Remains of a killed
+    process are deleted.
     """
     log = Path(f"{path}.wal")
     if log.exists():
         raise NotAWorkspace(
-            f"{path} is missing, but its write-ahead log {log} is there: put the file back, or remove the log."
+            f"{path} is missing, but its write-ahead log {log} exists. Restore the file, or remove the log."
         )
     fresh = side / "new.duckdb"
     _throw_away(fresh)
@@ -67,24 +78,24 @@ def make(root: duckdb.DuckDBPyConnection, path: Path, side: Path, schema: Schema
 
 
 def version_of(root: duckdb.DuckDBPyConnection, path: Path) -> int:
-    """Which version the attached file says it has."""
+    """Return the schema version of the attached file."""
     try:
         found = root.execute(f"SELECT max(version) FROM {ALIAS}.main.schema_version").fetchall()  # noqa: S608 - a constant
     except (duckdb.CatalogException, duckdb.BinderException) as error:
-        raise NotAWorkspace(f"{path} is a DuckDB database, but no wsq workspace; it was left as it is.") from error
+        raise NotAWorkspace(f"{path} is a DuckDB database but not a wsq workspace. It was not changed.") from error
     version = found[0][0]
     if not isinstance(version, int):
-        raise NotAWorkspace(f"{path} does not say which version of a wsq workspace it is; it was left as it is.")
+        raise NotAWorkspace(f"{path} has no wsq schema version. It was not changed.")
     return version
 
 
-def upgrade(root: duckdb.DuckDBPyConnection, tally: Tally, schema: Schema, version: int) -> None:
-    """Bring the attached file from an older `version` to the schema's, in one transaction."""
-    tally.before_commit()
+def upgrade(root: duckdb.DuckDBPyConnection, counter: ChangeCounter, schema: Schema, version: int) -> None:
+    """Upgrade the attached file from an older `version` to the schema's, in one transaction."""
+    counter.before_commit()
     try:
         _transact(root.cursor(), ALIAS, lambda cursor: schema.upgrade(cursor, version), schema.version)
     finally:
-        tally.after_commit()
+        counter.after_commit()
 
 
 def _transact(
@@ -105,10 +116,10 @@ def _transact(
             cursor.query("INSERT INTO schema_version VALUES ($1)", (version,))
         else:
             cursor.query("UPDATE schema_version SET version = $1", (version,))
-        cursor.be_whole()
+        cursor.raise_if_failed()
         connection.execute("COMMIT")
     finally:
-        connection.close()  # which rolls back what is still open
+        connection.close()  # rolls back an open transaction
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What DuckDB and the operating system complain of, as sentences that a user can act on."""
+"""Translate errors of DuckDB and the operating system into messages that users can act on."""
 
 from __future__ import annotations
 
@@ -37,42 +37,40 @@ _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
 def explained(error: BaseException, place: str) -> BaseException:
-    """What to raise instead of `error`, met at the workspace `place`; `error` itself if it says enough."""
+    """Return the error to raise instead of `error`, for the workspace `place`; `error` itself if it is clear enough."""
     if isinstance(error, OSError):
         return _of_the_system(error, place)
     if isinstance(error, duckdb.Error):
         return _of_duckdb(error, place)
     if isinstance(error, RuntimeError) and "Query interrupted" in str(error):
-        # What DuckDB makes of whatever a signal's handler raised while it worked.
+        # DuckDB raises this for any exception of a signal handler.
         return KeyboardInterrupt()
     return error
 
 
 def full(place: str) -> WorkspaceUnwritable:
-    """There is no room."""
-    return WorkspaceUnwritable(
-        f"{place} cannot be written to: there is no room left on its disk; what was saved before is safe."
-    )
+    """The disk is full."""
+    return WorkspaceUnwritable(f"{place} cannot be written to: its disk is full. What was saved before is safe.")
 
 
 def too_large(place: str) -> WorkspaceUnwritable:
-    """The file has grown to what this process may write."""
+    """The file exceeds this process's size limit."""
     return WorkspaceUnwritable(
-        f"{place} cannot be written to: the file would become larger than is allowed here (see `ulimit -f`); "
-        "what was saved before is safe."
+        f"{place} cannot be written to: the file would exceed the size limit of this process (see `ulimit -f`). "
+        "What was saved before is safe."
     )
 
 
 def forbidden(place: str, reason: str) -> WorkspaceUnwritable:
-    """It may not be written to, for a reason that the system gave."""
+    """Writing is not permitted, for the system's `reason`."""
     return WorkspaceUnwritable(
-        f"{place} cannot be written to ({reason.lower()}): wsq needs to write the file and its folder."
+        f"{place} cannot be written to ({reason.lower()}). wsq needs write access to the file and its folder."
     )
 
 
 def damaged(place: str, reason: str) -> NotAWorkspace:
-    """It is there and cannot be read."""
-    return NotAWorkspace(f"{place} is damaged or no wsq workspace, and was left as it is: {reason}.")
+    """The file exists but cannot be read."""
+    return NotAWorkspace(f"{place} is damaged or not a wsq workspace: {reason}. It was not changed.")
 
 
 def _of_the_system(error: OSError, place: str) -> BaseException:
@@ -103,26 +101,26 @@ def _of_duckdb(error: Exception, place: str) -> BaseException:
         return _held(text, place)
     if "already attached" in text:
         return WorkspaceBusy(
-            f"{place} is open in this very process outside of wsq, through DuckDB itself or since before a fork: "
-            "close it there."
+            f"{place} is already open in this process outside of wsq: through DuckDB itself, or since before a fork. "
+            "Close it there."
         )
     if (taken := _TAKEN_SEQ.search(text)) is not None:
         return UnreadableLog(
-            f"The log of store {taken['store']!r} has an event {taken['seq']} already, which its head does not count: "
-            "somebody has written it by hand. Nothing was written now; `wsq verify` shows where they differ."
+            f"The log of store {taken['store']!r} already has an event {taken['seq']}, which its head does not count: "
+            "it was probably inserted by hand. Nothing was written. `wsq verify` shows the differences."
         )
     if (lacking := _NO_TABLE.search(text)) is not None:
         return _incomplete(lacking["table"], place)
     if any(sign in text.lower() for sign in _TAKEN):
-        return Conflict(f"Something like this is there already: {_first_line(text)}.")
+        return Conflict(f"A row with this key already exists: {_first_line(text)}.")
     if "read-only mode" in text:
-        return WorkspaceError(f"{place} is only being read here; what changes it belongs into a write.")
+        return WorkspaceError(f"{place} is open for reading here; changes need a write transaction.")
     if "version number" in text:
-        return NewerWorkspace(f"{place} was written by another version of DuckDB than {duckdb.__version__}.")
+        return NewerWorkspace(f"{place} was written by a version of DuckDB other than {duckdb.__version__}.")
     if any(sign in text for sign in _DAMAGED):
         return damaged(place, _first_line(text))
     if isinstance(error, duckdb.FatalException | duckdb.IOException | duckdb.OutOfMemoryException) or _lost(text):
-        return WorkspaceError(f"{place} could not be used just now: {_first_line(text)}.")
+        return WorkspaceError(f"{place} is unavailable: {_first_line(text)}.")
     return error
 
 
@@ -132,14 +130,14 @@ def _lost(text: str) -> bool:
 
 def _incomplete(table: str, place: str) -> WorkspaceError:
     if table in TABLES:
-        return WorkspaceError(f"{place} lacks the table {table!r}: `wsq rebuild` makes it anew from the log.")
-    return damaged(place, f"it lacks the table {table!r}, which nothing else can stand in for")
+        return WorkspaceError(f"{place} has no table {table!r}. Run `wsq rebuild` to create it from the log.")
+    return damaged(place, f"the table {table!r} is missing and cannot be rebuilt")
 
 
 def _held(text: str, place: str) -> WorkspaceBusy:
     found = _HOLDER.search(text)
     who = f"process {found['pid']} ({found['program']})" if found else "another program"
-    return WorkspaceBusy(f"{place} is open in {who}, which keeps everybody else out: close it there.")
+    return WorkspaceBusy(f"{place} is open in {who}, which locks out all others. Close it there.")
 
 
 def _first_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""DuckDB in memory, to which files are attached."""
+"""In-memory DuckDB instances to which files are attached."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from threading import Thread
 import duckdb
 
 ALIAS = "workspace"
-"""What an attached workspace is called inside an instance."""
+"""The name of an attached workspace inside an instance."""
 
 
 THREADS = 2
-"""How many work on a query unless somebody says otherwise."""
+"""Default threads per query."""
 
 _ready: SimpleQueue[duckdb.DuckDBPyConnection | None] = SimpleQueue()
 _made_ready: list[Thread] = []
 
 
 def make_ready() -> None:
-    """Begin to make an instance with `THREADS`, aside, for whoever is the next to `connect` to such a one.
+    """Start creating an instance with `THREADS` in the background, for the next `connect` that matches.
 
-    A command calls this first: it takes as long as loading the modules that it needs meanwhile. A process
-    that forks must not.
+    Commands call this first: it takes as long as loading the modules they need. Do not call it in a process
+    that forks.
     """
 
     def make() -> None:
         try:
             _ready.put(_connected(THREADS, None))
-        except Exception:  # noqa: BLE001 - whoever connects tries again, and is told
+        except Exception:  # noqa: BLE001 - `connect` tries again and reports the error
             _ready.put(None)
 
     _made_ready.append(Thread(target=make, name="wsq-instance", daemon=True))
@@ -38,7 +38,7 @@ def make_ready() -> None:
 
 
 def _taken() -> duckdb.DuckDBPyConnection | None:
-    """The instance that was made ready, once; None when there is none."""
+    """Return the prepared instance, once; None if there is none."""
     while _made_ready:
         _made_ready.pop().join()
     try:
@@ -48,11 +48,11 @@ def _taken() -> duckdb.DuckDBPyConnection | None:
 
 
 def connect(threads: int, *, spill: Path | None = None) -> duckdb.DuckDBPyConnection:
-    """A new instance, which has 16 ms and some 12 MB; its sessions tell the time in UTC.
+    """Create an instance, which takes 16 ms and about 12 MB; its sessions use UTC.
 
     Args:
-        threads: How many work on a query.
-        spill: A folder for what does not fit into memory; without one, such a query fails.
+        threads: Threads per query.
+        spill: A folder for data that does not fit into memory; without one, such a query fails.
     """
     ready = _taken() if (threads, spill) == (THREADS, None) else None
     return ready or _connected(threads, spill)
@@ -66,21 +66,21 @@ def _connected(threads: int, spill: Path | None) -> duckdb.DuckDBPyConnection:
             "async_threads": 1,
             "memory_limit": "2GB",
             "temp_directory": str(spill) if spill else "",
-            # Leaving costs a millisecond so, and 20 otherwise; the lease decides when the log is too long.
+            # Detaching takes 1 ms instead of 20; the lease decides when to checkpoint.
             "checkpoint_on_detach": "DISABLED",
             "autoload_known_extensions": False,
             "autoinstall_known_extensions": False,
             "python_enable_replacements": False,
         },
     )
-    # Nor does an instance that is thrown away touch a file which it may have failed at.
+    # A discarded instance must not touch a file that it may have failed on.
     connection.execute("SET GLOBAL TimeZone = 'UTC'; PRAGMA disable_checkpoint_on_shutdown")
-    # What takes longer than two seconds would draw a bar on standard output, which is somebody's JSON.
-    with suppress(duckdb.InvalidInputException):  # in a kernel without ipywidgets there is none that could be disabled
+    # Queries of over two seconds would print a bar to standard output, which may be JSON.
+    with suppress(duckdb.InvalidInputException):  # a kernel without ipywidgets has no bar to disable
         connection.execute("PRAGMA disable_progress_bar")
     return connection
 
 
 def quoted(path: Path | str) -> str:
-    """A path as an SQL literal."""
+    """Return a path as an SQL literal."""
     return "'" + str(path).replace("'", "''") + "'"

@@ -1,4 +1,4 @@
-"""Long questions, which must not outlast the engine that they were put to."""
+"""Long reads, which are interrupted when their engine is closed."""
 
 from __future__ import annotations
 
@@ -9,36 +9,36 @@ from contextlib import contextmanager
 import duckdb
 
 ENDING = 1.0
-"""Seconds that an engine waits, when it is closed, for its studies to have ended."""
+"""Maximum seconds that closing an engine waits for its long reads to end."""
 
 AGAIN = 0.02
-"""Seconds after which what goes on is interrupted once more: it may have been between two questions."""
+"""Seconds between two interrupts: the first may come between two statements."""
 
 
-class Studies:
-    """The connections on which something is studied just now."""
+class LongReads:
+    """The connections of the long reads in progress."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._going_on: set[duckdb.DuckDBPyConnection] = set()
+        self._running: set[duckdb.DuckDBPyConnection] = set()
 
     @contextmanager
-    def going_on(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """Be interrupted by `end` as long as this lasts; the connection stays open meanwhile."""
+    def running(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Let `interrupt` interrupt this connection, which stays open meanwhile."""
         with self._changed:
-            self._going_on.add(connection)
+            self._running.add(connection)
         try:
             yield
         finally:
             with self._changed:
-                self._going_on.discard(connection)
+                self._running.discard(connection)
                 self._changed.notify_all()
 
-    def end(self) -> None:
-        """Interrupt all that goes on, and wait until it has stopped, at most `ENDING` seconds."""
+    def interrupt(self) -> None:
+        """Interrupt all long reads and wait until they stop, at most `ENDING` seconds."""
         with self._changed:
             for _ in range(round(ENDING / AGAIN)):
-                for connection in self._going_on:
+                for connection in self._running:
                     connection.interrupt()
-                if self._changed.wait_for(lambda: not self._going_on, AGAIN):
+                if self._changed.wait_for(lambda: not self._running, AGAIN):
                     return

@@ -1,4 +1,4 @@
-"""An engine in memory: a workspace that one process has for a while, and that leaves nothing behind."""
+"""An in-memory workspace of one process. Nothing is left of it afterwards."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from wsq.clock import Clock, SystemClock
 from wsq.errors import WorkspaceError
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.cursor import DuckCursor
-from wsq.store.duckdb.notes import Charge
-from wsq.store.engine import Console, Cursor, ReadingCursor, Schema, Scope, Writing, WritingCursor
+from wsq.store.engine import Console, Cursor, LockedNote, ReadingCursor, Schema, Scope, Writing, WritingCursor
 
 
 class MemoryEngine:
-    """A workspace in memory, used by this process's threads; `place` is what it is called in sentences."""
+    """A workspace in memory, shared by this process's threads; `place` names it in messages."""
 
     is_server = False
 
@@ -34,19 +33,19 @@ class MemoryEngine:
 
     @contextmanager
     def read(self) -> Iterator[Cursor]:
-        """A consistent view for a question; writes are refused."""
+        """A consistent view; writes are refused."""
         with self._transaction("BEGIN TRANSACTION READ ONLY") as (_, cursor):
             yield cursor
 
     @contextmanager
-    def study(self) -> Iterator[ReadingCursor]:
-        """The same: nobody is kept waiting by a question to memory."""
+    def snapshot(self) -> Iterator[ReadingCursor]:
+        """Like `read`: reads from memory block nobody."""
         with self._transaction("BEGIN TRANSACTION READ ONLY") as (_, cursor):
             yield cursor
 
     @contextmanager
     def writing(self) -> Iterator[Writing]:
-        """Have the workspace for writing."""
+        """Acquire write access."""
         with self._writing:
             yield _Writing(self)
 
@@ -56,62 +55,62 @@ class MemoryEngine:
         with self._transaction("BEGIN TRANSACTION") as (connection, cursor):
             cursor.undisturbed = True
             yield cursor
-            cursor.be_whole()
+            cursor.raise_if_failed()
             connection.execute("COMMIT")
             self._commits += 1
 
-    def snapshot(self) -> AbstractContextManager[Path]:
-        """Refused: there is no file."""
-        raise WorkspaceError(f"{self.place} is in memory: there is no file that could be copied.")
+    def snapshot_file(self) -> AbstractContextManager[Path]:
+        """Not supported: there is no file."""
+        raise WorkspaceError(f"{self.place} is in memory and has no file to copy.")
 
     def console(self) -> Console:
-        """Refused: there is no file."""
-        raise WorkspaceError(f"{self.place} is in memory: its rows are asked for by their questions.")
+        """Not supported: there is no file."""
+        raise WorkspaceError(f"{self.place} is in memory and cannot be queried with SQL.")
 
     def backup(self, target: Path) -> None:
-        """Refused: there is no file."""
+        """Not supported: there is no file."""
         raise WorkspaceError(f"{self.place} is in memory and cannot be copied to {target}.")
 
     def scrub(self) -> None:
-        """Nothing to do: what is in memory goes with it."""
+        """Do nothing: memory keeps no deleted data."""
 
     def changes(self) -> int:
-        """A number that has risen when anybody has written."""
+        """Return a number that rises with every write."""
         return self._commits
 
     def written_by_others(self) -> int:
-        """Always the same: nobody but this engine can write."""
+        """Return a constant: only this engine can write."""
         return 0
 
     def clock(self) -> Clock:
-        """The machine's."""
+        """Return the machine's clock."""
         return SystemClock()
 
     def note_pass(self, note: bytes) -> None:
-        """Remember a heartbeat."""
+        """Add a heartbeat."""
         self._passes.append(note)
 
     def passes(self) -> list[bytes]:
-        """The heartbeats, oldest first."""
+        """Return the heartbeats, oldest first."""
         return list(self._passes)
 
     def note_progress(self, execution_id: str, note: bytes | None) -> None:
-        """Remember how far an execution is; None forgets it."""
+        """Replace the progress note of an execution; None removes it."""
         if note is None:
             self._progress.pop(execution_id, None)
         else:
             self._progress[execution_id] = note
 
     def progress(self, execution_ids: Iterable[str]) -> dict[str, bytes]:
-        """How far these executions are; those of which nothing is said are left out."""
+        """Return the progress notes of these executions; those without one are left out."""
         return {each: note for each in execution_ids if (note := self._progress.get(each)) is not None}
 
-    def shared_note(self, name: str) -> AbstractContextManager[Charge | None]:  # noqa: ARG002 - the port's
-        """Never in charge: what is in memory is shared with nobody, and nothing of it is told outside."""
+    def shared_note(self, name: str) -> AbstractContextManager[LockedNote | None]:  # noqa: ARG002 - part of the interface
+        """Give None: an in-memory workspace is not shared, and sends no notifications."""
         return nullcontext()
 
     def close(self) -> None:
-        """Give the memory back; closing twice is fine."""
+        """Free the memory. Closing twice is fine."""
         if not self._closed:
             self._closed = True
             self._root.close()
@@ -119,7 +118,7 @@ class MemoryEngine:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[tuple[duckdb.DuckDBPyConnection, DuckCursor]]:
         if self._closed:
-            raise WorkspaceError(f"{self.place} has been closed.")
+            raise WorkspaceError(f"{self.place} is closed.")
         connection = self._root.cursor()
         try:
             connection.execute(begin)
@@ -129,19 +128,19 @@ class MemoryEngine:
             finally:
                 cursor.end()
         finally:
-            connection.close()  # which rolls back what is still open
+            connection.close()  # rolls back an open transaction
 
 
 class _Writing:
-    """The memory, had by the writing thread."""
+    """Write access, held by the writing thread."""
 
     def __init__(self, engine: MemoryEngine) -> None:
         self._engine = engine
 
-    def transaction(self, scope: Scope = None) -> AbstractContextManager[WritingCursor]:  # noqa: ARG002 - the port's
+    def transaction(self, scope: Scope = None) -> AbstractContextManager[WritingCursor]:  # noqa: ARG002 - part of the interface
         """One transaction."""
         return self._engine.write()
 
     def is_wanted(self) -> bool:
-        """Nobody else can want it."""
+        """Always False: there is no other process."""
         return False

@@ -1,4 +1,4 @@
-"""Heartbeats beside the database, in small files: a pass with nothing to do does not write to the log."""
+"""Heartbeats and shared notes in small files beside the database, written without a transaction."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 KEPT = 20
-"""How many are kept; the older ones go."""
+"""Number of heartbeats kept."""
 
 
 class Notes:
-    """A short row of notes that many processes add to without a lock.
+    """A short list of notes that many processes append to without a lock.
 
-    Numbers order them; of those added at the same moment, any may come first.
+    Notes are ordered by number; notes added at the same moment may come in either order.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def add(self, note: bytes) -> None:
-        """Leave a note after all that are there."""
+        """Append a note, and remove the oldest above `KEPT`."""
         self._directory.mkdir(parents=True, exist_ok=True)
         unique = f"{os.getpid()}-{secrets.token_hex(4)}"
         fresh = self._directory / f"new-{unique}"
@@ -39,12 +39,12 @@ class Notes:
             old.unlink(missing_ok=True)
 
     def all(self) -> list[bytes]:
-        """What is kept, oldest first."""
+        """Return the kept notes, oldest first."""
         found = []
         for path in self._numbered():
             try:
                 found.append(path.read_bytes())
-            except FileNotFoundError:  # Somebody has just added one and thrown this one away.
+            except FileNotFoundError:  # Another process has just removed it.
                 continue
         return found
 
@@ -55,27 +55,15 @@ class Notes:
             return []
 
 
-class Charge(Protocol):
-    """A note that all processes of a workspace share, while one has charge of it."""
-
-    def read(self) -> bytes | None:
-        """What it says; None when there is none."""
-        ...
-
-    def write(self, note: bytes, *, anew: bool = False) -> None:
-        """Replace what it says, whole or not at all; when it says that already, nothing is written but `anew`."""
-        ...
-
-
 class SharedNote:
-    """A note of which one process at a time has charge."""
+    """A note that one process at a time can lock."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     @contextmanager
-    def charge(self) -> Iterator[Self | None]:
-        """Have charge of it; None when another process, or another thread of this one, has."""
+    def lock(self) -> Iterator[Self | None]:
+        """Lock it; gives None if another process, or another thread of this one, holds the lock."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.with_name(f"{self._path.name}.lock").open("wb") as lock:
             try:
@@ -86,15 +74,15 @@ class SharedNote:
             yield self
 
     def read(self) -> bytes | None:
-        """What it says; None when there is none."""
+        """Return its content; None if there is none."""
         try:
             return self._path.read_bytes()
         except FileNotFoundError:
             return None
 
-    def write(self, note: bytes, *, anew: bool = False) -> None:
-        """Replace what it says, whole or not at all; when it says that already, nothing is written but `anew`."""
-        if not anew and note == self.read():
+    def write(self, note: bytes, *, force: bool = False) -> None:
+        """Replace the content atomically. Without `force`, unchanged content is not written again."""
+        if not force and note == self.read():
             return
         fresh = self._path.with_name(f"{self._path.name}.new")
         fresh.write_bytes(note)

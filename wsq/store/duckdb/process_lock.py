@@ -1,4 +1,4 @@
-"""The door between processes: one at a time goes through, in the order in which they came."""
+"""A fair lock between processes, granted in the order of arrival."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import threading
 from pathlib import Path
 
 NOTE_LENGTH = 240
-"""Bytes of the holder's name in the lock file; written in place, so that a full disk does not matter."""
+"""Bytes of the holder's name in the lock file. It is written in place, so a full disk does not matter."""
 
 
-class Gate:
-    """A lock among processes that is fair and whose waiting can be given up.
+class ProcessLock:
+    """A fair lock between processes with a timeout.
 
-    Two files are locked with ``flock``: ``turn`` by whoever is next, ``lock`` by whoever is inside.
-    Within a process only one thread at a time may use a gate; the lease sees to that.
+    Two files are locked with ``flock``: ``turn`` by the next process, ``lock`` by the holder. Within a process
+    only one thread at a time may use the lock; the lease ensures that.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -25,42 +25,42 @@ class Gate:
         self._place: _Place | None = None
         self._given_up: _Place | None = None
 
-    def enter(self, patience: float) -> None:
-        """Come to be the one inside, waiting at most `patience` seconds.
+    def acquire(self, timeout: float) -> None:
+        """Acquire the lock, waiting at most `timeout` seconds.
 
         Raises:
-            TimeoutError: the patience is at its end; call `leave` all the same.
-            OSError: the lock files cannot be made or locked; call `leave` all the same.
+            TimeoutError: The time is up; call `release` all the same.
+            OSError: The lock files cannot be created or locked; call `release` all the same.
         """
         place = self._place = self._given_up or _Place(self._directory)
         self._given_up = None
-        if not place.taken_up_again():
+        if not place.resume():
             place = self._place = _Place(self._directory)
-            if place.at_once():
+            if place.try_now():
                 place.sign()
                 return
             place.queue()
-        if not place.over.wait(patience):
+        if not place.over.wait(timeout):
             raise TimeoutError
         if place.error is not None:
             raise place.error
         place.sign()
 
-    def leave(self) -> None:
-        """Let the next one in, or stop waiting; does nothing when neither is the case."""
+    def release(self) -> None:
+        """Release the lock, or stop waiting for it. Does nothing otherwise."""
         place = self._place
         if place is None:
             return
-        if place.give_up():
+        if place.abandon():
             self._given_up = place
         self._place = None
 
-    def somebody_waits(self) -> bool:
-        """Whether another process stands at the door; only for the one inside."""
-        return self._place is not None and self._place.is_followed()
+    def has_waiters(self) -> bool:
+        """Whether another process is waiting. Call it only while holding the lock."""
+        return self._place is not None and self._place.has_successor()
 
     def holder(self) -> str:
-        """Who is inside, as far as it is known: "process 123 (python -m wsq)"."""
+        """Describe the holder, as far as known: "process 123 (python -m wsq)"."""
         try:
             note = (self._directory / "lock").read_bytes()[:NOTE_LENGTH].decode(errors="replace").strip(" \0\n")
         except OSError:
@@ -68,7 +68,7 @@ class Gate:
         return note or "another process"
 
     def forget(self) -> None:
-        """After a fork, in the child: what the parent holds is the parent's."""
+        """Reset after a fork, in the child: the parent's locks stay the parent's."""
         for place in (self._place, self._given_up):
             if place is not None:
                 place.close_only()
@@ -76,7 +76,7 @@ class Gate:
 
 
 class _Place:
-    """A place in the queue. Where it has to wait, a thread stands in it, so that its owner can walk away."""
+    """A place in the queue. A thread does the waiting, so that the caller can stop waiting at any time."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -87,24 +87,24 @@ class _Place:
         self.over = threading.Event()
         self.error: OSError | None = None
 
-    def at_once(self) -> bool:
-        """Go in when nobody stands before us."""
+    def try_now(self) -> bool:
+        """Acquire the lock if it is free and nobody is waiting."""
         return self._acquire(fcntl.LOCK_NB)
 
     def queue(self) -> None:
-        """Wait in a thread of our own; `over` is set when that has ended."""
+        """Wait in a thread; `over` is set when it ends."""
         self._queued = True
         try:
             # Not threading.Thread: an interrupt could come between making it and starting it.
-            _thread.start_new_thread(self._stand, ())
+            _thread.start_new_thread(self._wait, ())
         except RuntimeError:
             self._queued = False
             raise
 
-    def give_up(self) -> bool:
-        """Release what is held; what a thread still waits for is released when it comes.
+    def abandon(self) -> bool:
+        """Release what is held; a thread that is still waiting releases the lock once it gets it.
 
-        Returns whether a thread still waits.
+        Returns whether a thread is still waiting.
         """
         with self._mutex:
             self._wanted = False
@@ -112,22 +112,22 @@ class _Place:
                 self._release()
             return self._queued
 
-    def taken_up_again(self) -> bool:
-        """Whether a thread still waits in this place; its owner wants what it gets once more."""
+    def resume(self) -> bool:
+        """Whether a thread is still waiting in this place; the caller takes its place again."""
         with self._mutex:
             if self._queued:
                 self._wanted = True
             return self._queued
 
     def sign(self) -> None:
-        """Leave our name for those who wait; no more than a courtesy, so it may fail."""
+        """Write our name for waiting processes; best effort."""
         try:
             os.pwrite(self._files["lock"], _name().ljust(NOTE_LENGTH)[:NOTE_LENGTH], 0)
         except OSError:
             return
 
-    def is_followed(self) -> bool:
-        """Whether somebody has taken the next turn."""
+    def has_successor(self) -> bool:
+        """Whether another process is next in line."""
         try:
             fcntl.flock(self._files["turn"], fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -136,12 +136,12 @@ class _Place:
         return False
 
     def close_only(self) -> None:
-        """Close without unlocking: the locks are shared with the process that we were forked from."""
+        """Close without unlocking: the locks are shared with the parent process."""
         files, self._files = self._files, {}
         for file in files.values():
             os.close(file)
 
-    def _stand(self) -> None:
+    def _wait(self) -> None:
         try:
             self._acquire(0)
         except OSError as error:
@@ -161,7 +161,7 @@ class _Place:
             except BlockingIOError:
                 return False
             fcntl.flock(turn, fcntl.LOCK_UN)
-            if self._is_still_there(lock):
+            if self._is_current(lock):
                 return True
             self._release()
 
@@ -171,16 +171,16 @@ class _Place:
             self._files[name] = os.open(self._directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         return self._files[name]
 
-    def _is_still_there(self, lock: int) -> bool:
-        """Whether the others lock the same file: somebody may have deleted it while we waited."""
+    def _is_current(self, lock: int) -> bool:
+        """Whether the lock file is still the one on disk: it may have been deleted while we waited."""
         try:
             return os.path.samestat(os.fstat(lock), (self._directory / "lock").stat())
         except FileNotFoundError:
             return False
 
     def _release(self) -> None:
-        # Unlocked first and by name: a forked child may share the open files, and an interrupt in
-        # between may at worst leave a file open that locks nothing.
+        # Unlock first, explicitly: a forked child may share the open files. An interrupt in between leaves at worst
+        # an open file that locks nothing.
         for file in list(self._files.values()):
             fcntl.flock(file, fcntl.LOCK_UN)
         while self._files:

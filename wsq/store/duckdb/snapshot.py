@@ -1,7 +1,7 @@
-"""Copies of the database file: private ones for what takes long, and backups.
+"""Copies of the database file: private ones for long reads, and backups.
 
-Whoever copies has the lease alone: nobody else writes, and this process has the file not attached, so
-that opening it here cannot drop DuckDB's lock on it.
+Copying needs the exclusive lease: nobody writes, and the file is not attached in this process, so that opening it
+here cannot drop DuckDB's lock on it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from wsq.errors import InvalidInput
 from wsq.store.duckdb import instance
 
 _LOGS = (".wal", ".wal.checkpoint", ".wal.recovery")
-"""What may lie beside a DuckDB file and belongs to it."""
+"""Suffixes of files that may belong to a DuckDB file."""
 
 _OWNER = "owner"
-"""The file in a process's folder that it locks for as long as it lives."""
+"""The file in a process's folder that it locks during its lifetime."""
 
 
 @dataclass(slots=True)
 class Snapshot:
-    """A copy of the file as it was when the change counter had `value`."""
+    """A copy of the file at change counter `value`."""
 
     path: Path
     value: int
@@ -35,7 +35,7 @@ class Snapshot:
 
 
 class Snapshots:
-    """This process's copies, in a folder of its own. The last one is used again while nothing changes."""
+    """This process's copies, in its own folder. The last one is reused until something changes."""
 
     def __init__(self, path: Path, side: Path) -> None:
         self._path = path
@@ -43,7 +43,7 @@ class Snapshots:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew, leaving alone what is there: after a fork it is the parent's."""
+        """Start over without deleting anything: after a fork the files belong to the parent."""
         lock = getattr(self, "_home_lock", None)
         if lock is not None:
             os.close(lock)
@@ -54,7 +54,7 @@ class Snapshots:
         self._made = 0
 
     def borrow(self, value: int) -> Snapshot | None:
-        """The last copy, if it was made when the counter had `value`; `give_back` it afterwards."""
+        """Return the last copy if it was made at counter `value`. End with `release`."""
         with self._mutex:
             last = self._last
             if last is None or last.value != value or not last.path.exists():
@@ -63,7 +63,7 @@ class Snapshots:
             return last
 
     def make(self, value: int) -> Snapshot:
-        """A new copy, borrowed already. Needs the lease, alone."""
+        """Make and borrow a new copy. Needs the exclusive lease."""
         home = self._own_home()
         with self._mutex:
             self._made += 1
@@ -75,8 +75,8 @@ class Snapshots:
             remove_database(last.path)
         return made
 
-    def give_back(self, snapshot: Snapshot) -> None:
-        """Done with it; a copy that is no longer the last one goes with its last user."""
+    def release(self, snapshot: Snapshot) -> None:
+        """Stop using a copy; an outdated copy is deleted with its last user."""
         with self._mutex:
             snapshot.users -= 1
             gone = not snapshot.users and snapshot is not self._last
@@ -84,17 +84,17 @@ class Snapshots:
             remove_database(snapshot.path)
 
     def back_up_as(self, target: Path) -> None:
-        """Copy the file to `target` in place of what is there. Needs the lease, with the file detached."""
+        """Copy the file to `target`, replacing what is there. Needs the lease, with the file detached."""
         part = part_of(target)
         try:
             copy_database(self._path, part)
-            settle(part)
+            finalize(part)
             part.replace(target)
         finally:
             remove_database(part)
 
     def remove_all(self) -> None:
-        """Remove the copies of all processes; whoever reads one goes on. Needs the lease, alone."""
+        """Remove the copies of all processes; open ones stay readable. Needs the exclusive lease."""
         with self._mutex:
             self._last = None
         for home in self._homes.glob("*/"):
@@ -112,11 +112,11 @@ class Snapshots:
             os.close(lock)
 
     def _own_home(self) -> Path:
-        """This process's folder, which it locks for as long as it lives. Needs the lease."""
+        """Return this process's folder, created and locked on first use. Needs the lease."""
         if self._home is None or not self._home.is_dir():
             self._home, self._last = None, None
             self._homes.mkdir(exist_ok=True)
-            self._remove_what_the_dead_left()
+            self._remove_orphans()
             home = self._homes / f"{os.getpid()}-{secrets.token_hex(4)}"
             home.mkdir(mode=0o700)
             self._home_lock = os.open(home / _OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -124,14 +124,14 @@ class Snapshots:
             self._home = home
         return self._home
 
-    def _remove_what_the_dead_left(self) -> None:
+    def _remove_orphans(self) -> None:
         for home in self._homes.iterdir():
-            if not _somebody_lives_in(home):
+            if not _is_in_use(home):
                 shutil.rmtree(home, ignore_errors=True)
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """Copy a database file and its log, in the kernel; nothing is left of a copy that fails."""
+    """Copy a database file and its log, in the kernel if possible. A failed copy is removed."""
     try:
         _copy(source, target)
         for log in _LOGS:
@@ -143,13 +143,13 @@ def copy_database(source: Path, target: Path) -> None:
 
 
 def remove_database(path: Path) -> None:
-    """Remove a database file and its log; fine when they are not there."""
+    """Remove a database file and its log, if they exist."""
     for end in ("", *_LOGS):
         Path(f"{path}{end}").unlink(missing_ok=True)
 
 
-def settle(copy: Path) -> None:
-    """Fold a copy's log into it, so that it is one file, and see it safely on the disk."""
+def finalize(copy: Path) -> None:
+    """Checkpoint a copy, so that it is one file, and flush it to disk."""
     if Path(f"{copy}.wal").exists():
         connection = instance.connect(1)
         try:
@@ -166,10 +166,10 @@ def settle(copy: Path) -> None:
 
 
 def rewrite(path: Path, fresh: Path) -> None:
-    """Put a database file in its own place that holds its rows and nothing else; `fresh` is where it is made.
+    """Replace a database file with a new one that holds only its rows; `fresh` is the temporary path.
 
-    Needs the lease, with the file detached. The file's log is folded into it before, so that none is left beside
-    the new one, whenever this is killed.
+    Needs the lease, with the file detached. The file is checkpointed first, so that no log is left beside the new
+    file if the process is killed.
     """
     remove_database(fresh)
     try:
@@ -177,15 +177,15 @@ def rewrite(path: Path, fresh: Path) -> None:
         try:
             connection.execute(f"ATTACH {instance.quoted(path)} AS old (TYPE duckdb)")
             connection.execute("CHECKPOINT old")
-            connection.execute(f"ATTACH {instance.quoted(fresh)} AS anew (TYPE duckdb)")
-            connection.execute("COPY FROM DATABASE old TO anew")
-            connection.execute("CHECKPOINT anew")
-            connection.execute("DETACH anew")
+            connection.execute(f"ATTACH {instance.quoted(fresh)} AS fresh (TYPE duckdb)")
+            connection.execute("COPY FROM DATABASE old TO fresh")
+            connection.execute("CHECKPOINT fresh")
+            connection.execute("DETACH fresh")
             connection.execute("DETACH old")
         finally:
             connection.close()
         fresh.chmod(stat.S_IMODE(path.stat().st_mode))
-        settle(fresh)
+        finalize(fresh)
         for log in _LOGS:
             Path(f"{path}{log}").unlink(missing_ok=True)
         fresh.replace(path)
@@ -195,7 +195,7 @@ def rewrite(path: Path, fresh: Path) -> None:
 
 
 def publish(part: Path, target: Path) -> None:
-    """Give a finished copy its name, unless something has that name by now."""
+    """Give a finished copy its name, unless that exists by now."""
     try:
         os.link(part, target)
     except FileExistsError:
@@ -207,13 +207,13 @@ def publish(part: Path, target: Path) -> None:
 
 
 def part_of(target: Path) -> Path:
-    """Where a copy is made before it gets its name: beside it, on the same disk."""
+    """Return the temporary path of a copy: in the same folder, and so on the same disk."""
     return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
 
 
 def not_overwritten(target: Path) -> InvalidInput:
-    """There is something already."""
-    return InvalidInput(f"{target} is there already, and is not overwritten: name another file.")
+    """The target exists."""
+    return InvalidInput(f"{target} already exists and is not overwritten. Choose another file.")
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -221,15 +221,15 @@ def _copy(source: Path, target: Path) -> None:
     try:
         out_of = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            _pour(out_of, into)
+            _copy_bytes(out_of, into)
         finally:
             os.close(out_of)
     finally:
         os.close(into)
 
 
-def _pour(out_of: int, into: int) -> None:
-    """Copy in the kernel, where a file system that can share blocks does; by hand where it cannot."""
+def _copy_bytes(out_of: int, into: int) -> None:
+    """Copy in the kernel, which may share blocks; fall back to reading and writing."""
     try:
         while os.copy_file_range(out_of, into, 1 << 30):
             pass
@@ -246,7 +246,7 @@ def _write_all(file: int, content: bytes) -> None:
         rest = rest[os.write(file, rest) :]
 
 
-def _somebody_lives_in(home: Path) -> bool:
+def _is_in_use(home: Path) -> bool:
     try:
         lock = os.open(home / _OWNER, os.O_RDWR | os.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""Questions in SQL from people: they can read this workspace, and nothing else."""
+"""Read-only SQL for people, limited to one workspace."""
 
 from __future__ import annotations
 
@@ -24,35 +24,34 @@ _TASKS_WITH_POSITION = f"""
     CREATE TEMP VIEW tasks AS
     SELECT *, CASE WHEN archived_at IS NOT NULL THEN -1 ELSE row_number() OVER (
         PARTITION BY store_id, status, archived_at IS NULL ORDER BY rank, id) - 1 END AS position
-    FROM {instance.ALIAS}.main.tasks"""  # noqa: S608 - nothing of a user's stands in it
+    FROM {instance.ALIAS}.main.tasks"""  # noqa: S608 - contains no user input
 
 
-class _Copies(Protocol):
-    def snapshot(self) -> AbstractContextManager[Path]: ...
+class _HasSnapshots(Protocol):
+    def snapshot_file(self) -> AbstractContextManager[Path]: ...
 
 
 class SqlConsole:
-    """Answers one statement at a time, each on an instance of its own over a snapshot.
+    """Runs one statement at a time, each in its own DuckDB instance on a snapshot.
 
-    A read-only transaction would not do: ``commit`` leaves it, and ``COPY``, ``read_csv`` and ``ATTACH``
-    work inside it. So the snapshot is attached read-only, the instance may reach no file besides it,
-    and its configuration is locked.
+    A read-only transaction is not enough: ``commit`` ends it, and ``COPY``, ``read_csv`` and ``ATTACH`` work inside
+    it. So the snapshot is attached read-only, external access is disabled, and the configuration is locked.
     """
 
-    def __init__(self, engine: _Copies) -> None:
+    def __init__(self, engine: _HasSnapshots) -> None:
         self._engine = engine
 
     def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """The rows of one SELECT (or WITH, FROM, VALUES, SHOW, DESCRIBE, SUMMARIZE, EXPLAIN).
+        """Return the rows of one SELECT (or WITH, FROM, VALUES, SHOW, DESCRIBE, SUMMARIZE, EXPLAIN).
 
-        `tasks` has a column `position` here: the 0-based place among the tasks of the same store and
-        status that are not archived, and -1 for those that are.
+        `tasks` has an extra column `position`: the 0-based place among the unarchived tasks of the same store and
+        status, and -1 for archived ones.
 
         Raises:
-            InvalidInput: it is not a single statement that reads, or it cannot be answered.
+            InvalidInput: The statement is not a single reading one, or fails.
         """
         refuse_what_does_not_read(sql)
-        with self._engine.snapshot() as snapshot:
+        with self._engine.snapshot_file() as snapshot:
             connection = instance.connect(2, spill=snapshot.parent / "spill")
             try:
                 _confine(connection, snapshot)
@@ -62,14 +61,14 @@ class SqlConsole:
 
 
 def refuse_what_does_not_read(sql: str) -> None:
-    """Let one statement pass that reads.
+    """Accept one statement that reads.
 
     Raises:
-        InvalidInput: it is another one, or several, or none.
+        InvalidInput: There is another statement, or several, or none.
     """
     statements = _statements(sql)
     if len(statements) != 1:
-        raise InvalidInput(f"One statement is expected here, and {len(statements) or 'none'} came.")
+        raise InvalidInput(f"Expected one SQL statement, got {len(statements) or 'none'}.")
     kind = statements[0].type
     if kind == duckdb.StatementType.EXPLAIN:
         explaining = _EXPLAIN.match(sql)
@@ -77,14 +76,14 @@ def refuse_what_does_not_read(sql: str) -> None:
             refuse_what_does_not_read(sql[explaining.end() :])
             return
     if kind != duckdb.StatementType.SELECT:
-        raise InvalidInput(f"Only statements that read are answered here, and this is {kind.name.replace('_', ' ')}.")
+        raise InvalidInput(f"Only statements that read are allowed here; this is {kind.name.replace('_', ' ')}.")
 
 
 def parameters_of(sql: str) -> set[str]:
-    """The names of the values that a query asks for: ``name`` for ``$name``, ``1`` for ``$1`` or ``?``.
+    """Return the names of a query's parameters: ``name`` for ``$name``, ``1`` for ``$1`` or ``?``.
 
     Raises:
-        InvalidInput: it cannot be understood.
+        InvalidInput: The query cannot be parsed.
     """
     return {name for statement in _statements(sql) for name in statement.named_parameters}
 
@@ -93,7 +92,7 @@ def _statements(sql: str) -> list[duckdb.Statement]:
     try:
         return list(duckdb.extract_statements(sql))
     except Exception as error:
-        raise InvalidInput(f"The query cannot be understood: {_in_one_line(error)}.") from error
+        raise InvalidInput(f"The query cannot be parsed: {_in_one_line(error)}.") from error
 
 
 def _confine(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
@@ -117,10 +116,10 @@ def _answer(
         connection.execute(sql, given or None)
         return connection.df()
     except (duckdb.Error, RuntimeError, ValueError, TypeError) as error:
-        told = explained(error, "the query")
-        if not isinstance(told, Exception):
-            raise told from error
-        raise InvalidInput(f"The query cannot be answered: {_in_one_line(error)}.") from error
+        translated = explained(error, "the query")
+        if not isinstance(translated, Exception):
+            raise translated from error
+        raise InvalidInput(f"The query failed: {_in_one_line(error)}.") from error
 
 
 def _in_one_line(error: Exception) -> str:

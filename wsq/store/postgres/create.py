@@ -1,4 +1,4 @@
-"""How a workspace comes to be on a server, is known as one, and is brought to a newer version."""
+"""Create, recognize and upgrade a workspace on a PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from wsq.store.engine import Schema
 from wsq.store.postgres.cursor import COLLATION, Connection, PostgresCursor, run
 
 SPACE = "wsq"
-"""The schema, in the server's sense, that holds everything."""
+"""The PostgreSQL schema that holds everything."""
 
 OLDEST = 170000
-"""PostgreSQL 17: the first that brings `COLLATION`, whatever languages its machine knows."""
+"""PostgreSQL 17: the first version with `COLLATION`, whatever locales its machine has."""
 
-WRITING, BEING_BORN, ONE_STORE = "7828337, 1", "7828337, 2", "7828339"
-"""The advisory locks, as arguments: of who writes, and of who makes or upgrades the workspace; the first argument of
-those of who writes to one store."""
+WRITING, CREATING, ONE_STORE = "7828337, 1", "7828337, 2", "7828339"
+"""Arguments of the advisory locks: of writers, and of creating or upgrading the workspace; then the first argument of
+the locks of single stores."""
 
 ALL = "*"
-"""What was written to by whoever had all stores."""
+"""Stands for all stores in `touched`."""
 
 _OWN = (
     "CREATE DOMAIN blob AS bytea",
@@ -47,15 +47,15 @@ _OWN = (
     """CREATE FUNCTION json_extract_string(TEXT, TEXT) RETURNS TEXT IMMUTABLE STRICT PARALLEL SAFE
         RETURN $1::jsonb ->> substr($2, 3)""",
 )
-"""What stands there besides the schema's tables: how often each store was written to, what lies beside a file,
-and those functions of DuckDB's that questions use."""
+"""What the database holds besides the schema's tables: write counts per store, what a file engine keeps beside its
+file, and those DuckDB functions that queries use."""
 
 
 def version_of(connection: Connection, place: str) -> int | None:
-    """Which version stands there; None when nothing does.
+    """Return the schema version; None if there is no workspace.
 
     Raises:
-        NotAWorkspace: something else stands there, or the server is too old or has no Unicode.
+        NotAWorkspace: The schema holds something else, or the server is too old or not in UTF8.
     """
     found = run(
         connection,
@@ -74,11 +74,11 @@ def version_of(connection: Connection, place: str) -> int | None:
     assert found is not None
     is_there, is_something, number, version, encoding = found
     if number < OLDEST:
-        raise NotAWorkspace(f"{place} is on PostgreSQL {version}; wsq needs {OLDEST // 10000} or newer.")
+        raise NotAWorkspace(f"{place} runs PostgreSQL {version}; wsq needs {OLDEST // 10000} or newer.")
     if encoding != "UTF8":
-        raise NotAWorkspace(f"{place} keeps its texts as {encoding}; wsq needs a database in UTF8.")
+        raise NotAWorkspace(f"{place} uses the encoding {encoding}; wsq needs a database in UTF8.")
     if not is_there and is_something:
-        raise NotAWorkspace(f"{place} has a schema {SPACE!r} that is no wsq workspace; it was left as it is.")
+        raise NotAWorkspace(f"{place} has a schema {SPACE!r} that is not a wsq workspace. It was not changed.")
     if not is_there:
         return None
     try:
@@ -86,23 +86,23 @@ def version_of(connection: Connection, place: str) -> int | None:
     except errors.UndefinedColumn:
         version = None
     if not isinstance(version, int):
-        raise NotAWorkspace(f"{place} does not say which version of a wsq workspace it is; it was left as it is.")
+        raise NotAWorkspace(f"{place} has no wsq schema version. It was not changed.")
     return version
 
 
-def be_there(connection: Connection, place: str, schema: Schema) -> None:
-    """Make the workspace where there is none, and bring an older one to the schema's version.
+def ensure_exists(connection: Connection, place: str, schema: Schema) -> None:
+    """Create the workspace if missing, or upgrade it to the schema's version.
 
-    Of all processes that want that at once, one does it, in one transaction; nobody writes meanwhile.
+    If several processes do this at once, one does it, in one transaction; nobody writes meanwhile.
 
     Raises:
-        NewerWorkspace: a newer wsq has written it.
-        NotAWorkspace: it is something else.
+        NewerWorkspace: A newer wsq has written it.
+        NotAWorkspace: It is something else.
     """
     if version_of(connection, place) == schema.version:
         return
     with connection.transaction():
-        run(connection, [(f"SELECT pg_advisory_xact_lock({BEING_BORN})", [])])
+        run(connection, [(f"SELECT pg_advisory_xact_lock({CREATING})", [])])
         run(connection, [(f"SELECT pg_advisory_xact_lock({WRITING})", [])])
         version = version_of(connection, place)
         cursor = PostgresCursor(connection, place)
@@ -123,8 +123,7 @@ def be_there(connection: Connection, place: str, schema: Schema) -> None:
 
 
 def newer(place: str) -> NewerWorkspace:
-    """A newer wsq was there."""
+    """A newer wsq upgraded the workspace."""
     return NewerWorkspace(
-        f"{place} was upgraded by a newer wsq: this process reads and writes it no more; install that version, and"
-        " start anew."
+        f"{place} was upgraded by a newer wsq, and this process can no longer use it: install that version and restart."
     )

@@ -1,7 +1,6 @@
-"""Copies of a workspace on a server in DuckDB files: for questions that take long, for SQL of people's own, to keep.
+"""Copies of a server's workspace in DuckDB files, for long reads, people's SQL, and backups.
 
-Texts travel as CSV, which both read and write at full speed; what CSV has no shape for is spelled so that each side
-makes the same of it.
+Rows are transferred as CSV, which both sides handle at full speed; types that CSV cannot represent are encoded.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ import duckdb
 from wsq.errors import WorkspaceError
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.cursor import DuckCursor
-from wsq.store.duckdb.snapshot import not_overwritten, part_of, publish, remove_database, settle
+from wsq.store.duckdb.snapshot import finalize, not_overwritten, part_of, publish, remove_database
 from wsq.store.engine import Parameters, ReadingCursor, Schema
 from wsq.store.postgres.cursor import Connection
 
 View = Callable[[], AbstractContextManager[tuple[Connection, int]]]
-"""Gives a view of everything that is committed, and the number of the last change that it shows."""
+"""Gives a view of everything committed, and the number of the last change in it."""
 
 _SENT = {
     "VARCHAR[]": "array_to_json({})::TEXT",
@@ -34,7 +33,7 @@ _SENT = {
     "BLOB": "encode({}, 'hex')",
     "TIMESTAMP WITH TIME ZONE": "epoch_us({})",
 }
-"""How a column is spelled by the server, by its type, where it is not as it is."""
+"""SQL with which the server encodes a column, by DuckDB type."""
 
 _READ = {
     "VARCHAR[]": ("VARCHAR", "CAST(CAST({} AS JSON) AS VARCHAR[])"),
@@ -42,25 +41,25 @@ _READ = {
     "BLOB": ("VARCHAR", "unhex({})"),
     "TIMESTAMP WITH TIME ZONE": ("BIGINT", "make_timestamptz({})"),
 }
-"""And as what DuckDB reads it, and makes of it what it was."""
+"""The CSV type of an encoded column, and the SQL with which DuckDB decodes it."""
 
 _NAME = re.compile(r"[a-z_]+")
 
 _ALL = re.compile(r"(?:SELECT|DISTINCT|,|\.)\s*\*|^\s*FROM", re.IGNORECASE)
-"""What asks for all columns without naming them."""
+"""Queries all columns without naming them."""
 
 _CHANGED = re.compile(r"\s*(?:INSERT INTO|UPDATE|DELETE FROM|TRUNCATE|(?:ALTER|DROP) TABLE(?: IF EXISTS)?) (\w+)")
-"""What changes a table; a study may make some for itself."""
+"""Changes a table. Temporary tables of the query's own are allowed."""
 
 _HOME = "wsq-copies-"
-"""How the folders of copies are called, among those that the system keeps for what is temporary."""
+"""The prefix of the copies' folders in the system's folder for temporary files."""
 
 _AT_ONCE = 64 << 20
-"""Bytes that DuckDB reads at a time, in which a row must fit: texts have a million characters at the most."""
+"""DuckDB's read buffer in bytes, which must hold a row: texts have at most a million characters."""
 
 
 class Copies:
-    """One engine's copies, in a folder that goes with it. The last ones are used again while nothing changes."""
+    """One engine's copies, in a folder that is deleted with it. The last ones are reused until something changes."""
 
     def __init__(self, view: View, schema: Schema) -> None:
         self._view = view
@@ -68,40 +67,40 @@ class Copies:
         self._lock = threading.Lock()
         self._home: _Home | None = None
         self._made = 0
-        self._study: _Study | None = None
+        self._tables: _TableCopy | None = None
         self._whole: _Whole | None = None
 
     @contextmanager
-    def at_present(self) -> Iterator[ReadingCursor]:
-        """A view in DuckDB, to which each table is brought when a question first names it."""
+    def tables(self) -> Iterator[ReadingCursor]:
+        """A view in DuckDB; each table is copied when a query first names it."""
         with self._view() as (connection, last):
             with self._lock:
-                if self._study is None or self._study.last != last:
-                    _let_go(self._study)
-                    self._study = _Study(self._fresh(), last, self._schema)
-                study = self._study
-                study.users += 1
+                if self._tables is None or self._tables.last != last:
+                    _close_if_unused(self._tables)
+                    self._tables = _TableCopy(self._fresh(), last, self._schema)
+                copy = self._tables
+                copy.users += 1
             try:
-                with study.lock:
-                    cursor = _StudyCursor(study, connection)
+                with copy.lock:
+                    cursor = _TableCopyCursor(copy, connection)
                     try:
                         yield cursor
                     finally:
                         cursor.end()
             finally:
                 with self._lock:
-                    study.users -= 1
-                    if study is not self._study:
-                        _let_go(study)
+                    copy.users -= 1
+                    if copy is not self._tables:
+                        _close_if_unused(copy)
 
     @contextmanager
     def whole(self) -> Iterator[Path]:
-        """A file with everything, that can be attached and opened as a workspace."""
+        """A file with everything, which can be attached and opened as a workspace."""
         with self._view() as (connection, last), self._lock:
             if self._whole is None or self._whole.last != last:
                 path = self._fresh()
                 _write_whole(connection, path, self._schema)
-                _let_go(self._whole)
+                _close_if_unused(self._whole)
                 self._whole = _Whole(path, last)
             whole = self._whole
             whole.users += 1
@@ -111,10 +110,10 @@ class Copies:
             with self._lock:
                 whole.users -= 1
                 if whole is not self._whole:
-                    _let_go(whole)
+                    _close_if_unused(whole)
 
     def write_to(self, target: Path) -> None:
-        """The same at `target`, which must not be there yet."""
+        """Write the same to `target`, which must not exist."""
         if target.exists() or target.is_symlink():
             raise not_overwritten(target)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -122,43 +121,43 @@ class Copies:
         try:
             with self._view() as (connection, _):
                 _write_whole(connection, part, self._schema)
-            settle(part)
+            finalize(part)
             publish(part, target)
         finally:
             remove_database(part)
 
     def forget(self) -> None:
-        """Remove every copy that nobody uses, and the others as soon as nobody does."""
-        remove_what_was_left()
+        """Remove every copy, those in use as soon as they are unused."""
+        remove_orphans()
         with self._lock:
-            _let_go(self._study)
-            _let_go(self._whole)
-            self._study = self._whole = None
+            _close_if_unused(self._tables)
+            _close_if_unused(self._whole)
+            self._tables = self._whole = None
 
     def dispose(self) -> None:
         """Remove every copy."""
         with self._lock:
-            _let_go(self._study)
-            self._study = self._whole = None
+            _close_if_unused(self._tables)
+            self._tables = self._whole = None
             if self._home is not None:
                 self._home.remove()
                 self._home = None
 
     def _fresh(self) -> Path:
         if self._home is None:
-            remove_what_was_left()
+            remove_orphans()
             self._home = _Home()
         self._made += 1
         return self._home.path / f"{self._made}.duckdb"
 
 
 class _Home:
-    """A folder that is locked as long as its process lives, so that others know when nobody needs it any more."""
+    """A folder that its process locks during its lifetime, so that others know when it is no longer needed."""
 
     def __init__(self) -> None:
         while True:
             self.path = Path(tempfile.mkdtemp(prefix=_HOME))
-            with suppress(FileNotFoundError):  # somebody has taken it for left, before it was locked
+            with suppress(FileNotFoundError):  # another process removed it before it was locked
                 self._held = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
                 fcntl.flock(self._held, fcntl.LOCK_EX)
                 if self.path.exists():
@@ -170,10 +169,10 @@ class _Home:
         os.close(self._held)
 
 
-def remove_what_was_left() -> None:
-    """Remove the copies of this user's processes that were killed: they hold what people may want forgotten."""
+def remove_orphans() -> None:
+    """Remove the copies of killed processes of this user: they hold data that people may want forgotten."""
     for home in Path(tempfile.gettempdir()).glob(f"{_HOME}*"):
-        with suppress(OSError):  # another user's, or gone by now
+        with suppress(OSError):  # another user's, in use, or already gone
             held = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 if os.fstat(held).st_uid == os.geteuid():
@@ -191,8 +190,8 @@ class _Whole:
         remove_database(self.path)
 
 
-class _Study:
-    """A DuckDB file of tables as they were after one change."""
+class _TableCopy:
+    """A DuckDB file with tables as of one change."""
 
     def __init__(self, path: Path, last: int, schema: Schema) -> None:
         self.path, self.last, self.users = path, last, 0
@@ -211,62 +210,62 @@ class _Study:
         remove_database(self.path)
 
 
-class _StudyCursor:
-    """Asks the study, and brings from the server those columns of tables that are missing.
+class _TableCopyCursor:
+    """Queries a copy, and adds missing columns of tables from the server.
 
-    They stand there without keys: to make those of a million rows takes longer than to bring the rows.
+    Tables there have no keys: creating those of a million rows takes longer than copying the rows.
     """
 
-    def __init__(self, study: _Study, connection: Connection) -> None:
-        self._study = study
+    def __init__(self, copy: _TableCopy, connection: Connection) -> None:
+        self._copy = copy
         self._connection = connection
-        self._cursor = DuckCursor(study.connection, "a copy of the workspace")
+        self._cursor = DuckCursor(copy.connection, "a copy of the workspace")
 
     def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[object, ...]]:
-        """All rows of one statement."""
-        self._bring(sql)
+        """Return all rows of one statement."""
+        self._add_columns(sql)
         return self._cursor.query(sql, parameters)
 
     def batches(self, sql: str, size: int) -> Iterator[list[tuple[object, ...]]]:
-        """The rows of one statement, `size` at a time."""
-        self._bring(sql)
+        """Yield the rows of one statement, `size` at a time."""
+        self._add_columns(sql)
         return self._cursor.batches(sql, size)
 
     def end(self) -> None:
-        """Answer no more."""
+        """Refuse further statements."""
         self._cursor.end()
 
-    def _bring(self, sql: str) -> None:
+    def _add_columns(self, sql: str) -> None:
         changed = _CHANGED.match(sql)
-        if changed is not None and changed[1] in self._study.tables:
-            raise WorkspaceError("A study is only being read; what changes the workspace belongs into a write.")
+        if changed is not None and changed[1] in self._copy.tables:
+            raise WorkspaceError("A snapshot is read-only; changes need a write transaction.")
         words = set(_NAME.findall(sql))
-        for table in sorted(self._study.tables.keys() & words):
-            kinds, there = self._study.tables[table], self._study.there.get(table, set())
+        for table in sorted(self._copy.tables.keys() & words):
+            kinds, there = self._copy.tables[table], self._copy.there.get(table, set())
             named = set(kinds) if _ALL.search(sql) else {next(iter(kinds)), *(kinds.keys() & words)}
             if named <= there:
                 continue
             wanted = {column: kind for column, kind in kinds.items() if column in named | there}
-            with _sent(self._connection, table, wanted, self._study.path.parent) as rows:
-                self._study.connection.execute(f"CREATE OR REPLACE TABLE {table} AS {rows}")
-            self._study.there[table] = set(wanted)
+            with _sent(self._connection, table, wanted, self._copy.path.parent) as rows:
+                self._copy.connection.execute(f"CREATE OR REPLACE TABLE {table} AS {rows}")
+            self._copy.there[table] = set(wanted)
 
 
-def _let_go(copy: _Study | _Whole | None) -> None:
+def _close_if_unused(copy: _TableCopy | _Whole | None) -> None:
     if copy is not None and not copy.users:
         copy.close()
 
 
 def _make(duck: duckdb.DuckDBPyConnection, schema: Schema) -> None:
-    """Make the tables, with nothing in them."""
+    """Create the tables, empty."""
     schema.create(DuckCursor(duck, "a copy"))
     duck.execute("CREATE TABLE schema_version (version INTEGER NOT NULL)")
     for table in _columns(duck):
-        duck.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of our own schema
+        duck.execute(f"DELETE FROM {table}")  # noqa: S608 - a name of wsq's schema
 
 
 def _write_whole(connection: Connection, path: Path, schema: Schema) -> None:
-    """Make the DuckDB file of a workspace, with everything in it."""
+    """Create a workspace's DuckDB file, with everything in it."""
     duck = instance.connect(instance.THREADS, spill=path.parent)
     try:
         duck.execute(f"ATTACH {instance.quoted(path)} AS {instance.ALIAS} (TYPE duckdb)")
@@ -283,7 +282,7 @@ def _write_whole(connection: Connection, path: Path, schema: Schema) -> None:
 def _fill(
     connection: Connection, duck: duckdb.DuckDBPyConnection, tables: dict[str, dict[str, str]], folder: Path
 ) -> None:
-    """Bring these tables, given with the types of their columns."""
+    """Copy these tables, given with their column types."""
     for table, columns in tables.items():
         with _sent(connection, table, columns, folder) as rows:
             duck.execute(f"INSERT INTO {table} ({', '.join(columns)}) {rows}")
@@ -291,10 +290,10 @@ def _fill(
 
 @contextmanager
 def _sent(connection: Connection, table: str, columns: dict[str, str], folder: Path) -> Iterator[str]:
-    """These columns of a table in a file, as a query that DuckDB answers from it."""
+    """Copy these columns of a table to a file; gives the DuckDB query that reads it."""
     sent = ", ".join(f"{_SENT.get(kind, '{}').format(name)} AS {name}" for name, kind in columns.items())
-    told = {name: _READ.get(kind, (kind, "{}")) for name, kind in columns.items()}
-    texts = ", ".join(name for name, (kind, _) in told.items() if kind == "VARCHAR")
+    decoded = {name: _READ.get(kind, (kind, "{}")) for name, kind in columns.items()}
+    texts = ", ".join(name for name, (kind, _) in decoded.items() if kind == "VARCHAR")
     with tempfile.NamedTemporaryFile(dir=folder, suffix=".csv") as file:
         with connection.cursor().copy(
             f"COPY (SELECT {sent} FROM {table}) TO STDOUT (FORMAT csv, NULL '\\N'"  # noqa: S608
@@ -304,8 +303,8 @@ def _sent(connection: Connection, table: str, columns: dict[str, str], folder: P
                 file.write(chunk)
         file.flush()
         room = max(1 << 16, min(file.tell() + 1, _AT_ONCE))
-        read = ", ".join(f"{back.format(name)} AS {name}" for name, (_, back) in told.items())
-        kinds = ", ".join(f"'{name}': '{kind}'" for name, (kind, _) in told.items())
+        read = ", ".join(f"{back.format(name)} AS {name}" for name, (_, back) in decoded.items())
+        kinds = ", ".join(f"'{name}': '{kind}'" for name, (kind, _) in decoded.items())
         yield f"""SELECT {read} FROM read_csv(
             {instance.quoted(file.name)}, columns={{{kinds}}}, header=false, delim=',', quote='"', escape='"',
             nullstr='\\N', allow_quoted_nulls=false, auto_detect=false, parallel=false,
@@ -313,7 +312,7 @@ def _sent(connection: Connection, table: str, columns: dict[str, str], folder: P
 
 
 def _columns(duck: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
-    """The types of all columns of all tables of the copy."""
+    """Return the column types of all tables of the copy."""
     found: dict[str, dict[str, str]] = {}
     for table, column, kind in duck.execute(
         "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE database_name = $1"

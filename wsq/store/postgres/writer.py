@@ -1,8 +1,8 @@
-"""What writes: a connection that sends the statements of a transaction as one text.
+"""A write connection that sends a transaction's statements as one text.
 
-To send a dozen statements one by one takes this side longer than all that a command decides, also in a pipeline. As
-one text they take a single trip, up to the first that fails; and what was sent before is prepared by the server,
-which then need not understand it anew.
+Sending a dozen statements one by one takes the client longer than deciding a command, even in a pipeline. As one text
+they take a single round trip, up to the first that fails. Repeated statements are prepared, so the server does not
+parse them again.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from wsq.store.postgres.cursor import Connection, placed, spelled
 Statement = tuple[str, Sequence[Any]]
 
 MOST_PREPARED = 200
-"""Statements that one connection has the server keep."""
+"""Maximum prepared statements per connection."""
 
 _DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.EMPTY_QUERY)
 
 
-class Pen:
+class Writer:
     """A connection with which one thread at a time writes."""
 
     def __init__(self, connection: Connection) -> None:
@@ -35,36 +35,36 @@ class Pen:
         self._names: dict[str, str] = {}
 
     def run(self, statements: Iterable[Statement]) -> list[bytes | None]:
-        """Run statements up to the first that fails; returns the first row of the last one, as texts.
+        """Run statements up to the first that fails; returns the first row of the last one, as text.
 
-        Values stand in the text as literals, which libpq quotes.
+        Values are sent as literals, quoted by libpq.
         """
         begin: list[bytes] = []
         try:
             parts = [self._part(sql, parameters, begin) for sql, parameters in statements]
         except BaseException:  # a value that has no literal
             if begin:
-                self.connection.close()  # the server is not told of them now
+                self.connection.close()  # the server does not have the new ones
             raise
         connection = self.connection.pgconn
         result = connection.exec_(b"; ".join([*begin, *parts]))
         if result.status not in _DONE:
-            if result.error_field(DiagnosticField.SQLSTATE) is None:  # libpq itself says so: the connection is gone
+            if result.error_field(DiagnosticField.SQLSTATE) is None:  # an error of libpq itself: the connection is lost
                 self.connection.close()
                 raise psycopg.OperationalError(result.get_error_message("utf-8"))
             error = psycopg.errors.error_from_result(result, encoding="utf-8")
             is_forgotten = isinstance(error, psycopg.errors.InvalidSqlStatementName)
             if begin or is_forgotten:
-                self.connection.close()  # nobody knows which of them are prepared now
+                self.connection.close()  # it is unknown which statements are prepared
             if is_forgotten:
                 raise psycopg.OperationalError("the server has forgotten a prepared statement") from error
             raise error
         return [result.get_value(0, place) for place in range(result.nfields)] if result.ntuples else []
 
     def roll_back(self) -> None:
-        """End what has begun and was not committed; a connection of which that cannot be said is closed.
+        """Roll back an open transaction; close the connection if that fails.
 
-        psycopg's own way would then give up all that is prepared, also what it knows nothing of.
+        psycopg's own rollback would drop all prepared statements, also unknown ones.
         """
         connection = self.connection
         if connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):

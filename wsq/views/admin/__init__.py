@@ -1,1 +1,1 @@
-"""Administration: every recurring task of every store in one table."""
+"""The administration page: all recurring tasks of all stores in one table."""

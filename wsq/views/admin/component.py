@@ -1,4 +1,4 @@
-"""Administration: every recurring task of every store in one table, what is wrong, and the switches for many."""
+"""The administration page: all recurring tasks of all stores, alerts, and bulk actions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from wsq.projections import Rows
 from wsq.rules.roles import EVERYWHERE
 from wsq.statistics.health import Alert
 from wsq.statistics.overview import TaskOverview
-from wsq.views.admin.table import COLUMNS, Line, Survey
-from wsq.views.auth.permissions import OPEN, Gate
+from wsq.views.admin.table import COLUMNS, Line, TaskTable
+from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.page import messages
 from wsq.views.page.cards import Card, instant
 from wsq.views.page.dispatch import Dispatcher, Responder, set_paused
@@ -20,26 +20,26 @@ from wsq.views.page.live import InteractivePage, weakly
 from wsq.views.page.scripts import script
 
 ALERTS_SHOWN = 200
-"""How many alerts a page is told one by one; of the others it is told how many there are."""
+"""Maximum number of alerts shown; the others are counted."""
 
 
 _STORE = COLUMNS.index("store")
 
-TOLD_ELSEWHERE = ("scheduler", "paused")
-"""Kinds of alerts that the page tells apart from the others: by its banners, and beside the switch for pauses."""
+SHOWN_ELSEWHERE = ("scheduler", "paused")
+"""Kinds of alerts that the page shows elsewhere: in its banners, and next to the pause switch."""
 
 
 class Overseer(Responder):
-    """Serves one page of administration: what it asks names the store that it is about.
+    """Handles one administration page's requests, which name the store they concern.
 
-    `actor` stands on what is done through it. It remembers which table the page knows, to tell it the news alone.
+    `actor` is the actor of its events. Remembers which table the page has, to send only updates.
     """
 
-    def __init__(self, workspace: Workspace, survey: Survey, actor: str | None = None) -> None:
+    def __init__(self, workspace: Workspace, table: TaskTable, actor: str | None = None) -> None:
         self._workspace = workspace
-        self._survey = survey
+        self._table = table
         self._actor = actor
-        self._told: dict[str, Line] = {}
+        self._sent: dict[str, Line] = {}
         self._rev = 0
 
     def handle(self, message: messages.Request) -> Any:
@@ -73,20 +73,20 @@ class Overseer(Responder):
         return store.as_actor(self._actor) if self._actor else store
 
     def _lines(self) -> dict[str, Line]:
-        """The lines of the stores that whoever looks at the page administers."""
-        lines = self._survey.lines()
-        if self.gate is OPEN:
+        """Return the lines of the stores that the page's user administers."""
+        lines = self._table.lines()
+        if self.permissions is OPEN:
             return lines
-        ruled = {store for store in {line[_STORE] for line in lines.values()} if self.gate.may(store, "admin")}
+        ruled = {store for store in {line[_STORE] for line in lines.values()} if self.permissions.may(store, "admin")}
         return {id_: line for id_, line in lines.items() if line[_STORE] in ruled}
 
     def _ruled(self, ids: list[str]) -> list[str]:
-        """The same ids, unless one is of a store that whoever looks at the page does not administer.
+        """Return the ids, if the page's user administers the stores of all of them.
 
         Raises:
-            NotFound: One is; it is not told whether it is anywhere.
+            NotFound: They do not; the error does not reveal whether the id exists.
         """
-        if self.gate is not OPEN:
+        if self.permissions is not OPEN:
             lines = self._lines()
             for each in ids:
                 if each not in lines:
@@ -94,27 +94,27 @@ class Overseer(Responder):
         return ids
 
     def _news(self, known: int) -> dict[str, Any]:
-        """The lines that are others than the page was told, or all of them when it knows none."""
-        lines, before = self._lines(), self._told if known == self._rev else {}
+        """Return the lines that differ from the page's, or all of them if it has none."""
+        lines, before = self._lines(), self._sent if known == self._rev else {}
         news = [line for id_, line in lines.items() if before.get(id_) != line]
         gone = [id_ for id_ in before if id_ not in lines]
         whole = known == 0 or known != self._rev
-        self._told, self._rev = lines, self._rev + 1
+        self._sent, self._rev = lines, self._rev + 1
         return {"rev": self._rev, "whole": whole, "columns": COLUMNS, "lines": news, "gone": gone}
 
     def _alerts(self) -> dict[str, Any]:
-        """What is not as it should be; what has a banner on every page or a place of its own here is left out."""
+        """Return the alerts without those that the page shows elsewhere."""
         found = [
             each
             for each in self._workspace.alerts()
-            if each.kind not in TOLD_ELSEWHERE and self.gate.may(each.store_id or EVERYWHERE, "admin")
+            if each.kind not in SHOWN_ELSEWHERE and self.permissions.may(each.store_id or EVERYWHERE, "admin")
         ]
-        told = [alert_line(each) for each in found[:ALERTS_SHOWN]]
-        return {"alerts": told, "more": len(found) - len(told)}
+        lines = [alert_line(each) for each in found[:ALERTS_SHOWN]]
+        return {"alerts": lines, "more": len(found) - len(lines)}
 
 
 def alert_line(alert: Alert) -> Card:
-    """An alert with where it leads."""
+    """Return an alert with the ids to link to."""
     return {
         "key": alert.key,
         "level": alert.level,
@@ -127,9 +127,9 @@ def alert_line(alert: Alert) -> Card:
 
 
 class Admin(InteractivePage):
-    """All recurring tasks of a workspace's stores, on a page or in a notebook's cell; in a cell it is 640 pixels high.
+    """All recurring tasks of a workspace, on a page or in a notebook cell, where it is 640 pixels high.
 
-    Its browser asks for the table when it has come up, and for what is new when it is told that something has changed.
+    Its browser requests the table when it is loaded, and updates when something has changed.
     """
 
     _esm = script("admin/admin-page.js")
@@ -143,18 +143,18 @@ class Admin(InteractivePage):
         actor: str | None = None,
         store: str | None = None,
         page: bool = False,
-        gate: Gate = OPEN,
+        permissions: Permissions = OPEN,
     ) -> None:
         sizes = {"sizing_mode": "stretch_both"} if page else {"sizing_mode": "stretch_width", "height": 640}
         super().__init__(**sizes)
-        self.gate = gate
+        self.permissions = permissions
         self._workspace = workspace
         hub = hub_of(workspace)
         subscription = hub.subscribe(None, weakly(self.send))
-        self.begin(Overseer(workspace, hub.survey(), actor), subscription)
+        self.begin(Overseer(workspace, hub.task_table(), actor), subscription)
         opening = {"store": store, "project": None, "page": page, "path": "admin"}
         self.open_with(subscription.opening() | {"opening": opening})
 
-    def still(self) -> str:
-        """The table as it is now, static in HTML: for a notebook that is read without a kernel."""
+    def to_html(self) -> str:
+        """Return the current table as static HTML, for notebooks that are read without a kernel."""
         return Rows(self._workspace.overview(), kind=TaskOverview)._repr_html_()

@@ -1,4 +1,4 @@
-"""The table of all recurring tasks as browsers know it: read once for all who look at it."""
+"""The table of all recurring tasks as browsers see it: read once for all pages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from wsq.api import Workspace
 from wsq.statistics.overview import TaskOverview
 from wsq.views.page import words
+from wsq.vocabulary import STATUS_LABELS
 
 Line = tuple[Any, ...]
 
@@ -17,15 +18,15 @@ COLUMNS = (
     "last_word", "last_what", "last_at", "rate_7", "ran_7", "rate_30", "ran_30", "cost", "unpriced", "failures",
     "told",
 )  # fmt: skip
-"""What a line holds, in this order: with thousands of lines, their names would be most of what is sent. Instants are
-milliseconds since the beginning of 1970."""
+"""The fields of a line, in order: with thousands of lines, field names would be most of the data. Instants are
+milliseconds since 1970."""
 
 FRESH = timedelta(minutes=1)
-"""How long the table is as it was while nobody writes; the spans that it counts over move on."""
+"""How long the table is kept if nothing is written; its time spans move on."""
 
 
-class Survey:
-    """What is known of all stores' recurring tasks."""
+class TaskTable:
+    """The recurring tasks of all stores."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -35,7 +36,7 @@ class Survey:
         self._lines: dict[str, Line] = {}
 
     def lines(self) -> dict[str, Line]:
-        """A line for each recurring task, by its id; read anew when anybody has written since, or a minute is over."""
+        """Return a line per recurring task, by id; read again after a write, or after a minute."""
         with self._lock:
             changes, now = self._workspace.changes(), self._workspace.clock.now()
             if changes != self._seen or self._read_at is None or not timedelta() <= now - self._read_at < FRESH:
@@ -45,7 +46,7 @@ class Survey:
 
 
 def line(row: TaskOverview) -> Line:
-    """A recurring task as the table shows it, see `COLUMNS`."""
+    """Return a recurring task as a line of the table; see `COLUMNS`."""
     return (
         row.recurring_task_id,
         row.store_id,
@@ -58,7 +59,7 @@ def line(row: TaskOverview) -> Line:
         _milliseconds(row.next_execution_at),
         row.last_execution_id,
         row.last_status,
-        words.STATUSES.get(row.last_status or "", row.last_status),
+        STATUS_LABELS.get(row.last_status or "", row.last_status),
         _outcome(row),
         _milliseconds(row.last_started_at),
         row.success_rate_7_days,
@@ -73,12 +74,12 @@ def line(row: TaskOverview) -> Line:
 
 
 def _milliseconds(instant: datetime | None) -> int | None:
-    """As browsers count, and twenty times as quick as a text."""
+    """Return milliseconds, as JavaScript uses, twenty times faster than a text."""
     return None if instant is None else round(instant.timestamp() * 1000)
 
 
 def _outcome(row: TaskOverview) -> str | None:
-    """What came of the last execution, beyond its status."""
+    """Return the outcome of the last execution, beyond its status."""
     if row.last_status is None:
         return None
     return words.verdict(row.last_status, row.last_verdict) or words.reason(row.last_reason)

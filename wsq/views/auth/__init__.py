@@ -1,1 +1,1 @@
-"""Login and permissions: who has an account, who is logged in, and what each of them may do."""
+"""Login and permissions: accounts, sessions, and what each user may do."""

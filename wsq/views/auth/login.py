@@ -1,4 +1,4 @@
-"""The pages of the door: logging in, logging out, and showing that one is still there."""
+"""Handlers for logging in, logging out, and keeping a session alive."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tornado.web import HTTPError, RequestHandler
 
 from wsq.errors import WsqError
 from wsq.views.auth import sessions
-from wsq.views.auth.authenticator import Busy, Door, TooSoon
+from wsq.views.auth.authenticator import Authenticator, Busy, LoginAttempt, TooSoon
 from wsq.views.auth.guard import COOKIE, LOGIN, OAUTH, address_of, cookie_of, is_https, next_of, refused, visitor_of
 from wsq.views.auth.sessions import Device
 from wsq.views.auth.users import User
@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 
 DEVICE = "wsq-known"
 LARGEST_BODY = 100_000
-"""Bytes of what is sent to a form: there are only names and passwords to be sent."""
+"""Maximum bytes of a form: it only holds a name and a password."""
 
-WRONG = "The name or the password is not right."
-EXPIRED_FORM = "The form was open for too long, or cookies are switched off; try again."
+WRONG = "Wrong name or password."
+EXPIRED_FORM = "The form has expired, or cookies are disabled. Try again."
 
 PAGE = """\
 <!DOCTYPE html>
@@ -39,20 +39,20 @@ PAGE = """\
 <body class="wsq">
 <script>
   let chosen = null;
-  try {{ chosen = localStorage.getItem("wsq-theme"); }} catch {{ /* the system's choice stands */ }}
+  try {{ chosen = localStorage.getItem("wsq-theme"); }} catch {{ /* use the system's theme */ }}
   const system = matchMedia("(prefers-color-scheme: dark)");
-  const wear = () => {{
+  const apply = () => {{
     const dark = chosen ? chosen === "dark" : system.matches;
     document.documentElement.dataset.theme = document.body.dataset.theme = dark ? "dark" : "light";
   }};
-  wear();
-  system.addEventListener("change", wear);
+  apply();
+  system.addEventListener("change", apply);
 </script>
 <main>
 <p class="brand">wsq</p>
 <section class="login">
 <h1>Log in</h1>
-{said}{form}{provider}
+{message}{form}{provider}
 </section>
 </main>
 </body>
@@ -73,20 +73,20 @@ FORM = """\
 
 
 def css() -> str:
-    """The styles of the page: those that every page shares, and its own."""
+    """Return the page's styles: those of every page, and its own."""
     return "\n".join(
         files("wsq.views").joinpath(each).read_text("utf-8") for each in ("page/theme.css", "auth/login.css")
     )
 
 
 def page(
-    handler: RequestHandler, *, said: str = "", name: str = "", onward: str = "/board", provider: str | None = None
+    handler: RequestHandler, *, message: str = "", name: str = "", onward: str = "/board", provider: str | None = None
 ) -> str:
-    """The login page; with a `provider` also the way to it."""
+    """Return the login page; with a `provider` also a link to it."""
     link = f'<a class="button" href="{OAUTH.strip("/")}?next={xhtml_escape(_quoted(onward))}">Log in with {{}}</a>'
     return PAGE.format(
         css=css(),
-        said=f'<p class="said" role="alert">{xhtml_escape(said)}</p>\n' if said else "",
+        message=f'<p class="said" role="alert">{xhtml_escape(message)}</p>\n' if message else "",
         form=FORM.format(
             xsrf=handler.xsrf_form_html(),
             next=xhtml_escape(onward),
@@ -104,59 +104,59 @@ def _quoted(path: str) -> str:
     return quote(path, safe="")
 
 
-class AtTheDoor:
-    """What handlers share: cookies that only we read, over TLS alone where there is TLS, and never for other sites."""
+class AuthHandler:
+    """Shared by all handlers: HTTP-only cookies, sent only over TLS if there is TLS, and never to other sites."""
 
-    door: Door
+    auth: Authenticator
     request: Any
 
-    def initialize(self, door: Door, provider: str | None = None) -> None:
-        """Tornado's way to hand something over."""
-        self.door = door
+    def initialize(self, auth: Authenticator, provider: str | None = None) -> None:
+        """Receive Tornado's handler arguments."""
+        self.auth = auth
         self.provider = provider
 
     def set_default_headers(self) -> None:
-        """Nothing of the door is to be kept by a browser."""
-        self.set_header("Cache-Control", "no-store")  # type: ignore[attr-defined]  # of the handler it is mixed into
+        """Disable caching."""
+        self.set_header("Cache-Control", "no-store")  # type: ignore[attr-defined]  # of the handler class
 
     def set_cookie(self, name: str, value: str | bytes, *args: Any, **given: Any) -> None:
-        """A cookie with the flags that keep it in the house; one against forged forms is read by our script."""
+        """Set a cookie with secure flags; scripts can only read the one against forged forms."""
         safe = {"httponly": name != "_xsrf", "samesite": "Lax", "secure": is_https(self.request), "path": "/"}
         super().set_cookie(name, value, *args, **(given | safe))  # type: ignore[misc]
 
-    def let_in(self, user: User) -> None:
-        """Give the browser a session, and note that the user has come in from it."""
-        door = self.door
-        self._give(COOKIE, door.signer.signed(door.begun(user)), sessions.LONGEST)
-        self._give(DEVICE, door.signer.signed(door.known(user, self.device())), sessions.DEVICE)
-        log.info("%r came in from %s", user.name, address_of(self.request), extra={"action": "door.login"})
+    def log_in(self, user: User) -> None:
+        """Give the browser a session, and remember it as one of the user's devices."""
+        auth = self.auth
+        self._give(COOKIE, auth.signer.signed(auth.new_session(user)), sessions.LONGEST)
+        self._give(DEVICE, auth.signer.signed(auth.known(user, self.device())), sessions.DEVICE)
+        log.info("%r logged in from %s", user.name, address_of(self.request), extra={"action": "auth.login"})
 
     def device(self) -> Device | None:
-        """What is known of the browser."""
-        return self.door.signer.read(Device, cookie_of(self.request, DEVICE))
+        """Return the browser's device cookie."""
+        return self.auth.signer.read(Device, cookie_of(self.request, DEVICE))
 
     def _give(self, name: str, value: str, seconds: int) -> None:
         self.set_cookie(name, value, max_age=seconds)
 
 
-class Login(AtTheDoor, RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
-    """The form, and what is sent with it."""
+class Login(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
+    """The login form."""
 
     def get(self) -> None:
-        """Show the form; who is in already goes on."""
+        """Show the form; redirect users who are logged in."""
         onward = next_of(self.get_query_argument("next", None))
-        if self.door.admitted(cookie_of(self.request, COOKIE)):
+        if self.auth.session_of(cookie_of(self.request, COOKIE)):
             self.redirect(onward, status=303)
             return
         self.finish(page(self, onward=onward, provider=self.provider))
 
     async def post(self) -> None:
-        """Let somebody in whose password is right."""
+        """Log in with name and password."""
         name = self.get_body_argument("name", "")[:200]
         password = self.get_body_argument("password", "", strip=False)
         onward = next_of(self.get_body_argument("next", None))
         try:
-            user = await self._guess(name, password)
+            user = await self._authenticate(name, password)
         except TooSoon as wait:
             self.set_header("Retry-After", str(wait.seconds))
             self._refuse(429, str(wait), name, onward)
@@ -166,59 +166,59 @@ class Login(AtTheDoor, RequestHandler):  # type: ignore[misc]  # Tornado is not 
             if user is None:
                 self._refuse(403, WRONG, name, onward)
             else:
-                self.let_in(user)
+                self.log_in(user)
                 self.redirect(onward, status=303)
 
-    async def _guess(self, name: str, password: str) -> User | None:
-        guess = self.door.begin_guess(name, self.device(), address_of(self.request))
+    async def _authenticate(self, name: str, password: str) -> User | None:
+        attempt: LoginAttempt = self.auth.begin_attempt(name, self.device(), address_of(self.request))
         user = None
         try:
             loop = asyncio.get_running_loop()
-            user = await loop.run_in_executor(self.door.pool, self.door.check, guess, password)
+            user = await loop.run_in_executor(self.auth.pool, self.auth.check, attempt, password)
         finally:
-            self.door.end_guess(guess, user)
+            self.auth.end_attempt(attempt, user)
         return user
 
     def _refuse(self, status: int, why: str, name: str, onward: str) -> None:
         refused(name, address_of(self.request), f"login: {why}")
         self.set_status(status)
-        self.finish(page(self, said=why, name=name, onward=onward, provider=self.provider))
+        self.finish(page(self, message=why, name=name, onward=onward, provider=self.provider))
 
     def write_error(self, status_code: int, **given: Any) -> None:
-        """Show the form again, with what was wrong."""
+        """Show the form again, with the error."""
         error = given.get("exc_info", (None, None, None))[1]
         is_forged = isinstance(error, HTTPError) and status_code == 403
         refused(None, address_of(self.request), f"login: {status_code}")
-        said = EXPIRED_FORM if is_forged else "This could not be understood; try again."
-        self.finish(page(self, said=said, provider=self.provider))
+        message = EXPIRED_FORM if is_forged else "Invalid request. Try again."
+        self.finish(page(self, message=message, provider=self.provider))
 
 
-class Logout(AtTheDoor, RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
-    """Ends a session, wherever a copy of it may be."""
+class Logout(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
+    """Ends a session, and all copies of it."""
 
     async def post(self) -> None:
-        """End it, and lead to the login."""
-        session = self.door.admitted(cookie_of(self.request, COOKIE))
+        """End the session, and redirect to the login."""
+        session = self.auth.session_of(cookie_of(self.request, COOKIE))
         self.clear_cookie(COOKIE)
         if session is not None:
             try:
-                await asyncio.get_running_loop().run_in_executor(None, self.door.ended.end, session)
-            except WsqError as trouble:  # here it has ended, and the browser has forgotten it
-                log.warning("It could not be noted who logged out: %s", trouble, extra={"action": "door.logout"})
-            log.info("%r went, from %s", session.name, address_of(self.request), extra={"action": "door.logout"})
+                await asyncio.get_running_loop().run_in_executor(None, self.auth.ended.end, session)
+            except WsqError as trouble:  # it has ended in this process, and the browser's cookie is deleted
+                log.warning("The logout could not be recorded: %s", trouble, extra={"action": "auth.logout"})
+            log.info("%r logged out, from %s", session.name, address_of(self.request), extra={"action": "auth.logout"})
         self.redirect(LOGIN, status=303)
 
     def get(self) -> None:
-        """A link cannot log anybody out; it leads to the pages."""
+        """Redirect to the board: a link must not log anybody out."""
         self.redirect("/board", status=303)
 
 
-class Renew(AtTheDoor, RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
-    """Somebody is there: their session is told that, and their open pages get a ticket to go on with it."""
+class Renew(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
+    """Records activity in the session, and gives open pages a ticket for the renewed session."""
 
     def post(self) -> None:
-        """``{"ticket": …}``, for `messages.Renew`."""
-        session = self.door.seen(visitor_of(self.door, self.request).session)
+        """Return ``{"ticket": …}``, for `messages.Renew`."""
+        session = self.auth.seen(visitor_of(self.auth, self.request).session)
         left = session.since + sessions.LONGEST - session.seen
-        self._give(COOKIE, self.door.signer.signed(session), max(1, left))
-        self.write({"ticket": self.door.ticket(session)})
+        self._give(COOKIE, self.auth.signer.signed(session), max(1, left))
+        self.write({"ticket": self.auth.ticket(session)})

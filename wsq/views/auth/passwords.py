@@ -1,4 +1,4 @@
-"""Passwords are kept as salted scrypt hashes, in a text that says how each was made."""
+"""Passwords, stored as salted scrypt hashes with their parameters."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from wsq.settings import LONGEST_PASSWORD as LONGEST
 from wsq.settings import SHORTEST_PASSWORD as SHORTEST
 
 _COST, _BLOCK, _LANES = 2**15, 8, 3
-"""32 MiB and about a quarter of a second for each guess: what OWASP asks of scrypt at the least memory."""
+"""32 MiB and about a quarter of a second per check: OWASP's recommendation for scrypt with the least memory."""
 
 _WRITTEN = re.compile(r"scrypt\$([0-9]{1,9})\$([0-9]{1,3})\$([0-9]{1,3})\$([\w-]{16,88})\$([\w-]{16,88})")
 _MOST_MEMORY = 256 * 2**20
 
 
-def hashed(password: str, salt: bytes | None = None) -> str:
-    """The hash of an acceptable password, with a salt of its own unless one of 16 bytes is given.
+def hash_password(password: str, salt: bytes | None = None) -> str:
+    """Return the hash of a password, with a random salt unless one of 16 bytes is given.
 
     Raises:
-        InvalidInput: It is shorter than 10 characters, or longer than 1,000; the message does not show it.
+        InvalidInput: It has fewer than 10 or more than 1,000 characters; the message does not show it.
     """
     if not SHORTEST <= len(password) <= LONGEST:
         raise InvalidInput(f"The password has {len(password)} characters, expected {SHORTEST} to {LONGEST:,}.")
@@ -33,17 +33,17 @@ def hashed(password: str, salt: bytes | None = None) -> str:
 
 
 def is_hash(text: str) -> bool:
-    """Whether it is one of these, and affordable to check."""
+    """Whether a text is such a hash, and affordable to check."""
     found = _WRITTEN.fullmatch(text)
     return found is not None and 0 < 128 * int(found[1]) * int(found[2]) < _MOST_MEMORY and 0 < int(found[3]) < 20
 
 
-def fits(password: str, kept: str | None) -> bool:
-    """Whether the password is the one whose hash is kept; without a hash never, and it takes as long to say so.
+def matches(password: str, kept: str | None) -> bool:
+    """Whether a password has this hash. Without a hash False, after the same time.
 
-    Takes a quarter of a second of a core: not for an event loop.
+    Takes a quarter of a second of CPU time: not for an event loop.
     """
-    found = _WRITTEN.fullmatch(kept or _NOBODYS)
+    found = _WRITTEN.fullmatch(kept or _DUMMY)
     if found is None or len(password) > LONGEST:
         return False
     salt, expected = _bytes(found[4]), _bytes(found[5])
@@ -64,5 +64,5 @@ def _bytes(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-_NOBODYS = f"scrypt${_COST}${_BLOCK}${_LANES}${_text(bytes(16))}${_text(bytes(32))}"
-"""What the password of an unknown name is compared with, so that the time does not tell that it is unknown."""
+_DUMMY = f"scrypt${_COST}${_BLOCK}${_LANES}${_text(bytes(16))}${_text(bytes(32))}"
+"""Compared with the passwords of unknown names, so that the time does not reveal that they are unknown."""

@@ -1,4 +1,4 @@
-"""What whoever looks at a page may see and ask for. On a machine of one's own that is everything."""
+"""What a page's user may see and do. Without a login that is everything."""
 
 from __future__ import annotations
 
@@ -43,66 +43,66 @@ NEEDS: dict[type[messages.Message], Role | None] = {
     messages.DisableMany: "admin",
     messages.Overview: "admin",
     messages.Alerts: "admin",
-    messages.Within: None,  # the message within is judged, in the store that is named
-    messages.Renew: None,  # a page's browser shows that it has a session
+    messages.Within: None,  # the inner message is checked, in its store
+    messages.Renew: None,  # proves that the page's browser has a session
 }
-"""The role that each message needs in the store that it is about; a message that is missing here is refused."""
+"""The role that each message needs in its store; messages that are missing here are refused."""
 
 
 def no_store(store_id: str) -> NotFound:
-    """What is said of a store that is not there, or not for who asks: the same of both."""
+    """Return the error for an unknown store and for one that the user may not see: the same for both."""
     return NotFound(f"There is no store {store_id!r} that you are a member of.")
 
 
-class Gate:
-    """Lets everything pass, as without a login. A page asks it before it answers, and before it tells anything."""
+class Permissions:
+    """Permits everything, as without a login. Pages check it before they answer and before they send updates."""
 
     actor: str | None = None
-    """Who stands on what is done; None for whom the workspace was opened by."""
+    """The actor of events; None for the workspace's own."""
 
     everywhere = True
-    """Whether every store is seen."""
+    """Whether the user may see every store."""
 
     def sees(self, store_id: str) -> bool:
-        """Whether there is such a store, for who asks."""
+        """Whether the user may see the store."""
         return self.may(store_id, "viewer")
 
     def may(self, store_id: str, needed: Role) -> bool:
-        """Whether the role in a store reaches as far as `needed`."""
+        """Whether the user's role in a store is `needed` or higher."""
         del store_id, needed
         return True
 
     def allow(self, message: messages.Request) -> None:
-        """Refuse a message that may not be carried out.
+        """Refuse a message that the user may not send.
 
         Raises:
-            LoggedOut: The session is over.
-            NotAllowed: The role in the store that it is about does not reach that far.
-            NotFound: It is about a store that one is no member of.
+            LoggedOut: The session has ended.
+            NotAllowed: The role in the store is not sufficient.
+            NotFound: The user is not a member of the store.
         """
 
     def fit(self, card: Card) -> Card | None:
-        """What a browser is told, without what it must not know; None when it is to be told nothing."""
+        """Return what the browser may be sent; None if nothing."""
         return card
 
     def worded(self, refusal: WsqError) -> str:
-        """What is said of something that was refused, without what must not be known."""
+        """Return an error's text, without what the user must not know."""
         return str(refusal)
 
     def renew(self, ticket: str) -> None:
-        """Go on with the session that a browser has now; without a login there is none."""
+        """Continue with a renewed session; without a login there is none."""
         del ticket
-        raise InvalidInput("The page sent a message that it has no button for.")
+        raise InvalidInput("This page cannot do that.")
 
 
-OPEN = Gate()
+OPEN = Permissions()
 
 
-class MemberGate(Gate):
-    """Lets pass what a user may, as they stand at this moment.
+class MemberPermissions(Permissions):
+    """Permits what a user currently may do.
 
-    `store_id` is the store that the page shows; None for the page that shows all. `memberships` tells them as they
-    are now, and raises `LoggedOut` when the session is over. `refused` hears of everything that is refused.
+    `store_id` is the page's store; None for the page of all stores. `memberships` returns the current roles, and raises
+    `LoggedOut` when the session has ended. `refused` is called with every refusal.
     """
 
     def __init__(
@@ -122,55 +122,55 @@ class MemberGate(Gate):
 
     @property
     def everywhere(self) -> bool:  # type: ignore[override]  # it may change while a page is open
-        """See `Gate.everywhere`."""
+        """See `Permissions.everywhere`."""
         return self._role(EVERYWHERE) is not None
 
     def may(self, store_id: str, needed: Role) -> bool:
-        """See `Gate.may`."""
+        """See `Permissions.may`."""
         return reaches(self._role(store_id), needed)
 
     def rules(self, needed: Role = "admin") -> bool:
-        """Whether the role reaches that far anywhere."""
+        """Whether the user has this role in any store."""
         return any(reaches(role, needed) for role in self._memberships().values())
 
     def named(self) -> list[str]:
-        """The stores in which a role was given by name; they need not be made yet."""
+        """Return the stores in which the user has a role by name; they may not exist yet."""
         return sorted(store_id for store_id in self._memberships() if store_id != EVERYWHERE)
 
     def allow(self, message: messages.Request) -> None:
-        """See `Gate.allow`."""
+        """See `Permissions.allow`."""
         try:
             if isinstance(message, messages.Renew):
                 return
             self._judge(message)
         except (NotAllowed, NotFound, LoggedOut) as refusal:
-            self._refused(f"{_asked(message)}: {refusal}")
+            self._refused(f"{_in_brief(message)}: {refusal}")
             raise
 
     def _judge(self, message: messages.Request) -> None:
         if self.store_id is not None:
             self._demand(self.store_id, "viewer")
         elif not self.rules():
-            raise NotAllowed("Only an admin may see the administration of all stores.")
+            raise NotAllowed("Only admins may see the administration of all stores.")
         match message:
             case messages.Within(store=store, message=inner):
                 self._demand_of(inner, store)
             case messages.Statistics(store=None):
                 if not self.everywhere:
-                    raise NotAllowed("The statistics of all stores are only for who is a member of all of them.")
+                    raise NotAllowed("Only members of all stores may see the statistics of all stores.")
             case messages.Statistics(store=str(store)):
                 self._demand(store, "viewer")
             case _ if self.store_id is None and isinstance(
                 message, messages.Overview | messages.Alerts | messages.EnableMany | messages.DisableMany
             ):
-                return  # about each of the stores in which the role reaches that far, and no other
+                return  # applies to the stores in which the user has the role, and no other
             case _:
                 self._demand_of(message, self.store_id or EVERYWHERE)
 
     def _demand_of(self, message: messages.Request, store_id: str) -> None:
         needed = NEEDS.get(type(message))
         if needed is None:
-            raise NotAllowed("The page sent a message that nobody may send.")
+            raise NotAllowed("This page cannot do that.")
         self._demand(EVERYWHERE if getattr(message, "whole", False) else store_id, needed)
 
     def _demand(self, store_id: str, needed: Role) -> None:
@@ -178,39 +178,39 @@ class MemberGate(Gate):
         if reaches(role, needed):
             return
         if store_id == EVERYWHERE:
-            raise NotAllowed("Only an admin of all stores may do that.")
+            raise NotAllowed("Only admins of all stores may do that.")
         if role is None:
             raise no_store(store_id)
-        raise NotAllowed(f"Your role in the store {store_id!r} is {role}; only an {needed} may do that.")
+        raise NotAllowed(f"Your role in the store {store_id!r} is {role}. Only an {needed} may do that.")
 
     def fit(self, card: Card) -> Card | None:
-        """See `Gate.fit`. Answers pass, since they were judged; news only as long as they may be seen."""
+        """See `Permissions.fit`. Answers pass: their requests were checked. Updates pass while they may be seen."""
         is_answer = card["type"] == "answer"
         try:
             if not (is_answer or self._is_open()):
                 return None
             return card | {"header": self._header(card["header"])} if "header" in card else card
         except LoggedOut:
-            return {name: told for name, told in card.items() if name != "header"} if is_answer else None
+            return {name: value for name, value in card.items() if name != "header"} if is_answer else None
 
     def worded(self, refusal: WsqError) -> str:
-        """See `Gate.worded`. Of a store that is not there yet, the nearest would be named, which may be another's."""
-        said = str(refusal)
-        if isinstance(refusal, NotFound) and said.startswith("There is no store "):
-            return said.partition("; ")[0].rstrip(".") + "."
-        return said
+        """See `Permissions.worded`. Leaves out the nearest store, which may be another's."""
+        text = str(refusal)
+        if isinstance(refusal, NotFound) and text.startswith("There is no store "):
+            return text.partition("; ")[0].rstrip(".") + "."
+        return text
 
     def renew(self, ticket: str) -> None:
-        """See `Gate.renew`."""
+        """See `Permissions.renew`."""
         self._renewed(ticket)
 
     def _is_open(self) -> bool:
-        """Whether what the page shows may still be seen."""
+        """Whether the user may still see the page's content."""
         return self.rules() if self.store_id is None else self.sees(self.store_id)
 
     def _header(self, header: Card) -> Card:
         pauses, mine = header["pauses"], self._memberships()
-        paused = {id_: told for id_, told in pauses["stores"].items() if role_in(mine, id_)}
+        paused = {id_: pause for id_, pause in pauses["stores"].items() if role_in(mine, id_)}
         return header | {
             "stores": [each for each in header["stores"] if role_in(mine, each["id"])],
             "pauses": pauses | {"stores": paused},
@@ -227,14 +227,14 @@ class MemberGate(Gate):
         return role_in(self._memberships(), store_id or EVERYWHERE)
 
 
-class LobbyGate(MemberGate):
-    """For a page that shows nothing but why there is nothing to show, and where else one may go."""
+class EntryPermissions(MemberPermissions):
+    """For a page that shows nothing but an explanation and other pages to open."""
 
     def _is_open(self) -> bool:
         return True
 
 
-def _asked(message: messages.Request) -> str:
-    """A message as a log tells it: what it asks for, and nothing that somebody has typed."""
-    inner = f" ({_asked(message.message)})" if isinstance(message, messages.Within) else ""
+def _in_brief(message: messages.Request) -> str:
+    """Return a message's kind for the log, without anything that somebody has typed."""
+    inner = f" ({_in_brief(message.message)})" if isinstance(message, messages.Within) else ""
     return f"{message.__struct_config__.tag}{inner}"

@@ -1,4 +1,4 @@
-"""How the door is fitted to the server: the routes, Bokeh's options, the guard before all of it."""
+"""Add login and permissions to the server: routes, Bokeh's options, and the guard."""
 
 from __future__ import annotations
 
@@ -7,54 +7,54 @@ from typing import Any, NamedTuple
 
 from bokeh.server.tornado import BokehTornado
 
-from wsq.views.auth.authenticator import Door
-from wsq.views.auth.guard import COOKIE, LOGIN, LOGOUT, OAUTH, RENEW, stand_before
+from wsq.views.auth.authenticator import Authenticator
+from wsq.views.auth.guard import COOKIE, LOGIN, LOGOUT, OAUTH, RENEW, install_guard
 from wsq.views.auth.login import DEVICE, LARGEST_BODY, Login, Logout, Renew
 
 ANY_HOST = "*"
-"""Bokeh then leaves the judgement of origins to the guard, which knows under which host it was asked."""
+"""Makes Bokeh leave the check of origins to the guard, which knows the requested host."""
 
-SILENCE = 120
-"""Seconds for which a connection may say nothing between two requests, or take to send a form: who holds many open
-keeps others out. It is more than proxies keep theirs, which would else lose a request. Websockets are not meant."""
+IDLE_TIMEOUT = 120
+"""Seconds that a connection may be idle between requests, or take to send a form, so that open connections cannot
+exhaust the server. It exceeds the timeouts of proxies, which would otherwise lose requests. Not for websockets."""
 
 
-class Lock(NamedTuple):
-    """What the server is built with."""
+class ServerParts(NamedTuple):
+    """Options and routes for building the server."""
 
     options: dict[str, Any]
     patterns: list[Any]
 
 
-def fitted(door: Door) -> Lock:
-    """The options and routes of a server with a door."""
-    given = {"door": door, "provider": door.provider.name if door.provider else None}
+def server_parts(auth: Authenticator) -> ServerParts:
+    """Return the options and routes of a server with login."""
+    given = {"auth": auth, "provider": auth.provider.name if auth.provider else None}
     patterns: list[Any] = [(LOGIN, Login, given), (LOGOUT, Logout, given), (RENEW, Renew, given)]
-    if door.provider is not None:
+    if auth.provider is not None:
         from wsq.views.auth.oauth import handler_of
 
-        patterns.append((OAUTH, handler_of(door.provider), given))
+        patterns.append((OAUTH, handler_of(auth.provider), given))
     options = {
-        # A page's token is signed, so that any instance knows a page that another has made, and nobody makes one up.
-        # It stands in the page's markup, where the cookie that lets one in must never be.
+        # Page tokens are signed, so that every instance accepts pages of the others, and nobody can forge them. They
+        # are part of the page's markup, where the session cookie must never be.
         "sign_sessions": True,
-        "secret_key": door.signer.key("pages").hex().encode(),
+        "secret_key": auth.signer.key("pages").hex().encode(),
         "exclude_cookies": [COOKIE, DEVICE, "_xsrf"],
         "exclude_headers": ["Cookie", "Authorization"],
-        "cookie_secret": door.signer.key("cookies").hex(),
+        "cookie_secret": auth.signer.key("cookies").hex(),
         "http_server_kwargs": {
             "max_body_size": LARGEST_BODY,
-            "idle_connection_timeout": SILENCE,
-            "body_timeout": SILENCE,
+            "idle_connection_timeout": IDLE_TIMEOUT,
+            "body_timeout": IDLE_TIMEOUT,
         },
     }
-    return Lock(options, patterns)
+    return ServerParts(options, patterns)
 
 
-def secure(application: BokehTornado, door: Door, origins: Collection[str]) -> None:
-    """Put the guard before everything, and refuse forged forms."""
+def secure(application: BokehTornado, auth: Authenticator, origins: Collection[str]) -> None:
+    """Install the guard, and refuse forged forms."""
     application.settings["xsrf_cookies"] = True
     application.settings["xsrf_cookie_kwargs"] = {"expires_days": 365}
     application.websocket_origins.add(ANY_HOST)
-    stand_before(application, door, origins)
-    door.watch()
+    install_guard(application, auth, origins)
+    auth.watch()

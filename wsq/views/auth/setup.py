@@ -1,4 +1,4 @@
-"""Where the door's parts are: the users file, the secret that signs sessions, the provider."""
+"""Set up login from the settings: users file, signing secret, OAuth provider."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from wsq import settings as configuration
 from wsq.api import Workspace
 from wsq.errors import SettingError
 from wsq.settings import VARIABLES, Settings
-from wsq.views.auth.authenticator import Door, Provider, first_admin
+from wsq.views.auth.authenticator import Authenticator, Provider, first_admin
 from wsq.views.auth.users import UsersFile
 
 FIRST_ADMIN = "admin"
-"""Who the admin is whose password stands in the settings, when these do not name them."""
+"""The default name of the admin whose password is in the settings."""
 
 
 def users_file(settings: Settings) -> UsersFile:
-    """The users file that the settings name, else the one beside the workspace; it need not be there.
+    """Return the users file of the settings, by default beside the workspace; it may not exist.
 
     Raises:
-        SettingError: The workspace is in a database server, and this user has no folder of their own.
+        SettingError: The workspace is on a database server, and this user has no home folder.
     """
     if settings.users is not None:
         return UsersFile(Path(settings.users))
@@ -34,23 +34,23 @@ def users_file(settings: Settings) -> UsersFile:
 
 
 def is_set_up(settings: Settings) -> bool:
-    """Whether the settings or a users file say who may come in."""
+    """Whether the settings or a users file configure a login."""
     asked = settings.users or settings.admin_password or settings.oauth_provider
     return bool(asked) or _users(settings).path.exists()
 
 
-def door_of(workspace: Workspace, settings: Settings) -> Door | None:
-    """The door, where the settings or a users file say who may come in; None where nothing does.
+def authenticator_of(workspace: Workspace, settings: Settings) -> Authenticator | None:
+    """Return the authenticator if the settings or a users file configure a login, else None.
 
     Raises:
-        SettingError: Something is said, but nobody could come in, or sessions could not be signed.
+        SettingError: A login is configured, but nobody could log in, or sessions could not be signed.
     """
     configuration.refuse_half_a_login(settings)
     users = _users(settings)
     if not is_set_up(settings):
         return None
     secret = settings.cookie_secret or _kept_secret(users.path)
-    door = Door(
+    auth = Authenticator(
         workspace,
         users,
         secret,
@@ -59,15 +59,15 @@ def door_of(workspace: Workspace, settings: Settings) -> Door | None:
         else None,
         provider=_provider(settings),
     )
-    if not door.anybody():
-        raise SettingError(f"{users.path} names nobody, expected a user who may log in: `wsq user add` adds one.")
-    return door
+    if not auth.has_users():
+        raise SettingError(f"{users.path} has no users. Run `wsq user add` to add one.")
+    return auth
 
 
 def _users(settings: Settings) -> UsersFile:
     try:
         return users_file(settings)
-    except SettingError:  # no place for one: whom the settings name is enough, and else there is no login
+    except SettingError:  # no place for a file: users must come from the settings
         return UsersFile(Path(os.devnull, "users.json"))
 
 
@@ -84,7 +84,7 @@ def _provider(settings: Settings) -> Provider | None:
 
 
 def _kept_secret(users: Path) -> str:
-    """The secret that is kept beside the users file, made when it is missing; readable by its owner alone."""
+    """Return the secret kept beside the users file, created if missing and readable only by its owner."""
     path = users.with_name(f"{users.name}.secret")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -99,8 +99,8 @@ def _kept_secret(users: Path) -> str:
     except (OSError, UnicodeDecodeError) as problem:
         why = getattr(problem, "strerror", None) or "it is damaged"
         raise SettingError(
-            f"{path}, which signs sessions, cannot be used: {why}; {VARIABLES['cookie_secret']} takes its place."
+            f"{path}, which signs sessions, cannot be used: {why}. Set {VARIABLES['cookie_secret']} instead."
         ) from problem
     if len(kept) < 32:
-        raise SettingError(f"{path}, which signs sessions, is damaged; remove it, and everybody logs in anew.")
+        raise SettingError(f"{path}, which signs sessions, is damaged. Remove it; everybody must then log in again.")
     return kept

@@ -1,4 +1,4 @@
-"""How long somebody who guesses passwords is made to wait: longer each time, and never for ever."""
+"""Throttling of failed logins: the wait grows with each attempt, up to a maximum."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 MOST_KEPT = 20_000
-"""Names and addresses that are remembered; who has been quiet for longest is forgotten first."""
+"""Maximum number of names and addresses remembered; the least recent are dropped first."""
 
 FORGOTTEN = 900.0
-"""Seconds without a try after which nothing is held against anybody."""
+"""Seconds without an attempt after which a count is reset."""
 
 LONGEST_WAIT = 60.0
-"""Seconds between two tries at the most: who has forgotten their password waits, and is not locked out."""
+"""Maximum seconds between two attempts: users who forget a password wait, but are not locked out."""
 
 Key = tuple[str, ...]
 
 
 class Limit(NamedTuple):
-    """What is counted under one key, and how many tries are free."""
+    """A key to count under, and the number of free attempts."""
 
     key: Key
     free: int
@@ -32,18 +32,18 @@ class _Tries(NamedTuple):
     allowed: float
 
 
-class Patience:
-    """Counts tries in this process."""
+class Throttle:
+    """Counts the attempts of this process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._tries: OrderedDict[Key, _Tries] = OrderedDict()
 
     def take(self, limits: Sequence[Limit], now: float) -> float:
-        """Count a try, before it is known how it ends; 0.0, or for how many seconds it may not be made.
+        """Count an attempt before its outcome is known; returns 0.0, or the seconds to wait if it is refused.
 
-        A try that may not be made counts for nothing, so that nobody else can keep a wait from ending. `now` is in
-        seconds of a clock that never goes back.
+        Refused attempts are not counted, so that nobody can prolong another's wait. `now` is in seconds of a monotonic
+        clock.
         """
         with self._lock:
             known = {limit.key: self._known(limit.key, now) for limit in limits}
@@ -59,13 +59,13 @@ class Patience:
             return 0.0
 
     def forgive(self, keys: Sequence[Key]) -> None:
-        """Forget the tries under these keys: one of them was right."""
+        """Reset the counts of these keys, after a success."""
         with self._lock:
             for each in keys:
                 self._tries.pop(each, None)
 
     def take_back(self, limits: Sequence[Limit]) -> None:
-        """Let one try, which was right, not have been made; those before it stay counted."""
+        """Uncount one successful attempt; earlier ones stay counted."""
         with self._lock:
             for key, free in limits:
                 tries = self._tries.get(key)
@@ -74,7 +74,7 @@ class Patience:
                     self._tries[key] = _Tries(count, tries.last, tries.last + _wait(count - free))
 
     def kept(self) -> int:
-        """How many names and addresses are remembered."""
+        """Return the number of remembered names and addresses."""
         return len(self._tries)
 
     def _known(self, which: Key, now: float) -> _Tries:
@@ -83,5 +83,5 @@ class Patience:
 
 
 def _wait(beyond: int) -> float:
-    """Seconds until the next try, after as many tries beyond the free ones: 1, 2, 4, … 60."""
+    """Return the seconds to wait after this many attempts beyond the free ones: 1, 2, 4, … 60."""
     return 0.0 if beyond < 0 else min(LONGEST_WAIT, 2.0 ** min(beyond, 10))

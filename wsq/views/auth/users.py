@@ -1,7 +1,7 @@
-"""The users file: who may come in, with the hash of a password and a role in stores.
+"""The users file: names, password hashes, and roles in stores.
 
-It is a file of its own and no part of the workspace, so that a copy of a workspace lets nobody in. Each change
-replaces it as a whole, under a lock; whoever reads it sees one state or the other.
+It is separate from the workspace, so that a copy of a workspace contains no accounts. Each change replaces the file
+atomically, under a lock.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from wsq.views.auth.passwords import is_hash
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Somebody who may come in. Without a `password` (its hash) only through a provider that knows them."""
+    """A user. Without a `password` (its hash) they can only log in through a provider."""
 
     name: str
     stores: dict[str, Role]
@@ -36,7 +36,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def proof(self) -> str:
-        """What a session hangs on: another password, or the account made anew, ends the sessions from before."""
+        """What sessions depend on: a new password, or a recreated account, ends earlier sessions."""
         return self.password or f"since {self.since.isoformat()}"
 
 
@@ -45,16 +45,16 @@ class _Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 Users = dict[str, User]
-"""Users by their names as they are compared: without regard to upper and lower case."""
+"""Users by case-insensitive name."""
 
 
 def key(name: str) -> str:
-    """A name as it is compared."""
+    """Return a name for comparison."""
     return name.strip().casefold()
 
 
 class UsersFile:
-    """A users file, which need not be there yet."""
+    """A users file, which may not exist yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -63,10 +63,10 @@ class UsersFile:
         self._users: Users = {}
 
     def users(self) -> Users:
-        """Who is in it, read anew when the file has changed; nobody when there is no file.
+        """Return the users, read again if the file has changed; none if there is no file.
 
         Raises:
-            SettingError: It cannot be read or understood; then nobody is to be let in.
+            SettingError: The file cannot be read or is invalid; nobody may log in then.
         """
         with self._lock:
             try:
@@ -81,34 +81,34 @@ class UsersFile:
             return self._users
 
     def add(self, user: User) -> None:
-        """Add somebody.
+        """Add a user.
 
         Raises:
-            InvalidInput: Somebody has the name already.
+            InvalidInput: The name is taken.
         """
 
         def added(users: Users) -> None:
             if key(user.name) in users:
-                raise InvalidInput(f"There is a user {users[key(user.name)].name!r} already.")
+                raise InvalidInput(f"There is already a user {users[key(user.name)].name!r}.")
             users[key(user.name)] = user
 
         self._change(added)
 
     def remove(self, name: str) -> User:
-        """Remove somebody, whose sessions end with it; returns who it was.
+        """Remove and return a user, which ends their sessions.
 
         Raises:
-            NotFound: Nobody has the name.
+            NotFound: There is no such user.
         """
         gone: list[User] = []
         self._change(lambda users: gone.append(users.pop(self._known(users, name))))
         return gone[0]
 
     def change(self, name: str, how: Callable[[User], User]) -> User:
-        """Have a user be what `how` makes of them, under the same name.
+        """Replace a user with `how(user)`, under the same name.
 
         Raises:
-            NotFound: Nobody has the name.
+            NotFound: There is no such user.
         """
 
         def changed(users: Users) -> None:
@@ -135,7 +135,7 @@ class UsersFile:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Held while it is changed. The lock is a file beside it, since the file itself is replaced."""
+        """Hold the lock during a change. It is a file of its own, since the users file is replaced."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -147,7 +147,7 @@ class UsersFile:
     def _replace(self, users: Users) -> None:
         book = _Book(sorted(users.values(), key=lambda user: key(user.name)))
         text = msgspec.json.format(msgspec.json.encode(book), indent=2) + b"\n"
-        descriptor, made = tempfile.mkstemp(dir=self.path.parent, prefix=f"{self.path.name}.")  # readable by us alone
+        descriptor, made = tempfile.mkstemp(dir=self.path.parent, prefix=f"{self.path.name}.")  # readable by its owner
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(text)
@@ -163,12 +163,12 @@ class UsersFile:
             book = msgspec.json.decode(self.path.read_bytes(), type=_Book)
             users = {key(user.name): user for user in map(_sound, book.users)}
         except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
-            # Not what it says: it may quote what stands there.
-            raise SettingError(f"{self.path} cannot be understood, expected what `wsq user add` writes.") from problem
+            # Without the parser's message, which may quote the content.
+            raise SettingError(f"{self.path} is not a valid users file, as `wsq user add` writes it.") from problem
         except WsqError as problem:
-            raise SettingError(f"{self.path} cannot be understood: {problem}") from problem
+            raise SettingError(f"{self.path} is invalid: {problem}") from problem
         if len(users) < len(book.users):
-            raise SettingError(f"{self.path} cannot be understood: two users have the same name.")
+            raise SettingError(f"{self.path} is invalid: two users have the same name.")
         return users
 
     def _unusable(self, problem: OSError) -> SettingError:
@@ -178,5 +178,5 @@ class UsersFile:
 def _sound(user: User) -> User:
     user_name(user.name)
     if user.password is not None and not is_hash(user.password):
-        raise InvalidInput(f"the password of {user.name[:LONGEST_NAME]!r} is no hash.")
+        raise InvalidInput(f"the password of {user.name[:LONGEST_NAME]!r} is not a hash.")
     return user

@@ -1,1 +1,1 @@
-"""The board: its component, the feed that keeps it up to date, and its static picture."""
+"""The board: its component, its live feed, and its static version."""

@@ -1,4 +1,4 @@
-"""The board: one component for all of it, fed by patches, answering through one dispatcher."""
+"""The board component: updated with patches, with one dispatcher for its requests."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from wsq.api import Store
 from wsq.errors import WsqError
-from wsq.views.auth.permissions import OPEN, Gate
-from wsq.views.board.static import still
+from wsq.views.auth.permissions import OPEN, Permissions
+from wsq.views.board.static import static_table
 from wsq.views.page.cards import Card
 from wsq.views.page.dispatch import Answer, Dispatcher, Synced
 from wsq.views.page.hub import hub_of
@@ -16,9 +16,9 @@ from wsq.views.page.scripts import script
 
 
 class Board(InteractivePage):
-    """The board of one store, on a page or in a notebook's cell.
+    """The board of one store, on a page or in a notebook cell.
 
-    In a cell it is 640 pixels high; `project_id` shows one project alone.
+    In a cell it is 640 pixels high; `project_id` limits it to one project.
     """
 
     _esm = script("board/board-page.js")
@@ -29,31 +29,31 @@ class Board(InteractivePage):
         *,
         project_id: str | None = None,
         page: bool = False,
-        gate: Gate = OPEN,
+        permissions: Permissions = OPEN,
         **params: Any,
     ) -> None:
         sizes = {"sizing_mode": "stretch_both"} if page else {"sizing_mode": "stretch_width", "height": 640}
         super().__init__(**(sizes | params))
-        self.gate = gate
+        self.permissions = permissions
         subscription = hub_of(store.workspace).subscribe(store.id, weakly(self.send))
         self.begin(Dispatcher(store, subscription.find), subscription)
         opening = {"store": store.id, "project": project_id, "page": page, "path": "board"}
-        # A page is made on the server's event loop, which must not wait for a read: it asks for the board itself.
+        # The page is created on the server's event loop, which must not wait for a read. It requests the board itself.
         known = subscription.opening() if page else subscription.snapshot()
         self.open_with(known | {"opening": opening})
 
-    def still(self) -> str:
-        """The whole board as it is now, as a static table in HTML: for a notebook that is read without a kernel."""
-        return still(self._subscription.snapshot()["cards"])
+    def to_html(self) -> str:
+        """Return the current board as a static HTML table, for notebooks that are read without a kernel."""
+        return static_table(self._subscription.snapshot()["cards"])
 
     def completed(self, answer: Answer) -> Answer:
-        """The answer; before one that says how far the page knows the board, it is sent what it has missed."""
+        """Return the answer; if it reports the page's revision, first send what the page has missed."""
         if answer["ok"] and isinstance(answer["value"], Synced):
             return answer | self._catch_up(answer["value"].rev)
         return answer
 
     def _catch_up(self, rev: int) -> Card:
-        """Send the whole board to a page that does not stand where the board stands; how that went."""
+        """Send the whole board to a page with another revision; return the outcome."""
         try:
             snapshot = self._subscription.snapshot()
         except WsqError as trouble:

@@ -1,4 +1,4 @@
-"""A store's board as browsers know it: read once for all who look at it, told to them as patches."""
+"""A store's board as browsers see it: read once for all pages, updated with patches."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from wsq.views.page import cards
 from wsq.views.page.cards import Card
 
 FOLDED = ("tasks", "recurring_tasks", "projects", "task_executions")
-"""The tables whose rows a board shows."""
+"""The tables whose rows the board shows."""
 
 ARCHIVED = ("tasks", "projects")
-"""Those of them whose archived rows are not kept here, and may come back."""
+"""Tables whose archived rows are not kept here, and may be restored."""
 
 SHORTEST_DAY = timedelta(hours=23)
-"""The day on which clocks are set forward."""
+"""The day on which clocks are set forward has 23 hours."""
 
 Rows = dict[str, Any]
 
 
 class Feed:
-    """What is known of one store. `rev` counts the patches; a patch leads from one to the next.
+    """The state of one store's board. `rev` counts the patches; each patch leads to the next revision.
 
-    The rows are read once; from then on the new events alone are, and folded into them by the very same
-    reducers as in the database: one read for a change, however large the board. Each card carries the
-    `rev` at which it last changed, so that a browser can tell old from new.
+    Rows are read once; after that only new events are read, and folded into the rows by the same reducers as in the
+    database: one read per change, however large the board. Each card carries the `rev` of its last change, so that
+    browsers can tell old from new.
     """
 
     def __init__(self, store: Store) -> None:
@@ -49,36 +49,36 @@ class Feed:
         self._begun: dict[str, tuple[datetime, int]] = {}
         self._seq: int | None = None
         self._cards: dict[str, Card] = {}
-        self._stale: set[str] | None = None  # ids of cards to be drawn anew; None is all of them
+        self._stale: set[str] | None = None  # ids of cards to render again; None for all
         self._projects: list[Card] = []
         self._doing: dict[str, Card] = {}
         self._spendings: Mapping[str, Spending] = {}
         self._spent: Card | None = None
-        self._told_spent: Card | None = None
+        self._sent_spent: Card | None = None
         self._day: datetime | None = None
         self._costs_are_due = False
 
     def refresh(self, now: datetime | None = None) -> Card | None:
-        """Read what is new; the patch that leads there, None when nothing has changed.
+        """Read what is new; return the patch, or None if nothing has changed.
 
-        With the time of now also what is no longer so, since a day has passed.
+        With `now`, also updates costs after the end of a day.
         """
         with self._lock:
-            self._costs_are_due |= now is not None and self.is_of_yesterday(now)
+            self._costs_are_due |= now is not None and self.is_outdated(now)
             try:
                 self._catch_up()
                 if self._costs_are_due:
                     self._read_costs()
-            except NotFound:  # a store is made by its first command, and may not be there yet
+            except NotFound:  # the store does not exist before its first command
                 self._rows, self._seq, self._stale = {table: {} for table in FOLDED}, None, None
             return self._patch(self._draw_stale(), self._draw_projects(), self._spent)
 
-    def is_of_yesterday(self, now: datetime) -> bool:
-        """Whether the day may be over of which the cards tell what it has cost."""
+    def is_outdated(self, now: datetime) -> bool:
+        """Whether the day that the shown costs belong to may be over."""
         return self._day is not None and now - self._day >= SHORTEST_DAY
 
     def snapshot(self) -> Card:
-        """All of it, as it was when it was last read."""
+        """Return the whole board as last read."""
         with self._lock:
             return {
                 "type": "snapshot",
@@ -90,7 +90,7 @@ class Feed:
             }
 
     def find(self, text: str) -> list[str]:
-        """The ids of the cards that hold all words of a text, whole descriptions and prompts included."""
+        """Return the ids of the cards that contain all words of a text, in full descriptions and prompts too."""
         words = text.casefold().split()
         with self._lock:
             names = {id_: project.name for id_, project in self._rows.get("projects", {}).items()}
@@ -98,13 +98,13 @@ class Feed:
             return [row.id for row in rows if all(word in _held(row, names) for word in words)]
 
     def running(self) -> set[str]:
-        """The executions that are under way on this board."""
+        """Return the ids of running executions."""
         with self._lock:
             runs = self._rows.get("task_executions", {}).values()
             return {run.id for run in runs if run.status == "running"}
 
     def follow(self, now: Mapping[str, Doing]) -> Card | None:
-        """Take in what the running executions do; the message that tells it, None when it is nothing new."""
+        """Update what the running executions do; return the message for browsers, None if nothing has changed."""
         with self._lock:
             before, self._doing = self._doing, {id_: cards.doing_line(doing) for id_, doing in now.items()}
             news: Card = {id_: line for id_, line in self._doing.items() if before.get(id_) != line}
@@ -112,7 +112,7 @@ class Feed:
             return {"type": "doing", "doing": news} if news else None
 
     def _catch_up(self) -> None:
-        seq, self._seq = self._seq, None  # until all is done: half of it would have to be read again
+        seq, self._seq = self._seq, None  # until complete: a partial update requires reading everything again
         if seq is None:
             self._seq = self._read_all()
             return
@@ -122,7 +122,7 @@ class Feed:
         self._seq = (news[-1].seq if news else seq) if complete else self._read_all()
 
     def _read_all(self) -> int | None:
-        """Read every row; up to which event, None when somebody wrote meanwhile and it must be done again."""
+        """Read all rows; return their seq, or None if somebody wrote meanwhile and they must be read again."""
         self._costs_are_due, self._stale = True, None
         before = self.store.head()
         runs = self.store.recent_runs(cards.RUNS_SHOWN)
@@ -136,14 +136,14 @@ class Feed:
         return before if self.store.head() == before else None
 
     def _read_costs(self) -> None:
-        """What the day has cost so far, of each recurring task and all together."""
+        """Read what the day has cost so far, per recurring task and in total."""
         whole = self.store.spending()
         self._spendings, self._spent, self._day = self.store.spendings(), cards.spent_line(whole), whole.since
         self._mark_stale(self._rows["recurring_tasks"])
         self._costs_are_due = False
 
     def _fold(self, event: Recorded) -> bool:
-        """Make of the rows what `event` makes of them; False when one is needed that is not here."""
+        """Apply an event to the rows; return False if a row is needed that is not here."""
         for table, (key, *_) in keys(event):
             if table not in FOLDED:
                 continue
@@ -163,9 +163,9 @@ class Feed:
             self._stale.update(ids)
 
     def _draw_stale(self) -> dict[str, Card | None]:
-        """The cards that may have changed, as the rows stand; None for one that is gone.
+        """Return the cards that may have changed; None for removed ones.
 
-        Not all of them: with thousands, drawing takes longer than reading what is new.
+        Only those: with thousands of cards, rendering all takes longer than reading what is new.
         """
         runs = self._newest_runs()
         tasks, recurring = self._rows["tasks"], self._rows["recurring_tasks"]
@@ -179,7 +179,7 @@ class Feed:
         return drawn | dict.fromkeys(stale - drawn.keys())
 
     def _newest_runs(self) -> dict[str, list[Run]]:
-        """The newest runs of each task on the board; what is older is let go."""
+        """Return the newest runs of each task on the board, and forget older ones."""
         known: dict[str, list[Run]] = {id_: [] for id_ in self._rows["recurring_tasks"]}
         for row in sorted(self._rows["task_executions"].values(), key=begun, reverse=True):
             if row.recurring_task_id in known:
@@ -195,7 +195,7 @@ class Feed:
         self._settled = {run.execution.id: run.settled for run in kept}
 
     def _comes_late(self, run: Execution) -> bool:
-        """Whether a new execution began before one that is known, by its clock: it may part what was told as one."""
+        """Whether a new execution began before a known one, so that it may split runs that were shown as one."""
         newest_one = self._begun.get(run.recurring_task_id)
         if newest_one is not None and begun(run) < newest_one:
             return True
@@ -211,7 +211,7 @@ class Feed:
         gone = sorted(id_ for id_, card in drawn.items() if card is None and id_ in self._cards)
         moved = projects != self._projects
         self._stale = set()
-        if self.rev and not (changed or gone or moved or spent != self._told_spent):
+        if self.rev and not (changed or gone or moved or spent != self._sent_spent):
             return None
         self.rev += 1
         marked = {card["id"]: card | {"rev": self.rev} for card in changed}
@@ -219,7 +219,7 @@ class Feed:
         self._cards |= marked
         for id_ in gone:
             del self._cards[id_]
-        self._projects, self._told_spent = projects, spent
+        self._projects, self._sent_spent = projects, spent
         patch: dict[str, Any] = {
             "type": "patch",
             "from": self.rev - 1,
@@ -232,13 +232,13 @@ class Feed:
 
 
 def _held(row: Task | RecurringTask, project_names: Mapping[str, str]) -> str:
-    """All that people may look for in a card, case folded."""
+    """Return all text of a row that people may search, case-folded."""
     own = [row.title] if isinstance(row, Task) else [row.name, row.prompt]
     return "\n".join([*own, row.description, *row.assignees, project_names.get(row.project_id or "", "")]).casefold()
 
 
 def _costs(event: Recorded) -> bool:
-    """Whether an event changes what a day has cost, or may cost."""
+    """Whether an event changes the cost or the budget of a day."""
     fact = event.fact
     if isinstance(fact, ModelAnswered | ModelCharged):
         return bool(fact.cost_usd or fact.input_tokens or fact.output_tokens)
@@ -246,7 +246,7 @@ def _costs(event: Recorded) -> bool:
 
 
 def _card_of(row: Any) -> str:
-    """The id of the card on which a row shows."""
+    """Return the id of the card that shows a row."""
     return str(row.recurring_task_id if isinstance(row, Execution) else row.id)
 
 

@@ -1,4 +1,4 @@
-"""Runs put together: what a board that follows the log makes of them, without reading them again."""
+"""Group runs as `recent_runs` does, for a board that follows the log without reading them again."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from wsq.queries.executions import LOOKED_AT, Run
 
 
 def newest(runs: Iterable[Run], groups: int) -> list[Run]:
-    """Of a task's runs, newest first, what `recent_runs` answers: told as one where they belong together.
+    """Return a task's runs, newest first, as `recent_runs` groups them.
 
-    They are those of the last answer and all that began since.
+    `runs` are those of the last result and all that began since.
     """
     kept: list[Run] = []
     shown, room = 0, LOOKED_AT
@@ -42,5 +42,5 @@ def _same_skip(newer: Execution, older: Execution) -> bool:
 
 
 def begun(run: Execution) -> tuple[datetime, int]:
-    """What executions are ordered by."""
+    """Return the sort key of executions."""
     return run.started_at, run.seq

@@ -1,4 +1,4 @@
-"""The board as a still picture: a plain table, for readers who have a notebook but no kernel."""
+"""The board as a static HTML table, for readers of a notebook without a kernel."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from html import escape
 from itertools import zip_longest
 from typing import Any
 
-from wsq.views.page import words
 from wsq.views.page.cards import Card
+from wsq.vocabulary import BOARD_LABELS, RECURRING_LANE
 
-LANES = {"recurring": "Recurring", **words.LANES}
 _LEFT = 'style="text-align:left;vertical-align:top"'
 
 
-def still(cards: Iterable[Card]) -> str:
-    """The lanes side by side, a cell for each card; everything escaped, without ids, the same each time.
+def static_table(cards: Iterable[Card]) -> str:
+    """Return the lanes side by side, one cell per card; escaped, without ids, and reproducible.
 
-    Recurring tasks come newest first and the others by their place, as on the board.
+    Recurring tasks come newest first, others by position, as on the board.
     """
     cards = sorted(cards, key=lambda card: (card["rank"], card["id"]))
-    lanes = {name: [card for card in cards if card["lane"] == name] for name in LANES}
-    lanes["recurring"].reverse()
-    head = "".join(f"<th {_LEFT}>{escape(title)} · {len(lanes[name])}</th>" for name, title in LANES.items())
+    lanes = {name: [card for card in cards if card["lane"] == name] for name in BOARD_LABELS}
+    lanes[RECURRING_LANE].reverse()
+    head = "".join(f"<th {_LEFT}>{escape(title)} · {len(lanes[name])}</th>" for name, title in BOARD_LABELS.items())
     body = "\n".join(
-        "<tr>" + "".join(f"<td {_LEFT}>{_told(card)}</td>" for card in line) + "</tr>"
+        "<tr>" + "".join(f"<td {_LEFT}>{_cell(card)}</td>" for card in line) + "</tr>"
         for line in zip_longest(*lanes.values())
     )
     return (
@@ -33,7 +32,7 @@ def still(cards: Iterable[Card]) -> str:
     )
 
 
-def _told(card: Card | None) -> str:
+def _cell(card: Card | None) -> str:
     if card is None:
         return ""
     title, *lines = map(escape, filter(None, _lines(card)))
@@ -48,5 +47,5 @@ def _lines(card: Card) -> list[Any]:
 
 
 def _run(run: Card) -> str:
-    told = [run["word"], run["verdict"] or run["reason"], f"{run['slots']} slots" if run["slots"] > 1 else ""]
-    return " · ".join(filter(None, told))
+    parts = [run["word"], run["verdict"] or run["reason"], f"{run['slots']} slots" if run["slots"] > 1 else ""]
+    return " · ".join(filter(None, parts))

@@ -24,6 +24,7 @@ from wsq.rules import drafts, placeholders, schedule, values
 from wsq.rules.budgets import TASK_PER_DAY, forecast
 from wsq.views.dialogs.layout import Beside, Field, Folded, Item, Remark, described
 from wsq.views.page import markdown, words
+from wsq.vocabulary import DEFAULT_NOTIFY_ON, LANE_LABELS, LANES, MISSED, MISSED_LABELS, NOTIFY_ON_LABELS, UNITS
 
 Row = Contact | Document | Project | RecurringTask | Task
 
@@ -248,7 +249,7 @@ class RecurringTaskForm(Form):
     description = param.String(default="", doc="What it is about.")
     prompt = param.String(default="", doc="What the agent is asked to do each time.")
     every = param.String(default="1", doc="How many units from one run to the next.")
-    unit = param.Selector(default="days", objects=list(schedule.UNITS), doc="The unit of `every`.")
+    unit = param.Selector(default="days", objects=list(UNITS), doc="The unit of `every`.")
     starting = param.String(
         default="",
         label="First run",
@@ -259,8 +260,8 @@ class RecurringTaskForm(Form):
     assignees = param.List(default=[], item_type=str, doc="Assignees of created tasks.")
     model = param.String(default="", doc="The model that is asked; nothing means the store's.")
     missed = param.Selector(
-        default="skip",
-        objects={"Skip them": "skip", "Run once, late": "run_once"},
+        default=MISSED[0],
+        objects={label: missed for missed, label in MISSED_LABELS.items()},
         label="Missed runs",
         doc="What happens to runs that were due while no scheduler was running.",
     )
@@ -270,7 +271,7 @@ class RecurringTaskForm(Form):
         default=False, label="Skip when nothing has changed", doc="Whether it is skipped when nothing has changed."
     )
     notify = param.List(default=[], item_type=str, doc="Who is notified of how it ends.")
-    notify_on = param.List(default=list(values.USUALLY_TOLD), label="When", item_type=str, doc="Of which ends.")
+    notify_on = param.List(default=list(DEFAULT_NOTIFY_ON), label="When", item_type=str, doc="Of which ends.")
 
     _what = "recurring task"
 
@@ -333,7 +334,7 @@ class RecurringTaskForm(Form):
 
     def layout(self, store: Store) -> Sequence[Item]:
         names = ", ".join(f"{{{{{name}}}}}" for name in placeholders.NAMES)
-        ends = [[end, text.capitalize()] for end, text in words.TOLD_ON.items()]
+        ends = [[end, text.capitalize()] for end, text in NOTIFY_ON_LABELS.items()]
         return (
             Remark("scheduler"),
             Field("name", attributes=LONG),
@@ -435,8 +436,8 @@ class TaskForm(Form):
     assignees = param.List(default=[], item_type=str, doc="Who does it.")
     project_id = param.String(default=None, label="Project", allow_None=True, doc="The project that it belongs to.")
     status = param.Selector(
-        default="todo",
-        objects={text: lane for lane, text in words.LANES.items()},
+        default=LANES[0],
+        objects={label: lane for lane, label in LANE_LABELS.items()},
         label="Lane",
         doc="The lane of the board.",
     )

@@ -1,1 +1,1 @@
-"""The library: projects, contacts and documents."""
+"""The library page: projects, contacts and documents."""

@@ -1,4 +1,4 @@
-"""What the library lists: projects, contacts and documents, and putting them away so that it can be undone."""
+"""The lists of the library: projects, contacts and documents, and archiving that can be undone."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from wsq.rules import drafts
 from wsq.views.page.cards import Card, instant, shortened
 
 TEXT_SHOWN = 300
-"""How many characters of a description or of notes stand in a list."""
+"""Maximum characters of a description or of notes in a list."""
 
 
 def lists(store: Store, *, include_archived: bool, known: str) -> dict[str, Any]:
-    """The three lists with a `mark` of what they hold; the mark alone for who knows them already.
+    """Return the three lists with a `mark` of their content; only the mark if that is `known`.
 
-    A store that is not there yet has empty lists: what is made first makes it.
+    A store that does not exist yet has empty lists: its first command creates it.
     """
     try:
         made = _lists(store, include_archived)
@@ -33,14 +33,14 @@ def lists(store: Store, *, include_archived: bool, known: str) -> dict[str, Any]
 
 
 def archive_project(store: Store, project_id: str) -> tuple[Project, list[str]]:
-    """Put a project away; with it, the ids of the recurring tasks that were disabled by that."""
+    """Archive a project; return it with the ids of the recurring tasks that this disabled."""
     enabled = {task.id for task in _tasks_of(store, project_id) if task.enabled}
     row = store.archive_project(project_id)
     return row, [task.id for task in _tasks_of(store, project_id) if task.id in enabled and not task.enabled]
 
 
 def restore_project(store: Store, project_id: str, enable: Iterable[str]) -> Project:
-    """Take a project out again, and enable those recurring tasks that are still its own and still disabled."""
+    """Unarchive a project, and enable those of the recurring tasks that are still in it and disabled."""
     row = store.unarchive_project(project_id)
     wanted = set(enable)
     for task in _tasks_of(store, project_id):

@@ -1,4 +1,4 @@
-"""What a browser is told of rows: plain values, texts shortened, instants as ISO 8601 in UTC."""
+"""Rows as browsers receive them: plain values, shortened texts, instants as ISO 8601 in UTC."""
 
 from __future__ import annotations
 
@@ -14,33 +14,31 @@ from wsq.rules.budgets import Spending
 from wsq.rules.pauses import Pausable
 from wsq.runner.progress import Doing
 from wsq.views.page import markdown, words
+from wsq.vocabulary import NOTIFY_ON_LABELS, RECURRING_LANE, STATUS_LABELS, TRIGGER_LABELS, UNWANTED_SKIPS
 
 Card = dict[str, Any]
 
 RUNS_SHOWN = 5
-"""How many of a recurring task's last runs stand on its card."""
+"""Number of last runs on a recurring task's card."""
 
 TEXT_SHOWN = 500
-"""How many characters of an output or an error stand on a card; the dialog shows all of it."""
+"""Maximum characters of an output or an error on a card; the dialog shows all of it."""
 
 DOING_SHOWN = 1000
-"""How many characters of what a running execution says are told while it says it."""
+"""Maximum characters of a running execution's text that are sent live."""
 
 STEP_SHOWN = 20_000
-"""How many characters of one step of a transcript are shown."""
-
-LOUD = ("missed", "still_running", "over_budget", "paused")
-"""Reasons for a skipped execution that somebody should look into; the others were asked for."""
+"""Maximum characters of one step of a transcript."""
 
 ABOUT_SHOWN = 240
-"""How many characters of a description stand on a card."""
+"""Maximum characters of a description on a card."""
 
 LONGEST = 32
-"""Code points that a character, as people see it, takes on the average at most: a family in four skin tones has 11."""
+"""Maximum code points per visible character on average: a family emoji in four skin tones has 11."""
 
 
 def task_card(task: Task) -> Card:
-    """A task as a card; lanes are ordered by `rank`, so that a move changes one card alone."""
+    """Return a task's card. Lanes are ordered by `rank`, so that a move changes only one card."""
     return {
         "kind": "task",
         "id": task.id,
@@ -56,7 +54,7 @@ def task_card(task: Task) -> Card:
 
 
 def recurring_card(task: RecurringTask, runs: Sequence[Run], spending: Spending | None = None) -> Card:
-    """A recurring task as a card with its last runs, newest first, and what its day has cost."""
+    """Return a recurring task's card with its last runs, newest first, and the cost of its day."""
     newest = [run.execution for run in runs]
     last = next((run for run in newest if run.status not in ("running", "skipped")), None)
     return {
@@ -65,7 +63,7 @@ def recurring_card(task: RecurringTask, runs: Sequence[Run], spending: Spending 
         "version": task.version,
         "title": task.name,
         "about": shortened(task.description, ABOUT_SHOWN),
-        "lane": "recurring",
+        "lane": RECURRING_LANE,
         "rank": f"{instant(task.created_at)} {task.seq:012d}",
         "assignees": list(task.assignees),
         "project": task.project_id,
@@ -84,38 +82,38 @@ def recurring_card(task: RecurringTask, runs: Sequence[Run], spending: Spending 
 
 
 def _offers_late(task: RecurringTask, newest: Sequence[Execution]) -> bool:
-    """Whether what ran last is a slot that was skipped because nobody came by, and would be again."""
+    """Whether the last run was skipped because no scheduler was running, and would be skipped again."""
     return bool(newest) and task.enabled and task.missed == "skip" and newest[0].reason == "missed"
 
 
 def told_line(task: RecurringTask) -> Card | None:
-    """Who is told of which ends of a recurring task's executions; None when nobody is."""
+    """Return who is notified of which outcomes of a recurring task; None if nobody is."""
     if not (task.notify and task.notify_on):
         return None
-    return {"who": list(task.notify), "on": [words.TOLD_ON[each] for each in task.notify_on]}
+    return {"who": list(task.notify), "on": [NOTIFY_ON_LABELS[each] for each in task.notify_on]}
 
 
 def pause_line(paused: Pausable) -> Card:
-    """A pause that holds: since when, until when (None: until somebody resumes), why."""
+    """Return a pause: since when, until when (None: until resumed), and why."""
     since, until = instant(paused.paused_at), instant(paused.paused_until)
     return {"since": since, "until": until, "reason": paused.paused_reason}
 
 
 def news(card: Card, known: Card | None) -> Card:
-    """What a browser that knows a card as `known` must be told of it: its id and the fields that changed.
+    """Return the update for a browser that knows a card as `known`: its id and the changed fields.
 
-    Of its runs those that it knows already are told by their id alone. A card that it does not know is told whole.
+    Known runs are sent as ids only. Unknown cards are sent whole.
     """
     if known is None:
         return card
-    told = {name: value for name, value in card.items() if name == "id" or value != known[name]}
-    if "runs" in told:
-        told["runs"] = [run["id"] if run in known["runs"] else run for run in card["runs"]]
-    return told
+    changed = {name: value for name, value in card.items() if name == "id" or value != known[name]}
+    if "runs" in changed:
+        changed["runs"] = [run["id"] if run in known["runs"] else run for run in card["runs"]]
+    return changed
 
 
 def spent_line(spending: Spending) -> Card | None:
-    """What a day has cost of its budget, and whether somebody should look; None while it has cost nothing."""
+    """Return a day's cost and budget, and whether that needs attention; None if it has cost nothing."""
     if spending.spent == 0:
         return None
     state = "used_up" if spending.is_used_up else "warning" if spending.is_warning else "fine"
@@ -123,16 +121,16 @@ def spent_line(spending: Spending) -> Card | None:
 
 
 def run_line(run: Execution, settled: Sequence[int] | None = None) -> Card:
-    """One execution as a line of a card's history, or the newest of several that are told as one.
+    """Return one execution as a line of a card's history, or the newest of several shown as one.
 
-    `settled` is how many slots each of these settles: `count` is their number, `slots` the sum.
+    `settled` holds the number of slots that each of them settles: `count` is their number, `slots` the sum.
     """
     settled = (run.slots,) if settled is None else settled
     return {
         "id": run.id,
         "status": run.status,
-        "word": words.STATUSES.get(run.status, run.status),
-        "trigger": words.TRIGGERS.get(run.trigger, run.trigger),
+        "word": STATUS_LABELS.get(run.status, run.status),
+        "trigger": TRIGGER_LABELS.get(run.trigger, run.trigger),
         "at": instant(run.started_at),
         "seconds": run.duration.total_seconds() if run.duration is not None else None,
         "tasks": len(run.created_task_ids),
@@ -141,13 +139,13 @@ def run_line(run: Execution, settled: Sequence[int] | None = None) -> Card:
         "verdict": words.verdict(run.status, run.verdict),
         "could_not": run.verdict == "could_not",
         "reason": shortened(run.error or words.reason(run.reason) or "", TEXT_SHOWN),
-        "loud": run.status == "skipped" and run.reason in LOUD,
+        "loud": run.status == "skipped" and run.reason in UNWANTED_SKIPS,
         "offline": run.provider_kind == "offline",
     }
 
 
 def doing_line(doing: Doing) -> Card:
-    """What a running execution does now: the end of what it says, and the tool that it calls."""
+    """Return what a running execution does: the end of its text, and the tool it calls."""
     return {"turn": doing.turn, "text": doing.text[-DOING_SHOWN:], "tool": doing.tool}
 
 
@@ -159,9 +157,9 @@ def execution_detail(
     titles: Mapping[str, str],
     documents: Iterable[Document] = (),
 ) -> Card:
-    """Everything that the dialog of an execution shows.
+    """Return everything that the execution dialog shows.
 
-    `task` is its recurring task, None once that is deleted; `titles` names the tasks that it made.
+    `task` is its recurring task, None if deleted; `titles` maps the ids of created tasks to titles.
     """
     return run_line(run) | {
         "recurring_task_id": run.recurring_task_id,
@@ -193,22 +191,22 @@ def execution_detail(
 
 
 def document_line(document: Document) -> Card:
-    """A document that an execution made; the draft of an e-mail with the link that opens it as one."""
+    """Return a document created by an execution; e-mail drafts with a mailto link."""
     link = drafts.mailto(document.content) if drafts.is_draft(document.title) else None
     return {"id": document.id, "title": document.title, "text": shortened(document.content, STEP_SHOWN), "mailto": link}
 
 
 def instant(value: datetime | None) -> str | None:
-    """ISO 8601 with offset, as browsers read it."""
+    """Return ISO 8601 with offset, for browsers."""
     return value.isoformat(timespec="milliseconds") if value is not None else None
 
 
 def shortened(text: str, limit: int) -> str:
-    """The first `limit` characters as people see them, with an ellipsis when something was left out.
+    """Return the first `limit` visible characters, with an ellipsis if something was cut off.
 
-    A character is an extended grapheme cluster (Unicode Standard Annex 29): a family, a flag or a letter with its
-    accents is one and never cut. Of a text however long a bounded part is looked at, so that one whose characters
-    are absurdly long (a letter under a thousand accents) is cut before `limit`, between two of them all the same.
+    A visible character is an extended grapheme cluster (Unicode Standard Annex 29): a family emoji, a flag or a letter
+    with accents counts as one and is never split. Only a bounded part of the text is examined; a text with absurdly
+    long characters (a letter with a thousand accents) is cut earlier, also between two characters.
     """
     if len(text) <= limit:
         return text
@@ -217,18 +215,18 @@ def shortened(text: str, limit: int) -> str:
         return head[:limit].rstrip() + "…"
     seen = text[: limit * LONGEST]
     kept = _characters(limit).match(seen)
-    assert kept is not None, "no characters at all are a match too"
+    assert kept is not None, "the pattern matches an empty text too"
     end = int(kept.end())
     if end == len(text):
         return text
-    if end == len(seen):  # what follows may belong to the last one
+    if end == len(seen):  # the last character may continue
         end = int(_all_but_the_last().match(seen).end())
     return seen[:end].rstrip() + "…"
 
 
 @functools.cache
 def _characters(limit: int) -> Any:
-    import regex  # 25 ms that only those pay who look at a board
+    import regex  # takes 25 ms, only for users of the pages
 
     return regex.compile(rf"\X{{0,{limit}}}+")
 

@@ -1,4 +1,4 @@
-"""A page in a notebook's cell: the scripts that it needs, from this machine and only for as long as they are needed."""
+"""Pages in notebook cells: load the needed scripts locally, and only as long as they are needed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ __all__ = ["bring_scripts", "in_a_kernel"]
 
 
 def bring_scripts() -> Callable[[], None]:
-    """Put the scripts of Panel and Bokeh into the cell that runs; what is returned takes them out again.
+    """Put the scripts of Panel and Bokeh into the current cell; returns a function that removes them.
 
-    Inline: by default the browser would fetch them from a foreign server. Each time anew, though Panel does it
-    once in a kernel: a browser's page that was reloaded has lost them. Out again, because a notebook would be
-    saved with all 3 MB of them.
+    Inline, since by default the browser would fetch them from a CDN. Each time, although Panel does it once per kernel:
+    a reloaded browser page has lost them. Removed again, so that the notebook is not saved with 3 MB of scripts.
     """
     from IPython.display import display
     from IPython.utils.capture import capture_output
@@ -43,5 +42,5 @@ def bring_scripts() -> Callable[[], None]:
 
 
 def _once(content: dict[str, Any]) -> dict[str, Any]:
-    """The same script comes under two names, of which a notebook with Panel's extension reads one."""
+    """Return one of the two identical scripts, the one that a notebook with Panel's extension reads."""
     return {LOAD_MIME: content[LOAD_MIME]} if LOAD_MIME in content else content

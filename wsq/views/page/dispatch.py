@@ -11,7 +11,7 @@ import msgspec
 from wsq.api import Store
 from wsq.errors import Conflict, InvalidInput, LoggedOut, NotFound, WsqError
 from wsq.projections.rows import RecurringTask, Task
-from wsq.views.auth.permissions import OPEN, Gate
+from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.dialogs import transcript
 from wsq.views.dialogs.forms import FORMS, Form, Refused, Row
 from wsq.views.library import lists
@@ -42,9 +42,9 @@ class EditConflict(Conflict):
 
 
 class Responder:
-    """Answers a page's requests; `gate` decides which it may send."""
+    """Answers what a page's browser sends, whatever page it is; `permissions` judges whether it may be asked at all."""
 
-    gate: Gate = OPEN
+    permissions: Permissions = OPEN
 
     def answer(self, raw: object) -> Answer:
         """The answer: `ok` with a `value`, or not `ok` with one sentence in `error`.
@@ -55,9 +55,9 @@ class Responder:
         ref = messages.ref_of(raw)
         try:
             message = messages.parse(raw)
-            self.gate.allow(message)
+            self.permissions.allow(message)
             if isinstance(message, messages.Renew):
-                self.gate.renew(message.ticket)
+                self.permissions.renew(message.ticket)
                 return {"type": "answer", "ref": ref, "ok": True, "value": None}
             return {"type": "answer", "ref": ref, "ok": True, "value": self.handle(message)}
         except Refused as refusal:
@@ -67,7 +67,7 @@ class Responder:
         except LoggedOut as refusal:
             return {"type": "answer", "ref": ref, "ok": False, "error": str(refusal), "login": True}
         except WsqError as refusal:
-            return {"type": "answer", "ref": ref, "ok": False, "error": self.gate.worded(refusal)}
+            return {"type": "answer", "ref": ref, "ok": False, "error": self.permissions.worded(refusal)}
         except Exception:
             # The page gets an answer to every failure; details stay in the log.
             log.exception("A page's request failed", extra={"action": "page.message"})

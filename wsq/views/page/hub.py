@@ -1,7 +1,6 @@
-"""One hub for each workspace in a process: it notices change once and tells every open page.
+"""One hub per workspace and process: it detects changes once and updates all open pages.
 
-Twice over: a page that asked the database itself would cost as much for each window as this does for
-all of them together.
+If each page queried the database itself, every window would cost as much as the hub does for all of them.
 """
 
 from __future__ import annotations
@@ -18,38 +17,38 @@ from wsq.errors import NewerWorkspace, WsqError
 from wsq.projections.rows import StoreRow
 from wsq.rules.pauses import holds
 from wsq.runner.heartbeat import Scheduler
-from wsq.views.admin.table import Survey
+from wsq.views.admin.table import TaskTable
 from wsq.views.board.feed import Feed
 from wsq.views.page.cards import Card, instant, pause_line
 
 log = logging.getLogger(__name__)
 
 POLL = 0.1
-"""Seconds between two looks at the change counter; a look costs microseconds."""
+"""Seconds between two checks of the change counter; a check takes microseconds."""
 
 PROGRESS_EVERY = 0.25
-"""Seconds between two looks at what running executions do; nothing is looked at while nothing runs."""
+"""Seconds between two checks of running executions' progress; skipped while nothing runs."""
 
 HEADER_EVERY = 5.0
-"""Seconds between two looks at what changes without a write: whether the scheduler still comes by."""
+"""Seconds between two checks of what changes without a write, such as the scheduler's state."""
 
 GRACE = 20.0
-"""For how many seconds after it began the hub does not complain that no scheduler was ever seen."""
+"""Seconds after the start of the hub before it reports that no scheduler was ever seen."""
 
 SLACK = 3.0
-"""Seconds, but at most a twentieth of its usual interval, by which this may exceed the round number that is told."""
+"""Seconds, at most a twentieth of the usual interval, by which passes may exceed the displayed interval."""
 
-LOOK_FOR_A_RETURN = 5.0
-"""Seconds between two looks at a workspace that a newer wsq has upgraded: somebody may go back to this version."""
+UPGRADE_POLL = 5.0
+"""Seconds between two checks of a workspace that a newer wsq has upgraded: the upgrade may be reverted."""
 
 LEEWAY = 0.15
-"""Part of its usual interval by which a scheduler must have changed before it is told anew."""
+"""Part of the usual interval by which the scheduler must change before the page shows another interval."""
 
 Deliver = Callable[[Card], None]
 
 
 class Subscription:
-    """An open page's wish to hear of a store's changes, until it is closed."""
+    """An open page's subscription to a store's changes, until it is closed."""
 
     def __init__(self, hub: Hub, feed: Feed | None, deliver: Deliver) -> None:
         self.feed = feed
@@ -57,28 +56,28 @@ class Subscription:
         self._hub = hub
 
     def snapshot(self) -> Card:
-        """The board as it is now, read afresh if anything was written since the last look."""
+        """Return the board, read again if anything was written since the last check."""
         return self._hub.snapshot(self)
 
     def opening(self) -> Card:
-        """What a page can show before anything is read: for where waiting would hold up others."""
+        """Return what a page can show before anything is read, where waiting would block others."""
         return self._hub.opening()
 
     def find(self, text: str) -> list[str]:
-        """The cards that hold a text, see `Feed.find`."""
+        """Return the cards that contain a text; see `Feed.find`."""
         return self.feed.find(text) if self.feed else []
 
     def wake(self) -> None:
-        """Look now: this page has just changed something."""
+        """Check for changes now: this page has just made one."""
         self._hub.wake()
 
     def close(self) -> None:
-        """Hear no more."""
-        self._hub.leave(self)
+        """Unsubscribe."""
+        self._hub.unsubscribe(self)
 
 
 class Hub:
-    """Watches a workspace in a thread of its own, which lives while anybody listens."""
+    """Watches a workspace in a thread that runs while there are subscriptions."""
 
     def __init__(self, workspace: Workspace, *, notice: str | None = None) -> None:
         self.workspace = workspace
@@ -96,16 +95,16 @@ class Hub:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._upgraded = False
-        self._survey = Survey(workspace)
+        self._task_table = TaskTable(workspace)
 
-    def survey(self) -> Survey:
-        """The table of all recurring tasks, one for all pages that show it."""
-        return self._survey
+    def task_table(self) -> TaskTable:
+        """Return the table of all recurring tasks, shared by all pages."""
+        return self._task_table
 
     def subscribe(self, store_id: str | None, deliver: Deliver) -> Subscription:
-        """Have `deliver` called, in the hub's thread, with every patch of a store from now on.
+        """Call `deliver`, in the hub's thread, with every patch of a store from now on.
 
-        Without a store, `deliver` is called with ``{"type": "changed"}`` after every change.
+        Without a store, calls it with ``{"type": "changed"}`` after every change.
         """
         with self._lock:
             feed = self._feed(store_id) if store_id is not None else None
@@ -114,15 +113,15 @@ class Hub:
             self._begin()
             return subscription
 
-    def leave(self, subscription: Subscription) -> None:
-        """Take a listener off the list; leaving twice does no harm."""
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Remove a subscription. Removing it twice is fine."""
         with self._lock:
             if subscription in self._listeners:
                 self._listeners.remove(subscription)
         self._woken.set()
 
     def listeners(self) -> int:
-        """How many pages are listening."""
+        """Return the number of subscribed pages."""
         return len(self._listeners)
 
     def snapshot(self, subscription: Subscription) -> Card:
@@ -140,24 +139,24 @@ class Hub:
         return {"type": "opening", "rev": 0, "cards": [], "projects": [], "header": header, "now": self._now()}
 
     def stores(self) -> list[Card]:
-        """The stores by name, each with its id; read only when something was written since the last look."""
+        """Return the stores by name, with their ids; read only if something was written since the last check."""
         if self.workspace.changes() != self._seen:
             return _named(self.workspace.stores())
         return _named(self._stores)
 
     def known_stores(self) -> list[Card]:
-        """The stores as they were last read, also when they can be read no more; see `stores`."""
+        """Return the stores as last read, even if they can no longer be read; see `stores`."""
         try:
             return self.stores()
         except NewerWorkspace:
             return _named(self._stores)
 
     def wake(self) -> None:
-        """Look at once instead of at the next tick."""
+        """Check now instead of at the next tick."""
         self._woken.set()
 
     def close(self) -> None:
-        """Stop watching; nobody hears anything more."""
+        """Stop watching."""
         with self._lock:
             self._closed = True
             self._listeners.clear()
@@ -167,36 +166,36 @@ class Hub:
             thread.join(timeout=2)
 
     def look(self) -> None:
-        """Read what has changed since the last look and tell it; costs µs when nothing has."""
+        """Read what has changed since the last check and publish it; takes microseconds if nothing has."""
         with self._refreshing:
             changes = self.workspace.changes()
             if changes == self._seen:
-                self._tell_all([feed for feed in self._feeds_in_use() if feed.rev == 0])
+                self._publish_all([feed for feed in self._feeds_in_use() if feed.rev == 0])
                 if time.monotonic() >= self._header_due:
-                    self._look_at_header()
-                    self._look_at_the_date()
+                    self._check_header()
+                    self._check_date()
                 self._follow_progress()
                 return
-            self._tell_all(self._feeds_in_use())
+            self._publish_all(self._feeds_in_use())
             self._stores = self.workspace.stores()
-            self._look_at_header()
-            self._tell(None, {"type": "changed"})
+            self._check_header()
+            self._publish(None, {"type": "changed"})
             self._follow_progress()
-            # Only now: a read that failed is tried again at the next look.
+            # Last, so that a failed read is repeated at the next check.
             self._seen = changes
 
-    def _look_at_the_date(self) -> None:
+    def _check_date(self) -> None:
         now = self.workspace.clock.now()
         for feed in self._feeds_in_use():
-            patch = feed.refresh(now) if feed.is_of_yesterday(now) else None
+            patch = feed.refresh(now) if feed.is_outdated(now) else None
             if patch is not None:
-                self._tell(feed, patch)
+                self._publish(feed, patch)
 
-    def _tell_all(self, feeds: list[Feed]) -> None:
+    def _publish_all(self, feeds: list[Feed]) -> None:
         for feed in feeds:
             patch = feed.refresh()
             if patch is not None:
-                self._tell(feed, patch)
+                self._publish(feed, patch)
 
     def _follow_progress(self) -> None:
         now = time.monotonic()
@@ -207,13 +206,13 @@ class Hub:
             running = feed.running()
             message = feed.follow(self.workspace.progress(running) if running else {})
             if message is not None:
-                self._tell(feed, message)
+                self._publish(feed, message)
 
-    def _tell(self, feed: Feed | None, message: Card) -> None:
-        for listener in self._listening_to(feed):
+    def _publish(self, feed: Feed | None, message: Card) -> None:
+        for listener in self._listeners_of(feed):
             listener.deliver(message)
 
-    def _listening_to(self, feed: Feed | None) -> list[Subscription]:
+    def _listeners_of(self, feed: Feed | None) -> list[Subscription]:
         with self._lock:
             return [listener for listener in self._listeners if listener.feed is feed]
 
@@ -222,17 +221,17 @@ class Hub:
             return list({id(each.feed): each.feed for each in self._listeners if each.feed}.values())
 
     def _feed(self, store_id: str) -> Feed:
-        """The feed of a store; one that nobody listened to meanwhile starts anew."""
+        """Return the feed of a store; a new one unless it has subscriptions."""
         in_use = {feed.store.id: feed for feed in self._feeds_in_use()}
         return in_use.get(store_id) or Feed(self.workspace.store(store_id))
 
-    def _look_at_header(self) -> None:
+    def _check_header(self) -> None:
         self._header_due = time.monotonic() + HEADER_EVERY
         header = self._read_header()
-        self._upgraded = False  # not sooner: a look that had nothing to read would have met no newer version
-        self._tell_header(header)
+        self._upgraded = False  # only now: without a read, a newer version would go unnoticed
+        self._publish_header(header)
 
-    def _tell_header(self, header: Card) -> None:
+    def _publish_header(self, header: Card) -> None:
         if header == self._header:
             return
         self._header = header
@@ -260,7 +259,7 @@ class Hub:
         }
 
     def _unread_header(self) -> Card:
-        """What can be told of a workspace that a newer wsq has upgraded: what was known of it, and that."""
+        """Return the header of a workspace that a newer wsq has upgraded: the last known values."""
         unknown = {
             "stores": _named(self._stores),
             "demo": False,
@@ -281,27 +280,27 @@ class Hub:
 
     def _watch(self) -> None:
         while True:
-            self._woken.wait(LOOK_FOR_A_RETURN if self._upgraded else POLL)
+            self._woken.wait(UPGRADE_POLL if self._upgraded else POLL)
             self._woken.clear()
             with self._lock:
                 if self._closed or not self._listeners:
                     self._thread = None
                     return
-            self._look_and_survive()
+            self._look_safely()
 
-    def _look_and_survive(self) -> None:
+    def _look_safely(self) -> None:
         try:
             self.look()
         except NewerWorkspace as trouble:
             if not self._upgraded:
-                log.warning("The pages are refreshed no more: %s", trouble, extra={"action": "hub.upgraded"})
+                log.warning("The pages are no longer updated: %s", trouble, extra={"action": "hub.upgraded"})
             self._upgraded = True
-            self._tell_header(self._unread_header())
+            self._publish_header(self._unread_header())
         except WsqError as trouble:
-            log.warning("The pages could not be refreshed: %s", trouble, extra={"action": "hub.look"})
+            log.warning("The pages could not be updated: %s", trouble, extra={"action": "hub.look"})
         except Exception:
-            # The thread must outlive whatever one look meets, or every open page would freeze.
-            log.exception("The pages could not be refreshed", extra={"action": "hub.look"})
+            # The thread must survive any error, or every open page would freeze.
+            log.exception("The pages could not be updated", extra={"action": "hub.look"})
 
 
 def _named(stores: Sequence[StoreRow]) -> list[Card]:
@@ -309,35 +308,34 @@ def _named(stores: Sequence[StoreRow]) -> list[Card]:
 
 
 def scheduler_state(
-    scheduler: Scheduler | None, known_for: float, told: Mapping[str, Any] | None = None
+    scheduler: Scheduler | None, known_for: float, shown: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Whether somebody still comes by to start what is due: ``ok``, ``late``, ``never`` or ``unknown``.
+    """Return whether a scheduler is running: ``ok``, ``late``, ``never`` or ``unknown``.
 
-    `known_for` is for how many seconds we have been looking, `told` what was answered last. While all is well
-    `within` is in how many seconds the next pass is to be expected at most, as far as one can tell. The last pass is
-    told only when the next ones are missed, so that what is told stays the same while all is well; with it the `usual`
-    seconds from one to the next.
+    `known_for` is for how many seconds the hub has been running, `shown` the last result. If all is well, `within` is
+    the maximum number of seconds until the next pass, as far as known. The last pass is only included once later ones
+    are missed, so that the result is stable while all is well; so are the `usual` seconds between passes.
     """
     if scheduler is None:
         return {"state": "never" if known_for > GRACE else "unknown"}
     if scheduler.missed:
         return {"state": "late", "last": instant(scheduler.last.started_at), "usual": round(scheduler.usual)}
-    return {"state": "ok", "within": _within(scheduler.usual, (told or {}).get("within"))}
+    return {"state": "ok", "within": _within(scheduler.usual, (shown or {}).get("within"))}
 
 
-def _within(usual: float, told: int | None) -> int:
-    """Seconds from one pass to the next, rounded up; what was told already for as long as it is about right.
+def _within(usual: float, shown: int | None) -> int:
+    """Return the seconds between passes, rounded up; the last result while that is about right.
 
-    Passes that cron starts come a little early or late. The slack makes 60.4 s a minute, the leeway keeps a number
-    wherever the round ones lie: one that was found with 5 % of jitter is not left for as much to either side.
+    Passes that cron starts come a little early or late. The slack rounds 60.4 s to a minute; the leeway keeps a number
+    stable wherever the rounding limits are: a number found with 5 % of jitter stays within 5 % to either side.
     """
-    if told is not None and _rounded_up(usual * (1 - LEEWAY)) <= told <= _rounded_up(usual * (1 + LEEWAY)):
-        return told
+    if shown is not None and _rounded_up(usual * (1 - LEEWAY)) <= shown <= _rounded_up(usual * (1 + LEEWAY)):
+        return shown
     return _rounded_up(usual - min(SLACK, usual / 20))
 
 
 def _rounded_up(seconds: float) -> int:
-    """To whole minutes when it is more than one, to five seconds below."""
+    """Round up to whole minutes above one minute, to five seconds below."""
     step = 60 if seconds > 60 else 5
     return max(step, math.ceil(seconds / step) * step)
 
@@ -347,7 +345,7 @@ _hubs_lock = threading.Lock()
 
 
 def hub_of(workspace: Workspace) -> Hub:
-    """The hub of a workspace in this process, made when it is first asked for."""
+    """Return the workspace's hub in this process, created on first use."""
     with _hubs_lock:
         hub = _hubs.get(id(workspace))
         if hub is None or hub.workspace is not workspace:
@@ -356,7 +354,7 @@ def hub_of(workspace: Workspace) -> Hub:
 
 
 def forget(workspace: Workspace) -> None:
-    """Close a workspace's hub, before the workspace itself is closed."""
+    """Close a workspace's hub, before the workspace is closed."""
     with _hubs_lock:
         hub = _hubs.pop(id(workspace), None)
     if hub is not None:

@@ -17,7 +17,7 @@ from panel.custom import JSComponent
 from panel.io.state import state
 
 from wsq.errors import WsqError
-from wsq.views.auth.permissions import OPEN, Gate
+from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.page.cards import Card
 from wsq.views.page.cell import bring_scripts, in_a_kernel
 from wsq.views.page.dispatch import Answer, Responder, as_json
@@ -62,7 +62,7 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
 
     __abstract = True
 
-    gate: Gate = OPEN
+    permissions: Permissions = OPEN
     """What whoever looks at the page may see and do."""
 
     _take_scripts_out: Callable[[], None] | None = None
@@ -91,14 +91,14 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
 
     def send(self, message: Card) -> None:
         """Send a message to the browser, from whichever thread; not what whoever looks at it must not know."""
-        told = self.gate.fit(message)
+        told = self.permissions.fit(message)
         if told is not None:
             with _one_at_a_time:
                 self._send_msg(as_json(told))
 
     def open_with(self, card: Card) -> None:
         """Let the page begin with this, as far as whoever looks at it may know it."""
-        self.first = json.dumps(self.gate.fit(card) or {})
+        self.first = json.dumps(self.permissions.fit(card) or {})
 
     def follow_session(self, subscription: Subscription) -> None:
         """Close the subscription when the browser's session ends."""
@@ -126,7 +126,7 @@ class InteractivePage(LivePage):
     def begin(self, dispatcher: Responder, subscription: Subscription) -> None:
         """Answer with this dispatcher, and hear of changes until the browser's session ends."""
         self._dispatcher = dispatcher
-        dispatcher.gate = self.gate
+        dispatcher.permissions = self.permissions
         self._subscription = subscription
         self.follow_session(subscription)
 

@@ -1,7 +1,7 @@
-"""What people and models wrote, read as Markdown and handed to the page as a tree, never as markup.
+"""Parse Markdown of people and models into a tree for pages, never into markup.
 
-The tree is made of strings and `Element`s of a fixed set of tags. `markdown.js` draws it with `createElement` and text
-nodes alone and believes none of it, so a mistake in one of the two is not yet a hole. No HTML string exists on the way.
+The tree consists of strings and `Element`s from a fixed set of tags. `markdown.js` renders it with `createElement` and
+text nodes only, and checks it again, so that one mistake is not yet a vulnerability. No HTML string is ever created.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from markdown_it.rules_inline import StateInline, image
 from markdown_it.token import Token
 
 LIMIT = 50_000
-"""Characters of a text that are read; what lies beyond is told by a mark and not shown."""
+"""Maximum characters that are parsed; the rest is cut off, with a note."""
 
 DEPTH = 20
-"""Levels of quotes and lists; what is nested deeper is shown as it was written."""
+"""Maximum nesting of quotes and lists; deeper ones are shown as written."""
 
 CELLS = 8_000
-"""Cells of all tables together, for a short row is filled up to the width of its head; later ones stay as written."""
+"""Maximum cells of all tables, since short rows are padded to the header's width; later ones are shown as written."""
 
 BRACKETS = 8
-"""Brackets inside one another that may still be links; each level costs all that follow their time."""
+"""Maximum nesting of brackets that may be links; each level multiplies the parsing time."""
 
 OPEN = 32
-"""Elements inside one another; emphasis beyond is left out, its text is not."""
+"""Maximum nesting of elements; deeper emphasis is dropped, its text is not."""
 
 TAGS = frozenset(
     {"p", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "code", "em", "strong", "s", "a", "bdi", "br", "hr"}
     | {"table", "thead", "tbody", "tr", "th", "td"}
 )
-"""All that a tree can hold. `bdi` keeps an address readable whatever direction the text around it has."""
+"""All tags in a tree. `bdi` keeps an address readable whatever the direction of the text around it."""
 
 _HEADINGS = {"h1": "h4", "h2": "h5", "h3": "h6", "h4": "h6", "h5": "h6", "h6": "h6"}
 _ALIGNMENTS = {f"text-align:{side}": side for side in ("left", "center", "right")}
 _BOXES = {"[ ]": "☐", "[x]": "☑", "[X]": "☑"}
 
-# What a link may lead to, once the parser has percent-encoded it: plain ASCII, a host right after the slashes.
+# Link targets after the parser's percent-encoding: plain ASCII, a host right after the slashes.
 _SAFE = re.compile(r"(?:https?://[\w\[][!-~]*|mailto:[!-~]+)", re.ASCII | re.IGNORECASE)
-# Brackets, quotes and backslashes end an address: so it does not reach into other Markdown or deceive about its end.
+# Brackets, quotes and backslashes end an address, so that it cannot reach into other Markdown or hide its end.
 _BARE = re.compile(r"(https?)://[a-z0-9][^\s<>\"`\\^{}|\[\]\x00-\x1f]*", re.IGNORECASE)
-# A tag, a comment or what looks like one, up to the next angle bracket: so no text is looked through twice.
+# A tag, a comment or similar, up to the next angle bracket, so that no text is scanned twice.
 _MARKUP = re.compile(r"</?[a-z!?][^<>]*>", re.IGNORECASE)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Element(NamedTuple):
-    """A tag of `TAGS` with its attributes and what is in it; in JSON an array of three."""
+    """A tag of `TAGS` with attributes and children; in JSON an array of three."""
 
     tag: str
     attributes: dict[str, str | int]
@@ -63,32 +63,32 @@ Node: TypeAlias = "str | Element"
 
 
 def tree(text: str, *, limit: int = LIMIT) -> list[Node]:
-    """The text as a tree of `Element`s and strings, ready for JSON; never raises, whatever the text.
+    """Return the text as a tree of `Element`s and strings, ready for JSON. Never raises.
 
-    CommonMark with tables, strikethrough, task lists and bare http(s) addresses. HTML stays text, letter for letter,
-    images become their description and address, headings begin at h4, and links lead to http, https and mailto alone:
-    any other is text. An address that is not itself the text of its link stands in full after it.
+    Supports CommonMark with tables, strikethrough, task lists and bare http(s) addresses. HTML is shown as text, images
+    become their description and address, headings start at h4, and links must use http, https or mailto: others become
+    text. If a link's text is not its address, the address follows in full.
 
     Args:
-        text: What was written.
-        limit: How many characters are read at most. A longer text is cut, if possible at the end of a line, and
-            ends with a paragraph that says so.
+        text: The Markdown text.
+        limit: Maximum characters to parse. A longer text is cut, if possible at the end of a line, and ends with a
+            paragraph that says so.
 
     Returns:
-        The blocks in their order; empty when there is nothing to show. Attributes are `href` of `a` (checked),
-        `start` of `ol` (an integer) and `align` of `th` and `td` (`left`, `center` or `right`).
+        The blocks in order; empty if there is nothing to show. Attributes are `href` of `a` (checked), `start` of `ol`
+        (an integer) and `align` of `th` and `td` (`left`, `center` or `right`).
     """
     end = _end(text, limit)
     shown = _LONE_SURROGATE.sub("\ufffd", text[:end])
     drawn = _Drawing(addresses=24 * len(shown) + 1000).draw(_parser().parse(shown))
     if end < len(text):
-        said = f"Cut here: {len(text) - end:,} of {len(text):,} characters are not shown."
-        drawn.append(Element("p", {}, [Element("em", {}, [said])]))
+        note = f"Cut off: {len(text) - end:,} of {len(text):,} characters are not shown."
+        drawn.append(Element("p", {}, [Element("em", {}, [note])]))
     return drawn
 
 
 def is_safe(address: str) -> bool:
-    """Whether a link may lead there: an http, https or mailto address of printable ASCII characters."""
+    """Whether a link may have this target: an http, https or mailto address of printable ASCII characters."""
     return _SAFE.fullmatch(address) is not None
 
 
@@ -99,12 +99,12 @@ def _end(text: str, limit: int) -> int:
     return line + 1 or limit
 
 
-# ---- reading --------------------------------------------------------------------------------------------------------
+# ---- parsing --------------------------------------------------------------------------------------------------------
 
 
 @cache
 def _parser() -> MarkdownIt:
-    # The parser's own nesting limit drops what lies beyond it, so ours comes first; a list takes two levels.
+    # The parser's own nesting limit drops deeper content, so ours applies first; a list takes two levels.
     reader = MarkdownIt("commonmark", {"html": False, "maxNesting": DEPTH + 4})
     reader.enable(["table", "strikethrough"]).disable(["html_block", "html_inline"])
     reader.validateLink = _any_address  # type: ignore[method-assign]
@@ -114,12 +114,12 @@ def _parser() -> MarkdownIt:
     reader.inline.ruler.before("text", "unread", _unread)
     reader.inline.ruler.after("text", "bare_address", _bare_address)
     reader.inline.ruler.before("entity", "markup", _markup)
-    reader.parse("*")  # compiles the rules, which two threads must not do at once
+    reader.parse("*")  # compiles the rules, which is not thread-safe
     return reader
 
 
 def _any_address(url: str) -> bool:  # noqa: ARG001
-    """What a link may not lead to is judged by `is_safe`: the parser would leave the Markdown as it was written."""
+    """Accept any target: `is_safe` checks them, while the parser would leave the Markdown as written."""
     return True
 
 
@@ -144,7 +144,7 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # no
         last += 1
     left -= (last - start) * columns
     if left < 0:
-        state.env["cells"] = 0  # and no later one is counted again
+        state.env["cells"] = 0  # later tables are not counted again
         return False
     if silent:
         return True
@@ -177,7 +177,7 @@ def _bare_address(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
 def _image(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
     if silent:
         return image(state, True)  # noqa: FBT003
-    # Its description is shown as it was written. Images in images would be parsed anew at every level.
+    # Its description is shown as written. Nested images would be parsed again at every level.
     state.env["unread"] = True
     found = image(state, False)  # noqa: FBT003
     state.env["unread"] = False
@@ -185,7 +185,7 @@ def _image(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
 
 
 def _unread(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
-    """Pass over the rest of a paragraph: when looking for a bracket's end too deep, or in an image's description."""
+    """Skip the rest of a paragraph: inside too many brackets, or in an image's description."""
     if not (state.level > BRACKETS if silent else state.env.get("unread")):
         return False
     state.pos = state.posMax
@@ -193,7 +193,7 @@ def _unread(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
 
 
 def _without_punctuation(address: str) -> str:
-    """The address without what belongs to the sentence around it: a full stop, a bracket that it did not open."""
+    """Return the address without punctuation of the sentence around it: a full stop, an unmatched bracket."""
     unopened = address.count(")") - address.count("(")
     end = len(address)
     while end and (address[end - 1] in "?!.,:;*_~'" or (address[end - 1] == ")" and unopened > 0)):
@@ -212,12 +212,12 @@ def _markup(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
     return True
 
 
-# ---- drawing --------------------------------------------------------------------------------------------------------
+# ---- rendering ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
 class _Open:
-    """An element whose end has not come yet; without a tag, its children become its parent's."""
+    """An element that is not closed yet; without a tag, its children become its parent's."""
 
     tag: str = ""
     attributes: dict[str, str | int] = field(default_factory=dict)
@@ -225,11 +225,11 @@ class _Open:
 
 
 class _Drawing:
-    """Makes a tree of the parser's tokens, without recursion."""
+    """Builds a tree from the parser's tokens, without recursion."""
 
     def __init__(self, addresses: int) -> None:
-        # One long address, defined once, can be referred to from everywhere: what all of them take is bounded. Those
-        # that are written out do not reach the bound, for each stands twice and a character becomes at most twelve.
+        # A long address, defined once, can be referenced many times, so the total is limited. Addresses written out
+        # never reach the limit: each is shown twice, and a character becomes at most twelve.
         self.addresses = addresses
         self.open = [_Open()]
 
@@ -278,7 +278,7 @@ class _Drawing:
                 self.add(token.content)
 
     def add(self, *nodes: Node) -> None:
-        """Add to the innermost open element; neighbouring strings become one."""
+        """Add to the innermost open element; adjacent strings are joined."""
         children = self.open[-1].children
         for node in nodes:
             if isinstance(node, str) and children and isinstance(children[-1], str):
@@ -290,28 +290,28 @@ class _Drawing:
         address = str(ended.attributes.get("href", ""))
         words = _words(ended.children)
         own = words in (address, address.removeprefix("mailto:"))
-        said = self.affordable(address)
-        leads = said == address and is_safe(address) and len(self.open) < OPEN
+        shown = self.affordable(address)
+        leads = shown == address and is_safe(address) and len(self.open) < OPEN
         if leads:
             self.add(Element("a", {"href": address}, ended.children if words.strip() else [address]))
         else:
             self.add(*ended.children)
         if not own and (words.strip() or not leads):
-            self.address(said)
+            self.address(shown)
 
-    def address(self, said: str) -> None:
-        """Show an address in full; it stands for itself, whatever direction the text before it has."""
-        if said:
-            self.add(" ", Element("bdi", {}, [f"({said})"]))
+    def address(self, shown: str) -> None:
+        """Show an address in full, isolated from the direction of the text before it."""
+        if shown:
+            self.add(" ", Element("bdi", {}, [f"({shown})"]))
 
     def affordable(self, address: str) -> str:
-        """The address, or what is said instead when it has been repeated too often."""
+        """Return the address, or a replacement if it was repeated too often."""
         self.addresses -= 2 * len(address)
-        return address if self.addresses >= 0 else "an address too long to be repeated"
+        return address if self.addresses >= 0 else "an address too long to repeat"
 
 
 def _flat(tokens: list[Token]) -> Iterator[Token]:
-    """All tokens in their order, those of a paragraph's text in its place, a task's box as one character."""
+    """Yield all tokens in order, a paragraph's inline tokens in place, and a task list's checkbox as one character."""
     before: list[str] = ["", ""]
     for token in tokens:
         if token.type == "inline":

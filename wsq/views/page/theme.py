@@ -1,4 +1,4 @@
-"""The document around a page: its background before anything else is there, and no foreign fonts."""
+"""The HTML document around a page: sets the background first, and loads no external fonts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEMPLATE = parse_template("""\
   try {
     const chosen = localStorage.getItem("wsq-theme");
     if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
-  } catch { /* without storage the system's choice stands */ }
+  } catch { /* without storage, the system's theme applies */ }
 </script>
 <style>
   :root { color-scheme: light; background: #f4f5f7; }

@@ -1,4 +1,4 @@
-"""Threads that carry out what pages ask for, and hold up nobody who wants to stop."""
+"""Threads that handle the requests of pages, and never block the end of the process."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ log = logging.getLogger(__name__)
 
 
 class Workers:
-    """At most so many threads, started when there is work for them; what is submitted begins in its order.
+    """A limited number of threads, started on demand; work starts in the order of submission.
 
-    Not an executor of the standard library's: a process waits for every thread of such a one when it ends, and a
-    count of millions, or a wait for another process's write, may have long to go. These end with the process.
+    Unlike the standard library's executors, they do not delay the end of the process, which a count of millions of rows
+    or a wait for another process's write could.
     """
 
     def __init__(self, most: int, name: str) -> None:
@@ -27,7 +27,7 @@ class Workers:
         self._threads = 0
 
     def submit(self, act: Callable[..., object], *given: Any) -> None:
-        """Have `act` carried out with what is `given`; what it raises is logged, and nobody else is told."""
+        """Run `act` with `given`; its errors are logged."""
         self._waiting.put(lambda: act(*given))
         if self._idle.acquire(blocking=False):
             return
@@ -41,7 +41,7 @@ class Workers:
             act = self._waiting.get()
             try:
                 act()
-            except BaseException:  # a thread that ended would be missed: nobody starts another one in its place
-                log.exception("What a page asked for failed", extra={"action": "page.work"})
-            del act  # what it was about may go, though this thread waits for long
+            except BaseException:  # the thread must go on: it would not be replaced
+                log.exception("A page's request failed", extra={"action": "page.work"})
+            del act  # frees its data while the thread waits
             self._idle.release()

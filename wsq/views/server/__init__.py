@@ -1,1 +1,1 @@
-"""The web server, and which page each address shows."""
+"""The web server and its pages."""

@@ -1,4 +1,4 @@
-"""The web server: the pages, their headers, health, and an end when it is told to stop."""
+"""The web server: pages, security headers, health check, and shutdown on a signal."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tornado.ioloop import IOLoop
 from tornado.web import ErrorHandler, OutputTransform, RedirectHandler, RequestHandler
 
 from wsq.api import Workspace
-from wsq.views.auth.authenticator import Door
-from wsq.views.auth.routes import Lock, fitted, secure
+from wsq.views.auth.authenticator import Authenticator
+from wsq.views.auth.routes import ServerParts, secure, server_parts
 from wsq.views.page.hub import forget, hub_of
 from wsq.views.page.live import pool
 from wsq.views.server.pages import admin_page, board_page, library_page, since_page, statistics_page, titled
@@ -36,7 +36,7 @@ SOURCES = {
     "frame-ancestors": "'self'",
     "form-action": "'self'",
 }
-"""What a page may load and where it may send: keeps foreign loads out. Panel's own scripts need the rest."""
+"""What pages may load, and where they may send data. Panel's scripts need the exceptions."""
 
 HEADERS = {
     "Content-Security-Policy": "; ".join(f"{name} {sources}" for name, sources in SOURCES.items()),
@@ -45,16 +45,16 @@ HEADERS = {
 }
 
 NOT_SERVED = [(r"/components/.*", ErrorHandler, {"status_code": 404})]
-"""What Panel would answer and no page of ours asks for: it imports whichever module an address names, also one that
-runs something, or ends the process, when it is imported; and a link of any site could name one."""
+"""A route of Panel's that wsq does not use: it imports any module that an address names, also ones that run code or end
+the process on import; any site could link to it."""
 
 LARGEST_MESSAGE = 10_000_000
-"""Bytes of a message from a browser. A document of a million characters has up to four bytes for each, and more where
-JSON, in which it is wrapped twice, escapes them; a larger message would end the session without a word."""
+"""Bytes of a message from a browser. A document of a million characters has up to four bytes per character, and more
+with JSON escapes, twice; a larger message would end the session without an error."""
 
 
 class Headers(OutputTransform):  # type: ignore[misc]  # Tornado is not typed here
-    """Puts the security headers on every answer, whoever wrote it."""
+    """Adds the security headers to every response."""
 
     def __init__(self, request: Any) -> None:
         super().__init__(request)
@@ -66,7 +66,7 @@ class Headers(OutputTransform):  # type: ignore[misc]  # Tornado is not typed he
         chunk: bytes,
         finishing: bool,  # noqa: FBT001 - Tornado's signature
     ) -> tuple[int, HTTPHeaders, bytes]:
-        """Add ours to what is there."""
+        """Add the headers."""
         del finishing
         for name, value in HEADERS.items():
             headers[name] = value
@@ -74,10 +74,10 @@ class Headers(OutputTransform):  # type: ignore[misc]  # Tornado is not typed he
 
 
 class Health(RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
-    """Says that the server answers; needs no login and asks no database."""
+    """The health check; needs no login and does not use the database."""
 
     def get(self) -> None:
-        """``{"status": "ok"}``."""
+        """Return ``{"status": "ok"}``."""
         self.write({"status": "ok"})
 
 
@@ -90,24 +90,24 @@ def serve(
     notice: str | None = None,
     origins: Sequence[str] = (),
     on_up: Callable[[str], None] | None = None,
-    door: Door | None = None,
+    auth: Authenticator | None = None,
 ) -> None:
-    """Serve the pages until SIGTERM or SIGINT; blocks, and ends soon after the signal, whatever is being counted.
+    """Serve the pages until SIGTERM or SIGINT. Ends soon after the signal, even if statistics are being counted.
 
-    The process is expected to end then: what it has in memory is not looked through for garbage any more.
+    The process is expected to end after that: garbage collection is turned off.
 
     Args:
-        workspace: Shown and acted upon; it stays open when this returns.
-        port: 0 takes a free one.
+        workspace: The workspace; it stays open when this returns.
+        port: 0 for a free one.
         address: The interface to listen on.
         show: Open a browser.
-        notice: A sentence that every page shows on top.
-        origins: Further ``host:port`` under which browsers may reach it, as behind a proxy.
-        on_up: Told the address when it is up; without it the address is printed.
-        door: Who may come in; without one everybody who reaches the address may do everything.
+        notice: A sentence shown on top of every page.
+        origins: Further ``host:port`` under which browsers reach the server, such as behind a proxy.
+        on_up: Called with the URL when the server is up; by default the URL is printed.
+        auth: The login; without one, everybody who reaches the address may do everything.
     """
     hub_of(workspace).notice = notice
-    server = _build(workspace, port, address, origins, door)
+    server = _build(workspace, port, address, origins, auth)
     url = f"http://{_spoken(address)}:{server.port}"
     loop = server.io_loop
     handlers = _stop_on_signals(loop)
@@ -121,23 +121,25 @@ def serve(
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        if door is not None:
-            door.close()
+        if auth is not None:
+            auth.close()
         _stop(server, workspace)
 
 
-def _build(workspace: Workspace, port: int, address: str, origins: Sequence[str], door: Door | None = None) -> Server:
+def _build(
+    workspace: Workspace, port: int, address: str, origins: Sequence[str], auth: Authenticator | None = None
+) -> Server:
     pn.config.browser_info = False
     asyncio.set_event_loop(asyncio.new_event_loop())
     loop = IOLoop.current()
     pages: dict[str, Any] = {
-        "/board": lambda: board_page(workspace, door),
-        "/library": lambda: library_page(workspace, door),
-        "/statistics": lambda: statistics_page(workspace, door),
-        "/since": lambda: since_page(workspace, door),
-        "/admin": lambda: admin_page(workspace, door),
+        "/board": lambda: board_page(workspace, auth),
+        "/library": lambda: library_page(workspace, auth),
+        "/statistics": lambda: statistics_page(workspace, auth),
+        "/since": lambda: since_page(workspace, auth),
+        "/admin": lambda: admin_page(workspace, auth),
     }
-    lock = fitted(door) if door is not None else Lock({}, [])
+    parts = server_parts(auth) if auth is not None else ServerParts({}, [])
     server = pn.io.server.get_server(
         pages,
         port=port,
@@ -151,19 +153,19 @@ def _build(workspace: Workspace, port: int, address: str, origins: Sequence[str]
             (r"/", RedirectHandler, {"url": "/board", "permanent": False}),
             (r"/health", Health),
             *NOT_SERVED,
-            *lock.patterns,
+            *parts.patterns,
         ],
         websocket_max_message_size=LARGEST_MESSAGE,
         unused_session_lifetime=30_000,
         compress_response=True,
-        **lock.options,
+        **parts.options,
     )
-    # Only now is the port known, when a free one was asked for.
+    # The port is only known now, if a free one was requested.
     allowed = {f"{host}:{server.port}" for host in ("localhost", "127.0.0.1", _spoken(address))}
     server._tornado.websocket_origins.update(allowed | set(origins))
     server._tornado.add_transform(Headers)
-    if door is not None:
-        secure(server._tornado, door, allowed | set(origins))
+    if auth is not None:
+        secure(server._tornado, auth, allowed | set(origins))
     return server
 
 
@@ -172,18 +174,21 @@ def _stop_on_signals(loop: IOLoop) -> dict[int, Any]:
         log.info("Stopping on signal %s", number, extra={"action": "server.stop"})
         loop.asyncio_loop.call_soon_threadsafe(loop.stop)
 
-    return {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    told = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as it is in a script's background
+        told.append(signal.SIGINT)
+    return {number: signal.signal(number, stop) for number in told}
 
 
 def _stop(server: Server, workspace: Workspace) -> None:
-    """Close the pages before the workspace's owner closes the workspace, and let the process end soon."""
+    """Close the pages before the workspace is closed, and let the process end soon."""
     forget(workspace)
     server.stop(wait=False)
-    gc.freeze()  # else the interpreter looks once more, when it ends, through all that Panel and Bokeh are made of
+    gc.freeze()  # otherwise a final collection would visit all of Panel and Bokeh
 
 
 def _spoken(address: str) -> str:
-    """An address as it stands in a URL; one that means every interface is spoken of as localhost."""
+    """Return an address for a URL; localhost for all interfaces."""
     if address in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return "localhost"
     return f"[{address}]" if ":" in address else address

@@ -1,1 +1,1 @@
-"""What has happened since the last visit."""
+"""The page of what has happened since the last visit."""

@@ -1,4 +1,4 @@
-"""Since you were last here: what has happened in a store meanwhile, each line leading to where it happened."""
+"""Since you were last here: what has happened in a store, with links."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from wsq.api import Store
 from wsq.errors import NotFound
 from wsq.statistics.since import Since
-from wsq.views.auth.permissions import OPEN, Gate
+from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.page import words
 from wsq.views.page.cards import Card, instant
 from wsq.views.page.dispatch import Dispatcher
@@ -15,32 +15,33 @@ from wsq.views.page.hub import hub_of
 from wsq.views.page.live import InteractivePage, weakly
 from wsq.views.page.messages import SinceThen
 from wsq.views.page.scripts import script
+from wsq.vocabulary import STATUS_LABELS, VERDICT_LABELS
 
 FIGURES = (
-    ("done", "Done", "completed"),
-    ("nothing_to_do", "Nothing to do", ""),
+    ("done", VERDICT_LABELS["done"], "completed"),
+    ("nothing_to_do", VERDICT_LABELS["nothing_to_do"], ""),
     ("unknown", "Verdict unknown", ""),
     ("could_not", "Could not", "could-not"),
-    ("failed", "Failed", "failed"),
-    ("cancelled", "Cancelled", ""),
+    ("failed", STATUS_LABELS["failed"], "failed"),
+    ("cancelled", STATUS_LABELS["cancelled"], ""),
     ("skipped_slots", "Slots skipped", ""),
 )
-"""What became of executions: the field of `Since` that counts it, its word, and its tone."""
+"""Outcomes of executions: the field of `Since`, its label, and its tone."""
 
 
 class SincePage(InteractivePage):
-    """What has happened in one store since an instant that its browser names.
+    """What has happened in one store since an instant that its browser sends.
 
-    The browser remembers when the store was last looked at in it, and asks anew when something has changed.
+    The browser remembers its last visit to the store, and requests again when something has changed.
     """
 
     _esm = script("since/since-page.js")
 
     _polled = "nothing"
 
-    def __init__(self, store: Store, *, gate: Gate = OPEN) -> None:
+    def __init__(self, store: Store, *, permissions: Permissions = OPEN) -> None:
         super().__init__(sizing_mode="stretch_both")
-        self.gate = gate
+        self.permissions = permissions
         subscription = hub_of(store.workspace).subscribe(None, weakly(self.send))
         self._store = store
         self.begin(Dispatcher(store, recap=self._recap), subscription)
@@ -50,12 +51,12 @@ class SincePage(InteractivePage):
     def _recap(self, message: SinceThen) -> Card:
         try:
             return recap(self._store.since(message.since))
-        except NotFound:  # the store is made by what is written first
+        except NotFound:  # the store does not exist before its first command
             return {"nothing": True}
 
 
 def recap(since: Since) -> Card:
-    """What has happened as a browser shows it: figures, then line by line what somebody may want to look at."""
+    """Return what has happened for the browser: figures, then lines that may need attention."""
     figures = [
         {"label": word, "value": number, "tone": tone}
         for name, word, tone in FIGURES
@@ -86,7 +87,7 @@ def _ended(row: Any) -> Card:
         "name": row.name,
         "at": instant(row.ended_at),
         "status": "failed" if failed else "completed",
-        "word": words.STATUSES["failed"] if failed else "Could not",
+        "word": STATUS_LABELS["failed"] if failed else "Could not",
         "said": row.said or words.reason(row.reason) or "",
     }
 

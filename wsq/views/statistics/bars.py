@@ -1,4 +1,4 @@
-"""A small chart for a notebook's cell: stacked bars as a static SVG, the same each time, of a few kilobytes."""
+"""A small chart for notebook cells: stacked bars as a static, reproducible SVG of a few kilobytes."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 720, 260
 LEFT, RIGHT, TOP, BOTTOM = 48, 8, 56, 28
-"""Room for the axes, and above the bars for title and legend, in pixels."""
+"""Space for the axes, and for title and legend above the bars, in pixels."""
 
 BLUE, GREEN, AMBER, RED, VIOLET, GREY = "#4f7cd8", "#2f9e6e", "#d9822b", "#c2484f", "#8a63c9", "#7a828e"
 COLOURS = (BLUE, GREEN, AMBER, RED, VIOLET, GREY)
-"""One for each column, in their order, and again from the first; each is seen on white and on black."""
+"""One colour per column, in order and repeated; each is visible on white and on black."""
 
 MEANT = {
     "done": GREEN, "completed": GREEN, "failed": RED, "could_not": RED, "missed": AMBER, "skipped": AMBER,
     "todo": GREY, "doing": BLUE, "in_review": VIOLET, "cancelled": GREY, "nothing_to_do": GREY,
 }  # fmt: skip
-"""Columns that are called so have the colour that the pages give to what they mean."""
+"""The pages' colours for columns with these names."""
 
 INK = GREY
 LABELS = 10
-"""Labels that find room below the bars, and lines across them."""
+"""Maximum number of labels below the bars."""
 
 
 class Bars:
-    """A bar for each row of a DataFrame, stacked of the numbers in its columns; the index names the bars.
+    """One bar per row of a DataFrame, stacked from its numeric columns; the index labels the bars.
 
-    What is missing counts as nothing. As the last line of a cell it is drawn.
+    Missing values count as zero. Displays itself as the last line of a cell.
 
     Raises:
-        InvalidInput: A number is below zero or without end, or a column holds something else than numbers.
+        InvalidInput: A number is negative or infinite, or a column is not numeric.
     """
 
     def __init__(self, frame: pd.DataFrame, title: str = "") -> None:
@@ -69,12 +69,12 @@ class Bars:
         )
 
     def _legend(self) -> list[str]:
-        told, x = [], LEFT
+        parts, x = [], LEFT
         for place, name in enumerate(self.columns):
-            told.append(f'<rect x="{x}" y="31" width="10" height="10" rx="2" fill="{_colour(place, name)}"/>')
-            told.append(f'<text x="{x + 15}" y="40">{escape(name)}</text>')
+            parts.append(f'<rect x="{x}" y="31" width="10" height="10" rx="2" fill="{_colour(place, name)}"/>')
+            parts.append(f'<text x="{x + 15}" y="40">{escape(name)}</text>')
             x += 32 + 7 * len(name)
-        return told
+        return parts
 
     def _bars(self, top: float) -> list[str]:
         wide = self._pitch() * 0.7
@@ -86,10 +86,10 @@ class Bars:
                 y = HEIGHT - BOTTOM - below - high
                 below += high
                 if value:
-                    told = escape(f"{self.names[number]}: {name} {value:g}")
+                    text = escape(f"{self.names[number]}: {name} {value:g}")
                     drawn.append(
                         f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}" '
-                        f'fill="{_colour(place, name)}"><title>{told}</title></rect>'
+                        f'fill="{_colour(place, name)}"><title>{text}</title></rect>'
                     )
         return drawn
 
@@ -107,7 +107,7 @@ class Bars:
 
 
 def _lines(step: float, top: float) -> list[str]:
-    """The lines across the chart, each with its value."""
+    """Return the horizontal grid lines with their values."""
     drawn = []
     for number in range(round(top / step) + 1):
         y = HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * number * step / top
@@ -117,7 +117,7 @@ def _lines(step: float, top: float) -> list[str]:
 
 
 def _step(highest: float) -> float:
-    """The distance of lines: 1, 2 or 5 of a power of ten, so that there are at most five spaces between them."""
+    """Return the distance of grid lines: 1, 2 or 5 times a power of ten, for at most five intervals."""
     if highest <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest / 5))
@@ -132,12 +132,12 @@ def _number(value: Any, column: Any) -> float:
     try:
         number = 0.0 if value is None or value != value else float(value)  # NaN is missing
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"Column {column!r} holds {value!r}, which is no number.") from error
+        raise InvalidInput(f"Column {column!r} contains {value!r}, which is not a number.") from error
     if not 0 <= number < math.inf:
-        raise InvalidInput(f"Column {column!r} holds {number:g}; a bar is as long as a number of at least 0.")
+        raise InvalidInput(f"Column {column!r} contains {number:g}; bars need numbers of at least 0.")
     return number
 
 
 def _label(name: Any) -> str:
-    """What stands below a bar; of an instant without a time of day, the day."""
+    """Return the label of a bar; midnights are shown as dates."""
     return str(name).removesuffix(" 00:00:00")

@@ -1,9 +1,9 @@
-"""Charts of statistics: figures of Bokeh's that a page embeds, each with the table that it is drawn from.
+"""Statistics charts: Bokeh figures, each with the table of its values.
 
-To make a figure and tell it as JSON takes Bokeh some 70 ms, whatever is in it. So each is made once for a theme, and
-from then on only its values, the ends of its axes and how they are written are put in.
+Building a figure and serializing it takes Bokeh about 70 ms, whatever it contains. So each figure is built once per
+theme; after that only its values, axis ranges and number formats are filled in.
 
-A chart's colours are the page's own: they stand in `statistics.css`, once for each theme, and are read from there.
+A chart's colours are the page's: they are defined in `statistics.css`, once per theme, and read from there.
 """
 
 from __future__ import annotations
@@ -32,37 +32,38 @@ from wsq.statistics import Day, Reason, Statistics
 from wsq.views.page import words
 from wsq.views.page.cards import Card
 from wsq.views.page.live import resource
+from wsq.vocabulary import STATUS_LABELS
 
 HEIGHT = 210
-"""Pixels of a chart; as wide as its place is."""
+"""Height of a chart in pixels; its width follows the page."""
 
 DAY = 86_400_000
-"""Milliseconds of a day on an axis, where each calendar day is as wide as any other."""
+"""Milliseconds of a day on an axis, where all calendar days have the same width."""
 
 FEW = 45
-"""Days up to which each has a mark on its line."""
+"""Maximum number of days for which lines have large markers."""
 
 NOTHING = "Nothing ran in this span."
 
 Column = tuple[str, str]
-"""A column's heading, and what its cells are: day, count, share, seconds, dollars or text."""
+"""A column's heading, and the kind of its cells: day, count, share, seconds, dollars or text."""
 
 Series = Sequence[tuple[str, str, Sequence[float | None]]]
-"""Lines or parts of bars: what each is called, its colour's name, and its values."""
+"""Lines or stacked bars: label, colour name, and values."""
 
 
 @functools.cache
 def colours(theme: str) -> dict[str, str]:
-    """The colours of a theme by name, as the style sheet has them under ``--chart-…``."""
+    """Return a theme's colours by name, from the style sheet's ``--chart-…``."""
     css = resource("statistics/statistics.css")
     blocks = {"light": r"\.wsq \{([^}]*)\}", "dark": r'\.wsq\[data-theme="dark"\] \{([^}]*)\}'}
     block = re.search(blocks[theme], css)
-    assert block is not None, "the style sheet names the colours of both themes"
+    assert block is not None, "the style sheet defines the colours of both themes"
     return dict(re.findall(r"--chart-([a-z-]+): (#[0-9a-f]{6})", block[1]))
 
 
 def charts(found: Statistics, theme: str) -> Iterator[Card]:
-    """The charts of the page in their order, as messages: title, legend, table and what Bokeh draws."""
+    """Yield the page's charts in order, as messages: title, legend, table and Bokeh's JSON."""
     for chart in (_executions, _rate, _duration, _cost, _tokens, _lateness):
         yield chart(found, theme)
     yield _reasons(found.failures, "failures", "Failures by reason", "failed", theme)
@@ -70,7 +71,7 @@ def charts(found: Statistics, theme: str) -> Iterator[Card]:
 
 
 def make_ready() -> None:
-    """Make the first chart's figures beforehand, once: they would be waited for when its values are there."""
+    """Build the first chart's figures ahead, so that they are ready when the values are."""
     for theme in ("light", "dark"):
         _over_days(tuple(name for name, _, _ in _PARTS), tuple(hue for _, hue, _ in _PARTS), theme, stacked=True)
 
@@ -78,12 +79,12 @@ def make_ready() -> None:
 # ---- the charts ----------------------------------------------------------------------------------
 
 _PARTS: tuple[tuple[str, str, Callable[[Day], int]], ...] = (
-    ("Completed", "completed", lambda day: day.completed - day.could_not),
+    (STATUS_LABELS["completed"], "completed", lambda day: day.completed - day.could_not),
     ("Could not", "could-not", lambda day: day.could_not),
-    ("Failed", "failed", lambda day: day.failed),
-    ("Cancelled", "cancelled", lambda day: day.cancelled),
-    ("Running", "running", lambda day: day.running),
-    ("Skipped", "skipped", lambda day: day.skipped),
+    (STATUS_LABELS["failed"], "failed", lambda day: day.failed),
+    (STATUS_LABELS["cancelled"], "cancelled", lambda day: day.cancelled),
+    (STATUS_LABELS["running"], "running", lambda day: day.running),
+    (STATUS_LABELS["skipped"], "skipped", lambda day: day.skipped),
 )
 
 
@@ -91,7 +92,7 @@ def _executions(found: Statistics, theme: str) -> Card:
     parts = [(name, colour, [count(day) for day in found.days]) for name, colour, count in _PARTS]
     return _by_day(
         "executions", "Executions per day", found, theme, parts, "count",
-        note="Completed ones whose agent said that it could not do it stand apart.", stacked=True,
+        note="Executions whose agent could not do the task are shown separately.", stacked=True,
     )  # fmt: skip
 
 
@@ -99,7 +100,7 @@ def _rate(found: Statistics, theme: str) -> Card:
     lines = [("Success rate", "completed", [day.success_rate for day in found.days])]
     return _by_day(
         "rate", "Success rate per day", found, theme, lines, "share",
-        note="Completed ÷ (completed + failed). A day on which nothing completed or failed has none.", top=1.0,
+        note="Completed ÷ (completed + failed). Days on which nothing completed or failed have no rate.", top=1.0,
         empty="Nothing completed or failed in this span.",
     )  # fmt: skip
 
@@ -112,7 +113,8 @@ def _duration(found: Statistics, theme: str) -> Card:
     ]
     return _by_day(
         "duration", "Duration per day", found, theme, lines, "seconds",
-        note="From start to end, of what completed or failed.", empty="Nothing completed or failed in this span.",
+        note="From start to end, of completed and failed executions.",
+        empty="Nothing completed or failed in this span.",
     )  # fmt: skip
 
 
@@ -121,7 +123,7 @@ def _cost(found: Statistics, theme: str) -> Card:
     unpriced = found.total.unpriced
     note = "In US dollars."
     if unpriced:
-        note += f" {unpriced:,} {'execution is' if unpriced == 1 else 'executions are'} unpriced and not in it."
+        note += f" Without {unpriced:,} unpriced {'execution' if unpriced == 1 else 'executions'}."
     return _by_day(
         "cost", "Cost per day", found, theme, bars, "dollars", note=note, stacked=True,
         empty="Nothing was spent in this span.",
@@ -138,7 +140,7 @@ def _tokens(found: Statistics, theme: str) -> Card:
     ]
     return _by_day(
         "tokens", "Tokens per day", found, theme, parts, "count", stacked=True,
-        note="Of every execution, however it ended.", empty="No model was asked in this span.",
+        note="Of all executions, however they ended.", empty="No model was used in this span.",
         further=[("Cache share", "share", [day.cache_share for day in found.days])],
     )  # fmt: skip
 
@@ -151,13 +153,13 @@ def _lateness(found: Statistics, theme: str) -> Card:
     ]
     return _by_day(
         "lateness", "Lateness of starts per day", found, theme, lines, "seconds",
-        note="From slot to start, of automatic executions that were carried out.",
-        empty="Nothing was started by a schedule in this span.",
+        note="From scheduled time to start, of automatic executions.",
+        empty="No scheduled execution started in this span.",
     )  # fmt: skip
 
 
 def _reasons(reasons: Sequence[Reason], name: str, title: str, colour: str, theme: str) -> Card:
-    """Bars from the most frequent reason at the top to the rarest."""
+    """Return bars from the most frequent reason at the top to the rarest."""
     skips = name == "skips"
     counts = [each.slots if skips else each.executions for each in reasons]
     columns = [("Reason", "text"), *([("Slots", "count")] if skips else []), ("Executions", "count")]
@@ -165,28 +167,28 @@ def _reasons(reasons: Sequence[Reason], name: str, title: str, colour: str, them
     chart = _chart(name, title, columns, rows)
     if not any(counts):
         return chart | {"empty": "No slot was skipped in this span." if skips else "Nothing failed in this span."}
-    told = [in_words(each.reason) for each in reasons]
+    labels = [in_words(each.reason) for each in reasons]
     data: dict[str, list[Any]] = {
-        "reason": told,
+        "reason": labels,
         "count": counts,
         "whole": [max(counts) * 1.06] * len(counts),
-        "told": [_counted(count, "slot" if skips else "execution") for count in counts],
+        "label": [_counted(count, "slot" if skips else "execution") for count in counts],
     }
-    ends: dict[str, dict[str, Any]] = {"x": {"start": 0, "end": max(counts) * 1.06}, "y": {"factors": told[::-1]}}
+    ends: dict[str, dict[str, Any]] = {"x": {"start": 0, "end": max(counts) * 1.06}, "y": {"factors": labels[::-1]}}
     return chart | {"item": _filled(_bars(colour, theme), data, ends), "legend": []}
 
 
 @functools.cache
 def _bars(colour: str, theme: str) -> Any:
-    """Bars that lie, one for each reason."""
+    """Build a figure of horizontal bars, one per reason."""
     drawn = _plain_figure(theme, x_range=Range1d(0, 1, name="x"), y_range=FactorRange("", name="y"))
     drawn.xaxis.ticker = BasicTicker(min_interval=1, desired_num_ticks=5)
     drawn.xaxis.formatter = NumeralTickFormatter(format="0,0")
     drawn.xgrid.grid_line_color, drawn.ygrid.grid_line_color = colours(theme)["grid"], None
-    source = _source("reason", "count", "whole", "told")
+    source = _source("reason", "count", "whole", "label")
     drawn.hbar(y="reason", right="count", height=0.62, source=source, color=colours(theme)[colour])
     whole = drawn.hbar(y="reason", right="whole", height=1, source=source, alpha=0)
-    drawn.add_tools(_hover("@reason", [("@told", "")], whole, theme))
+    drawn.add_tools(_hover("@reason", [("@label", "")], whole, theme))
     return _as_item(drawn)
 
 
@@ -204,15 +206,15 @@ def _by_day(
     further: Sequence[tuple[str, str, Sequence[float | None]]] = (),
     empty: str = NOTHING,
 ) -> Card:
-    """Lines or stacked bars over the days of the span; `further` stands in the table and the hover alone.
+    """Return lines or stacked bars over the days of the span; `further` is only in the table and the tooltip.
 
-    `empty` is said in place of the chart when executions there are have nothing to show in it.
+    `empty` replaces the chart if the span has executions, but none with values for it.
     """
     days = [each.day for each in found.days]
-    told = [*((label, kind) for label, _, _ in series), *((label, each) for label, each, _ in further)]
+    fields = [*((label, kind) for label, _, _ in series), *((label, each) for label, each, _ in further)]
     values = [*(each for _, _, each in series), *(each for _, _, each in further)]
     rows = [[day.isoformat(), *row] for day, *row in zip(days, *values, strict=True)]
-    chart = _chart(name, title, [("Day", "day"), *told], rows, note)
+    chart = _chart(name, title, [("Day", "day"), *fields], rows, note)
     chart["legend"] = [{"name": label, "colour": colour} for label, colour, _ in series] if len(series) > 1 else []
     if not _anything(found.days, series, stacked=stacked):
         return chart | {"empty": empty if any(day.executions or day.skipped for day in found.days) else NOTHING}
@@ -229,15 +231,15 @@ def _by_day(
     }
     for place, (_, _, each) in enumerate(series):
         data[f"s{place}"] = [(0 if stacked else _NAN) if value is None else value / unit for value in each]
-    for place, ((_, form), column) in enumerate(zip(told, values, strict=True)):
+    for place, ((_, form), column) in enumerate(zip(fields, values, strict=True)):
         data[f"t{place}"] = [written(value, form) for value in column]
-    names, hues = tuple(label for label, _ in told), tuple(colour for _, colour, _ in series)
+    names, hues = tuple(label for label, _ in fields), tuple(colour for _, colour, _ in series)
     ends |= _written_axes(_form(kind, suffix, highest), len(days))
     return chart | {"item": _filled(_over_days(names, hues, theme, stacked=stacked), data, ends)}
 
 
 def _written_axes(form: str, days: int) -> dict[str, dict[str, Any]]:
-    """What is put into a figure over so many days for its numbers to be written in this form."""
+    """Return what to fill into a figure for this number format and number of days."""
     numeral = "%" not in form or form.endswith("0%")
     return {
         "form": {_CLASS: "NumeralTickFormatter" if numeral else "PrintfTickFormatter", "format": form},
@@ -249,7 +251,7 @@ def _written_axes(form: str, days: int) -> dict[str, dict[str, Any]]:
 
 @functools.cache
 def _over_days(names: tuple[str, ...], hues: tuple[str, ...], theme: str, *, stacked: bool) -> Any:
-    """Lines or stacked bars: `names` are what the hover tells, the first of them in these `hues`."""
+    """Build a figure of lines or stacked bars: `names` are the tooltip's lines, the first of them in these `hues`."""
     drawn = _plain_figure(
         theme, x_axis_type="datetime", x_range=Range1d(0, 1, name="x"), y_range=Range1d(0, 1, name="y")
     )
@@ -262,7 +264,7 @@ def _over_days(names: tuple[str, ...], hues: tuple[str, ...], theme: str, *, sta
     colour = [colours(theme)[hue] for hue in hues]
     if stacked:
         drawn.vbar_stack(parts, x="day", width=DAY * 0.74, source=source, fill_color=colour, line_color=None)
-    else:  # lines break where there is no value; a value between two gaps is a mark alone
+    else:  # lines break where there is no value; a single value between two gaps is a marker
         for part, hue in zip(parts, colour, strict=True):
             drawn.line(x="day", y=part, source=source, line_width=2, color=hue, line_join="round")
             drawn.scatter(x="day", y=part, source=source, color=hue).glyph.name = "mark"
@@ -272,21 +274,21 @@ def _over_days(names: tuple[str, ...], hues: tuple[str, ...], theme: str, *, sta
 
 
 def _as_item(drawn: Any) -> Any:
-    """A figure as its page embeds it, in a document of its own.
+    """Serialize a figure for its page, in its own document.
 
-    Else Bokeh looks at the current one of the process. A message that it cannot read leaves a page's there for good,
-    and when that page is closed no figure could be made any more, for nobody.
+    Otherwise Bokeh would use the process's current document. An invalid message leaves a page's document there for
+    good, and after that page is closed no figure could be built any more.
     """
     document = Document()
     document.add_root(drawn)
     return json_item(drawn)
 
 
-# ---- drawing -------------------------------------------------------------------------------------
+# ---- building figures ----------------------------------------------------------------------------
 
 
 def _plain_figure(theme: str, **given: Any) -> Any:
-    """A figure without a frame, on whatever lies below it."""
+    """Build a figure without frame and background."""
     colour = colours(theme)
     drawn = figure(
         height=HEIGHT, sizing_mode="stretch_width", toolbar_location=None, tools="", min_border=4,
@@ -305,12 +307,12 @@ def _plain_figure(theme: str, **given: Any) -> Any:
 
 
 def _source(*columns: str) -> ColumnDataSource:
-    """Where the values will be."""
+    """Return an empty data source, to be filled."""
     return ColumnDataSource({column: [] for column in columns}, name="values")
 
 
 def _hover(title: str, rows: Iterable[tuple[str, str]], over: Any, theme: str) -> HoverTool:
-    """What is said of the bar or the day under the pointer; Bokeh escapes what it puts in for the names after ``@``."""
+    """Return a tooltip for the bar or day under the pointer. Bokeh escapes the values of names after ``@``."""
     colour = colours(theme)
     body = "".join(
         f'<div style="display:flex;gap:14px"><span style="flex:1;color:{colour["label"]}">{name}</span>'
@@ -321,21 +323,21 @@ def _hover(title: str, rows: Iterable[tuple[str, str]], over: Any, theme: str) -
         f"background:{colour['tip']};color:{colour['tip-text']};margin:-6px;padding:8px 11px;"
         f"border:1px solid {colour['label']};font:12px/1.5 ui-sans-serif,system-ui,sans-serif"
     )
-    told = f'<div style="{box}"><div style="font-weight:600">{title}</div>{body}</div>'
+    tooltip = f'<div style="{box}"><div style="font-weight:600">{title}</div>{body}</div>'
     return HoverTool(
-        tooltips=told, renderers=[over], point_policy="follow_mouse", attachment="horizontal", show_arrow=False
+        tooltips=tooltip, renderers=[over], point_policy="follow_mouse", attachment="horizontal", show_arrow=False
     )
 
 
 _CLASS = "class"
-"""Among the attributes to be put in, the name of the model that has them."""
+"""The key of the model's name among the attributes to fill in."""
 
 _NAN = {"type": "number", "value": "nan"}
-"""How Bokeh's JSON tells what is no number."""
+"""NaN in Bokeh's JSON."""
 
 
 def _filled(template: Any, data: dict[str, list[Any]], ends: dict[str, dict[str, Any]]) -> Any:
-    """A figure's JSON with these values, and with these ends of its axes."""
+    """Return a figure's JSON with these values and attributes filled in."""
     if isinstance(template, list):
         return [_filled(each, data, ends) for each in template]
     if not isinstance(template, dict):
@@ -366,12 +368,12 @@ def _chart(name: str, title: str, columns: Sequence[Column], rows: list[list[Any
 
 
 def in_words(reason: str) -> str:
-    """A reason's stable word as people read it: ``Timed out``."""
+    """Return a reason for people: ``Timed out``."""
     return reason.replace("_", " ").capitalize()
 
 
 def written(value: float | None, kind: str) -> str:
-    """A value with its unit; nothing as a dash."""
+    """Return a value with its unit; a dash for None."""
     if value is None:
         return "–"
     if kind == "share":
@@ -398,7 +400,7 @@ def _counted(number: int, one: str) -> str:
 
 
 def _form(kind: str, suffix: str, highest: float) -> str:
-    """How the numbers of an axis are written, for Bokeh's formatter of numerals or (with a ``%``) of any."""
+    """Return the number format of an axis, for Bokeh's numeral formatter or (with a ``%``) its printf formatter."""
     if suffix:
         return f"%.6g{suffix}"
     if kind == "dollars":
@@ -407,7 +409,7 @@ def _form(kind: str, suffix: str, highest: float) -> str:
 
 
 def _unit(kind: str, series: Series) -> tuple[float, str]:
-    """What an axis counts in, and how that is written behind its numbers."""
+    """Return the unit of an axis as a factor, and its suffix."""
     highest = _highest(series, stacked=kind == "count")
     steps = {
         "seconds": ((3 * 3600, 3600.0, " h"), (180, 60.0, " min"), (0, 1.0, " s")),
@@ -424,12 +426,12 @@ def _highest(series: Series, *, stacked: bool) -> float:
 
 
 def _anything(days: Iterable[Day], series: Series, *, stacked: bool) -> bool:
-    """Whether there is something to draw: bars of no height are nothing, a line at zero is something."""
+    """Whether there is something to draw: bars of height zero are nothing, a line at zero is something."""
     if not any(day.executions or day.skipped for day in days):
         return False
     return any(value if stacked else value is not None for _, _, each in series for value in each)
 
 
 def _at(day: date) -> float:
-    """A day on a datetime axis, which is drawn in UTC whatever zone the days are of."""
+    """Return a day's position on a datetime axis, which is in UTC whatever the days' zone."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000

@@ -1,6 +1,6 @@
-"""The statistics page: figures, charts and lists, counted when its browser asks for them.
+"""The statistics page: figures, charts and lists, counted on request.
 
-Its figures and charts are told as soon as they are counted; the tables of groups, which take as long again, follow.
+Figures and charts are sent as soon as they are counted; the tables of groups, which take as long again, follow.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import msgspec
 from wsq.api import Store, Workspace
 from wsq.errors import InvalidInput, WsqError
 from wsq.statistics import DEFINITIONS, Choices, Failure, Group, Series, Statistics
-from wsq.views.auth.permissions import OPEN, Gate
+from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.page import messages
 from wsq.views.page.cards import Card, instant, shortened
 from wsq.views.page.dispatch import LATER, Dispatcher
@@ -30,34 +30,35 @@ from wsq.views.page.live import InteractivePage, pool, resource, weakly
 from wsq.views.page.scripts import script
 from wsq.views.page.workers import Workers
 from wsq.views.statistics.charts import charts, in_words
+from wsq.vocabulary import STATUS_LABELS
 
 log = logging.getLogger(__name__)
 
 GROUPS = 20
-"""Stores, projects, tasks and models of each of which a table tells."""
+"""Maximum rows in each table of stores, projects, tasks and models."""
 
 KEPT = 8
-"""How many counts of a workspace are kept for whoever asks the same."""
+"""Number of counts kept per workspace for repeated requests."""
 
 FRESH = 60.0
-"""Seconds for which they are kept, though nothing is written: a day may have ended."""
+"""Seconds for which they are kept if nothing is written: a day may have ended."""
 
 ERROR_SHOWN = 300
-"""How many characters of a failure's error stand in the list; the execution's dialog shows all of it."""
+"""Maximum characters of a failure's error in the list; the execution's dialog shows all of it."""
 
 COUNTING = 4
-"""Counts that go on at once in this process."""
+"""Number of concurrent counts in this process."""
 
 counters = Workers(COUNTING, "wsq-count")
-"""Threads of their own: those of `pool` wait for them, and might all do so."""
+"""Separate threads: those of `pool` wait for them, possibly all at once."""
 
 
 class StatisticsPage(InteractivePage):
-    """What came of the executions of a store, or of all, over a span of days.
+    """Statistics of the executions of a store, or of all, over a span of days.
 
-    Its browser asks for all of it when it has come up, when it narrows it down, and when it is told that
-    something has changed; the charts follow one by one, for they take longer than the figures, and then the tables
-    with what one can narrow it down to. `store` is the one whose executions open on the page itself.
+    Its browser requests everything when it is loaded, when a filter changes, and when something has changed. The charts
+    follow one by one, since they take longer than the figures, and then the tables and filters. `store` is the one
+    whose executions open on this page.
     """
 
     _esm = script("statistics/statistics-page.js")
@@ -65,104 +66,104 @@ class StatisticsPage(InteractivePage):
 
     _polled = "mark"
 
-    def __init__(self, store: Store, *, gate: Gate = OPEN) -> None:
+    def __init__(self, store: Store, *, permissions: Permissions = OPEN) -> None:
         super().__init__(sizing_mode="stretch_both")
-        self.gate = gate
+        self.permissions = permissions
         self._workspace = store.workspace
-        self._told: tuple[Told, messages.Statistics] | None = None
+        self._pending: tuple[Answered, messages.Statistics] | None = None
         subscription = hub_of(store.workspace).subscribe(None, weakly(self.send))
         self.begin(Dispatcher(store, count=self._count), subscription)
         opening = {"store": store.id, "project": None, "page": True, "path": "statistics"}
         self.open_with(subscription.opening() | {"opening": opening, "definitions": DEFINITIONS})
 
     def _count(self, asked: messages.Statistics) -> Card:
-        told = answered(self._workspace, asked)
-        self._told = (told, asked)
-        return told.card
+        answer = answered(self._workspace, asked)
+        self._pending = (answer, asked)
+        return answer.card
 
     def _handle(self, raw: object) -> None:
         super()._handle(raw)
-        if self._told is not None:
-            pool.submit(self._draw, *self._told)  # aside, so that what else the page asks need not wait
-            self._told = None
+        if self._pending is not None:
+            pool.submit(self._draw, *self._pending)  # in the background, so that other requests need not wait
+            self._pending = None
 
-    def _draw(self, told: Told, asked: messages.Statistics) -> None:
-        """Tell the charts that follow an answer, and see to the lists; each bears the answer's mark."""
-        count, mark = told.count, told.card["mark"]
+    def _draw(self, answer: Answered, asked: messages.Statistics) -> None:
+        """Send the charts that follow an answer, and then the lists; each carries the answer's mark."""
+        count, mark = answer.count, answer.card["mark"]
         if count is None:
             return
         if mark != asked.known:
             for chart in charts(count.figures.result(), asked.theme):
                 self.send({"type": "chart", "mark": mark, "chart": chart})
-        # No thread waits for the whole, for there are few of them.
+        # A callback, so that no thread waits for the whole count.
         count.whole.add_done_callback(lambda _whole: pool.submit(self._list, count, mark, asked))
 
     def _list(self, count: Count, mark: str, asked: messages.Statistics) -> None:
-        lists = listed(self._workspace, asked, count, self.gate)
+        lists = listed(self._workspace, asked, count, self.permissions)
         if lists.get("listed") != asked.listed:
             self.send({"type": "lists", "mark": mark} | lists)
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a page, and the count from which more is to be told; None when there is nothing."""
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a page, and the count from which more follows; None if nothing does."""
 
     card: Card
     count: Count | None = None
 
 
-def answered(workspace: Workspace, asked: messages.Statistics) -> Told:
-    """The answer to a page: its figures, or their `mark` alone when the page knows them already.
+def answered(workspace: Workspace, asked: messages.Statistics) -> Answered:
+    """Return the answer to a page: its figures, or only their `mark` if the page has them already.
 
     Raises:
-        InvalidInput: The days asked for cannot be.
+        InvalidInput: The requested days are invalid.
         NotFound: There is no such project or recurring task.
     """
     if asked.store is not None and asked.store not in {each.id for each in workspace.stores(include_archived=True)}:
-        return Told(card={"mark": "nothing", "nothing": True})
+        return Answered(card={"mark": "nothing", "nothing": True})
     count = _counts_of(workspace).get(asked)
     found = count.figures.result()
     mark = _mark([found.as_dict(), asked.theme])
-    return Told(card={"mark": mark} | ({} if mark == asked.known else _card(found)), count=count)
+    return Answered(card={"mark": mark} | ({} if mark == asked.known else _card(found)), count=count)
 
 
-def listed(workspace: Workspace, asked: messages.Statistics, count: Count, gate: Gate = OPEN) -> Card:
-    """The tables and the choices of what is asked for, with their mark under `listed`; an `error` if they failed.
+def listed(workspace: Workspace, asked: messages.Statistics, count: Count, permissions: Permissions = OPEN) -> Card:
+    """Return the tables and filters, with their mark under `listed`; or an `error`.
 
-    Waits until they are counted; never raises. What may not be asked for any more, by then, is not told.
+    Waits until they are counted; never raises. Checks the permissions again, which may have changed meanwhile.
     """
     try:
-        gate.allow(asked)
+        permissions.allow(asked)
         lists = {
             "choices": _choices(workspace.statistics_choices(asked.store)),
             "groups": _tables(count.whole.result()),
         }
         return lists | {"listed": _mark(lists)}
     except WsqError as refusal:
-        return {"error": gate.worded(refusal)}
+        return {"error": permissions.worded(refusal)}
     except Exception:
-        # The page must hear of it, for it waits; details stay here.
+        # The page is waiting, so it needs an answer; details are only logged.
         log.exception("Groups could not be counted", extra={"action": "page.message"})
         return {"error": LATER}
 
 
 def count_ahead(workspace: Workspace, asked: messages.Statistics) -> None:
-    """Begin to count what a page will ask when its browser has come up; whatever is wrong, it is told then."""
+    """Start counting what a page will request once it is loaded; errors are reported then."""
     with suppress(WsqError):
         _counts_of(workspace).get(asked)
 
 
 class Count:
-    """A count that goes on: its `figures` are there before its groups, which the `whole` has too."""
+    """A count in progress: `figures` completes before `whole`, which includes the groups."""
 
     def __init__(self) -> None:
         self.figures: Future[Statistics] = Future()
         self.whole: Future[Statistics] = Future()
 
     def run(self, workspace: Workspace, asked: messages.Statistics) -> bool:
-        """Count, whatever becomes of it; whether it has gone well."""
+        """Count, and complete the futures in any case; return whether it succeeded."""
         try:
             self.whole.set_result(_count(workspace, asked, self.figures.set_result))
-        except BaseException as error:  # noqa: BLE001 - whoever waits for it must hear of it
+        except BaseException as error:  # noqa: BLE001 - passed on to the waiting threads
             if not self.figures.done():
                 self.figures.set_exception(error)
             self.whole.set_exception(error)
@@ -171,7 +172,7 @@ class Count:
 
 
 class _Counts:
-    """What was counted last: once for all windows that ask the same, as long as nothing is written."""
+    """The last counts: shared by all windows that request the same, until something is written."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = ref(workspace)
@@ -179,9 +180,9 @@ class _Counts:
         self._kept: dict[Any, tuple[int, float, Count]] = {}
 
     def get(self, asked: messages.Statistics) -> Count:
-        """The count of what is asked, which has begun; who asks the same meanwhile gets the same."""
+        """Return the count of a request, which has started; shared with others that request the same."""
         workspace = self._workspace()
-        assert workspace is not None, "whoever asks has the workspace"
+        assert workspace is not None, "the caller holds the workspace"
         key = (asked.store, asked.project, asked.task, asked.model, asked.days, asked.since, asked.until)
         changes, now = workspace.changes(), time.monotonic()
         with self._lock:
@@ -227,19 +228,19 @@ def _count(workspace: Workspace, asked: messages.Statistics, so_far: Callable[[S
 
 
 def _mark(shown: Any) -> str:
-    """The same for what looks the same: drawn figures have ids of their own each time."""
+    """Return equal marks for equal content."""
     everything = msgspec.json.encode(shown, enc_hook=lambda value: value.as_dict())
     return hashlib.sha256(everything).hexdigest()[:32]
 
 
 def _days(asked: messages.Statistics) -> tuple[date | None, date | None]:
-    """The span's first day, and the one after its last; None twice where a number of days was asked for."""
+    """Return the span's first day, and the one after its last; None for both if a number of days was requested."""
     try:
         first = date.fromisoformat(asked.since) if asked.since else None
         last = date.fromisoformat(asked.until) if asked.until else None
         return first, None if last is None else last + timedelta(days=1)
     except (ValueError, OverflowError) as error:
-        raise InvalidInput(f"The span is from {asked.since} to {asked.until}, expected two dates.") from error
+        raise InvalidInput(f"The span is from {asked.since} to {asked.until}; expected two dates.") from error
 
 
 def _card(found: Statistics) -> Card:
@@ -277,8 +278,8 @@ _FIGURES = (
     ("Executions", "executions", "count"),
     ("Success rate", "success_rate", "share"),
     ("Could not", "could_not", "count"),
-    ("Failed", "failed", "count"),
-    ("Skipped", "skipped", "count"),
+    (STATUS_LABELS["failed"], "failed", "count"),
+    (STATUS_LABELS["skipped"], "skipped", "count"),
     ("Mean duration", "duration_mean", "seconds"),
     ("Tokens", None, "count"),
     ("Cost", "cost_usd", "dollars"),
@@ -287,7 +288,7 @@ _FIGURES = (
 
 
 def _table(kind: str, title: str, groups: Series[Group]) -> Card:
-    """A table of groups; each row tells what the page is narrowed to when it is chosen."""
+    """Return a table of groups; choosing a row filters the page by it."""
     return {
         "id": kind,
         "title": title,
@@ -303,7 +304,7 @@ def _table(kind: str, title: str, groups: Series[Group]) -> Card:
 
 
 def _name(kind: str, group: Group) -> str:
-    missing = {"projects": "No project", "models": "No model was asked"}
+    missing = {"projects": "No project", "models": "No model was used"}
     if group.id is None:
         return missing[kind]
     return group.name or {"tasks": "Deleted recurring task", "projects": "Deleted project"}.get(kind, group.id)

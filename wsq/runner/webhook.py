@@ -1,6 +1,6 @@
-"""Sending what is told to people and machines outside: on threads of its own, for no longer than it may take.
+"""HTTP requests to webhooks and ping services, on background threads with short timeouts.
 
-Nothing here is waited for by a pass or an execution. What cannot be sent is one warning in the log.
+Passes and executions never wait for them. A request that fails is logged as one warning.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from wsq.version import VERSION
 
 logger = logging.getLogger(__name__)
 
-LONGEST = 5.0
-"""Seconds that one try to send something may take, from the connection to the answer's status."""
+TIMEOUT = 5.0
+"""Seconds that one attempt may take, from connecting to the response status."""
 
-PATIENCE = 5.0
-"""Seconds that a process waits at its end for what is still being sent."""
+CLOSE_TIMEOUT = 5.0
+"""Seconds that a process waits at its end for pending requests."""
 
 PAUSE = 0.2
-"""Seconds before something is tried again."""
+"""Seconds before the second attempt."""
 
 
 class NotSent(Exception):
-    """Something could not be sent; the message says to which host and why, without the URL's secrets.
+    """A request failed; the message names the host and the reason, without the URL's secrets.
 
-    `is_lasting`: it would be refused again.
+    `is_lasting`: a retry would fail as well.
     """
 
     def __init__(self, why: str, *, is_lasting: bool = False) -> None:
@@ -41,10 +41,10 @@ class NotSent(Exception):
 
 
 def send(url: str, body: bytes, headers: Mapping[str, str]) -> None:
-    """POST to `url`, trying again once; a redirect is not followed, since `body` is meant for nobody else.
+    """POST to `url`, with one retry. Redirects are not followed, since `body` is meant for this host only.
 
     Raises:
-        NotSent: Nobody took it; the last try's reason.
+        NotSent: The request failed; the last attempt's reason.
     """
     from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
 
@@ -61,8 +61,8 @@ def _send_once(url: str, body: bytes, headers: Mapping[str, str]) -> None:
     place = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     given = {"User-Agent": f"wsq/{VERSION}", "Connection": "close", **_login(parts.username, parts.password), **headers}
     try:
-        connection = kind(parts.hostname or "", parts.port, timeout=LONGEST)
-        end = threading.Timer(LONGEST, _cut, [connection])  # a socket's time-out begins anew with every byte
+        connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT)
+        end = threading.Timer(TIMEOUT, _cut, [connection])  # a socket's timeout restarts with every byte
         end.daemon = True
         end.start()
         try:
@@ -80,14 +80,14 @@ def _send_once(url: str, body: bytes, headers: Mapping[str, str]) -> None:
 
 
 def _cut(connection: Any) -> None:
-    """End a connection whose time is over, also under a thread that reads from it."""
+    """Shut down a connection whose time is up, while another thread reads from it."""
     import socket
 
     if connection.sock is not None:
         try:
             connection.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
-            return  # it has ended by itself
+            return  # already closed
 
 
 def _login(user: str | None, password: str | None) -> dict[str, str]:
@@ -100,74 +100,74 @@ def _login(user: str | None, password: str | None) -> dict[str, str]:
     return {"Authorization": f"Basic {b64encode(secret).decode()}"}
 
 
-class Lane:
-    """A thread that does one thing after another for whoever does not wait; it begins with the first of them."""
+class BackgroundQueue:
+    """Runs functions one after another on a thread that starts with the first one."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._waiting: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._door = threading.Lock()
+        self._lock = threading.Lock()
         self._closed = False
-        self._given_up = False
-        self._complaint: str | None = None
+        self._abandoned = False
+        self._last_report: str | None = None
 
     def put(self, work: Callable[[], None]) -> None:
-        """Have something done; after the end nothing is."""
-        with self._door:
+        """Queue a function; ignored after `close`."""
+        with self._lock:
             if self._closed:
                 return
             if self._thread is None:
-                self._thread = threading.Thread(target=self._go, name=self._name, daemon=True)
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
             self._waiting.put(work)
 
-    def close(self, patience: float | None = None) -> None:
-        """Wait at most `patience` seconds (`PATIENCE` unless given) for what was put.
+    def close(self, timeout: float | None = None) -> None:
+        """Wait at most `timeout` seconds (`CLOSE_TIMEOUT` by default) for queued functions.
 
-        What is left then is not done, and that is logged.
+        The remaining ones are dropped, which is logged.
         """
-        with self._door:
+        with self._lock:
             self._closed = True
             self._waiting.put(None)
         if self._thread is None or self._thread is threading.current_thread():
             return
-        self._thread.join(max(PATIENCE if patience is None else patience, 0.1))
+        self._thread.join(max(CLOSE_TIMEOUT if timeout is None else timeout, 0.1))
         if self._thread.is_alive():
-            self._given_up = True
-            self._forget()
-            warn("What was to be told outside was not sent in time, and this process has ended.")
+            self._abandoned = True
+            self._drop_all()
+            warn("Notifications were not sent in time, and this process has ended.")
 
-    def complain(self, sentence: str) -> None:
-        """Log it once, until something got through."""
-        if sentence != self._complaint:
+    def report(self, sentence: str) -> None:
+        """Log an error once, until something succeeds or another error occurs."""
+        if sentence != self._last_report:
             warn(sentence)
-        self._complaint = sentence
+        self._last_report = sentence
 
-    def _forget(self) -> None:
+    def _drop_all(self) -> None:
         try:
             while True:
                 self._waiting.get_nowait()
         except Empty:
             self._waiting.put(None)
 
-    def _go(self) -> None:
+    def _run(self) -> None:
         while (work := self._waiting.get()) is not None:
             try:
                 work()
-                self._complaint = None
+                self._last_report = None
             except (NotSent, WsqError, OSError) as error:
-                if not self._given_up:
-                    self.complain(str(error))
+                if not self._abandoned:
+                    self.report(str(error))
             except Exception:
-                if not self._given_up:
-                    logger.exception("Something could not be told outside.", extra={"action": "not_told"})
+                if not self._abandoned:
+                    logger.exception("A notification failed.", extra={"action": "not_sent"})
 
 
 class Pings:
-    """Tells a service in the manner of healthchecks.io that passes begin (``/start``), end well, or ``/fail``.
+    """Pings a service such as healthchecks.io when a pass begins (``/start``), succeeds, or fails (``/fail``).
 
-    Under a watch passes have no beginning of interest, and one that ended well is told once a minute.
+    With ``--watch``, starts are not pinged, and successes at most once a minute.
     """
 
     EVERY = 60.0
@@ -175,34 +175,34 @@ class Pings:
     def __init__(self, url: str, *, watching: bool) -> None:
         self._url = url
         self._watching = watching
-        self._lane = Lane("wsq-pings")
-        self._well_at: float | None = None
+        self._queue = BackgroundQueue("wsq-pings")
+        self._succeeded_at: float | None = None
 
     def begin(self) -> None:
-        """A pass begins."""
+        """Ping that a pass begins."""
         if not self._watching:
             self._ping("/start", "")
 
-    def end(self, status: int, told: str) -> None:
-        """A pass has ended with what the command exits with, or would."""
+    def end(self, status: int, text: str) -> None:
+        """Ping that a pass has ended with exit code `status`."""
         if status:
-            self._well_at = None
-            self._ping("/fail", told)
-        elif not self._watching or self._well_at is None or monotonic() - self._well_at >= self.EVERY:
-            self._well_at = monotonic()
-            self._ping("", told)
+            self._succeeded_at = None
+            self._ping("/fail", text)
+        elif not self._watching or self._succeeded_at is None or monotonic() - self._succeeded_at >= self.EVERY:
+            self._succeeded_at = monotonic()
+            self._ping("", text)
 
-    def close(self, patience: float | None = None) -> None:
-        """Wait at most `patience` seconds (`PATIENCE` unless given) for what is being sent."""
-        self._lane.close(patience)
+    def close(self, timeout: float | None = None) -> None:
+        """Wait at most `timeout` seconds (`CLOSE_TIMEOUT` by default) for pending pings."""
+        self._queue.close(timeout)
 
-    def _ping(self, what: str, told: str) -> None:
+    def _ping(self, what: str, text: str) -> None:
         parts = urlsplit(self._url)
         url = parts._replace(path=parts.path.rstrip("/") + what).geturl()
-        body = told[:1000].encode("utf-8", "replace")
-        self._lane.put(lambda: send(url, body, {"Content-Type": "text/plain; charset=utf-8"}))
+        body = text[:1000].encode("utf-8", "replace")
+        self._queue.put(lambda: send(url, body, {"Content-Type": "text/plain; charset=utf-8"}))
 
 
 def warn(sentence: str) -> None:
-    """Log that something could not be told."""
-    logger.warning("%s", sentence, extra={"action": "not_told"})
+    """Log that a notification was not sent."""
+    logger.warning("%s", sentence, extra={"action": "not_sent"})
