@@ -293,7 +293,7 @@ def settle_as_skipped(tx: Transaction, row: RecurringTask, reason: SkipReason, *
 
 
 def record_skip(
-    tx: Transaction, row: RecurringTask, slots: schedule.Slots, reason: str, *, nxt: datetime | None
+    tx: Transaction, row: RecurringTask, slots: schedule.Slots, reason: SkipReason, *, nxt: datetime | None
 ) -> str:
     """One skipped execution for `slots`; returns its id."""
     execution_id = tx.new_id()

@@ -5,10 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from wsq.rules.budgets import Spending
-from wsq.vocabulary import (
-    REASON_SENTENCES,
-    VERDICT_LABELS,
-)
+from wsq.vocabulary import REASON_SENTENCES, VERDICT_LABELS
 
 CENT = 0.01
 
