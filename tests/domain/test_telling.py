@@ -49,7 +49,7 @@ def test_an_alert_is_told_once_by_all_processes_together_and_once_that_it_is_ove
     open_workspace(provider=BROKEN).process()
     other.store("acme").run_now(task.id)
     other.process()
-    other.tell()
+    other.notify()
     other.close()
 
     # Then it was told at first, and at last, in the shape that is documented
@@ -94,7 +94,7 @@ def test_of_very_many_alerts_some_are_told_and_the_others_counted(
     clock.advance(timedelta(hours=2))
     heartbeat.note(ws._engine, clock.now(), clock.now(), interval=60)
 
-    ws.tell()
+    ws.notify()
     peer.eventually(21)
     ws.process()
     ws.close()
@@ -112,7 +112,7 @@ def test_while_the_scheduler_stands_still_that_is_told_and_not_every_slot_that_i
     clock.advance(timedelta(hours=2))
     assert [alert.kind for alert in ws.alerts()] == ["scheduler", "never_ran"]
 
-    ws.tell()
+    ws.notify()
     ws.close()
 
     assert [each["kind"] for each in peer.messages()] == ["scheduler"]
@@ -262,7 +262,7 @@ def test_closing_waits_for_what_is_being_sent_and_no_longer_than_it_may(
     ws.pause()
     monkeypatch.setattr(webhook, "CLOSE_TIMEOUT", 0.3)
 
-    ws.tell()
+    ws.notify()
     peer.eventually(1)
     begun = time.monotonic()
     ws.close()
@@ -284,8 +284,8 @@ def test_an_example_workspace_tells_nothing_and_one_without_a_url_has_no_teller(
 
     monkeypatch.delenv("WSQ_ALERT_URL")
     silent = open_workspace(provider=WELL)
-    assert silent._teller is None
-    silent.tell()
+    assert silent._service._notifier is None
+    silent.notify()
 
 
 @pytest.mark.file
@@ -305,13 +305,13 @@ def test_what_a_slow_endpoint_took_is_on_record_at_once_and_the_next_process_goe
         ws.store(name).pause()
 
     # When one process gives up, and another comes before its thread has ended, as after a kill
-    ws.tell()
+    ws.notify()
     ws.close()
     said = (Path(ws.place + ".wsq") / "told").read_bytes()
     peer.answer = status(200)
     (Path(ws.place + ".wsq") / "told.lock").unlink()
     again = open_workspace()
-    again.tell()
+    again.notify()
     again.close()
 
     # Then what was taken was not told again, and all the others were
@@ -335,14 +335,14 @@ def test_nothing_is_sent_while_no_record_of_it_can_be_kept_and_one_warning_says_
     ws.store("acme").run_now(task.id)
     ws.store("acme").pause()
     for _ in range(3):
-        ws.tell()
+        ws.notify()
     time.sleep(0.3)
 
     assert peer.heard == []
     (record,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
     assert record.getMessage().startswith("No notifications are sent, since their record cannot be written: ")
     blocked.rmdir()
-    ws.tell()
+    ws.notify()
     ws.close()
     assert [each.get("kind", each["type"]) for each in peer.messages()] == ["scheduler", "paused", "execution"]
 

@@ -26,12 +26,12 @@ from wsq.views.page.hub import forget
 from wsq.views.since.component import SincePage
 from wsq.views.statistics.component import StatisticsPage
 
-KINDS = get_args(messages.Known)
+KINDS = get_args(messages.Request)
 ID = "an-id"
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 SAMPLES = {
-    messages.Hello: {"rev": 0},
+    messages.Sync: {"rev": 0},
     messages.Run: {"id": ID},
     messages.Enable: {"id": ID},
     messages.Disable: {"id": ID},
@@ -44,7 +44,7 @@ SAMPLES = {
     messages.Overview: {"known": 0},
     messages.Alerts: {},
     messages.SinceThen: {"since": NOON.isoformat()},
-    messages.Within: {"store": "acme", "message": {"ask": "history", "ref": 1, "id": ID, "before": None}},
+    messages.Within: {"store": "acme", "message": {"type": "history", "ref": 1, "id": ID, "before": None}},
     messages.Delete: {"id": ID},
     messages.Open: {"form": "task", "id": None},
     messages.Check: {"form": "task", "id": None, "fields": {"title": "A"}},
@@ -76,7 +76,7 @@ ASKING = [kind for kind in KINDS if NEEDS[kind] is not None]
 
 def asked(kind, **changes):
     """A message of a kind as a browser's text."""
-    return json.dumps({"ask": kind.__struct_config__.tag, "ref": 1, **SAMPLES[kind], **changes})
+    return json.dumps({"type": kind.__struct_config__.tag, "ref": 1, **SAMPLES[kind], **changes})
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def lesser(needed):
 def test_every_kind_of_message_is_judged_and_tried_here():
     assert set(NEEDS) == set(KINDS) == set(SAMPLES)
     for kind in KINDS:
-        messages.understood(asked(kind))
+        messages.parse(asked(kind))
 
 
 def test_who_may_not_ask_is_refused_in_a_sentence_and_it_is_logged(team, page_of, caplog):
@@ -179,7 +179,7 @@ def test_when_the_session_is_over_every_message_is_refused_and_it_is_logged(team
 def test_what_is_asked_within_a_store_needs_the_role_in_that_store(team, page_of):
     page, before = page_of("bob", None, Admin), written(team)
     for kind in INNER:
-        inner = {"ask": kind.__struct_config__.tag, "ref": 1, **SAMPLES[kind]}
+        inner = {"type": kind.__struct_config__.tag, "ref": 1, **SAMPLES[kind]}
 
         foreign = answer(page, asked(messages.Within, store="acme", message=inner))
         missing = answer(page, asked(messages.Within, store="nowhere", message=inner))
@@ -351,12 +351,12 @@ def test_what_is_revoked_while_a_page_is_open_is_refused_from_then_on_and_no_new
 
 def test_who_logs_in_again_goes_on_with_the_open_page(door, page_of):
     page = page_of("eve", "acme", ago=sessions.IDLE + 1)
-    assert answer(page, asked(messages.Hello))["login"]
+    assert answer(page, asked(messages.Sync))["login"]
     anew, other = door.new_session(door.user("eve")), door.new_session(door.user("bob"))
 
     assert "logged in as bob" in answer(page, asked(messages.Renew, ticket=door.ticket(other)))["error"]
     assert answer(page, asked(messages.Renew, ticket=door.signer.signed(anew)))["login"], "a session is no ticket"
-    assert answer(page, asked(messages.Hello))["login"]
+    assert answer(page, asked(messages.Sync))["login"]
     assert answer(page, asked(messages.Renew, ticket=door.ticket(anew)))["ok"]
     assert answer(page, asked(messages.CreateTask))["ok"]
 

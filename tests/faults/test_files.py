@@ -9,7 +9,8 @@ import duckdb
 import pytest
 
 import wsq
-from tests.faults.commands import DUE, at, by_hand, command, make, process, refused, side_by_side
+from tests.commands import side_by_side
+from tests.faults.commands import DUE, at, by_hand, command, make, process, refused
 
 
 def nothing(path: Path) -> None:

@@ -7,7 +7,8 @@ import json
 import pytest
 
 import wsq
-from tests.faults.commands import DUE, assert_a_sentence, at, by_hand, command, ledger, refused, rows, side_by_side
+from tests.commands import side_by_side
+from tests.faults.commands import DUE, assert_a_sentence, at, by_hand, command, ledger, refused, rows
 
 FROM_THE_FUTURE = """INSERT INTO events
     SELECT store_id, seq + 1, 'future', 'task.teleport', 1, '{}', 'eve', NULL, recorded_at

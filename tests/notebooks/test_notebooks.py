@@ -25,6 +25,8 @@ def ran(*places, **environment):
             sys.executable,
             "-m",
             "pytest",
+            "-p",
+            "nbval",
             "--nbval",
             "--nbval-current-env",
             "-n",

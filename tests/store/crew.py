@@ -1,6 +1,7 @@
 """Other processes at the same workspace: what they do, and how a test starts them.
 
-They are forked from a process that has imported wsq and done nothing else, so that one starts in 10 ms.
+They are forked from a process that has imported wsq and done nothing else, so that one starts in 10 ms; so do the
+commands of `tests.commands`.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 
 from wsq.errors import WorkspaceLost
 from wsq.settings import is_server
@@ -25,8 +29,9 @@ from wsq.store.duckdb import lease
 from wsq.store.duckdb.engine import EmbeddedEngine
 from wsq.store.engine import Cursor
 
+_ROOT = Path(__file__).parents[2]
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.store.crew"])
+_context.set_forkserver_preload(["tests.store.crew", "tests.commands", "tests.durability.world"])
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_RDONLY, MS_REMOUNT, MS_REC, MS_PRIVATE = 1, 32, 16384, 1 << 18
@@ -68,8 +73,17 @@ def engine_at(place: Path | str, schema: Counters | None = None, **given: float)
 def start(work: Callable[..., None], *arguments: Any) -> BaseProcess:
     """Have another process do `work`."""
     process = _context.Process(target=work, args=arguments, daemon=True)
+    _be_ready()
     process.start()
     return process
+
+
+@cache
+def _be_ready() -> None:
+    """Start the process that others are forked from; it finds what it is to import wherever a test has gone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(_ROOT))
+        forkserver.ensure_running()
 
 
 def finish(*processes: BaseProcess, within: float = 60) -> None:
@@ -154,12 +168,13 @@ def mark_and_tell(path: Path, worker: str, first: int, told: Path) -> None:
         os.write(file, f"{number}\n".encode())
 
 
-def hold(path: Path, seconds: float, flag: Path) -> None:
-    """Stay inside a read for longer than one should."""
+def hold(path: Path, flag: Path) -> None:
+    """Stay inside a read for longer than one should: until the flag has gone."""
     engine = EmbeddedEngine(path, Counters())
     with engine.read():
         flag.touch()
-        time.sleep(seconds)
+        while flag.exists():
+            time.sleep(0.005)
     engine.close()
 
 
@@ -175,7 +190,7 @@ def die_in_a_write(path: Path, flag: Path) -> None:
 
 def write_and_be_away(place: str, flag: Path, report: Path) -> None:
     """Have the right to write, be stopped meanwhile by whoever sees the flag, and try to go on."""
-    engine = engine_at(place, idle_timeout=1)
+    engine = engine_at(place, idle_timeout=0.4)
     try:
         with engine.write() as cursor:
             cursor.query("UPDATE counters SET n = 999")
@@ -256,8 +271,7 @@ def take_a_snapshot_and_wait(path: Path, flag: Path) -> None:
 def on_a_file_system_of_its_own(scenario: Callable[[Path], None], directory: Path, size: str = "3m") -> None:
     """Run a scenario in a process that has a tmpfs of `size` at `directory`; it goes with the process."""
     outcome, sent = _context.Pipe(duplex=False)
-    process = _context.Process(target=_mount_and_run, args=(scenario, directory, size, sent), daemon=True)
-    process.start()
+    process = start(_mount_and_run, scenario, directory, size, sent)
     sent.close()
     with suppress(EOFError):
         trouble = outcome.recv()

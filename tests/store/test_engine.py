@@ -16,9 +16,15 @@ from tests.store import crew
 from tests.store.crew import Counters, counted, engine_at, increment, start
 from wsq.errors import Conflict, InvalidInput, NewerWorkspace, WorkspaceError
 from wsq.store.duckdb.engine import EmbeddedEngine
-from wsq.store.transaction import insert
+from wsq.store.rows import insert
 
 BROKEN_RULES = (duckdb.ConstraintException, psycopg.IntegrityError)
+
+
+@pytest.fixture
+def database(kept_in, path, request):
+    """A place at which there is nothing yet: the engine's schema is the tests' own."""
+    return path if kept_in == "file" else request.getfixturevalue("server").url
 
 
 @pytest.fixture

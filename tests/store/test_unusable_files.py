@@ -48,6 +48,38 @@ def refuse_and_leave_alone(path: Path, error: type[WorkspaceError] = NotAWorkspa
     return sentence
 
 
+@pytest.mark.parametrize("name", ["team?mode=ro", "folder?/team.duckdb", "a\\b.duckdb"])
+def test_a_path_that_duckdb_reads_otherwise_is_refused_and_nothing_is_made(tmp_path, name):
+    with pytest.raises(NotAWorkspace, match=r"DuckDB takes no path with a (question mark|backslash) in it\.$"):
+        EmbeddedEngine(tmp_path / name, Counters())
+    (tmp_path / "link.duckdb").symlink_to(tmp_path / name)
+    with pytest.raises(NotAWorkspace):
+        EmbeddedEngine(tmp_path / "link.duckdb", Counters())
+    assert [found.name for found in tmp_path.iterdir()] == ["link.duckdb"]
+
+
+@pytest.mark.parametrize("name", ["a#b.duckdb", "100%.duckdb", "a%20b c.duckdb", 'it\'s "so".duckdb', "é*[☃];$HOME"])
+def test_every_other_path_is_one(tmp_path, name):
+    engine = EmbeddedEngine(tmp_path / name, Counters())
+    increment(engine)
+    assert counted(engine) == crew.studied(engine) == 1
+    engine.backup(tmp_path / f"copy of {name}")
+    engine.close()
+    assert {found.name for found in tmp_path.iterdir()} >= {name, f"{name}.wsq", f"copy of {name}"}
+    for made in (tmp_path / name, tmp_path / f"copy of {name}"):
+        again = EmbeddedEngine(made, Counters())
+        assert counted(again) == 1
+        again.close()
+
+
+def test_a_backup_goes_to_no_path_that_duckdb_reads_otherwise(path, tmp_path):
+    engine = EmbeddedEngine(path, Counters())
+    with pytest.raises(NotAWorkspace, match="question mark"):
+        engine.backup(tmp_path / "copy?.duckdb")
+    engine.close()
+    assert not (tmp_path / "copy?.duckdb").exists()
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"hello", b"Dear diary,\n" * 5000, b"SQLite format 3\0" + bytes(20000), bytes(20000)],

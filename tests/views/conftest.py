@@ -1,7 +1,6 @@
 """Stores, and real browsers on pages that a server in a process of its own serves."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -41,13 +40,6 @@ def workspace(tmp_path):
 @pytest.fixture
 def store(workspace):
     return workspace.store("acme")
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    found = shutil.which("chromium")
-    assert found, "the browser tests need Debian's chromium on the PATH"
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -584,7 +584,7 @@ def test_skips_for_the_same_reason_are_one_row_with_their_number(open_board, acm
 
     row = card(page, "Triage").get_by_role("listitem")
     expect(row).to_contain_text("Skipped ×3")
-    expect(row).to_contain_text("Nothing ran the scheduler when it was due · 4 slots")
+    expect(row).to_contain_text("No scheduler was running when it was due · 4 slots")
 
 
 def test_a_budget_that_is_used_up_is_told_on_the_card(open_board, acme, team):

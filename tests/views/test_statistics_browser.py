@@ -259,7 +259,7 @@ def test_with_the_figures_come_the_pauses_of_which_the_page_may_not_have_heard(s
     try:
         store.pause()
         asked = dict.fromkeys(("project", "task", "model", "since", "until"))
-        ask = {"ask": "statistics", "ref": 1, "store": None, "days": 7, "theme": "light", "known": "", **asked}
+        ask = {"type": "statistics", "ref": 1, "store": None, "days": 7, "theme": "light", "known": "", **asked}
         answer = page.completed(page._dispatcher.answer(json.dumps(ask)))
     finally:
         page.close()

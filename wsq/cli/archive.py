@@ -21,9 +21,10 @@ def export_command(given: Namespace) -> int:
             ws.export(sys.stdout.buffer)
             sys.stdout.buffer.flush()
         return 0
+    path = configuration.file_path(given.path, "FILE")
     with wsq.open(given.database) as ws:
-        counts, chain = ws.export(given.path)
-    size = Path(given.path).stat().st_size
+        counts, chain = ws.export(path)
+    size = path.stat().st_size
     say(f"Wrote {_counted(counts)} to {given.path} ({size / 1e6:,.1f} MB). SHA-256 of the last line: {chain}.")
     return 0
 
@@ -35,7 +36,7 @@ def _refuse_a_terminal() -> None:
 
 def import_command(given: Namespace) -> int:
     """Restore a file to a new workspace. The file is checked first."""
-    path = Path(given.path)
+    path = configuration.file_path(given.path, "FILE")
     if path.exists() and not path.is_file():
         raise InvalidInput(f"{path} is not a regular file. An import reads it twice, to check it first.")
     validate_file(path)
@@ -58,7 +59,8 @@ def copy_command(given: Namespace) -> int:
 
 def _old(source: str) -> str:
     """Return the source if it exists: opening a missing one would create it."""
-    if not configuration.is_server(source) and not Path(source).exists():
+    database = configuration.load(database=source).database
+    if not configuration.is_server(database) and not Path(database).exists():
         raise InvalidInput(f"There is no workspace at {source}.")
     return source
 

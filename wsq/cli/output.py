@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
 from zoneinfo import ZoneInfo
 
+from wsq.vocabulary import phrase
+
 if TYPE_CHECKING:
     from wsq.projections import Execution, RecurringTask
 
@@ -119,10 +121,8 @@ def every(task: RecurringTask) -> str:
 
 def outcome(execution: Execution) -> str:
     """Return the agent's verdict if there is one, else the reason why it ended or was skipped."""
-    word = execution.verdict or execution.reason
-    if word is None:
-        word = "running" if execution.status == "running" else "verdict unknown"
-    return word.replace("_", " ")
+    unknown = "running" if execution.status == "running" else "verdict unknown"
+    return phrase(execution.verdict or execution.reason or unknown)
 
 
 def created(execution: Execution) -> str:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from wsq.errors import InvalidInput
 from wsq.version import VERSION
+from wsq.vocabulary import DEFAULT_NOTIFY_ON, MISSED, NOTIFY_ON
 
 PROGRAM = "wsq"
 PORT = 5006
@@ -144,9 +145,9 @@ def _recurring_tasks(commands: Any) -> None:
     add.add_argument("--description", metavar="TEXT", default="", help="description for people")
     add.add_argument(
         "--missed",
-        default="skip",
+        default=MISSED[0],
         metavar="POLICY",
-        help="missed runs: skip them, or run_once late",
+        help=f"what happens to missed runs: {' or '.join(MISSED)}",
     )
     add.add_argument("--model", metavar="ID", help="model to use; default: the store's or the settings'")
     add.add_argument(
@@ -161,7 +162,9 @@ def _recurring_tasks(commands: Any) -> None:
         "--notify", action="append", default=[], metavar="NAME", help="who to notify of the outcome; can be repeated"
     )
     add.add_argument(
-        "--notify-on", metavar="ENDS", help="outcomes to notify of: failed, could_not, done; default: failed,could_not"
+        "--notify-on",
+        metavar="ENDS",
+        help=f"outcomes to notify of: {', '.join(NOTIFY_ON)}; default: {','.join(DEFAULT_NOTIFY_ON)}",
     )
     _command(commands, "list", "List the recurring tasks, newest first", store=True, json=True)
     _of_one(commands, "show", "Show a recurring task and its latest execution", json=True)

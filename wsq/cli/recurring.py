@@ -13,8 +13,8 @@ from wsq.cli.parser import STORE
 from wsq.errors import InvalidInput, NotFound
 from wsq.projections import Execution, RecurringTask
 from wsq.projections.display import shown
-from wsq.rules import values
 from wsq.runner.report import as_json
+from wsq.vocabulary import DEFAULT_NOTIFY_ON
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def add_command(given: Namespace) -> int:
             budget_per_day=given.budget,
             skip_unchanged=given.skip_unchanged,
             notify=given.notify,
-            notify_on=values.USUALLY_TOLD if given.notify_on is None else _ends(given.notify_on),
+            notify_on=DEFAULT_NOTIFY_ON if given.notify_on is None else _ends(given.notify_on),
         )
     if given.json:
         say(as_json(task))

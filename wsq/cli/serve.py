@@ -124,7 +124,7 @@ def notifying(ws: wsq.Workspace, *, every: float = NOTIFY_EVERY) -> Iterator[Non
 
     def notify() -> None:
         while not over.wait(every):
-            ws.tell()
+            ws.notify()
 
     if ws.settings.alert_url:
         logs.set_up()

@@ -82,8 +82,9 @@ def _cell(value: Any, zone: str) -> str:
 
 def backup_command(given: Namespace) -> int:
     """Copy the workspace."""
+    target = configuration.file_path(given.path, "PATH")
     with wsq.open(given.database) as ws:
-        place = ws.backup(given.path)
+        place = ws.backup(target)
     say(f"Copied the workspace to {place} ({place.stat().st_size / 1e6:,.1f} MB).")
     return 0
 

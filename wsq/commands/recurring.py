@@ -13,10 +13,11 @@ from wsq.commands.common import at_version, cleaned, cleared, differing, existin
 from wsq.errors import InvalidInput, NotFound
 from wsq.events import recurring as e
 from wsq.projections import Execution, Project, RecurringTask, Running
+from wsq.queries.settlements import settled_to
 from wsq.rules import naming, schedule, values
+from wsq.store import leases
 from wsq.store.transaction import Transaction
-
-END_LEASE = "DELETE FROM leases WHERE execution_id IN (SELECT unnest($1::VARCHAR[]))"
+from wsq.vocabulary import DEFAULT_NOTIFY_ON, SkipReason, Unit
 
 
 def recurring_task(tx: Transaction, store_id: str, task_id: str) -> RecurringTask:
@@ -29,7 +30,7 @@ def schedule_of(task: RecurringTask) -> schedule.Schedule:
     return schedule.Schedule(
         anchor=task.anchor,
         value=task.interval_value,
-        unit=cast(schedule.Unit, task.interval_unit),
+        unit=cast(Unit, task.interval_unit),
         timezone=task.timezone,
     )
 
@@ -70,9 +71,33 @@ def create_recurring_task(
     skip_unchanged: bool = False,
     enabled: bool = True,
     notify: Iterable[str] = (),
-    notify_on: Iterable[str] = values.USUALLY_TOLD,
+    notify_on: Iterable[str] = DEFAULT_NOTIFY_ON,
 ) -> RecurringTask:
-    """Make a recurring task; its first slot is the start's next occurrence, or one interval from now."""
+    """Create a recurring task; its first slot is the start's next occurrence, or one interval from now.
+
+    Args:
+        name: What it is called.
+        prompt: What the agent is to do.
+        every: The interval, such as ``"4 hours"``: whole minutes, hours or days, at most 3,650 days.
+        starting: A wall time of its time zone, or an instant; its slots lie whole intervals from there. None: now.
+        timezone: The IANA time zone of its wall times; None: the store's.
+        description: What it is for.
+        project_id: The project that the agent works in; None: the whole store.
+        assignees: Assignees of the tasks it creates.
+        model: The model that is asked; None: the store's, else the settings'.
+        missed: What happens to missed slots: ``skip`` or ``run_once``.
+        budget_per_day: What it may spend in a day of the store's time zone, in US dollars; None: $1.
+        time_limit: How long one execution may work, 1 second to 1 hour.
+        skip_unchanged: Whether to skip a slot when nothing in its project has changed since its last execution
+            (without a project: nothing in the store).
+        enabled: Whether it runs on schedule.
+        notify: Who is notified of executions that end as `notify_on` says; free names or addresses.
+        notify_on: Of which ends: any of ``failed``, ``could_not`` and ``done``.
+
+    Raises:
+        InvalidInput: An argument is out of range.
+        NotFound: There is no such project.
+    """
     name, prompt = values.name(name), values.prompt(prompt)
     interval = schedule.parse_every(every)
     zone = values.timezone(timezone) if timezone is not None else None
@@ -118,7 +143,7 @@ def create_recurring_task(
 def update_recurring_task(
     tx: Transaction,
     store_id: str,
-    task_id: str,
+    recurring_task_id: str,
     *,
     name: Any = UNSET,
     prompt: Any = UNSET,
@@ -138,7 +163,7 @@ def update_recurring_task(
     expected_version: int | None = None,
 ) -> RecurringTask:
     """Change what is given; a new interval, start or zone moves the grid and settles what was due."""
-    row = recurring_task(tx, store_id, task_id)
+    row = recurring_task(tx, store_id, recurring_task_id)
     at_version(row, expected_version)
     if project_id is not UNSET and project_id is not None:
         _open_project(tx, store_id, project_id)
@@ -156,7 +181,7 @@ def update_recurring_task(
             "time_limit": cleaned(time_limit, values.time_limit),
             "skip_unchanged": cleaned(skip_unchanged, values.flag, "skip_unchanged"),
             "notify": cleared(notify, (), values.assignees, "notify"),
-            "notify_on": cleared(notify_on, values.USUALLY_TOLD, values.outcomes),
+            "notify_on": cleared(notify_on, DEFAULT_NOTIFY_ON, values.outcomes),
         },
     )
     if changes.keys() & {"notify", "notify_on"}:
@@ -167,42 +192,44 @@ def update_recurring_task(
     if changes:
         if "next_execution_at" in changes:
             settle_as_skipped(tx, row, "rescheduled", nxt=changes["next_execution_at"])
-        tx.record(store_id, e.RecurringTaskUpdated(recurring_task_id=task_id, **changes))
-    return recurring_task(tx, store_id, task_id)
+        tx.record(store_id, e.RecurringTaskUpdated(recurring_task_id=recurring_task_id, **changes))
+    return recurring_task(tx, store_id, recurring_task_id)
 
 
-def enable_recurring_task(tx: Transaction, store_id: str, task_id: str) -> RecurringTask:
+def enable_recurring_task(tx: Transaction, store_id: str, recurring_task_id: str) -> RecurringTask:
     """Switch a task on: it goes on with the next point of its grid. Enabling twice changes nothing.
 
     What was settled already is not settled again, where a clock was ahead and has been put right.
     """
-    row = recurring_task(tx, store_id, task_id)
-    return row if row.enabled else _enable(tx, row, _settled_to(tx, [task_id])[task_id])
+    row = recurring_task(tx, store_id, recurring_task_id)
+    return row if row.enabled else _enable(tx, row, settled_to(tx, [recurring_task_id], tx.now)[recurring_task_id])
 
 
-def _enable(tx: Transaction, row: RecurringTask, settled_to: datetime) -> RecurringTask:
+def _enable(tx: Transaction, row: RecurringTask, settled: datetime) -> RecurringTask:
     if row.project_id is not None:
         _open_project(tx, row.store_id, row.project_id)
-    nxt = slot_after(row, settled_to)
+    nxt = slot_after(row, settled)
     tx.record(row.store_id, e.RecurringTaskEnabled(recurring_task_id=row.id, next_execution_at=nxt))
     return recurring_task(tx, row.store_id, row.id)
 
 
-def disable_recurring_task(tx: Transaction, store_id: str, task_id: str, *, reason: str | None = None) -> RecurringTask:
+def disable_recurring_task(
+    tx: Transaction, store_id: str, recurring_task_id: str, *, reason: str | None = None
+) -> RecurringTask:
     """Switch a task off; a running execution ends normally. Disabling twice changes nothing."""
-    row = recurring_task(tx, store_id, task_id)
+    row = recurring_task(tx, store_id, recurring_task_id)
     if row.enabled:
         why = values.text(reason, "reason").strip() or None if reason is not None else None
         settle_as_skipped(tx, row, "disabled", nxt=None)
-        tx.record(store_id, e.RecurringTaskDisabled(recurring_task_id=task_id, reason=why))
-    return recurring_task(tx, store_id, task_id)
+        tx.record(store_id, e.RecurringTaskDisabled(recurring_task_id=recurring_task_id, reason=why))
+    return recurring_task(tx, store_id, recurring_task_id)
 
 
 def enable_many(tx: Transaction, task_ids: Iterable[str]) -> list[RecurringTask]:
     """Switch tasks on, of whichever stores; returns those that this changed. One that cannot be refuses them all."""
     rows = [row for row in _those(tx, task_ids) if not row.enabled]
-    settled_to = _settled_to(tx, [row.id for row in rows])
-    return [_enable(tx, row, settled_to[row.id]) for row in rows]
+    settled = settled_to(tx, [row.id for row in rows], tx.now)
+    return [_enable(tx, row, settled[row.id]) for row in rows]
 
 
 def disable_many(tx: Transaction, task_ids: Iterable[str], *, reason: str | None = None) -> list[RecurringTask]:
@@ -224,15 +251,15 @@ def _those(tx: Transaction, task_ids: Iterable[str]) -> list[RecurringTask]:
     return rows
 
 
-def delete_recurring_task(tx: Transaction, store_id: str, task_id: str) -> RecurringTask:
+def delete_recurring_task(tx: Transaction, store_id: str, recurring_task_id: str) -> RecurringTask:
     """Remove a task, cancelling its running execution; its executions stay. Returns the last row."""
-    row = recurring_task(tx, store_id, task_id)
-    running = tx.row("running_executions", task_id)
+    row = recurring_task(tx, store_id, recurring_task_id)
+    running = tx.row("running_executions", recurring_task_id)
     if isinstance(running, Running):
-        cancel(tx, store_id, running.execution_id, task_id)
+        cancel(tx, store_id, running.execution_id, recurring_task_id)
     settle_as_skipped(tx, row, "deleted", nxt=None)
-    last = recurring_task(tx, store_id, task_id)
-    tx.record(store_id, e.RecurringTaskDeleted(recurring_task_id=task_id))
+    last = recurring_task(tx, store_id, recurring_task_id)
+    tx.record(store_id, e.RecurringTaskDeleted(recurring_task_id=recurring_task_id))
     return last
 
 
@@ -245,10 +272,10 @@ def cancel(tx: Transaction, store_id: str, execution_id: str, task_id: str) -> N
     if isinstance(row, Execution):
         budgets.charge_reserved(tx, row)
     tx.record(store_id, e.ExecutionCancelled(execution_id=execution_id, recurring_task_id=task_id))
-    tx.after(END_LEASE, execution_id)
+    leases.end(tx, execution_id)
 
 
-def settle_as_skipped(tx: Transaction, row: RecurringTask, reason: str, *, nxt: datetime | None) -> None:
+def settle_as_skipped(tx: Transaction, row: RecurringTask, reason: SkipReason, *, nxt: datetime | None) -> None:
     """Settle every slot that is due by now as one skipped execution; nothing when none is."""
     slots = owed(row, tx.now)
     if slots is not None:
@@ -292,17 +319,8 @@ def _moved_grid(tx: Transaction, row: RecurringTask, every: Any, starting: Any, 
     spelled = {"interval_value": grid.value, "interval_unit": grid.unit, "timezone": grid.timezone}
     changes = differing(row, {**spelled, "starting": new.starting, "anchor": grid.anchor})
     if row.enabled:
-        changes["next_execution_at"] = schedule.slot_after(grid, _settled_to(tx, [row.id])[row.id])
+        changes["next_execution_at"] = schedule.slot_after(grid, settled_to(tx, [row.id], tx.now)[row.id])
     return changes
-
-
-_SETTLED_LATER = """SELECT task_id, max(scheduled_time) FROM processed_task_executions
-    WHERE scheduled_time > $1 AND task_id IN (SELECT unnest($2::VARCHAR[])) GROUP BY task_id"""
-
-
-def _settled_to(tx: Transaction, task_ids: list[str]) -> dict[str, datetime]:
-    """By task, up to when nothing is left to settle: now, or the newest slot that was settled where that is later."""
-    return dict.fromkeys(task_ids, tx.now) | dict(tx.query(_SETTLED_LATER, [tx.now, task_ids]))
 
 
 def _open_project(tx: Transaction, store_id: str, project_id: str) -> Project:

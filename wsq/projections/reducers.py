@@ -34,6 +34,7 @@ from wsq.projections.rows import (
     Task,
     WorkspaceRow,
 )
+from wsq.vocabulary import UNIT_MINUTES
 
 Key = tuple[Any, ...]
 Address = tuple[str, Key]
@@ -306,7 +307,7 @@ def _contact_deleted(_row: Contact | None, _fact: Any, _event: Recorded) -> None
 
 # Recurring tasks
 
-_HOURS = {"minutes": 1 / 60, "hours": 1.0, "days": 24.0}
+_HOURS = {unit: minutes / 60 for unit, minutes in UNIT_MINUTES.items()}
 
 
 @_on(r.RecurringTaskCreated, "recurring_tasks", _field("recurring_task_id"))

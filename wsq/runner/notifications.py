@@ -29,8 +29,7 @@ from wsq.runner.webhook import BackgroundQueue, NotSent, send, warn
 from wsq.statistics import health
 from wsq.statistics.health import Alert, SchedulerHealth
 from wsq.statistics.since import Since, since
-from wsq.store.duckdb.notes import LockedNote
-from wsq.store.engine import Engine
+from wsq.store.engine import Engine, LockedNote
 from wsq.store.log import Log
 
 MOST_AT_ONCE = 20

@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from wsq.commands.budgets import TRIED_AT, UNPRICED
 from wsq.errors import NotFound
 from wsq.queries import boards
+from wsq.queries.spending import TRIED_AT, UNPRICED
 from wsq.rules import naming
 from wsq.rules.values import refusal
 from wsq.statistics.figures import Choice, Choices, Counted, Day, Failure, Group, Reason, Series, Statistics, Total

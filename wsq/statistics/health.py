@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from wsq.commands.budgets import COUNTED_AT, TRIED_AT
 from wsq.commands.executions import WINDOW
 from wsq.projections import Row, Rows, StoreRow
 from wsq.queries import boards
+from wsq.queries.spending import COUNTED_AT, TRIED_AT
 from wsq.rules import budgets
 from wsq.rules.pauses import Pausable, holds
 from wsq.store.engine import Cursor

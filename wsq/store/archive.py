@@ -26,8 +26,8 @@ from wsq.store.duckdb.faults import explained
 from wsq.store.duckdb.snapshot import not_overwritten, part_of, publish
 from wsq.store.engine import Cursor, Engine, LoadingCursor, ReadingCursor
 from wsq.store.folding import fold, read_facts
+from wsq.store.rows import LOG_TYPES, insert, write_world
 from wsq.store.schema import VERSION as SCHEMA
-from wsq.store.transaction import LOG_TYPES, insert, write_world
 from wsq.version import VERSION
 
 FORMAT = 1

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wsq.clock import Clock
-from wsq.store.duckdb.notes import LockedNote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +89,18 @@ class Console(Protocol):
 
     def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Return the rows of one reading statement. Raises `InvalidInput` for other or invalid statements."""
+        ...
+
+
+class LockedNote(Protocol):
+    """A note that all processes of a workspace share, locked by this one."""
+
+    def read(self) -> bytes | None:
+        """Return its content; None if there is none."""
+        ...
+
+    def write(self, note: bytes, *, force: bool = False) -> None:
+        """Replace the content atomically. Without `force`, unchanged content is not written again."""
         ...
 
 

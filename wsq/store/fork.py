@@ -12,9 +12,8 @@ from wsq.projections import TABLES
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.memory import MemoryEngine
 from wsq.store.engine import Cursor, Engine
-from wsq.store.folding import World
+from wsq.store.rows import World, rows_at
 from wsq.store.schema import WorkspaceSchema
-from wsq.store.transaction import rows_at
 
 A_DAYS_WORK = timedelta(days=2)
 """Maximum age of copied executions: budgets are per day, in any time zone."""

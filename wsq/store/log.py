@@ -19,7 +19,6 @@ from wsq.projections import TABLES
 from wsq.store.engine import Cursor, Engine, Scope, Writing
 from wsq.store.folding import (
     Difference,
-    World,
     compare,
     fold,
     gaps,
@@ -28,7 +27,8 @@ from wsq.store.folding import (
     refuse_what_is_unknown,
     without_collector,
 )
-from wsq.store.transaction import BeyondScope, Memory, Transaction, by_key, to_rows
+from wsq.store.rows import World, by_key, to_rows
+from wsq.store.transaction import BeyondScope, Memory, Transaction
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -14,8 +14,8 @@ from wsq.store.duckdb.cursor import DuckCursor
 from wsq.store.engine import Cursor, Parameters
 from wsq.store.folding import without_collector
 from wsq.store.log import Log
+from wsq.store.rows import MANY, tables_in, write_world
 from wsq.store.schema import OWN_TABLES
-from wsq.store.transaction import MANY, tables_in, write_world
 
 _DELETIONS = """SELECT store_id, seq, event_id, name, version, args, actor, cause, recorded_at FROM events
     WHERE store_id = $1 AND seq <= $2 AND name = 'recurring_task.delete'"""

@@ -42,6 +42,17 @@ def refuse_what_is_no_database(path: Path) -> None:
         raise NotAWorkspace(f"{path} is not a wsq workspace: the file is {what}. It was not changed.")
 
 
+def refuse_what_duckdb_reads_otherwise(path: Path) -> None:
+    """Refuse what DuckDB opens under one name and logs under another: it takes a backslash for a slash, too.
+
+    Raises:
+        NotAWorkspace: One of them is in the path.
+    """
+    for character, name in {"?": "question mark", "\\": "backslash"}.items():
+        if character in str(path):
+            raise NotAWorkspace(f"{path} cannot be a workspace: DuckDB takes no path with a {name} in it.")
+
+
 def make(root: duckdb.DuckDBPyConnection, path: Path, side: Path, schema: Schema) -> None:
     """Create the file with all its tables. Needs the lock.
 

@@ -12,12 +12,13 @@ from wsq.clock import Clock, SystemClock
 from wsq.errors import NotAWorkspace, WorkspaceError
 from wsq.store.cursors import translating_errors
 from wsq.store.duckdb import instance
+from wsq.store.duckdb.create import refuse_what_duckdb_reads_otherwise
 from wsq.store.duckdb.cursor import DuckCursor
 from wsq.store.duckdb.faults import explained
 from wsq.store.duckdb.latest import Latest
 from wsq.store.duckdb.lease import Kind, lease_on, release_lease
 from wsq.store.duckdb.long_reads import LongReads
-from wsq.store.duckdb.notes import LockedNote, Notes, SharedNote
+from wsq.store.duckdb.notes import Notes, SharedNote
 from wsq.store.duckdb.snapshot import (
     copy_database,
     finalize,
@@ -28,7 +29,7 @@ from wsq.store.duckdb.snapshot import (
     rewrite,
 )
 from wsq.store.duckdb.sql_console import SqlConsole
-from wsq.store.engine import Cursor, ReadingCursor, Schema, Scope, Writing, WritingCursor
+from wsq.store.engine import Cursor, LockedNote, ReadingCursor, Schema, Scope, Writing, WritingCursor
 
 
 class EmbeddedEngine:
@@ -56,6 +57,7 @@ class EmbeddedEngine:
         self._closed = False
         self._long_reads = LongReads()
         real = Path(path).expanduser().resolve()
+        refuse_what_duckdb_reads_otherwise(real)
         try:
             real.parent.mkdir(parents=True, exist_ok=True)
             self._lease = lease_on(real, threads)
@@ -174,6 +176,7 @@ class EmbeddedEngine:
             InvalidInput: `target` exists.
             WorkspaceError: The workspace is unavailable, or there is no room for a copy.
         """
+        refuse_what_duckdb_reads_otherwise(target)
         if target.exists() or target.is_symlink():
             raise not_overwritten(target)
         part = part_of(target)

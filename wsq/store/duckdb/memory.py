@@ -13,8 +13,7 @@ from wsq.clock import Clock, SystemClock
 from wsq.errors import WorkspaceError
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.cursor import DuckCursor
-from wsq.store.duckdb.notes import LockedNote
-from wsq.store.engine import Console, Cursor, ReadingCursor, Schema, Scope, Writing, WritingCursor
+from wsq.store.engine import Console, Cursor, LockedNote, ReadingCursor, Schema, Scope, Writing, WritingCursor
 
 
 class MemoryEngine:

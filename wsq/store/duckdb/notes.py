@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 KEPT = 20
 """Number of heartbeats kept."""
@@ -53,18 +53,6 @@ class Notes:
             return sorted(path for path in self._directory.iterdir() if path.name[:1].isdigit())
         except FileNotFoundError:
             return []
-
-
-class LockedNote(Protocol):
-    """A note that all processes of a workspace share, locked by this one."""
-
-    def read(self) -> bytes | None:
-        """Return its content; None if there is none."""
-        ...
-
-    def write(self, note: bytes, *, force: bool = False) -> None:
-        """Replace the content atomically. Without `force`, unchanged content is not written again."""
-        ...
 
 
 class SharedNote:

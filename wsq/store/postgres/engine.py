@@ -21,9 +21,8 @@ from psycopg_pool import ConnectionPool
 from wsq.clock import Clock
 from wsq.errors import SettingError, WorkspaceBusy, WorkspaceError, WorkspaceLost
 from wsq.store.cursors import translating_errors
-from wsq.store.duckdb.notes import LockedNote
 from wsq.store.duckdb.sql_console import SqlConsole
-from wsq.store.engine import Cursor, ReadingCursor, Schema, Scope, Writing, WritingCursor
+from wsq.store.engine import Cursor, LockedNote, ReadingCursor, Schema, Scope, Writing, WritingCursor
 from wsq.store.postgres import notes
 from wsq.store.postgres.clock import ServerClock
 from wsq.store.postgres.create import ALL, ONE_STORE, SPACE, WRITING, ensure_exists, newer

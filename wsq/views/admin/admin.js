@@ -87,7 +87,7 @@ class AdminPage extends asking(SearchPage) {
   // A message about one store says which: the one whose dialog is open, or that of the row.
   ask(kind, { store, ...fields } = {}) {
     const within = store ?? (ABOUT_ONE.has(kind) && !fields.whole && (this.open.length || this.opens) ? this.within : null);
-    return within ? super.ask("within", { store: within, message: { ask: kind, ref: 0, ...fields } }) : super.ask(kind, fields);
+    return within ? super.ask("within", { store: within, message: { type: kind, ref: 0, ...fields } }) : super.ask(kind, fields);
   }
 
   async openExecutionOf(store, id) {

@@ -14,9 +14,9 @@ from wsq.views.admin.table import COLUMNS, Line, TaskTable
 from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.page import messages
 from wsq.views.page.cards import Card, instant
-from wsq.views.page.dispatch import Answering, Dispatcher, still
+from wsq.views.page.dispatch import Dispatcher, Responder, set_paused
 from wsq.views.page.hub import hub_of
-from wsq.views.page.live import AskingPage, resource, weakly
+from wsq.views.page.live import InteractivePage, resource, weakly
 
 ALERTS_SHOWN = 200
 """Maximum number of alerts shown; the others are counted."""
@@ -28,7 +28,7 @@ SHOWN_ELSEWHERE = ("scheduler", "paused")
 """Kinds of alerts that the page shows elsewhere: in its banners, and next to the pause switch."""
 
 
-class Overseer(Answering):
+class Overseer(Responder):
     """Handles one administration page's requests, which name the store they concern.
 
     `actor` is the actor of its events. Remembers which table the page has, to send only updates.
@@ -41,8 +41,8 @@ class Overseer(Answering):
         self._sent: dict[str, Line] = {}
         self._rev = 0
 
-    def carry_out(self, message: messages.Known) -> Any:
-        """What a message asks for, as plain values; raises `WsqError` when it is refused."""
+    def handle(self, message: messages.Request) -> Any:
+        """See `Responder.handle`."""
         workspace = self._workspace
         match message:
             case messages.Overview(known=known):
@@ -60,11 +60,11 @@ class Overseer(Answering):
             case messages.Resume(whole=True):
                 workspace.resume(actor=self._actor)
             case messages.Within(store=store, message=messages.Pause() | messages.Resume() as inner):
-                still(inner, self._store(store))
+                set_paused(inner, self._store(store))
             case messages.Within(store=store, message=inner):
-                return Dispatcher(self._store(store)).carry_out(inner)
+                return Dispatcher(self._store(store)).handle(inner)
             case _:
-                raise InvalidInput("The page sent a message that it has no button for.")
+                raise InvalidInput("This page cannot do that.")
         return None
 
     def _store(self, store_id: str) -> Store:
@@ -125,7 +125,7 @@ def alert_line(alert: Alert) -> Card:
     }
 
 
-class Admin(AskingPage):
+class Admin(InteractivePage):
     """All recurring tasks of a workspace, on a page or in a notebook cell, where it is 640 pixels high.
 
     Its browser requests the table when it is loaded, and updates when something has changed.
@@ -142,7 +142,7 @@ class Admin(AskingPage):
         "admin/admin.js",
     )
 
-    _looks_at = "columns"
+    _polled = "columns"
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from typing import Any
 from wsq.api import Workspace
 from wsq.statistics.overview import TaskOverview
 from wsq.views.page import words
+from wsq.vocabulary import STATUS_LABELS
 
 Line = tuple[Any, ...]
 
@@ -58,7 +59,7 @@ def line(row: TaskOverview) -> Line:
         _milliseconds(row.next_execution_at),
         row.last_execution_id,
         row.last_status,
-        words.STATUSES.get(row.last_status or "", row.last_status),
+        STATUS_LABELS.get(row.last_status or "", row.last_status),
         _outcome(row),
         _milliseconds(row.last_started_at),
         row.success_rate_7_days,

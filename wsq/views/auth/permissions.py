@@ -12,7 +12,7 @@ from wsq.views.page import messages
 Card = dict[str, Any]
 
 NEEDS: dict[type[messages.Message], Role | None] = {
-    messages.Hello: "viewer",
+    messages.Sync: "viewer",
     messages.Open: "viewer",
     messages.Check: "viewer",
     messages.History: "viewer",
@@ -72,7 +72,7 @@ class Permissions:
         del store_id, needed
         return True
 
-    def allow(self, message: messages.Known) -> None:
+    def allow(self, message: messages.Request) -> None:
         """Refuse a message that the user may not send.
 
         Raises:
@@ -137,7 +137,7 @@ class MemberPermissions(Permissions):
         """Return the stores in which the user has a role by name; they may not exist yet."""
         return sorted(store_id for store_id in self._memberships() if store_id != EVERYWHERE)
 
-    def allow(self, message: messages.Known) -> None:
+    def allow(self, message: messages.Request) -> None:
         """See `Permissions.allow`."""
         try:
             if isinstance(message, messages.Renew):
@@ -147,7 +147,7 @@ class MemberPermissions(Permissions):
             self._refused(f"{_in_brief(message)}: {refusal}")
             raise
 
-    def _judge(self, message: messages.Known) -> None:
+    def _judge(self, message: messages.Request) -> None:
         if self.store_id is not None:
             self._demand(self.store_id, "viewer")
         elif not self.rules():
@@ -167,7 +167,7 @@ class MemberPermissions(Permissions):
             case _:
                 self._demand_of(message, self.store_id or EVERYWHERE)
 
-    def _demand_of(self, message: messages.Known, store_id: str) -> None:
+    def _demand_of(self, message: messages.Request, store_id: str) -> None:
         needed = NEEDS.get(type(message))
         if needed is None:
             raise NotAllowed("This page cannot do that.")
@@ -234,7 +234,7 @@ class EntryPermissions(MemberPermissions):
         return True
 
 
-def _in_brief(message: messages.Known) -> str:
+def _in_brief(message: messages.Request) -> str:
     """Return a message's kind for the log, without anything that somebody has typed."""
     inner = f" ({_in_brief(message.message)})" if isinstance(message, messages.Within) else ""
     return f"{message.__struct_config__.tag}{inner}"

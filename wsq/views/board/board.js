@@ -36,7 +36,7 @@ class BoardPage extends SearchPage {
   // What came with the page may be old by now; on a served page it is nothing yet.
   async opened() {
     const empty = this.first.type === "opening";
-    const ask = () => (empty ? this.attempt("hello", { rev: this.rev }) : this.ask("hello", { rev: this.rev }));
+    const ask = () => (empty ? this.attempt("sync", { rev: this.rev }) : this.ask("sync", { rev: this.rev }));
     this.root.classList.toggle("loading", empty);
     for (let asked = 1; !(await ask()).ok && empty && this.alive; asked += 1) {
       await new Promise((go) => setTimeout(go, Math.min(30000, 1000 * 2 ** asked)));
@@ -89,7 +89,7 @@ class BoardPage extends SearchPage {
   async catchUp() {
     if (this.catchingUp) return;
     this.catchingUp = true;
-    await this.ask("hello", { rev: this.rev });
+    await this.ask("sync", { rev: this.rev });
     this.catchingUp = false;
   }
 

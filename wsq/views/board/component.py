@@ -9,12 +9,12 @@ from wsq.errors import WsqError
 from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.board.static import static_table
 from wsq.views.page.cards import Card
-from wsq.views.page.dispatch import Answer, Dispatcher, Known
+from wsq.views.page.dispatch import Answer, Dispatcher, Synced
 from wsq.views.page.hub import hub_of
-from wsq.views.page.live import AskingPage, resource, weakly
+from wsq.views.page.live import InteractivePage, resource, weakly
 
 
-class Board(AskingPage):
+class Board(InteractivePage):
     """The board of one store, on a page or in a notebook cell.
 
     In a cell it is 640 pixels high; `project_id` limits it to one project.
@@ -55,7 +55,7 @@ class Board(AskingPage):
 
     def completed(self, answer: Answer) -> Answer:
         """Return the answer; if it reports the page's revision, first send what the page has missed."""
-        if answer["ok"] and isinstance(answer["value"], Known):
+        if answer["ok"] and isinstance(answer["value"], Synced):
             return answer | self._catch_up(answer["value"].rev)
         return answer
 

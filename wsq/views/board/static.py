@@ -7,10 +7,9 @@ from html import escape
 from itertools import zip_longest
 from typing import Any
 
-from wsq.views.page import words
 from wsq.views.page.cards import Card
+from wsq.vocabulary import BOARD_LABELS, RECURRING_LANE
 
-LANES = {"recurring": "Recurring", **words.LANES}
 _LEFT = 'style="text-align:left;vertical-align:top"'
 
 
@@ -20,9 +19,9 @@ def static_table(cards: Iterable[Card]) -> str:
     Recurring tasks come newest first, others by position, as on the board.
     """
     cards = sorted(cards, key=lambda card: (card["rank"], card["id"]))
-    lanes = {name: [card for card in cards if card["lane"] == name] for name in LANES}
-    lanes["recurring"].reverse()
-    head = "".join(f"<th {_LEFT}>{escape(title)} · {len(lanes[name])}</th>" for name, title in LANES.items())
+    lanes = {name: [card for card in cards if card["lane"] == name] for name in BOARD_LABELS}
+    lanes[RECURRING_LANE].reverse()
+    head = "".join(f"<th {_LEFT}>{escape(title)} · {len(lanes[name])}</th>" for name, title in BOARD_LABELS.items())
     body = "\n".join(
         "<tr>" + "".join(f"<td {_LEFT}>{_cell(card)}</td>" for card in line) + "</tr>"
         for line in zip_longest(*lanes.values())

@@ -23,6 +23,7 @@ from wsq.projections.rows import Contact, Document, Project, RecurringTask, Task
 from wsq.rules import drafts, placeholders, schedule, values
 from wsq.rules.budgets import TASK_PER_DAY, forecast
 from wsq.views.page import markdown, words
+from wsq.vocabulary import DEFAULT_NOTIFY_ON, LANES, MISSED, UNITS
 
 Row = Contact | Document | Project | RecurringTask | Task
 
@@ -206,7 +207,7 @@ class RecurringTaskForm(Form):
     description = param.String(default="", doc="What it is for.")
     prompt = param.String(default="", doc="What the agent is asked to do each time.")
     every = param.String(default="1", doc="How many units from one slot to the next.")
-    unit = param.Selector(default="days", objects=list(schedule.UNITS), doc="The unit of `every`.")
+    unit = param.Selector(default="days", objects=list(UNITS), doc="The unit of `every`.")
     starting = param.String(
         default="", doc="When it first runs: a time of day, a date and time of its zone, or nothing: an interval on."
     )
@@ -214,12 +215,12 @@ class RecurringTaskForm(Form):
     project_id = param.String(default=None, allow_None=True, doc="The project that the agent works in.")
     assignees = param.List(default=[], item_type=str, doc="Who what it makes is for.")
     model = param.String(default="", doc="The model that is asked; nothing is the store's.")
-    missed = param.Selector(default="skip", objects=list(values.MISSED), doc="What becomes of missed slots.")
+    missed = param.Selector(default=MISSED[0], objects=list(MISSED), doc="What becomes of missed slots.")
     budget_per_day = param.String(default="", doc="US dollars; nothing is the usual.")
     time_limit = param.String(default="5 minutes", doc="How long one execution may work.")
     skip_unchanged = param.Boolean(default=False, doc="Whether it is skipped when nothing has changed.")
     notify = param.List(default=[], item_type=str, doc="Who is told of how it ends.")
-    notify_on = param.List(default=list(values.USUALLY_TOLD), item_type=str, doc="Of which ends.")
+    notify_on = param.List(default=list(DEFAULT_NOTIFY_ON), item_type=str, doc="Of which ends.")
 
     _meanings: ClassVar = {
         "name": lambda form: values.name(form.name, "Name"),
@@ -329,7 +330,7 @@ class TaskForm(Form):
     description = param.String(default="", doc="What is to be done.")
     assignees = param.List(default=[], item_type=str, doc="Who does it.")
     project_id = param.String(default=None, allow_None=True, doc="The project that it belongs to.")
-    status = param.Selector(default="todo", objects=list(values.STATUSES), doc="The lane in which it is made.")
+    status = param.Selector(default=LANES[0], objects=list(LANES), doc="The lane in which it is made.")
 
     _meanings: ClassVar = {
         "title": lambda form: values.name(form.title, "Title"),

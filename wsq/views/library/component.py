@@ -7,10 +7,10 @@ from wsq.errors import NotFound
 from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.page.dispatch import Dispatcher
 from wsq.views.page.hub import hub_of
-from wsq.views.page.live import AskingPage, resource, weakly
+from wsq.views.page.live import InteractivePage, resource, weakly
 
 
-class Library(AskingPage):
+class Library(InteractivePage):
     """The projects, contacts and documents of one store.
 
     Its browser requests the lists when it is loaded and whenever something has changed, so they are only created for
@@ -28,7 +28,7 @@ class Library(AskingPage):
         "library/library.js",
     )
 
-    _looks_at = "projects"
+    _polled = "projects"
 
     def __init__(self, store: Store, *, permissions: Permissions = OPEN) -> None:
         super().__init__(sizing_mode="stretch_both")

@@ -14,6 +14,7 @@ from wsq.rules.budgets import Spending
 from wsq.rules.pauses import Pausable
 from wsq.runner.progress import Doing
 from wsq.views.page import markdown, words
+from wsq.vocabulary import NOTIFY_ON_LABELS, RECURRING_LANE, STATUS_LABELS, TRIGGER_LABELS, UNWANTED_SKIPS
 
 Card = dict[str, Any]
 
@@ -28,9 +29,6 @@ DOING_SHOWN = 1000
 
 STEP_SHOWN = 20_000
 """Maximum characters of one step of a transcript."""
-
-LOUD = ("missed", "still_running", "over_budget", "paused")
-"""Reasons for skipped executions that need attention; the others are intended."""
 
 ABOUT_SHOWN = 240
 """Maximum characters of a description on a card."""
@@ -65,7 +63,7 @@ def recurring_card(task: RecurringTask, runs: Sequence[Run], spending: Spending 
         "version": task.version,
         "title": task.name,
         "about": shortened(task.description, ABOUT_SHOWN),
-        "lane": "recurring",
+        "lane": RECURRING_LANE,
         "rank": f"{instant(task.created_at)} {task.seq:012d}",
         "assignees": list(task.assignees),
         "project": task.project_id,
@@ -92,7 +90,7 @@ def told_line(task: RecurringTask) -> Card | None:
     """Return who is notified of which outcomes of a recurring task; None if nobody is."""
     if not (task.notify and task.notify_on):
         return None
-    return {"who": list(task.notify), "on": [words.TOLD_ON[each] for each in task.notify_on]}
+    return {"who": list(task.notify), "on": [NOTIFY_ON_LABELS[each] for each in task.notify_on]}
 
 
 def pause_line(paused: Pausable) -> Card:
@@ -131,8 +129,8 @@ def run_line(run: Execution, settled: Sequence[int] | None = None) -> Card:
     return {
         "id": run.id,
         "status": run.status,
-        "word": words.STATUSES.get(run.status, run.status),
-        "trigger": words.TRIGGERS.get(run.trigger, run.trigger),
+        "word": STATUS_LABELS.get(run.status, run.status),
+        "trigger": TRIGGER_LABELS.get(run.trigger, run.trigger),
         "at": instant(run.started_at),
         "seconds": run.duration.total_seconds() if run.duration is not None else None,
         "tasks": len(run.created_task_ids),
@@ -141,7 +139,7 @@ def run_line(run: Execution, settled: Sequence[int] | None = None) -> Card:
         "verdict": words.verdict(run.status, run.verdict),
         "could_not": run.verdict == "could_not",
         "reason": shortened(run.error or words.reason(run.reason) or "", TEXT_SHOWN),
-        "loud": run.status == "skipped" and run.reason in LOUD,
+        "loud": run.status == "skipped" and run.reason in UNWANTED_SKIPS,
         "offline": run.provider_kind == "offline",
     }
 

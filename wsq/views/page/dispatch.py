@@ -1,4 +1,4 @@
-"""One place where every message from a browser becomes a call on the store, or is refused."""
+"""Every request from a browser becomes a call on the store here, or is refused."""
 
 from __future__ import annotations
 
@@ -27,62 +27,62 @@ PAGE = 20
 """Executions on a page of a history."""
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a page knows the board; what it has missed, its board sends it."""
+class Synced(msgspec.Struct, frozen=True, kw_only=True):
+    """The revision up to which a page knows the board; the board sends what it has missed."""
 
     rev: int
 
 
-class Overtaken(Conflict):
-    """Someone else changed a row while a form was open; `now` is the form as it would be opened now."""
+class EditConflict(Conflict):
+    """Someone else saved the row while its form was open; `now` is the form as it would open now."""
 
     def __init__(self, message: str, now: dict[str, Any]) -> None:
         super().__init__(message)
         self.now = now
 
 
-class Answering:
+class Responder:
     """Answers what a page's browser sends, whatever page it is; `permissions` judges whether it may be asked at all."""
 
     permissions: Permissions = OPEN
 
     def answer(self, raw: object) -> Answer:
-        """What to send back: `ok` with a `value`, or not `ok` with one sentence in `error`.
+        """The answer: `ok` with a `value`, or not `ok` with one sentence in `error`.
 
-        With a refused form come its `problems` by field, with one that someone else was faster to change the
-        `conflict`: how the row is now, and who changed it. Blocks for as long as the store does; never raises.
+        A refused form has its `problems` by field; a form that someone else saved first has the `conflict`: the
+        row as it is now, and who saved it. Blocks for as long as the store does; never raises.
         """
-        ref = messages.number_of(raw)
+        ref = messages.ref_of(raw)
         try:
-            message = messages.understood(raw)
+            message = messages.parse(raw)
             self.permissions.allow(message)
             if isinstance(message, messages.Renew):
                 self.permissions.renew(message.ticket)
                 return {"type": "answer", "ref": ref, "ok": True, "value": None}
-            return {"type": "answer", "ref": ref, "ok": True, "value": self.carry_out(message)}
+            return {"type": "answer", "ref": ref, "ok": True, "value": self.handle(message)}
         except Refused as refusal:
             return {"type": "answer", "ref": ref, "ok": False, "error": str(refusal), "problems": refusal.problems}
-        except Overtaken as conflict:
+        except EditConflict as conflict:
             return {"type": "answer", "ref": ref, "ok": False, "error": str(conflict), "conflict": conflict.now}
         except LoggedOut as refusal:
             return {"type": "answer", "ref": ref, "ok": False, "error": str(refusal), "login": True}
         except WsqError as refusal:
             return {"type": "answer", "ref": ref, "ok": False, "error": self.permissions.worded(refusal)}
         except Exception:
-            # A page must hear of every failure, also of those nobody thought of; details stay here.
-            log.exception("A page's message could not be carried out", extra={"action": "page.message"})
+            # The page gets an answer to every failure; details stay in the log.
+            log.exception("A page's request failed", extra={"action": "page.message"})
             return {"type": "answer", "ref": ref, "ok": False, "error": LATER}
 
-    def carry_out(self, message: messages.Known) -> Any:
-        """What a message asks for, as plain values; raises `WsqError` when it is refused."""
+    def handle(self, message: messages.Request) -> Any:
+        """The value that answers a request, as plain values; raises `WsqError` when it is refused."""
         raise NotImplementedError
 
 
-class Dispatcher(Answering):
-    """Serves one page: bound to its store, so that no message can reach into another.
+class Dispatcher(Responder):
+    """Serves one page, bound to its store: no request reaches another store.
 
-    Only a pause of the whole workspace, which says so, is about more. `find` returns the ids of the cards that hold
-    a text, `recap` what has happened since, `count` the statistics that are asked for.
+    Only a pause may be about the whole workspace, and says so. `find` returns the ids of the cards that contain a
+    text, `recap` what has happened since an instant, `count` statistics.
     """
 
     def __init__(
@@ -98,11 +98,11 @@ class Dispatcher(Answering):
         self._recap = recap
         self._count = count
 
-    def carry_out(self, message: messages.Known) -> Any:
-        """See `Answering.carry_out`."""
+    def handle(self, message: messages.Request) -> Any:
+        """See `Responder.handle`."""
         match message:
-            case messages.Hello(rev=rev):
-                return Known(rev=rev)
+            case messages.Sync(rev=rev):
+                return Synced(rev=rev)
             case messages.Open() | messages.Check() | messages.Submit():
                 return self._form(message)
             case messages.History() | messages.Search() | messages.Preview() | messages.OpenExecution():
@@ -110,9 +110,9 @@ class Dispatcher(Answering):
             case messages.Library(archived=archived, known=known):
                 return lists.lists(self._store, include_archived=archived, known=known)
             case messages.Archive() | messages.Restore() | messages.DeleteContact():
-                return self._shelve(message)
+                return self._archive_or_restore(message)
             case messages.Pause() | messages.Resume():
-                return still(message, self._store)
+                return set_paused(message, self._store)
             case messages.SinceThen() if self._recap is not None:
                 return self._recap(message)
             case messages.Statistics() if self._count is not None:
@@ -127,32 +127,32 @@ class Dispatcher(Answering):
                 | messages.Overview()
                 | messages.Renew()
             ):
-                raise InvalidInput("The page sent a message about stores that it does not show.")
+                raise InvalidInput("The page sent a request about stores that it does not show.")
         return self._command(message)
 
-    def _command(self, message: messages.Known) -> Any:
+    def _command(self, message: messages.Request) -> Any:
         store = self._store
         match message:
             case messages.Run(id=id_):
                 return {"execution": store.start_now(id_).id}
             case messages.Enable(id=id_):
-                return _stands(store.enable_recurring_task(id_))
+                return _saved(store.enable_recurring_task(id_))
             case messages.Disable(id=id_):
-                return _stands(store.disable_recurring_task(id_))
+                return _saved(store.disable_recurring_task(id_))
             case messages.RunLate(id=id_):
                 return self._run_late(id_)
             case messages.Missed(id=id_, policy=policy):
-                return _stands(store.update_recurring_task(id_, missed=policy))
+                return _saved(store.update_recurring_task(id_, missed=policy))
             case messages.Delete(id=id_):
-                return _stands(store.delete_recurring_task(id_))
+                return _saved(store.delete_recurring_task(id_))
             case messages.CreateTask(title=title, lane=lane, project=project):
-                return _stands(store.create_task(title, status=lane, project_id=project))
+                return _saved(store.create_task(title, status=lane, project_id=project))
             case messages.MoveTask(id=id_, lane=lane, position=None):
                 return _placed(store.move_task(id_, status=lane))
             case messages.MoveTask(id=id_, lane=lane, position=position):
                 return _placed(store.move_task(id_, status=lane, position=position))
             case messages.ArchiveTask(id=id_):
-                return _stands(store.archive_task(id_))
+                return _saved(store.archive_task(id_))
             case messages.RestoreTask(id=id_, position=position):
                 return _placed(self._restored(id_, position))
             case messages.CancelExecution(id=id_):
@@ -162,29 +162,29 @@ class Dispatcher(Answering):
     def _run_late(self, task_id: str) -> Any:
         """Start what was missed, then change the policy: a task that cannot start keeps its own.
 
-        What has started is told as such though the policy cannot be changed; `stayed` then says why.
+        If it starts and the policy cannot be changed, `stayed` says why.
         """
         execution = self._store.start_now(task_id)
         try:
             row = self._store.update_recurring_task(task_id, missed="run_once")
         except WsqError as refusal:
             return {"execution": execution.id, "stayed": str(refusal)}
-        return {"execution": execution.id} | _stands(row)
+        return {"execution": execution.id} | _saved(row)
 
-    def _shelve(self, message: messages.Archive | messages.Restore | messages.DeleteContact) -> Any:
+    def _archive_or_restore(self, message: messages.Archive | messages.Restore | messages.DeleteContact) -> Any:
         store = self._store
         match message:
             case messages.Archive(kind="project", id=id_):
                 row, disabled = lists.archive_project(store, id_)
-                return _stands(row) | {"disabled": disabled}
+                return _saved(row) | {"disabled": disabled}
             case messages.Archive(id=id_):
-                return _stands(store.archive_document(id_))
+                return _saved(store.archive_document(id_))
             case messages.Restore(kind="project", id=id_, enable=enable):
-                return _stands(lists.restore_project(store, id_, enable))
+                return _saved(lists.restore_project(store, id_, enable))
             case messages.Restore(id=id_):
-                return _stands(store.unarchive_document(id_))
+                return _saved(store.unarchive_document(id_))
             case messages.DeleteContact(id=id_):
-                return _stands(store.delete_contact(id_))
+                return _saved(store.delete_contact(id_))
 
     def _question(self, message: messages.History | messages.Search | messages.Preview | messages.OpenExecution) -> Any:
         match message:
@@ -217,18 +217,18 @@ class Dispatcher(Answering):
                 form = kind.typed(fields)
                 return {"problems": form.problems(), "remarks": form.remarks(self._store, id_)}
             case messages.Submit(id=None, fields=fields):
-                return _stands(kind.typed(fields).create(self._store))
+                return _saved(kind.typed(fields).create(self._store))
             case messages.Submit(id=str(id_), version=version, fields=fields):
-                return _stands(self._save(message.form, id_, version, fields))
+                return _saved(self._save(message.form, id_, version, fields))
 
     def _save(self, name: str, row_id: str, version: int | None, fields: dict[str, Any]) -> Row:
         if version is None:
-            raise InvalidInput("The page does not say which version of it was opened.")
+            raise InvalidInput("The page does not say which version of the row it opened.")
         try:
             return FORMS[name].typed(fields).save(self._store, row_id, version)
         except Conflict as conflict:
             row = FORMS[name].row(self._store, row_id)
-            raise Overtaken(str(conflict), self._opened(name, FORMS[name].of(row), row)) from conflict
+            raise EditConflict(str(conflict), self._opened(name, FORMS[name].of(row), row)) from conflict
 
     def _opened(self, kind: str, form: Form, row: Row | None = None) -> dict[str, Any]:
         """A form as a browser shows it; with what there is to know of the row that it edits."""
@@ -278,7 +278,7 @@ class Dispatcher(Answering):
             return None
 
 
-def still(message: messages.Pause | messages.Resume, store: Store) -> None:
+def set_paused(message: messages.Pause | messages.Resume, store: Store) -> None:
     """Pause or resume the store or, when the message says so, the whole workspace that it belongs to."""
     match message:
         case messages.Pause(whole=True, until=until, reason=reason):
@@ -291,13 +291,13 @@ def still(message: messages.Pause | messages.Resume, store: Store) -> None:
             store.resume()
 
 
-def _stands(row: Row) -> dict[str, Any]:
-    """Which row an action left, and at which version: what a browser waits for to see its wish come true."""
+def _saved(row: Row) -> dict[str, Any]:
+    """The row that a command changed and its version, which tells a browser when its pending change is confirmed."""
     return {"id": row.id, "version": row.version}
 
 
 def _placed(task: Task) -> dict[str, Any]:
-    return _stands(task) | {"lane": task.status, "rank": task.rank}
+    return _saved(task) | {"lane": task.status, "rank": task.rank}
 
 
 def as_json(answer: Answer) -> str:

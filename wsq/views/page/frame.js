@@ -178,7 +178,7 @@ class Frame {
         resolve({ ok: false, error: "The server did not answer; it may be busy. Try again." });
       }, 30000);
       this.asked.set(ref, (answer) => { clearTimeout(patience); resolve(answer); });
-      this.model.send_msg(JSON.stringify({ ask: kind, ref, ...fields }));
+      this.model.send_msg(JSON.stringify({ type: kind, ref, ...fields }));
     });
   }
 

@@ -20,7 +20,7 @@ from wsq.errors import WsqError
 from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.page.cards import Card
 from wsq.views.page.cell import bring_scripts, in_a_kernel
-from wsq.views.page.dispatch import Answer, Answering, as_json
+from wsq.views.page.dispatch import Answer, Responder, as_json
 from wsq.views.page.hub import Subscription
 from wsq.views.page.workers import Workers
 
@@ -107,15 +107,15 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
             document.on_session_destroyed(lambda _context: subscription.close())
 
 
-class AskingPage(LivePage):
+class InteractivePage(LivePage):
     """A page whose browser asks: what it asks is carried out in its order, each answered when it is done."""
 
     __abstract = True
 
-    _looks_at: ClassVar[str | None] = None
+    _polled: ClassVar[str | None] = None
     """A field of the value that answers the page's `look()` alone; None for a page that is fed by patches."""
 
-    _dispatcher: Answering
+    _dispatcher: Responder
     _subscription: Subscription
 
     def __init__(self, **params: Any) -> None:
@@ -123,7 +123,7 @@ class AskingPage(LivePage):
         self._queue: deque[object] = deque()
         self._queue_lock = threading.Lock()
 
-    def begin(self, dispatcher: Answering, subscription: Subscription) -> None:
+    def begin(self, dispatcher: Responder, subscription: Subscription) -> None:
         """Answer with this dispatcher, and hear of changes until the browser's session ends."""
         self._dispatcher = dispatcher
         dispatcher.permissions = self.permissions
@@ -139,7 +139,7 @@ class AskingPage(LivePage):
 
         With what it looks at comes the header, of which it may have missed the last news while it came up.
         """
-        if not (answer["ok"] and isinstance(answer["value"], dict) and self._looks_at in answer["value"]):
+        if not (answer["ok"] and isinstance(answer["value"], dict) and self._polled in answer["value"]):
             return answer
         try:
             return answer | {"header": self._subscription.snapshot()["header"]}
@@ -164,7 +164,7 @@ class AskingPage(LivePage):
     def _drain(self) -> None:
         while True:
             try:
-                self._carry_out(self._queue[0])
+                self._handle(self._queue[0])
             except Exception:
                 # One message that cannot be answered must not silence all that come after it.
                 log.exception("A page's message could not be answered", extra={"action": "page.message"})
@@ -173,7 +173,7 @@ class AskingPage(LivePage):
                 if not self._queue:
                     return
 
-    def _carry_out(self, raw: object) -> None:
+    def _handle(self, raw: object) -> None:
         self.send(self.completed(self._dispatcher.answer(raw)))
         self._subscription.wake()
 

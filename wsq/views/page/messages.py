@@ -1,6 +1,6 @@
-"""What a browser may ask for. Whatever is not exactly one of these is refused.
+"""The requests that a browser may send. Anything else is refused.
 
-Lengths are bounded here only so that nobody can send a flood; the commands know what a name may be.
+Lengths are bounded here only against floods; the commands check what a name may be.
 """
 
 from __future__ import annotations
@@ -24,69 +24,69 @@ Many = Annotated[list[Id], Meta(max_length=100_000)]
 Kind = Literal["recurring_task", "task", "project", "contact", "document"]
 Typed = str | bool | None | Annotated[list[Short], Meta(max_length=1_000)]
 Fields = Annotated[dict[Annotated[str, Meta(max_length=40)], Typed], Meta(max_length=40)]
-Shelf = Literal["project", "document"]
+Archivable = Literal["project", "document"]
 Whole = Annotated[int, Meta(ge=0, le=2**31)]
 Lane = Literal["todo", "doing", "in_review", "done"]
 
 
-class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="ask"):
-    """A request; `ref` is the browser's number for it, and comes back with the answer."""
+class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+    """A request; `ref` is the browser's number for it, which the answer repeats."""
 
     ref: Whole
 
 
-class Hello(Message, frozen=True, kw_only=True, tag="hello"):
-    """A page has opened, or has missed something: it knows the board up to `rev`."""
+class Sync(Message, frozen=True, kw_only=True, tag="sync"):
+    """Send what the page has missed: it knows the board up to `rev`, 0 for nothing."""
 
     rev: Whole
 
 
 class Run(Message, frozen=True, kw_only=True, tag="run"):
-    """Carry a recurring task out now."""
+    """Run a recurring task now."""
 
     id: Id
 
 
 class Enable(Message, frozen=True, kw_only=True, tag="enable"):
-    """Switch a recurring task on."""
+    """Enable a recurring task."""
 
     id: Id
 
 
 class Disable(Message, frozen=True, kw_only=True, tag="disable"):
-    """Switch a recurring task off."""
+    """Disable a recurring task."""
 
     id: Id
 
 
 class RunLate(Message, frozen=True, kw_only=True, tag="run_late"):
-    """Carry out now what was skipped because nobody came by, and from now on run such slots late instead."""
+    """Run now what was missed, and run missed slots of this task late from now on."""
 
     id: Id
 
 
 class Missed(Message, frozen=True, kw_only=True, tag="missed"):
-    """What becomes of a recurring task's slots that nobody came by for."""
+    """Set what happens to missed slots of a recurring task."""
 
     id: Id
     policy: Literal["skip", "run_once"]
 
 
 class EnableMany(Message, frozen=True, kw_only=True, tag="enable_many"):
-    """Switch recurring tasks on, of whichever stores, all or none."""
+    """Enable recurring tasks of any stores, all or none."""
 
     ids: Many
 
 
 class DisableMany(Message, frozen=True, kw_only=True, tag="disable_many"):
-    """Switch recurring tasks off, of whichever stores, all or none."""
+    """Disable recurring tasks of any stores, all or none."""
 
     ids: Many
     reason: Short | None
 
 
 class Pause(Message, frozen=True, kw_only=True, tag="pause"):
-    """Let nothing start in the store, or in the `whole` workspace; until an instant, or for good."""
+    """Pause the store, or the `whole` workspace, until an instant or until it is resumed."""
 
     whole: bool
     until: Instant | None
@@ -94,13 +94,13 @@ class Pause(Message, frozen=True, kw_only=True, tag="pause"):
 
 
 class Resume(Message, frozen=True, kw_only=True, tag="resume"):
-    """Let the store, or the `whole` workspace, go on."""
+    """Resume the store, or the `whole` workspace."""
 
     whole: bool
 
 
 class Overview(Message, frozen=True, kw_only=True, tag="overview"):
-    """Every recurring task of every store, as news of what the page was told as the table's `known` state; 0: all."""
+    """Every recurring task of every store: what has changed since the table's `known` revision, 0 for all."""
 
     known: Whole
 
@@ -112,7 +112,7 @@ class Delete(Message, frozen=True, kw_only=True, tag="delete"):
 
 
 class Open(Message, frozen=True, kw_only=True, tag="open"):
-    """A form: for a new row without an `id`, for one like another with `copied`."""
+    """Open a form: for a new row without an `id`, for a copy of that row with `copied`."""
 
     form: Kind
     id: Id | None
@@ -120,7 +120,7 @@ class Open(Message, frozen=True, kw_only=True, tag="open"):
 
 
 class Check(Message, frozen=True, kw_only=True, tag="check"):
-    """What is wrong with a form as it is typed now, and what there is to say of it."""
+    """Check a form as it is typed: its problems and remarks."""
 
     form: Kind
     id: Id | None
@@ -153,7 +153,7 @@ class MoveTask(Message, frozen=True, kw_only=True, tag="move_task"):
 
 
 class ArchiveTask(Message, frozen=True, kw_only=True, tag="archive_task"):
-    """Take a task off the board."""
+    """Archive a task."""
 
     id: Id
 
@@ -173,41 +173,41 @@ class History(Message, frozen=True, kw_only=True, tag="history"):
 
 
 class Search(Message, frozen=True, kw_only=True, tag="search"):
-    """The cards that hold all words of a text, wherever in them."""
+    """The ids of the cards, or documents, that contain all words of a text."""
 
     text: Short
 
 
 class Preview(Message, frozen=True, kw_only=True, tag="preview"):
-    """How a text in Markdown will look."""
+    """Render a text in Markdown."""
 
     text: Annotated[str, Meta(max_length=1_000_000)]
 
 
 class Library(Message, frozen=True, kw_only=True, tag="library"):
-    """The projects, contacts and documents; `known` is the mark of the lists that the page has, empty for none."""
+    """The projects, contacts and documents; `known` is the hash of the lists that the page has, empty for none."""
 
     archived: bool
     known: Annotated[str, Meta(max_length=64)]
 
 
 class Archive(Message, frozen=True, kw_only=True, tag="archive"):
-    """Put a project or a document away."""
+    """Archive a project or a document."""
 
-    kind: Shelf
+    kind: Archivable
     id: Id
 
 
 class Restore(Message, frozen=True, kw_only=True, tag="restore"):
-    """Take a project or a document out again; with a project, switch on these of its recurring tasks."""
+    """Restore a project or a document; with a project, enable these of its recurring tasks."""
 
-    kind: Shelf
+    kind: Archivable
     id: Id
     enable: Annotated[list[Id], Meta(max_length=1_000)] = []
 
 
 class DeleteContact(Message, frozen=True, kw_only=True, tag="delete_contact"):
-    """Strike a person from the list."""
+    """Delete a contact."""
 
     id: Id
 
@@ -219,13 +219,13 @@ class OpenExecution(Message, frozen=True, kw_only=True, tag="open_execution"):
 
 
 class CancelExecution(Message, frozen=True, kw_only=True, tag="cancel_execution"):
-    """End an execution that is running."""
+    """Cancel a running execution."""
 
     id: Id
 
 
 class Alerts(Message, frozen=True, kw_only=True, tag="alerts"):
-    """What is not as it should be, in any store."""
+    """Everything that needs attention, in any store."""
 
 
 class SinceThen(Message, frozen=True, kw_only=True, tag="since"):
@@ -235,22 +235,22 @@ class SinceThen(Message, frozen=True, kw_only=True, tag="since"):
 
 
 class Within(Message, frozen=True, kw_only=True, tag="within"):
-    """One of these, about a store that is named: for a page that shows several. The inner number is not looked at."""
+    """A request about one store, from a page that shows several. The inner `ref` is ignored."""
 
     store: StoreId
     message: Run | RunLate | Missed | Pause | Resume | History | OpenExecution | CancelExecution
 
 
 class Renew(Message, frozen=True, kw_only=True, tag="renew"):
-    """Go on with the session that the browser has now: somebody is there, or has logged in again."""
+    """Continue with the browser's current session: the user is active, or has logged in again."""
 
     ticket: Annotated[str, Meta(max_length=4_000)]
 
 
 class Statistics(Message, frozen=True, kw_only=True, tag="statistics"):
-    """What came of executions: of a store or of all, of the last days or from one date to another (both inclusive).
+    """Statistics of one store or of all, over the last days or from one date to another (both inclusive).
 
-    `known` is the mark of what the page shows already, empty for nothing; `listed` that of its tables and choices.
+    `known` is the hash of the figures that the page has, `listed` that of its tables and choices; empty for none.
     """
 
     store: Annotated[str, Meta(min_length=1, max_length=64)] | None
@@ -265,8 +265,8 @@ class Statistics(Message, frozen=True, kw_only=True, tag="statistics"):
     listed: Annotated[str, Meta(max_length=64)] = ""
 
 
-Known = (
-    Hello
+Request = (
+    Sync
     | Run
     | Enable
     | Disable
@@ -301,35 +301,35 @@ Known = (
     | Renew
 )
 
-_decoder: Decoder[Known] = Decoder(Known)
+_decoder: Decoder[Request] = Decoder(Request)
 
 
-class Numbered(Struct, frozen=True):
-    """Of a message nothing but its number."""
+class Ref(Struct, frozen=True):
+    """The number of a request alone."""
 
     ref: Whole = 0
 
 
-_numbered: Decoder[Numbered] = Decoder(Numbered)
+_ref_decoder: Decoder[Ref] = Decoder(Ref)
 
 
-def number_of(raw: object) -> int:
-    """The browser's number for a message, also for one that is refused; 0 when it has none."""
+def ref_of(raw: object) -> int:
+    """The number of a request, also of an invalid one; 0 when it has none."""
     try:
-        return _numbered.decode(raw).ref if isinstance(raw, str) else 0
+        return _ref_decoder.decode(raw).ref if isinstance(raw, str) else 0
     except (ValidationError, DecodeError, UnicodeEncodeError, RecursionError):
         return 0
 
 
-def understood(raw: object) -> Known:
-    """The message that `raw` is, a JSON text as the page's script sends it.
+def parse(raw: object) -> Request:
+    """Parse a request, a JSON text as the page's script sends it.
 
     Raises:
-        InvalidInput: It is none; nothing in it is to be trusted.
+        InvalidInput: It is not a valid request.
     """
     if not isinstance(raw, str) or len(raw) > LONGEST:
-        raise InvalidInput("The page sent something that is no message.")
+        raise InvalidInput("The page sent something that is not a request.")
     try:
         return _decoder.decode(raw)
     except (ValidationError, DecodeError, UnicodeEncodeError, RecursionError) as error:
-        raise InvalidInput(f"The page sent a message that cannot be understood: {error}.") from error
+        raise InvalidInput(f"The page sent an invalid request: {error}.") from error

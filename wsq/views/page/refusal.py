@@ -8,7 +8,8 @@ from wsq.api import Workspace
 from wsq.errors import WsqError
 from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.page.hub import hub_of
-from wsq.views.page.live import LivePage, pool, resource, weakly
+from wsq.views.page.live import LivePage, pool, weakly
+from wsq.views.page.scripts import script
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 class RefusalPage(LivePage):
     """One sentence below the navigation bar; `store_id` is the store that the bar's links lead to."""
 
-    _esm = resource("page/frame.js", "page/refusal.js")
+    _esm = script("page/refusal-page.js")
 
     def __init__(
         self, workspace: Workspace, store_id: str, path: str, why: str, *, permissions: Permissions = OPEN

@@ -1,59 +1,35 @@
-"""The words in which the pages speak of intervals, outcomes and reasons."""
+"""How pages say amounts, intervals, verdicts and reasons."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from wsq.rules.budgets import Spending
+from wsq.vocabulary import (
+    BOARD_LABELS,
+    LANE_LABELS,
+    MISSED_LABELS,
+    NOTIFY_ON_LABELS,
+    REASON_SENTENCES,
+    UNITS,
+    VERDICT_LABELS,
+)
 
 CENT = 0.01
-
-LANES = {"todo": "To do", "doing": "Doing", "in_review": "In review", "done": "Done"}
-"""The lanes of tasks, in the order in which they stand on the board."""
-
-STATUSES = {
-    "running": "Running",
-    "completed": "Completed",
-    "failed": "Failed",
-    "skipped": "Skipped",
-    "cancelled": "Cancelled",
-}
-
-TRIGGERS = {"automatic": "Automatic", "manual": "Manual"}
 
 SPEAKERS = {"user": "Asked", "model": "Answered", "failure": "Failed attempt"}
 """Who speaks in a turn of a transcript."""
 
-VERDICTS = {"done": "Done", "nothing_to_do": "Nothing to do", "could_not": "Could not do it"}
 
-TOLD_ON = {"failed": "it failed", "could_not": "it could not do it", "done": "it is done"}
-"""The ends of an execution of which somebody can be told."""
-
-REASONS = {
-    "timed_out": "It took longer than it may.",
-    "turn_limit": "The model took more turns than it may.",
-    "call_limit": "The model called more tools than it may.",
-    "change_limit": "The model changed more than it may.",
-    "token_limit": "The model used more tokens than it may.",
-    "budget": "The day's budget was used up.",
-    "truncated": "The model's answer was cut off.",
-    "refused": "The model refused.",
-    "empty_answer": "The model's answer was empty.",
-    "stuck": "The model repeated the same call.",
-    "provider": "The model's service could not be reached.",
-    "provider_changed": "The model it began with cannot be had any more.",
-    "abandoned": "Its worker was lost, and nobody could finish it.",
-    "missed": "Nothing ran the scheduler when it was due.",
-    "still_running": "The one before was still running.",
-    "over_budget": "The day's budget was used up before it began.",
-    "unchanged": "Nothing had changed since the last time.",
-    "paused": "The store was paused.",
-    "rescheduled": "Its schedule was changed before it ran.",
-    "disabled": "It was disabled before it ran.",
-    "deleted": "It was deleted before it ran.",
-    "cancelled": "It was cancelled.",
-}
-"""What a reason's stable word means, for those who did not make it up."""
+def options() -> dict[str, list[tuple[str, str]]]:
+    """What a page offers to choose from, as pairs of a stored word and its label, in the order in which they stand."""
+    return {
+        "lanes": list(BOARD_LABELS.items()),
+        "task_lanes": list(LANE_LABELS.items()),
+        "missed": list(MISSED_LABELS.items()),
+        "notify_on": [(end, label.capitalize()) for end, label in NOTIFY_ON_LABELS.items()],
+        "units": [(unit, unit) for unit in UNITS],
+    }
 
 
 def spent(spending: Spending) -> str:
@@ -91,9 +67,9 @@ def verdict(status: str, word: str | None) -> str | None:
     """The agent's own verdict; unknown when it completed without one, None when it did not complete."""
     if status != "completed":
         return None
-    return VERDICTS.get(word, word) if word else "Verdict unknown"
+    return VERDICT_LABELS.get(word, word) if word else "Verdict unknown"
 
 
 def reason(word: str | None) -> str | None:
-    """A sentence for a reason; the word itself when it is a new one."""
-    return REASONS.get(word, word) if word else None
+    """The sentence of a reason; the word itself when this wsq has none for it."""
+    return REASON_SENTENCES.get(word, word) if word else None

@@ -174,7 +174,10 @@ def _stop_on_signals(loop: IOLoop) -> dict[int, Any]:
         log.info("Stopping on signal %s", number, extra={"action": "server.stop"})
         loop.asyncio_loop.call_soon_threadsafe(loop.stop)
 
-    return {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    handled = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as in a shell's background job
+        handled.append(signal.SIGINT)
+    return {number: signal.signal(number, stop) for number in handled}
 
 
 def _stop(server: Server, workspace: Workspace) -> None:

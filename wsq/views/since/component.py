@@ -12,39 +12,32 @@ from wsq.views.page import words
 from wsq.views.page.cards import Card, instant
 from wsq.views.page.dispatch import Dispatcher
 from wsq.views.page.hub import hub_of
-from wsq.views.page.live import AskingPage, resource, weakly
+from wsq.views.page.live import InteractivePage, weakly
 from wsq.views.page.messages import SinceThen
+from wsq.views.page.scripts import script
+from wsq.vocabulary import STATUS_LABELS, VERDICT_LABELS
 
 FIGURES = (
-    ("done", "Done", "completed"),
-    ("nothing_to_do", "Nothing to do", ""),
+    ("done", VERDICT_LABELS["done"], "completed"),
+    ("nothing_to_do", VERDICT_LABELS["nothing_to_do"], ""),
     ("unknown", "Verdict unknown", ""),
     ("could_not", "Could not", "could-not"),
-    ("failed", "Failed", "failed"),
-    ("cancelled", "Cancelled", ""),
+    ("failed", STATUS_LABELS["failed"], "failed"),
+    ("cancelled", STATUS_LABELS["cancelled"], ""),
     ("skipped_slots", "Slots skipped", ""),
 )
 """Outcomes of executions: the field of `Since`, its label, and its tone."""
 
 
-class SincePage(AskingPage):
+class SincePage(InteractivePage):
     """What has happened in one store since an instant that its browser sends.
 
     The browser remembers its last visit to the store, and requests again when something has changed.
     """
 
-    _esm = resource(
-        "page/frame.js",
-        "page/markdown.js",
-        "dialogs/dialogs.js",
-        "dialogs/forms.js",
-        "dialogs/executions.js",
-        "page/search.js",
-        "page/asking.js",
-        "since/since.js",
-    )
+    _esm = script("since/since-page.js")
 
-    _looks_at = "nothing"
+    _polled = "nothing"
 
     def __init__(self, store: Store, *, permissions: Permissions = OPEN) -> None:
         super().__init__(sizing_mode="stretch_both")
@@ -94,7 +87,7 @@ def _ended(row: Any) -> Card:
         "name": row.name,
         "at": instant(row.ended_at),
         "status": "failed" if failed else "completed",
-        "word": words.STATUSES["failed"] if failed else "Could not",
+        "word": STATUS_LABELS["failed"] if failed else "Could not",
         "said": row.said or words.reason(row.reason) or "",
     }
 

@@ -32,6 +32,7 @@ from wsq.statistics import Day, Reason, Statistics
 from wsq.views.page import words
 from wsq.views.page.cards import Card
 from wsq.views.page.live import resource
+from wsq.vocabulary import STATUS_LABELS
 
 HEIGHT = 210
 """Height of a chart in pixels; its width follows the page."""
@@ -78,12 +79,12 @@ def make_ready() -> None:
 # ---- the charts ----------------------------------------------------------------------------------
 
 _PARTS: tuple[tuple[str, str, Callable[[Day], int]], ...] = (
-    ("Completed", "completed", lambda day: day.completed - day.could_not),
+    (STATUS_LABELS["completed"], "completed", lambda day: day.completed - day.could_not),
     ("Could not", "could-not", lambda day: day.could_not),
-    ("Failed", "failed", lambda day: day.failed),
-    ("Cancelled", "cancelled", lambda day: day.cancelled),
-    ("Running", "running", lambda day: day.running),
-    ("Skipped", "skipped", lambda day: day.skipped),
+    (STATUS_LABELS["failed"], "failed", lambda day: day.failed),
+    (STATUS_LABELS["cancelled"], "cancelled", lambda day: day.cancelled),
+    (STATUS_LABELS["running"], "running", lambda day: day.running),
+    (STATUS_LABELS["skipped"], "skipped", lambda day: day.skipped),
 )
 
 

@@ -26,9 +26,10 @@ from wsq.views.page import messages
 from wsq.views.page.cards import Card, instant, shortened
 from wsq.views.page.dispatch import LATER, Dispatcher
 from wsq.views.page.hub import hub_of
-from wsq.views.page.live import AskingPage, pool, resource, weakly
+from wsq.views.page.live import InteractivePage, pool, resource, weakly
 from wsq.views.page.workers import Workers
 from wsq.views.statistics.charts import charts, in_words
+from wsq.vocabulary import STATUS_LABELS
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ counters = Workers(COUNTING, "wsq-count")
 """Separate threads: those of `pool` wait for them, possibly all at once."""
 
 
-class StatisticsPage(AskingPage):
+class StatisticsPage(InteractivePage):
     """Statistics of the executions of a store, or of all, over a span of days.
 
     Its browser requests everything when it is loaded, when a filter changes, and when something has changed. The charts
@@ -68,9 +69,9 @@ class StatisticsPage(AskingPage):
         "page/asking.js",
         "statistics/statistics.js",
     )
-    _stylesheets: ClassVar[list[str]] = [*AskingPage._stylesheets, resource("statistics/statistics.css")]
+    _stylesheets: ClassVar[list[str]] = [*InteractivePage._stylesheets, resource("statistics/statistics.css")]
 
-    _looks_at = "mark"
+    _polled = "mark"
 
     def __init__(self, store: Store, *, permissions: Permissions = OPEN) -> None:
         super().__init__(sizing_mode="stretch_both")
@@ -87,8 +88,8 @@ class StatisticsPage(AskingPage):
         self._pending = (answer, asked)
         return answer.card
 
-    def _carry_out(self, raw: object) -> None:
-        super()._carry_out(raw)
+    def _handle(self, raw: object) -> None:
+        super()._handle(raw)
         if self._pending is not None:
             pool.submit(self._draw, *self._pending)  # in the background, so that other requests need not wait
             self._pending = None
@@ -165,7 +166,7 @@ class Count:
         self.figures: Future[Statistics] = Future()
         self.whole: Future[Statistics] = Future()
 
-    def carry_out(self, workspace: Workspace, asked: messages.Statistics) -> bool:
+    def run(self, workspace: Workspace, asked: messages.Statistics) -> bool:
         """Count, and complete the futures in any case; return whether it succeeded."""
         try:
             self.whole.set_result(_count(workspace, asked, self.figures.set_result))
@@ -200,11 +201,11 @@ class _Counts:
             for old in list(self._kept)[:-KEPT]:
                 del self._kept[old]
         if mine:
-            counters.submit(self._carry_out, key, count, workspace, asked)
+            counters.submit(self._run, key, count, workspace, asked)
         return count
 
-    def _carry_out(self, key: Any, count: Count, workspace: Workspace, asked: messages.Statistics) -> None:
-        if count.carry_out(workspace, asked):
+    def _run(self, key: Any, count: Count, workspace: Workspace, asked: messages.Statistics) -> None:
+        if count.run(workspace, asked):
             return
         with self._lock:
             if self._kept.get(key, (0, 0.0, None))[-1] is count:
@@ -284,8 +285,8 @@ _FIGURES = (
     ("Executions", "executions", "count"),
     ("Success rate", "success_rate", "share"),
     ("Could not", "could_not", "count"),
-    ("Failed", "failed", "count"),
-    ("Skipped", "skipped", "count"),
+    (STATUS_LABELS["failed"], "failed", "count"),
+    (STATUS_LABELS["skipped"], "skipped", "count"),
     ("Mean duration", "duration_mean", "seconds"),
     ("Tokens", None, "count"),
     ("Cost", "cost_usd", "dollars"),

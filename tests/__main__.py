@@ -1,0 +1,36 @@
+"""Tests everything: `python -m tests`, with large counts `python -m tests --long`; pytest gets what else is given.
+
+Installs a browser where there is none. The checks of the source run beside the tests.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import pytest
+
+from tests import browser
+from tests.checks import ROOT, Checks
+
+
+def main(arguments: list[str]) -> int:
+    """Run the tests; returns 0 if all passed, 1 if not, 2 if they were interrupted or lack what they need."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's background ignores it, and its children would
+    os.chdir(ROOT)
+    found, sentence = browser.get()
+    print(sentence, flush=True)
+    if found is None:
+        return 2
+    ring = "long" if "--long" in arguments else "all"
+    given = [argument for argument in arguments if argument != "--long"]
+    checks = Checks()
+    try:
+        return int(pytest.main([f"--ring={ring}", "--durations=10", *given], plugins=[checks]))
+    finally:
+        checks.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

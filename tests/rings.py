@@ -1,0 +1,90 @@
+"""Which tests a run takes, and in which order: `--ring quick` (the default), `all` or `long`; see docs/testing.md."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+RINGS = ("quick", "all", "long")
+QUICK = ("rules", "domain", "agent", "views")
+"""Folders of the quick ring; so are the modules that stand in none."""
+DURATIONS = HERE / "durations.json"
+
+_chosen = {"ring": "quick"}
+
+
+def count(few: int, many: int) -> int:
+    """`many` in the long ring, `few` in the others; for modules and tests, as conftests are loaded too early."""
+    return many if _chosen["ring"] == "long" else few
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("rings")
+    group.addoption("--ring", choices=RINGS, default="quick", help="how much to run; what is named runs in any ring")
+    group.addoption("--record", action="store_true", help=f"write the files' durations to {DURATIONS.name}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the ring; single files are spread test by test, as there are not enough of them for both workers."""
+    _chosen["ring"] = config.getoption("ring")
+    if len(_named(config)) in (1, 2) and config.option.dist == "loadfile":
+        config.option.dist = "worksteal"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import what the quick ring has no test of."""
+    if _chosen["ring"] != "quick" or not collection_path.is_dir() or collection_path.parent != HERE:
+        return None
+    named = any(path.is_relative_to(collection_path) for path, _ in _named(config))
+    return None if named or collection_path.name in QUICK else True
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take the ring's tests and those that are named; begin with the files that take longest."""
+    named = _named(config)
+    kept = [item for item in items if _belongs(item, named)]
+    if len(kept) < len(items):
+        taken = set(kept)
+        config.hook.pytest_deselected(items=[item for item in items if item not in taken])
+    seconds = json.loads(DURATIONS.read_text("utf-8"))
+    kept.sort(key=lambda item: (-seconds.get(item.path.relative_to(HERE).as_posix(), 0), str(item.path)))
+    items[:] = kept
+
+
+def is_twin(item: pytest.Item) -> bool:
+    """Whether a test needs a PostgreSQL server."""
+    given = getattr(item, "callspec", None)
+    on_server = given is not None and given.params.get("kept_in") == "server"
+    return on_server or "postgres" in getattr(item, "fixturenames", ())
+
+
+def uses_browser(item: pytest.Item) -> bool:
+    """Whether a test opens pages in a browser: it has the fixture `chromium`, directly or by another."""
+    return "chromium" in getattr(item, "fixturenames", ())
+
+
+def _belongs(item: pytest.Item, named: list[tuple[Path, str]]) -> bool:
+    if _chosen["ring"] == "long":
+        return True
+    if item.get_closest_marker("long"):
+        return False
+    if _chosen["ring"] == "all" or any(_is_named(item, *each) for each in named):
+        return True
+    folder = item.path.parent
+    quick = folder == HERE or folder.name in QUICK
+    return quick and not is_twin(item) and (not uses_browser(item) or item.get_closest_marker("journey") is not None)
+
+
+def _named(config: pytest.Config) -> list[tuple[Path, str]]:
+    """What the command line names, as paths and tests within; the folder of all tests is no choice."""
+    parts = [argument.partition("::") for argument in config.args]
+    paths = [(config.invocation_params.dir.joinpath(path).resolve(), inside) for path, _, inside in parts]
+    return [(path, inside) for path, inside in paths if path not in (HERE, HERE.parent)]
+
+
+def _is_named(item: pytest.Item, path: Path, inside: str) -> bool:
+    return item.path.is_relative_to(path) and f"::{item.nodeid.partition('::')[2]}".startswith(f"::{inside}")
