@@ -179,7 +179,7 @@ def test_a_file_that_another_program_has_open_is_busy(path, tmp_path):
     program = start(crew.hold_with_another_program, path, tmp_path / "flag")
     wait_for(tmp_path / "flag")
 
-    with pytest.raises(WorkspaceBusy, match=rf"team\.duckdb is open in process {program.pid} .+: close it there\.$"):
+    with pytest.raises(WorkspaceBusy, match=rf"team\.duckdb is open in process {program.pid} .+\. Close it there\.$"):
         EmbeddedEngine(path, Counters())
 
     kill(program)
@@ -206,7 +206,7 @@ def test_a_workspace_that_is_deleted_under_an_engine_is_not_made_anew_in_silence
     for file in content:
         file.unlink()
 
-    with pytest.raises(NotAWorkspace, match="has gone"):
+    with pytest.raises(NotAWorkspace, match="has been removed"):
         counted(engine)
     assert not path.exists()
 

@@ -1,4 +1,4 @@
-"""How rows stand in the database: their columns' SQL types, and reading and writing many at once."""
+"""Rows in the database: SQL types of their columns, and bulk reads and writes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ World = dict[str, dict[Key, Row]]
 """Every projection's rows by key."""
 
 MANY = 5_000
-"""Rows from which on it is worth loading them in bulk."""
+"""Number of rows from which on a bulk load pays off."""
 
 LOG_TYPES = {
     "store_id": "VARCHAR",
@@ -52,11 +52,11 @@ _ALL_TABLES = frozenset({*TABLES, "events", "heads", "bodies", "leases", "dry_ru
 
 @cache
 def tables_in(sql: str) -> frozenset[str]:
-    """The tables that a statement names."""
+    """Return the tables that a statement names."""
     return _ALL_TABLES.intersection(re.findall(r"[a-z_]+", sql))
 
 
-_hints = cache(typing.get_type_hints)  # which compiles each annotation, whenever it is asked
+_hints = cache(typing.get_type_hints)  # cached, since it compiles each annotation
 
 
 def sql_types(table: Table) -> dict[str, str]:
@@ -66,7 +66,7 @@ def sql_types(table: Table) -> dict[str, str]:
 
 
 def create_statement(table: Table) -> str:
-    """The statement that makes a projection's table."""
+    """Return the statement that creates a projection's table."""
     hints = _hints(table.row)
     columns = [
         f"{name} {kind}{'' if _plain(hints[name])[1] else ' NOT NULL'}" for name, kind in sql_types(table).items()
@@ -94,7 +94,7 @@ def _plain(hint: Any) -> tuple[Any, bool]:
 
 
 def write_world(cursor: LoadingCursor, world: World) -> None:
-    """Put `world` in the place of whatever stands in its projections."""
+    """Replace the content of these projections with `world`."""
     for name, rows_by_key in world.items():
         table, rows = TABLES[name], list(rows_by_key.values())
         cursor.query(f"DROP TABLE IF EXISTS {name}")
@@ -106,7 +106,7 @@ def write_world(cursor: LoadingCursor, world: World) -> None:
 
 
 def fetch_rows(cursor: Cursor, table: Table, keys: Sequence[Key]) -> list[Row]:
-    """The rows by these keys, in no order; those that are not there are left out."""
+    """The rows by these keys, in no order; missing ones are left out."""
     columns = ", ".join(table.columns)
     if len(keys) == 1:
         where, given = _is_key(table), list(keys[0])
@@ -116,7 +116,7 @@ def fetch_rows(cursor: Cursor, table: Table, keys: Sequence[Key]) -> list[Row]:
 
 
 def rows_at(cursor: Cursor, addresses: Iterable[tuple[str, Key]], place: str = "") -> World:
-    """The rows by table and key; those that are not there are left out. `place` qualifies the tables' names."""
+    """The rows by table and key; missing ones are left out. `place` qualifies the tables' names."""
     wanted: dict[str, set[Key]] = {}
     for table, key in addresses:
         wanted.setdefault(table, set()).add(key)
@@ -137,7 +137,7 @@ def insert_rows(cursor: LoadingCursor, table: Table, rows: Iterable[Row]) -> Non
 
 
 def update_rows(cursor: WritingCursor, table: Table, columns: tuple[str, ...], rows: Sequence[Row]) -> None:
-    """Write these columns of rows that are there, in one statement."""
+    """Update these columns of existing rows, in one statement."""
     kinds, given = _types(table.name), (*table.key, *columns)
     if len(rows) == 1:
         sets = ", ".join(f"{c} = ${n}" for n, c in enumerate(columns, len(table.key) + 1))
@@ -158,7 +158,7 @@ def delete_rows(cursor: WritingCursor, table: Table, keys: Iterable[Key]) -> Non
 def insert(
     cursor: LoadingCursor, table: str, kinds: dict[str, str], rows: Sequence[Sequence[Any]], otherwise: str = ""
 ) -> None:
-    """Insert rows in one statement; `otherwise` is what SQL says to do with those that are there."""
+    """Insert rows in one statement; `otherwise` is an SQL clause for existing rows."""
     columns = ", ".join(kinds)
     if len(rows) == 1:
         marks = ", ".join(f"${n}" for n in range(1, len(kinds) + 1))
@@ -169,7 +169,7 @@ def insert(
 
 
 def to_rows(table: Table, found: Sequence[Sequence[Any]], *more: str) -> list[Row]:
-    """Stored rows as their values; `more` are fields that stand behind the table's columns."""
+    """Stored rows as their values; `more` are fields after the table's columns."""
     names, lists, kind = (*table.columns, *more), _lists(table.name), table.row
     columns: list[Iterable[Any]] = list(zip(*found, strict=True))
     for place, name in enumerate(names):
@@ -188,11 +188,11 @@ def _values(row: Row, columns: Iterable[str]) -> list[Any]:
 
 
 def _source(kinds: dict[str, str], columns: Iterable[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-    """What selects these rows, and its parameters.
+    """Return an SQL source of these rows, and its parameters.
 
-    The first column is given as a list, and makes the rows. A value that all rows share is given once:
-    a list costs the database some 40 µs, also one of nothing but NULL. Lists of lists are no two databases' same
-    thing, so that a list in a row travels as JSON.
+    The first column is a list, which defines the rows. A value that all rows share is passed once: a list costs the
+    database about 40 µs, even if it is all NULL. Databases differ in lists of lists, so lists in rows are passed as
+    JSON.
     """
     terms: list[str] = []
     parameters: list[Any] = []
