@@ -7,6 +7,7 @@ import pytest
 from tests.views.payloads import PAYLOADS
 from wsq.views.page.live import resource
 from wsq.views.page.markdown import TAGS, tree
+from wsq.views.page.scripts import script
 
 HOME = "http://page.example/"
 PAGE = """<!doctype html><title>Bare</title><div class="wsq"><div class="md"></div></div>"""
@@ -39,9 +40,9 @@ class Bare:
         page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.goto(HOME)
-        script = resource("frame.js", "markdown.js") + "\nwindow.drawMarkdown = drawMarkdown;"
-        page.add_script_tag(content=script, type="module")
-        page.add_style_tag(content=resource("theme.css", "markdown.css"))
+        text = script("page/markdown.js") + "\nwindow.drawMarkdown = drawMarkdown;"
+        page.add_script_tag(content=text, type="module")
+        page.add_style_tag(content=resource("page/theme.css", "page/markdown.css"))
         page.wait_for_function("window.drawMarkdown")
 
     def _answer(self, route):
