@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import expect
 
 import wsq
-from tests.views.promptness import strictly, within
+from tests.views.windows import within
 from wsq.agent.providers import OfflineProvider
 
 ROOT = Path(__file__).parents[2]
@@ -223,7 +223,7 @@ def kernels():
     return [each for each in psutil.Process().children(recursive=True) if "ipykernel_launcher" in each.cmdline()]
 
 
-@strictly
+@pytest.mark.timed
 def test_the_board_works_in_a_cell_as_on_its_page_and_again_after_a_reload_and_leaves_nothing(page, lab, acme, desk):
     acme.create_task("Write copy")
     acme.create_task("Ask Ada")

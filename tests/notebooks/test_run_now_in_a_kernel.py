@@ -7,7 +7,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 import wsq
-from tests.views.promptness import within
+from tests.views.windows import within
 
 BEGIN = """
 import asyncio, wsq

@@ -7,8 +7,7 @@ from playwright.sync_api import expect
 
 import wsq
 from tests.domain.worlds import PaidProvider
-from tests.views.promptness import strictly, within
-from tests.views.windows import card, eventually, fill_form, lane
+from tests.views.windows import card, eventually, fill_form, lane, within
 from wsq.agent.providers import OfflineProvider, ScriptedProvider, call, finish, say
 from wsq.clock import ManualClock
 
@@ -141,7 +140,7 @@ def test_run_now_leaves_a_manual_completed_execution_and_its_details(open_board,
 
 
 @pytest.mark.usefixtures("kept")
-@strictly
+@pytest.mark.timed
 def test_run_now_is_busy_in_every_window_until_the_execution_has_ended(open_board, acme, go_on):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="unhurried")
     here, there = open_board(), open_board()
@@ -296,7 +295,7 @@ def test_a_renamed_project_is_renamed_on_its_cards(open_board, acme):
 
 
 @pytest.mark.usefixtures("kept")
-@strictly
+@pytest.mark.timed
 def test_what_another_process_writes_shows_within_a_second_and_a_half(open_board, acme):
     acme.create_task("first")
     page = open_board()
@@ -308,7 +307,7 @@ def test_what_another_process_writes_shows_within_a_second_and_a_half(open_board
 
 
 @pytest.mark.usefixtures("kept")
-@strictly
+@pytest.mark.timed
 def test_an_action_shows_in_every_window(open_board, acme):
     acme.create_task("first")
     here, there = open_board(), open_board()

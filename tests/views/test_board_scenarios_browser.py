@@ -7,9 +7,8 @@ from playwright.sync_api import expect
 
 import wsq
 from tests.domain.worlds import PaidProvider
-from tests.views.promptness import strictly, within
 from tests.views.serving import served as serving
-from tests.views.windows import card, eventually, fill_form, lane
+from tests.views.windows import card, eventually, fill_form, lane, within
 from wsq.agent.providers import ScriptedProvider, call, finish, say
 
 SLOW = "unhurried"  # the served provider takes its time over a task that is described so
@@ -94,7 +93,7 @@ def test_a_double_click_on_run_now_is_one_execution(open_board, acme, go_on):
 
 
 @pytest.mark.usefixtures("kept")
-@strictly
+@pytest.mark.timed
 def test_running_shows_within_half_a_second_of_run_now(open_board, acme, go_on):
     acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description=SLOW)
     page = open_board()
@@ -107,7 +106,7 @@ def test_running_shows_within_half_a_second_of_run_now(open_board, acme, go_on):
     expect(card(page, "Triage").get_by_role("listitem").first).to_contain_text("Completed")
 
 
-@strictly
+@pytest.mark.timed
 @pytest.mark.parametrize("how", ["move", "archive", "disable", "create"])
 def test_ones_own_action_shows_before_the_server_has_answered(open_board, acme, how):
     acme.create_task("Write copy")
@@ -194,7 +193,7 @@ def test_an_archived_task_comes_back_where_it_stood(open_board, acme):
 
 
 @pytest.mark.usefixtures("kept")
-@strictly
+@pytest.mark.timed
 def test_a_task_is_dragged_to_its_place_with_the_mouse(open_board, acme):
     for title in ("a", "b"):
         acme.create_task(title, status="done")

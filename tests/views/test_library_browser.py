@@ -6,8 +6,7 @@ from playwright.sync_api import expect
 import wsq
 from tests.views.axe import serious
 from tests.views.payloads import PAYLOADS
-from tests.views.promptness import strictly, within
-from tests.views.windows import eventually, fill_form
+from tests.views.windows import eventually, fill_form, within
 from wsq.agent.providers import ScriptedProvider, call, finish
 from wsq.views.page.markdown import LIMIT
 
@@ -297,7 +296,7 @@ def test_tabs_and_rows_are_walked_with_arrows(open_library, acme):
 # Others at work
 
 
-@strictly
+@pytest.mark.timed
 def test_what_any_process_writes_shows_within_a_second_and_a_half(open_library, acme, launch):
     page = open_library()
     expect(row(page, "Launch")).to_contain_text("No open tasks")

@@ -3,6 +3,7 @@
 import time
 
 from tests.browsing import PATIENCE
+from tests.rings import count
 
 
 def lane(page, name):
@@ -26,3 +27,11 @@ def eventually(holds, within=PATIENCE / 1_000):
     while not holds():
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.02)
+
+
+def within(milliseconds):
+    """The time-out of a test that is `timed`: strict in the long ring, where it is alone, else without haste.
+
+    Where it is without, that shows nevertheless that the page shows something by itself.
+    """
+    return count(few=PATIENCE, many=milliseconds)
