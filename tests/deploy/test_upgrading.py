@@ -52,7 +52,7 @@ def upgrade(monkeypatch):
 
 
 def test_the_old_page_and_the_old_pass_say_so_and_nothing_is_lost(
-    browser, host, database, kept_in, model, upgrade, monkeypatch
+    window, host, database, kept_in, model, upgrade, monkeypatch
 ):
     # Given an older workspace, in which something is due
     monkeypatch.setenv("ANTHROPIC_BASE_URL", model.url)
@@ -68,10 +68,9 @@ def test_the_old_page_and_the_old_pass_say_so_and_nothing_is_lost(
     keys = {"ANTHROPIC_BASE_URL": model.url, "ANTHROPIC_API_KEY": KEY}
     serving = old.start(f"wsq serve --no-scheduler --port {port}", here | keys)
     assert is_up(f"http://127.0.0.1:{port}/health"), old.log()
-    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    page.set_default_timeout(15_000)
+    page = window
     page.goto(f"http://127.0.0.1:{port}/board?store=acme")
-    page.get_by_role("button", name="First", exact=True).click(timeout=30_000)
+    page.get_by_role("button", name="First", exact=True).click()
     page.get_by_label("Description").fill("A long thought")
     passing = host("pass")
     running = passing.start("wsq-process", here | keys)
@@ -123,4 +122,3 @@ def test_the_old_page_and_the_old_pass_say_so_and_nothing_is_lost(
             expect(page.get_by_role("dialog")).to_have_count(0)
             assert acme.task(task.id).description == "A long thought"
             assert new.shut_down() == [0]
-    page.context.close()

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.views.payloads import PAYLOADS
 from wsq.views.page.live import resource
@@ -64,17 +63,15 @@ class Bare:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+def context(browser):
+    with browser.new_context() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
-def shared(browser):
+def shared(context):
     """One page for all that must leave no trace on it."""
-    return Bare(browser.new_page())
+    return Bare(context.new_page())
 
 
 @pytest.fixture
@@ -207,8 +204,8 @@ def test_the_longest_text_that_is_read_is_drawn_at_once(bare):
     assert bare.page.locator(".md li").count() > 10_000
 
 
-def test_the_page_would_have_noticed(browser):
-    page = Bare(browser.new_page())
+def test_the_page_would_have_noticed(context):
+    page = Bare(context.new_page())
 
     page.page.evaluate(
         "html => { document.querySelector('.md').innerHTML = html; }",

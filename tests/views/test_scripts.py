@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 import wsq.views.page.scripts
 from wsq.views import Board
@@ -19,19 +18,12 @@ PAGES = (Board, Admin, Library, RefusalPage, SincePage, StatisticsPage)
 
 
 @pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture(scope="module")
 def page(browser):
     """A page where the modules of the board's script can be called by what they export."""
-    opened = browser.new_page()
-    opened.add_script_tag(content=Board._esm.rpartition("export {")[0])
-    return opened
+    with browser.new_context() as context:
+        opened = context.new_page()
+        opened.add_script_tag(content=Board._esm.rpartition("export {")[0])
+        yield opened
 
 
 @pytest.fixture
@@ -132,7 +124,7 @@ def parts(page, fields):
 
 
 def test_skips_that_are_shown_as_one_say_how_many_they_are(page):
-    why = "Nothing ran the scheduler when it was due"
+    why = "No scheduler was running when it was due"
     skipped = run(status="skipped", word="Skipped", seconds=0, reason=f"{why}.")
 
     assert parts(page, skipped | {"count": 12, "slots": 12}) == ["Skipped ×12", f"{why} · 12 scheduled runs"]

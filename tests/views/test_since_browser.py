@@ -38,6 +38,7 @@ def busy(team, acme):
     return acme
 
 
+@pytest.mark.journey
 def test_it_tells_what_has_happened_and_leads_there(open_board, busy):
     page = open_board(path="since")
 

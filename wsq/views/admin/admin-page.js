@@ -236,8 +236,8 @@ class AdminPage extends DialogPage {
   #matches(line) {
     if (this.inStore && line.store !== this.inStore) return false;
     if (!isInState(line, this.inState)) return false;
-    const { name, storeName: inStore, store, project, why, told } = line;
-    return this.searchBox.matches(line.id, [name, inStore, store, project ?? "", why ?? "", ...told]);
+    const { name, storeName: inStore, store, project, why, notify } = line;
+    return this.searchBox.matches(line.id, [name, inStore, store, project ?? "", why ?? "", ...notify]);
   }
 
   #sortBy(by) {

@@ -56,7 +56,7 @@ function drawName(page, line) {
 }
 
 function drawDetails(line) {
-  const notified = line.told.length > 0 && ` · notifies ${line.told.join(", ")}`;
+  const notified = line.notify.length > 0 && ` · notifies ${line.notify.join(", ")}`;
   const store = h("span", { class: "in-store" }, line.storeName, " · ");
   return h("small", { title: line.project }, store, line.every, line.project && ` · ${line.project}`, notified);
 }
