@@ -8,7 +8,7 @@ const LOW = 0.8; // the success rate below which it is emphasised
 
 /** @param {import("./overview.js").Line} line */
 export function drawRow(page, line) {
-  const onCheck = (event) => page.onCheck(event, line);
+  const onCheck = (event) => page.selection.onCheck(event, line);
   const label = `Select ${line.name}`;
   const check = h("input", { type: "checkbox", "data-part": "check", "aria-label": label, onclick: onCheck });
   const attributes = { role: "row", class: `line ${line.enabled ? "" : "off"}`, "data-id": line.id };
