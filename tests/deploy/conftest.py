@@ -40,7 +40,7 @@ class Host:
     def run(self, command: str, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
         """A command to its end."""
         given = {"cwd": self.home, "env": self.environment(variables)}
-        return subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, **given)
+        return subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120, **given)
 
     def start(self, command: str | list[str], variables: dict[str, str]) -> subprocess.Popen[str]:
         """A command that goes on, until the host is shut down; what it says goes to its file `log`."""
@@ -58,7 +58,7 @@ class Host:
         """End all that runs as a host does before it kills, and what each has ended with."""
         for each in self._running:
             each.send_signal(signal.SIGTERM)
-        return [each.wait(20) for each in self._running]
+        return [each.wait(60) for each in self._running]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], H
         each.shut_down()
 
 
-def is_up(address: str, within: float = 30.0) -> bool:
+def is_up(address: str, within: float = 120.0) -> bool:
     """Whether an address answers well, or does soon."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:

@@ -1,7 +1,7 @@
 """Runs the notebooks and stores what they give: `python -m tests.notebooks.store [NAME…]`, from the checkout's root.
 
-What is stored does not depend on the machine or the hour. A cell with the tag `nbval-ignore-output` shows something
-alive, whose scripts are megabytes and different each time; of it a still picture is stored, by its own `still()`.
+What is stored does not depend on the machine or the hour. A cell with the tag `live` shows something alive, whose
+scripts are megabytes and different each time; of it a still picture is stored, by its own `still()`.
 """
 
 import ast
@@ -17,7 +17,7 @@ from nbformat.v4 import new_output
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
-LIVE = "nbval-ignore-output"
+LIVE = "live"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -70,7 +70,7 @@ def executed(path, folder, kernel=None, **environment):
     """
     notebook = nbformat.read(path, 4)
     home = {"IPYTHONDIR": str(folder), "PYTHONPATH": str(ROOT), "TMPDIR": str(folder), "WSQ_TIMEZONE": "UTC"}
-    given = {"timeout": 60, "coalesce_streams": True, "resources": {"metadata": {"path": str(folder)}}}
+    given = {"timeout": 200, "coalesce_streams": True, "resources": {"metadata": {"path": str(folder)}}}
     run = Run(notebook, kernel, **given)
     run.execute(env=os.environ | home | environment)
     return notebook

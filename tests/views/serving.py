@@ -14,14 +14,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import wsq
+from tests.rings import count
 from wsq.agent.providers import OfflineProvider
 from wsq.views import serve
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.store.crew", "tests.views.serving"])  # one process forks for all tests
-
-ENDS_WITHIN = 3
-"""Seconds."""
 
 
 def gate_of(place: Path) -> Path:
@@ -65,9 +63,9 @@ class Served:
         """Ask it to end, which it does well and soon."""
         began = time.monotonic()
         self.process.terminate()
-        self.process.join(10)
+        self.process.join(60)
         assert self.process.exitcode == 0
-        assert time.monotonic() - began < ENDS_WITHIN, "the server takes too long to stop"
+        assert time.monotonic() - began < count(few=30, many=3), "the server takes too long to stop"
 
 
 @contextmanager

@@ -115,3 +115,4 @@ def test_figures_and_charts_stand_there_before_tables_and_those_are_never_of_ano
     pick.select_option("")
     expect(rows(page)).to_have_text(["Twice", "Once"])
     eventually(rows(page).last.is_visible)
+    wire.detach()
