@@ -63,10 +63,10 @@ const run = (fields) => ({ status: "completed", verdict: null, reason: "", tasks
 const words = (fields) => outcomeParts(run(fields)).map(({ text }) => text);
 
 test("skips that are shown as one say how many they are", () => {
-  const reason = "Nothing ran the scheduler when it was due.";
+  const reason = "No scheduler was running when it was due.";
   const skipped = { status: "skipped", reason, slots: 12 };
-  assert.deepEqual(words(skipped), ["Nothing ran the scheduler when it was due", "12 scheduled runs"]);
-  assert.deepEqual(words({ ...skipped, slots: 1 }), ["Nothing ran the scheduler when it was due"]);
+  assert.deepEqual(words(skipped), ["No scheduler was running when it was due", "12 scheduled runs"]);
+  assert.deepEqual(words({ ...skipped, slots: 1 }), ["No scheduler was running when it was due"]);
 });
 
 test("a run says how many tasks it created", () => {

@@ -124,7 +124,7 @@ def parts(page, fields):
 
 
 def test_skips_that_are_shown_as_one_say_how_many_they_are(page):
-    why = "Nothing ran the scheduler when it was due"
+    why = "No scheduler was running when it was due"
     skipped = run(status="skipped", word="Skipped", seconds=0, reason=f"{why}.")
 
     assert parts(page, skipped | {"count": 12, "slots": 12}) == ["Skipped ×12", f"{why} · 12 scheduled runs"]

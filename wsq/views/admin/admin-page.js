@@ -15,7 +15,6 @@ import {
   STATES,
   formatOrder,
   isInState,
-  linesBetween,
   orderBy,
   parseOrder,
   sortLines,
@@ -24,6 +23,7 @@ import {
 } from "./overview.js";
 import { openPauseForm } from "./pause-form.js";
 import { drawRow } from "./rows.js";
+import { Selection } from "./selection.js";
 import { hint, labelled, openSmallForm, reasonField } from "./small-form.js";
 import { StoreHost } from "./store-host.js";
 import { VisibleRows } from "./visible-rows.js";
@@ -37,7 +37,12 @@ class AdminPage extends DialogPage {
     this.rev = 0; // of the table, as the server counts it; 0 before it is known
     this.lines = new Map(); // id -> what is known of a recurring task
     this.shown = []; // those that match, in their order
-    this.chosen = new Set(); // ids
+    this.selection = new Selection({
+      enable: (ids, pressed) => this.#enable(ids, pressed),
+      disable: (ids) => this.#openDisable(ids),
+      changed: () => this.#showSelection(),
+      fallbackFocus: () => this.pauseButton,
+    });
     this.asked = null; // what a small dialog is about: { ids } to disable, {} to pause
     this.touchedAt = 0;
     this.order = parseOrder(this.readAddress("sort"));
@@ -78,14 +83,18 @@ class AdminPage extends DialogPage {
 
   draft() {
     const dialog = this.asked && this.topmost();
-    if (!dialog && !this.chosen.size) return null;
+    const chosen = [...this.selection.ids];
+    if (!dialog && !chosen.length) return null;
     const values = dialog && [...dialog.querySelectorAll(".field")].map((field) => field.value);
-    return { chosen: [...this.chosen], asked: this.asked && { ...this.asked, values } };
+    return { chosen, asked: this.asked && { ...this.asked, values } };
   }
 
   #restore({ chosen, asked }) {
     const known = (ids) => (ids ?? []).filter((id) => this.lines.has(id));
-    this.#choose(known(chosen), true);
+    this.selection.choose(
+      known(chosen).map((id) => this.lines.get(id)),
+      true,
+    );
     const ids = known(asked?.ids);
     if (!asked || (asked.ids && !ids.length)) return;
     const dialog = asked.ids ? this.#openDisable(ids) : this.#openPause();
@@ -168,7 +177,7 @@ class AdminPage extends DialogPage {
   #take(news) {
     this.rev = news.rev;
     this.lines = updateLines(this.lines, news);
-    for (const id of this.chosen) if (!this.lines.has(id)) this.chosen.delete(id);
+    this.selection.keep(this.lines);
     this.#update();
   }
 
@@ -236,8 +245,8 @@ class AdminPage extends DialogPage {
   #matches(line) {
     if (this.inStore && line.store !== this.inStore) return false;
     if (!isInState(line, this.inState)) return false;
-    const { name, storeName: inStore, store, project, why, told } = line;
-    return this.searchBox.matches(line.id, [name, inStore, store, project ?? "", why ?? "", ...told]);
+    const { name, storeName: inStore, store, project, why, notify } = line;
+    return this.searchBox.matches(line.id, [name, inStore, store, project ?? "", why ?? "", ...notify]);
   }
 
   #sortBy(by) {
@@ -277,7 +286,7 @@ class AdminPage extends DialogPage {
     this.rows = new VisibleRows(this.main, {
       draw: (line) => drawRow(this, line),
       keyOf: (line) => JSON.stringify([line, this.header.scheduler.state]),
-      isChosen: (id) => this.chosen.has(id),
+      isChosen: (id) => this.selection.ids.has(id),
       coveredBy: () => this.over.offsetHeight + this.head.offsetHeight,
     });
     this.alerts = new Alerts(this, () => this.rows.isNarrow);
@@ -320,24 +329,17 @@ class AdminPage extends DialogPage {
     const onOrder = () => this.#sortBy(this.orderPick.value);
     this.orderPick = select({ class: "button", "aria-label": "Sort by", onchange: onOrder }, orders);
     this.direction = button(null, null, { onclick: () => this.#sortBy(this.order.by) });
-    this.selection = h("div", { class: "selection", role: "group", "aria-label": "Selection", hidden: true });
     const narrow = h("span", { class: "narrow" }, this.orderPick, this.direction);
     const picks = [this.count, h("span", { class: "gap" }), this.storePick, this.statePick, narrow];
-    return h("div", { class: "over" }, h("div", { class: "sifting" }, picks), this.selection);
+    return h("div", { class: "over" }, h("div", { class: "sifting" }, picks), this.selection.element);
   }
 
   #drawTable() {
-    const onAll = () =>
-      this.#choose(
-        this.shown.map((line) => line.id),
-        this.all.checked,
-      );
-    this.all = h("input", { type: "checkbox", "aria-label": "Select all that match", onchange: onAll });
     const columns = COLUMNS.map(({ id, name, title }) => {
       const sort = h("button", { type: "button", title, onclick: () => this.#sortBy(id) }, name);
       return h("span", { role: "columnheader", class: `c-${id}`, "data-column": id }, sort);
     });
-    const check = h("span", { role: "columnheader", class: "c-check" }, this.all);
+    const check = h("span", { role: "columnheader", class: "c-check" }, this.selection.all);
     const actions = h("span", { role: "columnheader", class: "c-acts" }, h("span", { class: "unseen" }, "Actions"));
     this.head = h("div", { role: "row", class: "line head", "aria-rowindex": "1" }, check, columns, actions);
     const heads = h("div", { role: "rowgroup", class: "heads" }, this.head);
@@ -374,7 +376,7 @@ class AdminPage extends DialogPage {
     return focused && this.root.contains(focused) ? focused : null;
   }
 
-  // ---- counts and selection --------------------------------------------------------------------
+  // ---- counts and the selection ----------------------------------------------------------------
 
   #showCounts() {
     const all = this.lines.size;
@@ -382,14 +384,11 @@ class AdminPage extends DialogPage {
     const counts =
       here === all ? counted(all, "recurring task") : `${formatNumber(here)} of ${counted(all, "recurring task")}`;
     if (this.rev) setText(this.count, counts);
-    const chosenHere = this.shown.reduce((sum, line) => sum + this.chosen.has(line.id), 0);
-    this.all.checked = here > 0 && chosenHere === here;
-    this.all.indeterminate = chosenHere > 0 && chosenHere < here;
     this.table.setAttribute("aria-rowcount", String(here + 1));
     this.table.hidden = here === 0;
     this.empty.hidden = here > 0 || !this.rev;
     if (here === 0 && this.rev) this.empty.replaceChildren(...this.#drawEmpty(all));
-    this.#showSelection(this.chosen.size - chosenHere);
+    this.selection.show(this.shown);
   }
 
   #drawEmpty(all) {
@@ -402,51 +401,10 @@ class AdminPage extends DialogPage {
     return [h("p", null, sentence), h("a", { class: "button primary", href }, "Open the board")];
   }
 
-  #showSelection(hidden) {
-    const { size } = this.chosen;
-    const focused = this.#focused();
-    const hadFocus = this.selection.contains(focused);
-    this.selection.hidden = size === 0;
-    if (!size && hadFocus) (this.shown.length ? this.all : this.pauseButton).focus();
-    if (!size) return;
-    const part = hadFocus ? focused.dataset.part : null;
-    const note = hidden > 0 && h("span", { class: "hint" }, `${formatNumber(hidden)} of them not shown`);
-    const enable = (event) => this.#enable([...this.chosen], event.currentTarget);
-    const clear = { class: "button quiet", "data-part": "clear", onclick: () => this.#clearSelection() };
-    const parts = [
-      h("strong", null, `${formatNumber(size)} selected`),
-      note,
-      h("span", { class: "gap" }),
-      button("Enable", "play", { "data-part": "enable", onclick: enable }),
-      button("Disable …", "power", { "data-part": "disable", onclick: () => this.#openDisable([...this.chosen]) }),
-      button("Clear", "close", clear),
-    ];
-    this.selection.replaceChildren(...parts.filter(Boolean));
-    if (part) this.selection.querySelector(`[data-part="${part}"]`)?.focus();
-  }
-
-  #choose(ids, isChosen) {
+  #showSelection() {
     this.touchedAt = Date.now();
-    for (const id of ids) {
-      if (isChosen) this.chosen.add(id);
-      else this.chosen.delete(id);
-    }
     this.rows.showChosen();
-    this.#showCounts();
-  }
-
-  #clearSelection() {
-    this.#choose([...this.lines.keys()], false);
-  }
-
-  /** With Shift, all rows between this one and the one before. */
-  onCheck(event, line) {
-    const lines = event.shiftKey ? linesBetween(this.shown, this.lastChecked, line) : [line];
-    this.lastChecked = line.id;
-    this.#choose(
-      lines.map((each) => each.id),
-      event.target.checked,
-    );
+    this.selection.show(this.shown);
   }
 
   // ---- actions ---------------------------------------------------------------------------------
@@ -513,7 +471,7 @@ class AdminPage extends DialogPage {
   /** Enabling counts failures anew: where some had failed, nothing brings the count back, and undo is not offered. */
   async #showChanged(ids, failing, word, undo) {
     await this.refresher.refresh();
-    this.#clearSelection();
+    this.selection.clear();
     if (!ids.length) return this.toast(`All of them were ${word} already.`, "");
     const done = `${counted(ids.length, "recurring task")} ${ids.length === 1 ? "is" : "are"} ${word}.`;
     const failed = ids.filter((id) => failing.has(id)).length;

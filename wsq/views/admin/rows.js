@@ -8,7 +8,7 @@ const LOW = 0.8; // the success rate below which it is emphasised
 
 /** @param {import("./overview.js").Line} line */
 export function drawRow(page, line) {
-  const onCheck = (event) => page.onCheck(event, line);
+  const onCheck = (event) => page.selection.onCheck(event, line);
   const label = `Select ${line.name}`;
   const check = h("input", { type: "checkbox", "data-part": "check", "aria-label": label, onclick: onCheck });
   const attributes = { role: "row", class: `line ${line.enabled ? "" : "off"}`, "data-id": line.id };
@@ -56,7 +56,7 @@ function drawName(page, line) {
 }
 
 function drawDetails(line) {
-  const notified = line.told.length > 0 && ` · notifies ${line.told.join(", ")}`;
+  const notified = line.notify.length > 0 && ` · notifies ${line.notify.join(", ")}`;
   const store = h("span", { class: "in-store" }, line.storeName, " · ");
   return h("small", { title: line.project }, store, line.every, line.project && ` · ${line.project}`, notified);
 }

@@ -45,7 +45,7 @@ function drawFacts(page, card) {
     drawSpent(card.spent, "What it has cost today, of its budget"),
     card.project && projectChip(page, card.project),
     drawPeople(card.assignees),
-    drawNotified(card.told),
+    drawNotified(card.notify),
   ];
 }
 

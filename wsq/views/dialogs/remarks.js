@@ -22,7 +22,7 @@ function unknownPlaceholders() {
 }
 
 function upcoming() {
-  const element = h("div", { class: "foretold", role: "group", "aria-label": "Upcoming runs" });
+  const element = h("div", { class: "upcoming", role: "group", "aria-label": "Upcoming runs" });
   const show = ({ next, cost }, { timezone }) => {
     const format = zonedFormat(timezone);
     const runs = next.map((at) => h("li", null, h("time", { datetime: at }, format.format(Date.parse(at)))));
