@@ -49,9 +49,9 @@ def test_a_span_that_cannot_be_is_refused_in_one_sentence(
     for asked in (acme.since, ws.since):
         with pytest.raises(InvalidInput, match="has no time zone"):
             asked(now.replace(tzinfo=None))
-        with pytest.raises(InvalidInput, match="9999 is no instant"):
+        with pytest.raises(InvalidInput, match="9999 is not an instant"):
             asked(9999)
-        with pytest.raises(InvalidInput, match="'tomorrow' is no instant"):
+        with pytest.raises(InvalidInput, match="'tomorrow' is not an instant"):
             asked(now, "tomorrow")
         with pytest.raises(InvalidInput, match=r"^until is .*, expected an instant not before 2026-03-02T12:00:00"):
             asked(now, now - timedelta(seconds=1))
