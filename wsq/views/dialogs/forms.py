@@ -1,9 +1,8 @@
 # ruff: noqa: D102 - what the methods of a form do, `Form` says
-"""What the dialogs ask for: each form holds what was typed, judges it, and hands it to a command.
+"""The dialogs' forms: each holds the typed values, validates them, and passes them to a command.
 
-A form judges by the very rules that the command will apply, so that what is wrong is said beside the field while
-it is being typed. Its fields are named as the command's arguments and hold what a browser can hold: texts, flags,
-lists of texts.
+A form uses the command's own rules, so that errors are shown next to the field while one types. Its fields are named as
+the command's arguments, and hold what a browser can hold: texts, flags, lists of texts.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ from wsq.vocabulary import DEFAULT_NOTIFY_ON, LANES, MISSED, UNITS
 Row = Contact | Document | Project | RecurringTask | Task
 
 FORETOLD = 3
-"""How many of the next slots a form shows."""
+"""Number of next runs that a form shows."""
 
 _DOLLARS = re.compile(r"\$? *([0-9]{1,9}(?:\.[0-9]{1,9})?|\.[0-9]{1,9})")
 _WALL_TIME = re.compile(r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9]")
 
 
 class Refused(InvalidInput):
-    """A form that cannot be saved as it is; `problems` has a sentence for each field that is wrong."""
+    """A form is invalid; `problems` has a sentence for each invalid field."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__(next(iter(problems.values())))
@@ -43,56 +42,56 @@ class Refused(InvalidInput):
 
 
 class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
-    """What has been typed into a dialog. Every kind of row that people edit has a subclass."""
+    """The values typed into a dialog. There is a subclass for every kind of row that people edit."""
 
     __abstract = True
 
     _meanings: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
-    """How each argument of the command is read from the form; raises `InvalidInput`."""
+    """How to read each argument of the command from the form; raises `InvalidInput`."""
 
     _typed_in: ClassVar[Mapping[str, tuple[str, ...]]] = {}
-    """The fields that an argument is read from, where these are not the one of its name."""
+    """The fields that an argument is read from, if not the one with its name."""
 
     def __init__(self, **fields: Any) -> None:
-        # Left to itself, param calls an object by its class and a number; a form's name is what somebody typed.
+        # By default param names an object by its class and a number; here the name is a typed value.
         super().__init__(**({"name": ""} | fields if "name" in self._meanings else fields))
 
     @classmethod
     def typed(cls, fields: Mapping[str, Any]) -> Self:
-        """The form with these fields, others as they are when it is opened.
+        """Return the form with these fields; others have their defaults.
 
         Raises:
-            InvalidInput: A field is unknown or holds what no browser sends.
+            InvalidInput: A field is unknown or has a wrong type.
         """
         if fields.keys() - set(cls._names()):
-            raise InvalidInput("The form has a field that there is not.")
+            raise InvalidInput("The form has an unknown field.")
         try:
             return cls(**fields)
         except (TypeError, ValueError) as error:
-            raise InvalidInput(f"The form holds what it cannot hold: {str(error).rstrip('.')}.") from error
+            raise InvalidInput(f"The form has an invalid value: {str(error).rstrip('.')}.") from error
 
     @classmethod
     def blank(cls, store: Store) -> Self:
-        """The form for a new row."""
+        """Return the form for a new row."""
         del store
         return cls()
 
     @classmethod
     def of(cls, row: Any) -> Self:
-        """The form that shows a row as it is."""
+        """Return the form for an existing row."""
         raise NotImplementedError
 
     @classmethod
     def row(cls, store: Store, row_id: str) -> Any:
-        """The row that is edited."""
+        """Return the edited row."""
         raise NotImplementedError
 
     def fields(self) -> dict[str, Any]:
-        """What it holds, by field."""
+        """Return its values by field."""
         return {name: getattr(self, name) for name in self._names()}
 
     def problems(self) -> dict[str, str]:
-        """What is wrong, a sentence by field; empty when it can be saved as far as can be told beforehand."""
+        """Return a sentence for each invalid field; empty if it can be saved, as far as known."""
         found = {}
         for name, meaning in self._meanings.items():
             try:
@@ -102,30 +101,30 @@ class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
         return found
 
     def remarks(self, store: Store, row_id: str | None) -> dict[str, Any]:
-        """What else there is to say of it while it is being typed."""
+        """Return remarks to show while one types."""
         del store, row_id
         return {}
 
     def about(self, store: Store) -> dict[str, Any]:
-        """What it offers to choose from."""
+        """Return the options to choose from."""
         del store
         return {}
 
     def create(self, store: Store) -> Row:
-        """Make a row of it.
+        """Create a row.
 
         Raises:
-            Refused: Something in it is wrong.
+            Refused: A field is invalid.
             WsqError: The command refused it.
         """
         meant = self._meant(self._meanings)
         return store.together(lambda board: self._create(board, dict(meant)))
 
     def save(self, store: Store, row_id: str, version: int) -> Row:
-        """Change the row to what was typed: what was not touched stays as it is, to the letter.
+        """Update the row with the changed fields; the others keep their exact values.
 
         Raises:
-            Refused: Something in it is wrong.
+            Refused: A field is invalid.
             Conflict: The row is no longer at `version`.
             WsqError: The command refused it.
         """
@@ -155,7 +154,7 @@ class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
 
 
 def _starting(form: RecurringTaskForm) -> str | datetime | None:
-    """None, a wall time, or the instant at which the zone's clock shows the date and time that were typed."""
+    """Return None, a wall time, or the instant of the typed date and time in the form's zone."""
     text: str = form.starting.strip()
     if not text:
         return None
@@ -182,7 +181,7 @@ def _dollars(form: RecurringTaskForm) -> float | None:
     return values.budget(float(match[1]), "Budget per day")
 
 
-def _told_of(form: RecurringTaskForm) -> tuple[str, ...]:
+def _notify_on(form: RecurringTaskForm) -> tuple[str, ...]:
     ends = values.outcomes(form.notify_on, "When")
     names = tuple(each for each in form.notify if each.strip())
     return values.told_of(names, ends, "When")
@@ -201,26 +200,26 @@ def _interval(form: RecurringTaskForm) -> str:
 
 
 class RecurringTaskForm(Form):
-    """A recurring task: what is to be done, when, and what it may cost."""
+    """A recurring task: what to do, when, and what it may cost."""
 
-    name = param.String(default="", constant=False, doc="What it is called.")
+    name = param.String(default="", constant=False, doc="Its name.")
     description = param.String(default="", doc="What it is for.")
-    prompt = param.String(default="", doc="What the agent is asked to do each time.")
-    every = param.String(default="1", doc="How many units from one slot to the next.")
+    prompt = param.String(default="", doc="What the agent should do each time.")
+    every = param.String(default="1", doc="The interval, in units.")
     unit = param.Selector(default="days", objects=list(UNITS), doc="The unit of `every`.")
     starting = param.String(
-        default="", doc="When it first runs: a time of day, a date and time of its zone, or nothing: an interval on."
+        default="", doc="First run: a time of day, or a date and time in its zone; by default one interval from now."
     )
-    timezone = param.String(default="UTC", doc="The IANA zone of its clock.")
+    timezone = param.String(default="UTC", doc="The IANA time zone of its schedule.")
     project_id = param.String(default=None, allow_None=True, doc="The project that the agent works in.")
-    assignees = param.List(default=[], item_type=str, doc="Who what it makes is for.")
-    model = param.String(default="", doc="The model that is asked; nothing is the store's.")
-    missed = param.Selector(default=MISSED[0], objects=list(MISSED), doc="What becomes of missed slots.")
-    budget_per_day = param.String(default="", doc="US dollars; nothing is the usual.")
-    time_limit = param.String(default="5 minutes", doc="How long one execution may work.")
-    skip_unchanged = param.Boolean(default=False, doc="Whether it is skipped when nothing has changed.")
-    notify = param.List(default=[], item_type=str, doc="Who is told of how it ends.")
-    notify_on = param.List(default=list(DEFAULT_NOTIFY_ON), item_type=str, doc="Of which ends.")
+    assignees = param.List(default=[], item_type=str, doc="Assignees of created tasks.")
+    model = param.String(default="", doc="The model; by default the store's.")
+    missed = param.Selector(default=MISSED[0], objects=list(MISSED), doc="What happens to missed runs.")
+    budget_per_day = param.String(default="", doc="US dollars; by default the usual budget.")
+    time_limit = param.String(default="5 minutes", doc="Maximum working time of a run.")
+    skip_unchanged = param.Boolean(default=False, doc="Whether to skip a run if nothing has changed.")
+    notify = param.List(default=[], item_type=str, doc="Who to notify of the outcome.")
+    notify_on = param.List(default=list(DEFAULT_NOTIFY_ON), item_type=str, doc="Outcomes to notify of.")
 
     _meanings: ClassVar = {
         "name": lambda form: values.name(form.name, "Name"),
@@ -237,7 +236,7 @@ class RecurringTaskForm(Form):
         "time_limit": lambda form: values.time_limit(form.time_limit, "Time limit"),
         "skip_unchanged": lambda form: form.skip_unchanged,
         "notify": lambda form: values.assignees(form.notify, "Tell"),
-        "notify_on": _told_of,
+        "notify_on": _notify_on,
     }
     _typed_in: ClassVar = {
         "every": ("every", "unit"),
@@ -275,23 +274,23 @@ class RecurringTaskForm(Form):
         return store.recurring_task(row_id)
 
     def about(self, store: Store) -> dict[str, Any]:
-        """The models that have a price, and the one that is asked when none is named."""
+        """Return the models with a known price, and the default one."""
         return {"models": prices.models(), "usual_model": store.usual_model()}
 
     def remarks(self, store: Store, row_id: str | None) -> dict[str, Any]:
-        """Placeholders that stay as they are; the next slots, in UTC, and what a day costs, where they can be told."""
+        """Return unknown placeholders, the next runs in UTC, and the expected cost of a day, as far as known."""
         kept = [f"{{{{{name}}}}}" for name in placeholders.unknown(self.prompt)]
         wrong = self.problems()
-        told: dict[str, Any] = {"kept": kept, "next": [], "cost": None}
+        remarks: dict[str, Any] = {"kept": kept, "next": [], "cost": None}
         if wrong.keys() & {"every", "starting", "timezone"}:
-            return told
+            return remarks
         try:
             slots = store.upcoming(recurring_task_id=row_id, count=FORETOLD, **self._moved(store, row_id))
-            told["next"] = [slot.isoformat() for slot in slots]
-            told["cost"] = self._cost(store, row_id, None if "budget_per_day" in wrong else _dollars(self))
+            remarks["next"] = [slot.isoformat() for slot in slots]
+            remarks["cost"] = self._cost(store, row_id, None if "budget_per_day" in wrong else _dollars(self))
         except WsqError:
-            pass  # deleted meanwhile, say: saving will tell; until then there is nothing to foretell
-        return told
+            pass  # for example deleted meanwhile: saving reports it
+        return remarks
 
     def _moved(self, store: Store, row_id: str | None) -> dict[str, Any]:
         names = ("every", "starting", "timezone")
@@ -316,7 +315,7 @@ class RecurringTaskForm(Form):
 
 
 def _as_typed(starting: str | None, timezone: str) -> str:
-    """A start as the form shows it: an instant as its zone's date and time, seconds only where there are some."""
+    """Return a start for the form: an instant as date and time in its zone, with seconds only if needed."""
     if starting is None or "T" not in starting:
         return starting or ""
     local = datetime.fromisoformat(starting).astimezone(ZoneInfo(timezone)).replace(tzinfo=None)
@@ -324,13 +323,13 @@ def _as_typed(starting: str | None, timezone: str) -> str:
 
 
 class TaskForm(Form):
-    """A card on the board."""
+    """A task on the board."""
 
-    title = param.String(default="", doc="What it is called.")
-    description = param.String(default="", doc="What is to be done.")
+    title = param.String(default="", doc="Its title.")
+    description = param.String(default="", doc="What to do.")
     assignees = param.List(default=[], item_type=str, doc="Who does it.")
     project_id = param.String(default=None, allow_None=True, doc="The project that it belongs to.")
-    status = param.Selector(default=LANES[0], objects=list(LANES), doc="The lane in which it is made.")
+    status = param.Selector(default=LANES[0], objects=list(LANES), doc="The lane to create it in.")
 
     _meanings: ClassVar = {
         "title": lambda form: values.name(form.title, "Title"),
@@ -366,8 +365,8 @@ class TaskForm(Form):
 class ProjectForm(Form):
     """A project."""
 
-    name = param.String(default="", constant=False, doc="What it is called.")
-    description = param.String(default="", doc="What it is for; the agent is told it.")
+    name = param.String(default="", constant=False, doc="Its name.")
+    description = param.String(default="", doc="What it is for; the agent reads it.")
 
     _meanings: ClassVar = {
         "name": lambda form: values.name(form.name, "Name"),
@@ -395,11 +394,11 @@ def _address(form: ContactForm) -> str | None:
 
 
 class ContactForm(Form):
-    """A person, and the projects that they belong to."""
+    """A person, and the projects they belong to."""
 
-    name = param.String(default="", constant=False, doc="What they are called.")
-    email = param.String(default="", doc="Their address; nothing when it is not known.")
-    notes = param.String(default="", doc="What there is to know of them.")
+    name = param.String(default="", constant=False, doc="Their name.")
+    email = param.String(default="", doc="Their e-mail address, if known.")
+    notes = param.String(default="", doc="Notes about them.")
     project_ids = param.List(default=[], item_type=str, doc="Their projects.")
 
     _meanings: ClassVar = {
@@ -436,7 +435,7 @@ class ContactForm(Form):
 class DocumentForm(Form):
     """A document, and the projects that it belongs to."""
 
-    title = param.String(default="", doc="What it is called.")
+    title = param.String(default="", doc="Its title.")
     content = param.String(default="", doc="Its text, in Markdown.")
     project_ids = param.List(default=[], item_type=str, doc="Its projects.")
 
@@ -447,12 +446,12 @@ class DocumentForm(Form):
     }
 
     def about(self, store: Store) -> dict[str, Any]:
-        """How many characters of the text its preview shows."""
+        """Return the maximum number of characters that its preview shows."""
         del store
         return {"previewed": markdown.LIMIT}
 
     def remarks(self, store: Store, row_id: str | None) -> dict[str, Any]:
-        """The link that opens the draft of an e-mail in a mail program; None of any other document."""
+        """Return the mailto link of an e-mail draft; None for other documents."""
         del store, row_id
         return {"mailto": drafts.mailto(self.content) if drafts.is_draft(self.title) else None}
 
@@ -481,7 +480,7 @@ class DocumentForm(Form):
 
 
 def _relinked(before: Iterable[str], after: Iterable[str] | None) -> list[tuple[str, bool]]:
-    """Which links to projects are to be taken away (False) and which to be made (True)."""
+    """Return which links to projects to remove (False) and to add (True)."""
     if after is None:
         return []
     old, new = set(before), list(after)
@@ -495,4 +494,4 @@ FORMS: Mapping[str, type[Form]] = {
     "contact": ContactForm,
     "document": DocumentForm,
 }
-"""Every form by the kind of row that it edits."""
+"""The form of every kind of row."""
