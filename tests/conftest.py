@@ -24,14 +24,15 @@ from wsq.ids import seeded
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """A Monday, far from any change of clocks."""
 
-pytest_plugins = ("tests.rings", "tests.report", "tests.machine")
-
-hypothesis.settings.register_profile("shared", deadline=None)  # on a busy machine an example may take any time
-hypothesis.settings.load_profile("shared")
+pytest_plugins = ("tests.rings", "tests.report", "tests.machine", "tests.browsing")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have Ctrl+C interrupt the tests' processes, also where a script started the run in its background."""
+    """Choose how many examples Hypothesis tries; have Ctrl+C interrupt processes that were started in a background."""
+    few, many = 25, 300  # examples; on a busy machine each may take any time
+    examples = many if config.getoption("ring") == "long" else few
+    hypothesis.settings.register_profile("shared", deadline=None, max_examples=examples)
+    hypothesis.settings.load_profile("shared")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

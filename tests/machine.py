@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.rings import is_alone
+
 
 class Machine:
     """It is used by all workers at once, or by one alone."""
@@ -36,11 +38,6 @@ class Machine:
 
 
 MACHINE = Machine()
-
-
-def is_alone(item: pytest.Item | None) -> bool:
-    """Whether a test measures time, and so has the machine alone."""
-    return item is not None and item.get_closest_marker("alone") is not None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ HERE = Path(__file__).parent
 RINGS = ("quick", "all", "long")
 QUICK = ("rules", "domain", "agent", "views")
 """Folders of the quick ring; so are the modules that stand in none."""
+MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
+"""A file system in memory, and how much it must have free for the tests' files."""
 DURATIONS = HERE / "durations.json"
 
 _chosen = {"ring": "quick"}
@@ -21,6 +25,19 @@ def count(few: int, many: int) -> int:
     return many if _chosen["ring"] == "long" else few
 
 
+def within(seconds: float) -> float:
+    """The limit of a test marked `timed`: so many seconds in the long ring, where it is alone, else ten times that."""
+    return seconds if _chosen["ring"] == "long" else 10 * seconds
+
+
+def is_alone(item: pytest.Item | None) -> bool:
+    """Whether a test measures time, and so has the machine alone."""
+    if item is None:
+        return False
+    timed = _chosen["ring"] == "long" and item.get_closest_marker("timed") is not None
+    return timed or item.get_closest_marker("alone") is not None
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     group = parser.getgroup("rings")
@@ -29,8 +46,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the ring; single files are spread test by test, as there are not enough of them for both workers."""
+    """Choose the ring; single files are spread test by test, as there are not enough of them for both workers.
+
+    Files are in memory where there is room, as most tests else wait for the disk, and no test turns the machine off;
+    in the long ring they are on the disk.
+    """
     _chosen["ring"] = config.getoption("ring")
+    if _chosen["ring"] != "long" and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     if len(_named(config)) in (1, 2) and config.option.dist == "loadfile":
         config.option.dist = "worksteal"
 
@@ -56,10 +79,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_twin(item: pytest.Item) -> bool:
-    """Whether a test needs a PostgreSQL server."""
+    """Whether a test is the one of two that runs on a PostgreSQL server."""
     given = getattr(item, "callspec", None)
-    on_server = given is not None and given.params.get("kept_in") == "server"
-    return on_server or "postgres" in getattr(item, "fixturenames", ())
+    return given is not None and given.params.get("kept_in") == "server"
+
+
+def needs_server(item: pytest.Item) -> bool:
+    """Whether a test needs a PostgreSQL server."""
+    return is_twin(item) or "postgres" in getattr(item, "fixturenames", ())
 
 
 def uses_browser(item: pytest.Item) -> bool:
@@ -72,11 +99,15 @@ def _belongs(item: pytest.Item, named: list[tuple[Path, str]]) -> bool:
         return True
     if item.get_closest_marker("long"):
         return False
-    if _chosen["ring"] == "all" or any(_is_named(item, *each) for each in named):
+    if any(_is_named(item, *each) for each in named):
         return True
+    if _chosen["ring"] == "all":
+        return not (is_twin(item) and item.get_closest_marker("long_on_server"))
     folder = item.path.parent
     quick = folder == HERE or folder.name in QUICK
-    return quick and not is_twin(item) and (not uses_browser(item) or item.get_closest_marker("journey") is not None)
+    return (
+        quick and not needs_server(item) and (not uses_browser(item) or item.get_closest_marker("journey") is not None)
+    )
 
 
 def _named(config: pytest.Config) -> list[tuple[Path, str]]:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET, UnsetType
 
+from tests.rings import count
 from wsq.errors import UnreadableLog
 from wsq.events import FACTS, Fact, Recorded, decode, encode
 from wsq.projections import TABLES, keys, reduce
@@ -49,7 +50,7 @@ def structs(kind: type[Any]) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("kind", FACTS.values(), ids=lambda kind: kind.stored_name)
-@settings(max_examples=40)
+@settings(max_examples=count(10, 100))
 @given(data=st.data())
 def test_a_fact_comes_back_from_the_log_as_it_went_in(kind: type[Fact], data: st.DataObject) -> None:
     fact = data.draw(structs(kind))
@@ -66,7 +67,7 @@ def test_stored_names_are_spelled_as_the_contract_has_them() -> None:
 
 
 @pytest.mark.parametrize("kind", FACTS.values(), ids=lambda kind: kind.stored_name)
-@settings(max_examples=40)
+@settings(max_examples=count(10, 100))
 @given(data=st.data())
 def test_reducers_know_every_fact_and_are_pure(kind: type[Fact], data: st.DataObject) -> None:
     # Given any fact in its place in the log, on rows that are not there

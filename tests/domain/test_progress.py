@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,6 @@ def notes(tmp_path):
     engine.close()
 
 
-@pytest.mark.alone
 def test_a_flood_of_words_becomes_few_notes_of_bounded_length(notes):
     async def flood():
         live = LiveProgress(notes, "x")
@@ -119,9 +119,10 @@ def test_a_flood_of_words_becomes_few_notes_of_bounded_length(notes):
         live("too late")
         await asyncio.sleep(EVERY * 1.2)
 
+    began = time.monotonic()
     asyncio.run(flood())
 
-    assert 3 <= len(notes.told) <= 5
+    assert 3 <= len(notes.told) <= (time.monotonic() - began) / EVERY + 1
     assert notes.told[-1] == ("x", None)
     assert b'"turn":3' in notes.told[-2][1]
     assert b'"tool":"create_task"' in notes.told[-2][1]

@@ -297,16 +297,15 @@ def test_a_question_that_ends_before_it_begins_finds_nothing():
     assert due_slots(schedule, at("2026-03-02"), at("2026-03-01")) is None
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("unit", ["minutes", "hours", "days"])
 def test_ten_years_of_slots_are_counted_at_once(unit):
     schedule = Schedule(at("2015-01-01"), 1, unit, BERLIN)
-    begun = stopwatch.perf_counter()
+    begun = stopwatch.thread_time()
 
     slots = due_slots(schedule, at("2015-01-01"), at("2025-01-01"))
 
     assert slots.count == {"minutes": 3653 * 1440 + 1, "hours": 3653 * 24 + 1, "days": 3654}[unit]
-    assert stopwatch.perf_counter() - begun < 0.1
+    assert stopwatch.thread_time() - begun < 0.1
 
 
 def test_an_instant_without_a_zone_is_refused():

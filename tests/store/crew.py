@@ -145,11 +145,13 @@ def open_slowly(place: Path | str, flag: Path) -> None:
     engine_at(place, SlowToCreate()).close()
 
 
-def write_on(path: Path, seconds: float, report: Path) -> None:
-    """Write for a while; report how often and the longest wait for one write."""
+def write_on(path: Path, go: Path, report: Path) -> None:
+    """Write as fast as it goes once everybody is there; report how often and the longest wait for one write."""
     engine = EmbeddedEngine(path, Counters())
-    longest, writes, end = 0.0, 0, time.monotonic() + seconds
-    while time.monotonic() < end:
+    longest, writes = 0.0, 0
+    report.with_suffix(".ready").touch()
+    wait_for(go)
+    while go.exists():
         began = time.monotonic()
         increment(engine)
         longest, writes = max(longest, time.monotonic() - began), writes + 1
@@ -161,11 +163,12 @@ def mark_and_tell(path: Path, worker: str, first: int, told: Path) -> None:
     """Write one mark after the other, and tell of each when it is committed, until killed."""
     lease.CHECKPOINT_AFTER = 600  # so that checkpoints are killed as well
     engine = EmbeddedEngine(path, Counters())
-    file = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number in range(first, first + 10_000):
         with engine.write() as cursor:
             cursor.query("INSERT INTO marks VALUES ($1, $2, repeat('x', 50))", (worker, number))
+        file = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.write(file, f"{number}\n".encode())
+        os.close(file)
 
 
 def hold(path: Path, flag: Path) -> None:

@@ -130,7 +130,7 @@ def test_when_the_server_is_started_anew_everybody_goes_on_and_nothing_is_lost_o
 
 
 def test_a_server_that_is_away_is_told_in_a_sentence_and_waited_for(opening, server):
-    engine = opening(timeout=1)
+    engine = opening(timeout=0.3)
     increment(engine)
     server.stop()
     try:
@@ -246,7 +246,7 @@ def test_a_command_whose_connection_is_lost_is_done_once(server, relay):
 
 
 def test_who_waits_too_long_for_the_others_is_told_so(opening, server):
-    engine = opening(timeout=1)
+    engine = opening(timeout=0.2)
     with psycopg.connect(server.url) as other:
         other.execute(f"SELECT pg_advisory_xact_lock({WRITING})")
         with pytest.raises(WorkspaceBusy, match=r"was locked by other writers for too long\. Try again\.$"):
@@ -485,7 +485,7 @@ def locked(postgres):
 def test_what_cannot_be_reached_is_told_at_once_in_a_sentence_without_the_password(url, kind, says, locked, relay):
     began = time.monotonic()
     with pytest.raises(kind) as raised:
-        engine_at(url.replace("HERE", relay.url.split("@")[1].split("/")[0]), timeout=1)
+        engine_at(url.replace("HERE", relay.url.split("@")[1].split("/")[0]), timeout=0.2)
 
     assert time.monotonic() - began < 4
     assert says in str(raised.value)
@@ -682,7 +682,7 @@ def test_a_study_is_of_one_moment_while_others_write(opening):
 
 
 def test_a_study_that_could_not_be_had_whole_can_be_had_the_next_time(opening, server):
-    engine, question = opening(timeout=1), "SELECT n, count(marks.number) FROM counters, marks GROUP BY n"
+    engine, question = opening(timeout=0.2), "SELECT n, count(marks.number) FROM counters, marks GROUP BY n"
     with engine.write() as cursor:
         cursor.post("INSERT INTO marks (worker, number) VALUES ('a', 1)")
     with psycopg.connect(server.url) as other:
@@ -795,7 +795,7 @@ def test_who_reads_while_the_tables_are_made_anew_sees_them_as_they_were(server)
                 # When it is rebuilt meanwhile
                 rebuilding = threading.Thread(target=ws.rebuild)
                 rebuilding.start()
-                rebuilding.join(0.5)
+                rebuilding.join(0.15)
 
                 # Then the other questions are answered from the same view
                 assert cursor.query("SELECT count(*) FROM tasks") == [(3,)]

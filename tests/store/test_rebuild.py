@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import wsq
 from tests.conftest import NOON
+from tests.rings import count
 from tests.store.histories import History, unruly
 from wsq.clock import ManualClock
 from wsq.projections import TABLES
@@ -29,7 +30,7 @@ def lived(folder: Path, seed: int, steps: int = STEPS) -> tuple[wsq.Workspace, M
     return ws, clock
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=count(3, 20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
 def test_rebuilding_gives_the_tables_that_stand_after_any_history(
     tmp_path_factory: Callable[..., object], seed: int

@@ -10,7 +10,7 @@ from wsq.events.recurring import RecurringTaskUpdated
 from wsq.views import Admin
 from wsq.views.admin.component import Overseer
 from wsq.views.admin.table import COLUMNS, TaskTable
-from wsq.views.page.cards import told_line
+from wsq.views.page.cards import notify_line
 from wsq.views.page.dispatch import Dispatcher
 from wsq.views.page.hub import forget
 
@@ -165,8 +165,8 @@ def test_a_log_that_names_people_for_no_end_shows_nobody_as_told(workspace, stor
     workspace._log.decide(lambda tx: tx.record(store.id, of_none))
 
     after = ask("overview", known=before["value"]["rev"])
-    assert [lines(answer)[0]["told"] for answer in (before, after)] == [["ada"], []]
-    assert told_line(store.recurring_task(task.id)) is None
+    assert [lines(answer)[0]["notify"] for answer in (before, after)] == [["ada"], []]
+    assert notify_line(store.recurring_task(task.id)) is None
 
 
 def test_what_has_started_late_is_told_though_its_policy_cannot_be_changed_any_more(store):

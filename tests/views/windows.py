@@ -2,6 +2,9 @@
 
 import time
 
+from tests.browsing import PATIENCE
+from tests.rings import count
+
 
 def lane(page, name):
     return page.get_by_role("region", name=name, exact=True)
@@ -18,9 +21,17 @@ def fill_form(page, **fields):
     return dialog
 
 
-def eventually(holds, within=3.0):
+def eventually(holds, within=PATIENCE / 1_000):
     """Wait for what a page shows before it is written."""
     deadline = time.monotonic() + within
     while not holds():
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.02)
+
+
+def within(milliseconds):
+    """The time-out of a test that is `timed`: strict in the long ring, where it is alone, else without haste.
+
+    Where it is without, that shows nevertheless that the page shows something by itself.
+    """
+    return count(few=PATIENCE, many=milliseconds)

@@ -15,6 +15,7 @@ import msgspec
 
 from wsq.queries.situations import DocumentText, Last, OpenTask, Person
 from wsq.rules import placeholders
+from wsq.vocabulary import LANES
 
 ONE_DOCUMENT = 12_000
 """Characters of a document in the message at the most: two thirds its head, one third its tail."""
@@ -33,8 +34,6 @@ DESCRIPTION = 500
 
 LAST_OUTPUT = 2_000
 """Characters of the last execution's output."""
-
-LANES = ("todo", "doing", "in_review", "done")
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ from wsq.queries import boards
 from wsq.store.engine import Cursor
 from wsq.store.log import Log
 from wsq.store.transaction import Transaction
+from wsq.vocabulary import FailureReason
 
 logger = logging.getLogger(__name__)
 
@@ -396,7 +397,7 @@ class _Run:
     # Writing
 
     async def failed(
-        self, reason: str, error: str, *, charge: BaseException | None = None, in_call: bool = False
+        self, reason: FailureReason, error: str, *, charge: BaseException | None = None, in_call: bool = False
     ) -> Execution:
         """End the execution with a reason; `charge` is an error that may have cost something.
 
@@ -434,7 +435,7 @@ def _assignees(cursor: Cursor, row: Execution) -> tuple[str, ...]:
         return ()
 
 
-def _failing(reason: str, error: str, output: str | None = None) -> Ending:
+def _failing(reason: FailureReason, error: str, output: str | None = None) -> Ending:
     return lambda tx, row: commands.fail(tx, row, reason, error, output)
 
 

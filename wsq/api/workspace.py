@@ -348,11 +348,9 @@ class Workspace:
             since: An aware instant, or a date for its beginning (inclusive), instead of `days`.
             until: The same (exclusive); None: the end of today.
             most: How many stores, projects, tasks and models are listed.
-            so_far: Called once with the figures that are ready before these lists, which are empty then. What is
-                returned is of the same moment. It must be quick: writers may be waiting.
+            so_far: Called once, with all but these lists; it must be quick: writers may be waiting.
 
-        Days are those of the store's time zone, or of the workspace's if the stores differ.
-        `wsq.statistics.DEFINITIONS` defines each figure.
+        Days are those of the store's time zone, the workspace's if stores differ; `DEFINITIONS` defines each figure.
 
         Raises:
             InvalidInput: The span is out of range.

@@ -147,7 +147,7 @@ def _recurring_tasks(commands: Any) -> None:
         "--missed",
         default=MISSED[0],
         metavar="POLICY",
-        help=f"what happens to missed runs: {' or '.join(MISSED)}",
+        help=f"missed runs: {' or '.join(MISSED)}",
     )
     add.add_argument("--model", metavar="ID", help="model to use; default: the store's or the settings'")
     add.add_argument(

@@ -37,8 +37,8 @@ def stoppable() -> Iterator[None]:
     After the first signal the process has `CLEAN_UP` seconds. Then it exits whatever it waits for, even if this block
     has ended: it must not wait any longer for another process's lock.
 
-    SIGINT stays ignored if it was when the process began, as in a shell's background job: Ctrl+C is then meant for the
-    foreground job.
+    SIGINT stays ignored if it was ignored when the process started, as in a script's background: Ctrl+C is meant for
+    the foreground there.
     """
     watchdog = _Watchdog()
 
@@ -47,7 +47,7 @@ def stoppable() -> Iterator[None]:
             watchdog.wake(128 + number)
             raise Stopped(number)
 
-    handled = [number for number in _SIGNALS if number != signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN]
+    handled = [each for each in _SIGNALS if each != signal.SIGINT or signal.getsignal(each) != signal.SIG_IGN]
     former = {number: signal.signal(number, stop) for number in handled}
     try:
         yield

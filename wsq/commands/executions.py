@@ -25,6 +25,7 @@ from wsq.rules import schedule
 from wsq.rules.budgets import Most
 from wsq.store import leases
 from wsq.store.transaction import Transaction
+from wsq.vocabulary import FailureReason, SkipReason
 
 WINDOW = timedelta(minutes=10)
 """How old the newest due slot may be (inclusive) for its run to count as on time."""
@@ -53,7 +54,7 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
 
     task: RecurringTask
     slots: schedule.Slots | None = None
-    skip_reason: str | None = None
+    skip_reason: SkipReason | None = None
 
     @property
     def kind(self) -> str:
@@ -181,7 +182,9 @@ def _is_archived(tx: Transaction, store_id: str) -> bool:
     return isinstance(store, StoreRow) and store.archived_at is not None
 
 
-def _reason_to_skip(tx: Transaction, task: RecurringTask, slots: schedule.Slots, seen_at: datetime) -> str | None:
+def _reason_to_skip(
+    tx: Transaction, task: RecurringTask, slots: schedule.Slots, seen_at: datetime
+) -> SkipReason | None:
     if _running(tx, task.id) is not None:
         return "still_running"
     if pauses.pause_of(tx, task.store_id, tx.now) or pauses.pause_of(tx, task.store_id, slots.newest):
@@ -314,7 +317,7 @@ def complete(tx: Transaction, row: Execution, verdict: str | None, output: str) 
     return _end(tx, row, fact)
 
 
-def fail(tx: Transaction, row: Execution, reason: str, error: str, output: str | None = None) -> Execution:
+def fail(tx: Transaction, row: Execution, reason: FailureReason, error: str, output: str | None = None) -> Execution:
     """End an execution that failed; with too many failures in a row its task is disabled."""
     fact = e.ExecutionFailed(
         execution_id=row.id,

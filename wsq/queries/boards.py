@@ -24,7 +24,6 @@ from wsq.queries import lanes
 from wsq.rules import naming, values
 from wsq.store.engine import Cursor
 from wsq.store.rows import to_rows
-from wsq.vocabulary import LANES
 
 R = TypeVar("R", bound=Row)
 
@@ -58,7 +57,6 @@ class ProjectCounts(Struct, frozen=True, kw_only=True):
 
 _POSITION = """CASE WHEN archived_at IS NULL THEN (row_number() OVER (
     PARTITION BY store_id, status, archived_at IS NULL ORDER BY rank, id) - 1) ELSE -1 END"""
-_LANE = "CASE status " + " ".join(f"WHEN '{s}' THEN {n}" for n, s in enumerate(LANES)) + " END"
 
 
 def select(cursor: Cursor, table: str, kind: type[R], rest: str, parameters: list[Any]) -> Rows[R]:
@@ -202,7 +200,7 @@ def tasks(
             SELECT {columns}, {_POSITION} AS position FROM tasks WHERE store_id = $1 {_alive(include_archived)}
         ) AS placed
         WHERE ($2::VARCHAR IS NULL OR project_id = $2) AND ($3::VARCHAR IS NULL OR status = $3)
-        ORDER BY {_LANE}, archived_at IS NOT NULL, rank, id""",  # noqa: S608
+        ORDER BY {lanes.ORDER}, archived_at IS NOT NULL, rank, id""",  # noqa: S608
         [store_id, project_id, status],
     )
     rows = to_rows(spec, found, "position")
@@ -227,12 +225,18 @@ def recurring_tasks(cursor: Cursor, store_id: str, project_id: str | None = None
 
 def one(cursor: Cursor, table: str, kind: type[R], store_id: str, row_id: str) -> R:
     """The store's row by its id; `NotFound` names the nearest."""
-    found: list[R] = []
-    if naming.can_be_an_id(row_id):
-        found = select(cursor, table, kind, "WHERE id = $1 AND store_id = $2", [row_id, store_id])
-    if not found:
+    found = find(cursor, table, kind, store_id, row_id)
+    if found is None:
         raise missing(cursor, table, store_id, row_id)
-    return found[0]
+    return found
+
+
+def find(cursor: Cursor, table: str, kind: type[R], store_id: str, row_id: str) -> R | None:
+    """The store's row by its id, None if there is none."""
+    if not naming.can_be_an_id(row_id):
+        return None
+    found = select(cursor, table, kind, "WHERE id = $1 AND store_id = $2", [row_id, store_id])
+    return found[0] if found else None
 
 
 def missing(cursor: Cursor, table: str, store_id: str, row_id: str) -> NotFound:

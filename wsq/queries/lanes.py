@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from wsq.projections import Task
 from wsq.store.engine import Cursor
+from wsq.vocabulary import LANES
+
+ORDER = f"CASE status {' '.join(f'WHEN {lane!r} THEN {place}' for place, lane in enumerate(LANES))} END"
+"""The place of a task's lane on the board, as an SQL expression."""
 
 
 def position(cursor: Cursor, row: Task) -> int:

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from wsq.projections import RecurringTask
+from wsq.queries.lanes import ORDER as LANE_ORDER
 from wsq.store.engine import Cursor
 
 T = TypeVar("T")
@@ -86,14 +87,14 @@ _PEOPLE = """SELECT home, id, name, email, notes, in_all
         WHERE home IN (SELECT unnest($1::VARCHAR[])))
     WHERE place <= $2 ORDER BY home, place"""
 
-_OPEN_TASKS = """SELECT home, id, title, status, assignees, left(description, $2::INTEGER), in_all
+_OPEN_TASKS = f"""SELECT home, id, title, status, assignees, left(description, $2::INTEGER), in_all
     FROM (SELECT *, count(*) OVER (PARTITION BY home) AS in_all,
             row_number() OVER (PARTITION BY home ORDER BY lane, rank, id) AS place
         FROM (SELECT coalesce(project_id, '*' || store_id) AS home, id, title, status, assignees, description, rank,
-                CASE status WHEN 'todo' THEN 1 WHEN 'doing' THEN 2 ELSE 3 END AS lane
+                {LANE_ORDER} AS lane
             FROM tasks WHERE archived_at IS NULL AND status <> 'done')
         WHERE home IN (SELECT unnest($1::VARCHAR[])))
-    WHERE place <= $3 ORDER BY home, place"""
+    WHERE place <= $3 ORDER BY home, place"""  # noqa: S608 - words of our own
 
 _LANES = """SELECT store_id, status, count(*) FROM tasks
     WHERE archived_at IS NULL AND store_id IN (SELECT unnest($1::VARCHAR[])) GROUP BY store_id, status"""

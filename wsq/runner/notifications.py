@@ -31,6 +31,7 @@ from wsq.statistics.health import Alert, SchedulerHealth
 from wsq.statistics.since import Since, since
 from wsq.store.engine import Engine, LockedNote
 from wsq.store.log import Log
+from wsq.vocabulary import NOTIFY_ON, phrase
 
 MOST_AT_ONCE = 20
 """New alerts that are sent one by one; further ones are only counted."""
@@ -334,7 +335,7 @@ def _of_alert(kind: str, text: str, alert: Alert, now: datetime) -> dict[str, An
 
 def _of_end(row: Execution, task: RecurringTask) -> dict[str, Any]:
     how = {
-        "failed": f"failed ({(row.reason or 'unknown').replace('_', ' ')})",
+        "failed": f"failed ({phrase(row.reason or 'unknown')})",
         "could_not": "could not",
         "done": "is done",
     }
@@ -361,19 +362,19 @@ def _of_digest(found: list[Since], begun: datetime, now: datetime, timezone: str
 def _outcome(row: Execution) -> str | None:
     """Return the word of `notify_on` for an execution's end; None if there is none."""
     word = row.verdict if row.status == "completed" else row.status
-    return word if word in ("failed", "could_not", "done") else None
+    return word if word in NOTIFY_ON else None
 
 
 def _to_send(cursor: Any, *, end: End) -> tuple[Execution, RecurringTask] | None:
     """Return an execution and its task; None if nobody is to be notified of its end."""
-    rows = boards.select(cursor, "task_executions", Execution, "WHERE store_id = $1 AND id = $2", list(end))
-    if not rows:
+    store_id, execution_id = end
+    row = boards.find(cursor, "task_executions", Execution, store_id, execution_id)
+    if row is None:
         return None
-    mine = [end[0], rows[0].recurring_task_id]
-    tasks = boards.select(cursor, "recurring_tasks", RecurringTask, "WHERE store_id = $1 AND id = $2", mine)
-    if not tasks or not tasks[0].notify or _outcome(rows[0]) not in tasks[0].notify_on:
+    task = boards.find(cursor, "recurring_tasks", RecurringTask, store_id, row.recurring_task_id)
+    if task is None or not task.notify or _outcome(row) not in task.notify_on:
         return None
-    return rows[0], tasks[0]
+    return row, task
 
 
 def _ends(number: int) -> str:

@@ -13,19 +13,16 @@ from typing import Any
 import msgspec
 
 from wsq.agent.providers.base import Block, Message, Progress, Request, Turn
+from wsq.vocabulary import LANE_LABELS, LANES, phrase
 
 SIGNED = "No language model was asked: this is the offline provider."
 
-_LANES = {
-    "to do": "todo",
+_LANES = {label.lower(): lane for lane, label in LANE_LABELS.items()} | {
     "todo": "todo",
-    "doing": "doing",
     "in progress": "doing",
-    "in review": "in_review",
     "review": "in_review",
-    "done": "done",
 }
-_LANE = r"(?P<lane>to do|todo|doing|in progress|in review|review|done)"
+_LANE = rf"(?P<lane>{'|'.join(_LANES)})"
 _QUOTED = (
     r"""(?:'(?P<single>(?:[^'\n]|(?<=\w)'(?=\w))+)'|"(?P<double>[^"\n]+)"|“(?P<curly>[^”\n]+)”|‘(?P<curl>[^’\n]+)’)"""
 )
@@ -200,8 +197,8 @@ def _listing(tasks: list[dict[str, str]]) -> str:
 
 
 def _summary(tasks: list[dict[str, str]]) -> str:
-    counts = {status: sum(task["status"] == status for task in tasks) for status in _LANES.values()}
-    told = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items() if count)
+    counts = {status: sum(task["status"] == status for task in tasks) for status in LANES}
+    told = ", ".join(f"{count} {phrase(status)}" for status, count in counts.items() if count)
     return f"The board has {len(tasks)} {'task' if len(tasks) == 1 else 'tasks'}{': ' + told if told else ''}."
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from pydantic import Field, ValidationError
@@ -13,6 +13,7 @@ from wsq.agent.tools.base import Arguments, Outcome, Scope, Tool
 from wsq.errors import LeaseLost, WorkspaceError, WsqError
 from wsq.rules import values
 from wsq.store.transaction import Transaction
+from wsq.vocabulary import Verdict
 
 FINISH = "finish"
 
@@ -20,7 +21,7 @@ FINISH = "finish"
 class Finish(Arguments):
     """Say how it went and end; call this last, exactly once."""
 
-    outcome: Literal["done", "nothing_to_do", "could_not"] = Field(
+    outcome: Verdict = Field(
         description="done: what was asked for is done. nothing_to_do: there was nothing to do. "
         "could_not: it could not be done, or only in part."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
@@ -14,8 +14,7 @@ from wsq.projections import Task
 from wsq.queries.boards import tasks as tasks_of
 from wsq.rules import naming
 from wsq.store.transaction import Transaction
-
-Status = Literal["todo", "doing", "in_review", "done"]
+from wsq.vocabulary import Lane
 
 
 class CreateTask(Arguments):
@@ -23,7 +22,7 @@ class CreateTask(Arguments):
 
     title: str = Field(description="What is to be done, in a few words; at most 200 characters.")
     description: str = Field(default="", description="Details, as plain text or Markdown.")
-    status: Status = Field(default="todo", description="The lane to put it in.")
+    status: Lane = Field(default="todo", description="The lane to put it in.")
     assignees: list[str] = Field(default_factory=list, description="Names of who is to do it.")
 
 
@@ -46,7 +45,7 @@ class MoveTask(Arguments):
     """Move a task to a lane, at its end unless a position is given."""
 
     task_id: str = Field(description="The task's id, as list_tasks gives it.")
-    status: Status = Field(description="The lane to move it to.")
+    status: Lane = Field(description="The lane to move it to.")
     position: int | None = Field(default=None, ge=0, description="Its 0-based place in that lane.")
 
 
@@ -59,7 +58,7 @@ class OneTask(Arguments):
 class ListTasks(Arguments):
     """List the tasks on the board in the order of their lanes."""
 
-    status: Status | None = Field(default=None, description="Only those of this lane.")
+    status: Lane | None = Field(default=None, description="Only those of this lane.")
     offset: int = Field(default=0, ge=0, description=f"How many to pass over; a call lists {MOST_LISTED}.")
 
 

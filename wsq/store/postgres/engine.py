@@ -61,8 +61,8 @@ _USUAL = {
 """Connection defaults, unless set in the URL: a machine that vanishes is detected in half a minute."""
 
 _SESSION = f"""SET search_path = {SPACE}; SET TimeZone = 'UTC'; SET standard_conforming_strings = on;
-    SET default_transaction_isolation = 'read committed'; SET lock_timeout = '{{timeout}}s';
-    SET idle_in_transaction_session_timeout = '{{idle_timeout}}s'"""
+    SET default_transaction_isolation = 'read committed'; SET lock_timeout = {{timeout}};
+    SET idle_in_transaction_session_timeout = {{idle_timeout}}"""
 
 _BEGUN = "SELECT (SELECT max(version) FROM schema_version), pg_current_xact_id()::TEXT"
 """Sent once the locks are held: returns schema version and transaction id; then the write counts of the scope's
@@ -110,7 +110,7 @@ class PostgresEngine:
         self._own = 0
         self._closed = False
         self._writing = threading.Lock()
-        self._session = _SESSION.format(timeout=max(1, round(timeout)), idle_timeout=max(1, round(idle_timeout)))
+        self._session = _SESSION.format(timeout=_milliseconds(timeout), idle_timeout=_milliseconds(idle_timeout))
         self._listener = Listener(self._connect, self._me, lambda: self._own)
         self._notices = Notices(self._notify)
         _silence_psycopg()
@@ -511,6 +511,11 @@ def _silence_psycopg() -> None:
     its = logging.getLogger("psycopg")
     if its.level == logging.WARNING:  # psycopg's own default; an explicit setting is respected
         its.setLevel(logging.ERROR)
+
+
+def _milliseconds(seconds: float) -> int:
+    """A time as the server takes it, to which none would mean for ever."""
+    return max(1, round(seconds * 1_000))
 
 
 def _conninfo(url: str, place: str) -> str:

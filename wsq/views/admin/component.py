@@ -16,7 +16,8 @@ from wsq.views.page import messages
 from wsq.views.page.cards import Card, instant
 from wsq.views.page.dispatch import Dispatcher, Responder, set_paused
 from wsq.views.page.hub import hub_of
-from wsq.views.page.live import InteractivePage, resource, weakly
+from wsq.views.page.live import InteractivePage, weakly
+from wsq.views.page.scripts import script
 
 ALERTS_SHOWN = 200
 """Maximum number of alerts shown; the others are counted."""
@@ -131,16 +132,7 @@ class Admin(InteractivePage):
     Its browser requests the table when it is loaded, and updates when something has changed.
     """
 
-    _esm = resource(
-        "page/frame.js",
-        "page/markdown.js",
-        "dialogs/dialogs.js",
-        "dialogs/forms.js",
-        "dialogs/executions.js",
-        "page/search.js",
-        "page/asking.js",
-        "admin/admin.js",
-    )
+    _esm = script("admin/admin-page.js")
 
     _polled = "columns"
 

@@ -16,7 +16,7 @@ Line = tuple[Any, ...]
 COLUMNS = (
     "id", "store", "name", "project", "enabled", "why", "running", "every", "next", "last_id", "last_status",
     "last_word", "last_what", "last_at", "rate_7", "ran_7", "rate_30", "ran_30", "cost", "unpriced", "failures",
-    "told",
+    "notify",
 )  # fmt: skip
 """The fields of a line, in order: with thousands of lines, field names would be most of the data. Instants are
 milliseconds since 1970."""

@@ -2,7 +2,7 @@
 
 import { delay } from "../page/delay.js";
 import { badge, button, focusedElement, h } from "../page/elements.js";
-import { drawMarkdown } from "../page/markdown-view.js";
+import { drawMarkdown } from "../page/markdown.js";
 import { fullTime } from "../page/time.js";
 import { isSame } from "./form-values.js";
 import { drawVerdict } from "./run-row.js";
@@ -79,8 +79,8 @@ function drawPart(name, content) {
 }
 
 function drawFact(value, run) {
+  if (typeof value === "string") return value;
   if (value.verdict) return drawVerdict(value.verdict, run, "strong");
-  if (!value.at) return value;
   return h("span", null, h("time", { datetime: value.at }, fullTime(Date.parse(value.at))), value.note);
 }
 

@@ -48,7 +48,7 @@ function drawDuration(host, run) {
 }
 
 /** Who is notified of how a recurring task ends. */
-export function drawNotified(told) {
-  if (!told?.on.length) return null;
-  return h("span", { title: `Notified when ${notifiedWhen(told)}` }, icon("bell"), told.who.join(", "));
+export function drawNotified(notify) {
+  if (!notify?.on.length) return null;
+  return h("span", { title: `Notified when ${notifiedWhen(notify)}` }, icon("bell"), notify.who.join(", "));
 }

@@ -28,7 +28,7 @@ export function notifiedWhen({ on }) {
 export function executionFacts(run) {
   const facts = [
     ["Verdict", run.verdict && { verdict: run.verdict }],
-    ["Notified", run.told?.on.length ? `${run.told.who.join(", ")}, when ${notifiedWhen(run.told)}` : null],
+    ["Notified", run.notify?.on.length ? `${run.notify.who.join(", ")}, when ${notifiedWhen(run.notify)}` : null],
     ["Trigger", run.trigger],
     ["Scheduled for", run.slots ? { at: run.scheduled_for, note: missedNote(run) } : null],
     ["Started", run.at && { at: run.at }],

@@ -1,7 +1,7 @@
 // The conversation of an execution, turn by turn; see transcript.py.
 
 import { badge, h, icon } from "../page/elements.js";
-import { drawMarkdown } from "../page/markdown-view.js";
+import { drawMarkdown } from "../page/markdown.js";
 import { duration, fullTime } from "../page/time.js";
 
 const BRIEF = 200; // characters of a call's arguments that are shown while it is folded

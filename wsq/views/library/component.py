@@ -7,7 +7,8 @@ from wsq.errors import NotFound
 from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.page.dispatch import Dispatcher
 from wsq.views.page.hub import hub_of
-from wsq.views.page.live import InteractivePage, resource, weakly
+from wsq.views.page.live import InteractivePage, weakly
+from wsq.views.page.scripts import script
 
 
 class Library(InteractivePage):
@@ -17,16 +18,7 @@ class Library(InteractivePage):
     pages that show them.
     """
 
-    _esm = resource(
-        "page/frame.js",
-        "page/markdown.js",
-        "dialogs/dialogs.js",
-        "dialogs/forms.js",
-        "dialogs/executions.js",
-        "page/search.js",
-        "page/asking.js",
-        "library/library.js",
-    )
+    _esm = script("library/library-page.js")
 
     _polled = "projects"
 

@@ -1,6 +1,6 @@
 // What is said of the whole page, under its bar.
 
-import { button, h, icon } from "./elements.js";
+import { button, focusedElement, h, icon } from "./elements.js";
 import { pausedUntil } from "./pauses.js";
 import { schedulerAlarm } from "./scheduler.js";
 
@@ -44,11 +44,13 @@ export class Banners {
 
   draw() {
     const { demo, offline, notice } = this.page.header;
+    const hadFocus = this.notices.contains(focusedElement(this.notices));
     const notices = this.page.pauses().map((pause) => this.#drawPause(pause));
     if (notice) notices.push(banner("amber", "info", h("span", null, notice)));
     if (demo) notices.push(banner("", "info", h("span", null, DEMO)));
     else if (offline) notices.push(banner("amber", "info", h("span", null, OFFLINE)));
     this.notices.replaceChildren(...notices);
+    if (hadFocus) (this.notices.querySelector("button") ?? this.page.fallbackFocus)?.focus();
     this.#drawAlarm();
   }
 

@@ -70,7 +70,7 @@ def recurring_card(task: RecurringTask, runs: Sequence[Run], spending: Spending 
         "every": words.interval(task.interval_value, task.interval_unit, task.starting),
         "enabled": task.enabled,
         "disabled_reason": task.disabled_reason,
-        "told": told_line(task),
+        "notify": notify_line(task),
         "offers_late": _offers_late(task, newest),
         "failures": task.failures_in_row,
         "next": instant(task.next_execution_at),
@@ -86,7 +86,7 @@ def _offers_late(task: RecurringTask, newest: Sequence[Execution]) -> bool:
     return bool(newest) and task.enabled and task.missed == "skip" and newest[0].reason == "missed"
 
 
-def told_line(task: RecurringTask) -> Card | None:
+def notify_line(task: RecurringTask) -> Card | None:
     """Return who is notified of which outcomes of a recurring task; None if nobody is."""
     if not (task.notify and task.notify_on):
         return None
@@ -173,7 +173,7 @@ def execution_detail(
         "output": run.output,
         "output_tree": markdown.tree(run.output),
         "task_name": task.name if task else None,
-        "told": told_line(task) if task else None,
+        "notify": notify_line(task) if task else None,
         "waited": sum(turn.get("wait") or 0 for turn in turns),
         "pruned": run.pruned_at is not None,
         "model": run.model,

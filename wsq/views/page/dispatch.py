@@ -13,7 +13,8 @@ from wsq.errors import Conflict, InvalidInput, LoggedOut, NotFound, WsqError
 from wsq.projections.rows import RecurringTask, Task
 from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.dialogs import transcript
-from wsq.views.dialogs.forms import FORMS, Form, Refused, Row
+from wsq.views.dialogs.form import Form, Refused, Row
+from wsq.views.dialogs.forms import FORMS
 from wsq.views.library import lists
 from wsq.views.page import cards, markdown, messages
 
@@ -210,9 +211,11 @@ class Dispatcher(Responder):
         match message:
             case messages.Open(id=None):
                 return self._opened(message.form, kind.blank(self._store))
-            case messages.Open(id=str(id_), copied=copied):
+            case messages.Open(id=str(id_), copied=True):
+                return self._opened(message.form, kind.copy_of(kind.row(self._store, id_)), copied=True)
+            case messages.Open(id=str(id_)):
                 row = kind.row(self._store, id_)
-                return self._opened(message.form, kind.of(row), None if copied else row)
+                return self._opened(message.form, kind.of(row), row)
             case messages.Check(id=id_, fields=fields):
                 form = kind.typed(fields)
                 return {"problems": form.problems(), "remarks": form.remarks(self._store, id_)}
@@ -230,14 +233,13 @@ class Dispatcher(Responder):
             row = FORMS[name].row(self._store, row_id)
             raise EditConflict(str(conflict), self._opened(name, FORMS[name].of(row), row)) from conflict
 
-    def _opened(self, kind: str, form: Form, row: Row | None = None) -> dict[str, Any]:
-        """A form as a browser shows it; with what there is to know of the row that it edits."""
+    def _opened(self, kind: str, form: Form, row: Row | None = None, *, copied: bool = False) -> dict[str, Any]:
+        """A form as a browser shows it, with what there is to know of the row that it edits."""
         opened: dict[str, Any] = {
             "id": None,
             "version": None,
             "fields": form.fields(),
-            "about": form.about(self._store),
-        }
+        } | form.drawn(self._store, row, copied=copied)
         if row is None:
             return opened
         edit = self._store.last_edit(kind, row.id)

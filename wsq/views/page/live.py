@@ -1,4 +1,4 @@
-"""A page whose browser is kept up to date by messages, from whichever thread they come."""
+"""Pages that messages keep current, sent from any thread."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from wsq.views.page.workers import Workers
 log = logging.getLogger(__name__)
 
 WORKERS = 8
-"""Threads that carry out what all pages of this process ask for."""
+"""Threads that handle the requests of all pages of this process."""
 
 WAITING = 50
-"""Messages of one page that may wait; what comes on top is refused."""
+"""Requests of one page that may wait; more are dropped."""
 
 pool = Workers(WORKERS, "wsq-page")
 
-_one_at_a_time = threading.RLock()
-"""Had by whoever sends: in a kernel Panel sends a message in parts, and parts of two that mix are neither."""
+_sending = threading.RLock()
+"""Held while a message is sent: in a kernel Panel sends it in parts, which must not mix with those of another."""
 
 
 def resource(*names: str) -> str:
-    """The package's own scripts or styles, one after the other."""
+    """Style sheets of this package, one after the other."""
     return "\n".join(files("wsq.views").joinpath(name).read_text("utf-8") for name in names)
 
 
 class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
-    """A page that begins with `first` and is told everything later in messages."""
+    """A page that begins with `first` and gets everything later in messages."""
 
     first = param.String(default="{}", doc="The first state, as JSON.")
 
@@ -63,41 +63,40 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
     __abstract = True
 
     permissions: Permissions = OPEN
-    """What whoever looks at the page may see and do."""
+    """What the user may see and do."""
 
     _take_scripts_out: Callable[[], None] | None = None
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        """What a notebook's cell shows; nobody has to call ``panel.extension()`` before."""
+        """What a notebook's cell shows, without a call of ``panel.extension()`` before."""
         if in_a_kernel():
             self._take_scripts_out = bring_scripts()
         return super()._repr_mimebundle_(include, exclude)
 
     def _get_properties(self, doc: Any) -> dict[str, Any]:
-        """What the browser makes the page of; our scripts are told to be as browsers read them.
+        """The properties of the browser's model; `bundle` says that the script is JavaScript.
 
-        Else Panel has each browser translate them first, as if they were TypeScript, which takes longer than
-        running them.
+        Otherwise Panel lets each browser compile it as TypeScript, which takes longer than running it.
         """
         properties: dict[str, Any] = super()._get_properties(doc)
-        read_as_it_is = hashlib.sha256(properties["esm"].encode()).hexdigest()  # the name that a browser keeps it under
-        return properties | {"bundle": read_as_it_is}
+        cache_key = hashlib.sha256(properties["esm"].encode()).hexdigest()
+        return properties | {"bundle": cache_key}
 
     def scripts_arrived(self) -> None:
-        """Called when the browser has sent something: its scripts are there."""
+        """Called when the browser has sent something, so it has the scripts."""
         take_out, self._take_scripts_out = self._take_scripts_out, None
         if take_out is not None:
             take_out()
 
     def send(self, message: Card) -> None:
-        """Send a message to the browser, from whichever thread; not what whoever looks at it must not know."""
-        told = self.permissions.fit(message)
-        if told is not None:
-            with _one_at_a_time:
-                self._send_msg(as_json(told))
+        """Send a message to the browser, from any thread, as far as the user may see it."""
+        permitted = self.permissions.fit(message)
+        if permitted is not None:
+            with _sending:
+                self._send_msg(as_json(permitted))
 
     def open_with(self, card: Card) -> None:
-        """Let the page begin with this, as far as whoever looks at it may know it."""
+        """Begin the page with this, as far as the user may see it."""
         self.first = json.dumps(self.permissions.fit(card) or {})
 
     def follow_session(self, subscription: Subscription) -> None:
@@ -108,12 +107,12 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
 
 
 class InteractivePage(LivePage):
-    """A page whose browser asks: what it asks is carried out in its order, each answered when it is done."""
+    """A page whose browser sends requests, which are answered one after the other."""
 
     __abstract = True
 
     _polled: ClassVar[str | None] = None
-    """A field of the value that answers the page's `look()` alone; None for a page that is fed by patches."""
+    """A field that only the answer to a page's polling has; None for a page that gets patches."""
 
     _dispatcher: Responder
     _subscription: Subscription
@@ -124,37 +123,37 @@ class InteractivePage(LivePage):
         self._queue_lock = threading.Lock()
 
     def begin(self, dispatcher: Responder, subscription: Subscription) -> None:
-        """Answer with this dispatcher, and hear of changes until the browser's session ends."""
+        """Answer requests with this dispatcher, and follow changes until the browser's session ends."""
         self._dispatcher = dispatcher
         dispatcher.permissions = self.permissions
         self._subscription = subscription
         self.follow_session(subscription)
 
     def close(self) -> None:
-        """Hear no more of the store's changes."""
+        """Stop following changes."""
         self._subscription.close()
 
     def completed(self, answer: Answer) -> Answer:
-        """What the browser is told, of what the dispatcher answered.
+        """The answer to send, made of the dispatcher's.
 
-        With what it looks at comes the header, of which it may have missed the last news while it came up.
+        The answer to polling has the header too, whose last change the browser may have missed while it loaded.
         """
         if not (answer["ok"] and isinstance(answer["value"], dict) and self._polled in answer["value"]):
             return answer
         try:
             return answer | {"header": self._subscription.snapshot()["header"]}
         except WsqError:
-            return answer  # the hub tells it as soon as it can be read again
+            return answer  # the hub sends the header as soon as it can be read
 
     def _handle_msg(self, data: object) -> None:
-        """Called by Panel on its event loop with what the browser sent: never waits here.
+        """Called by Panel on its event loop, and so never waits.
 
-        Messages of one page are carried out one after the other, in the order in which they came.
+        Requests of one page are handled one after the other, in the order in which they came.
         """
         self.scripts_arrived()
         with self._queue_lock:
             if len(self._queue) >= WAITING:
-                log.warning("A page sent more messages than it may", extra={"action": "page.flood"})
+                log.warning("A page sent too many requests at once", extra={"action": "page.flood"})
                 return
             self._queue.append(data)
             if len(self._queue) > 1:
@@ -166,8 +165,8 @@ class InteractivePage(LivePage):
             try:
                 self._handle(self._queue[0])
             except Exception:
-                # One message that cannot be answered must not silence all that come after it.
-                log.exception("A page's message could not be answered", extra={"action": "page.message"})
+                # The requests after it are answered all the same.
+                log.exception("A page's request could not be answered", extra={"action": "page.message"})
             with self._queue_lock:
                 self._queue.popleft()
                 if not self._queue:
@@ -179,7 +178,7 @@ class InteractivePage(LivePage):
 
 
 def weakly(send: Callable[[Card], None]) -> Callable[[Card], None]:
-    """`send`, unless its page has been forgotten: a hub must not keep a cell's board alive."""
+    """`send` for as long as its page exists: a hub must not keep the board of a cell alive."""
     method = WeakMethod(send)
 
     def deliver(message: Card) -> None:

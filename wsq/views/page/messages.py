@@ -12,6 +12,7 @@ from msgspec import DecodeError, Meta, Struct, ValidationError
 from msgspec.json import Decoder
 
 from wsq.errors import InvalidInput
+from wsq.vocabulary import Lane, MissedPolicy
 
 LONGEST = 3_000_000
 """Characters of a message: the longest document, with room for what JSON escapes."""
@@ -26,7 +27,6 @@ Typed = str | bool | None | Annotated[list[Short], Meta(max_length=1_000)]
 Fields = Annotated[dict[Annotated[str, Meta(max_length=40)], Typed], Meta(max_length=40)]
 Archivable = Literal["project", "document"]
 Whole = Annotated[int, Meta(ge=0, le=2**31)]
-Lane = Literal["todo", "doing", "in_review", "done"]
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
@@ -69,7 +69,7 @@ class Missed(Message, frozen=True, kw_only=True, tag="missed"):
     """Set what happens to missed slots of a recurring task."""
 
     id: Id
-    policy: Literal["skip", "run_once"]
+    policy: MissedPolicy
 
 
 class EnableMany(Message, frozen=True, kw_only=True, tag="enable_many"):

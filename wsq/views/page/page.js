@@ -78,6 +78,11 @@ export class Page {
     return this.root;
   }
 
+  /** What gets the focus of a banner that is gone. */
+  get fallbackFocus() {
+    return null;
+  }
+
   /** Whether a reload would interrupt somebody. */
   isBusy() {
     return false;

@@ -15,6 +15,7 @@ from importlib.resources import files
 
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "(\.{1,2}/[^"]+)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const) (\w+))", re.MULTILINE)
+_PRIVATE = re.compile(r"^(?:(?:async )?function|class|const|let)\b", re.MULTILINE)
 _LEFT_OVER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 _COMMENT = re.compile(r"^\s*(?://.*|/\*\*(?s:.*?)\*/)\n", re.MULTILINE)
 _BLANK = re.compile(r"\n{2,}")
@@ -47,13 +48,16 @@ class Module:
     body: str
     exports: tuple[str, ...]
     imports: dict[str, tuple[str, ...]]
+    has_private_names: bool
 
     def exported(self) -> str:
         """The exported names, as an export or an object has them."""
         return f"{{ {', '.join(self.exports)} }}"
 
     def scoped(self) -> str:
-        """The module in a scope of its own, out of which only its exports are seen."""
+        """The module with only its exports seen outside: in a scope of its own if it has other names."""
+        if not self.has_private_names:
+            return self.body
         return f"const {self.exported()} = (() => {{\n{self.body}\nreturn {self.exported()};\n}})();"
 
 
@@ -85,4 +89,4 @@ def _module(path: str) -> Module:
     left_over = _LEFT_OVER.search(body)
     if left_over:
         raise ValueError(f"{path} cannot be joined to others: {left_over[0]}")
-    return Module(body, tuple(_EXPORT.findall(text)), imports)
+    return Module(body, tuple(_EXPORT.findall(text)), imports, bool(_PRIVATE.search(text)))

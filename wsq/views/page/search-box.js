@@ -1,7 +1,7 @@
 // Searching a page: what it shows is searched at once, whole texts as soon as the server has answered.
 
 import { h, icon } from "./elements.js";
-import { containsAll, searchWords } from "./text-search.js";
+import { containsAll, searchWords } from "./search.js";
 
 const TYPING = 200; // ms after the last key, until the server is asked
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from panel.io.state import state
@@ -39,35 +40,24 @@ DEFAULT_STORE = "default"
 
 def board_page(workspace: Workspace, auth: Authenticator | None = None) -> Board | RefusalPage:
     """Return the board of the store in the address (``?store=…&project=…``), by default of the first one."""
-    _refuse_without_login(workspace, auth)
-    try:
-        store, permissions = _shown(workspace, auth)
-    except WsqError as refusal:
-        return _refused(workspace, auth, "board", str(refusal))
-    return _dressed(Board(store, project_id=asked("project"), page=True, permissions=permissions), "board")
+    return _store_page(workspace, auth, "board", partial(Board, project_id=asked("project"), page=True))
 
 
 def library_page(workspace: Workspace, auth: Authenticator | None = None) -> Library | RefusalPage:
     """Return the library of the store in the address, by default of the first one."""
-    _refuse_without_login(workspace, auth)
-    try:
-        store, permissions = _shown(workspace, auth)
-    except WsqError as refusal:
-        return _refused(workspace, auth, "library", str(refusal))
-    return _dressed(Library(store, permissions=permissions), "library")
+    return _store_page(workspace, auth, "library", Library)
 
 
 def statistics_page(workspace: Workspace, auth: Authenticator | None = None) -> StatisticsPage | RefusalPage:
     """Return the statistics of the store in the address (``*`` for all), by default of the first one."""
-    _refuse_without_login(workspace, auth)
-    try:
-        store, permissions = _shown(workspace, auth)
-    except WsqError as refusal:
-        return _refused(workspace, auth, "statistics", str(refusal))
-    if permissions.everywhere or asked("store") != "*":
-        pool.submit(count_ahead, workspace, _counted_by_address(store.id))
-    pool.submit(charts.make_ready)  # while the database counts
-    return _dressed(StatisticsPage(store, permissions=permissions), "statistics")
+
+    def page(store: Store, *, permissions: Permissions) -> StatisticsPage:
+        if permissions.everywhere or asked("store") != "*":
+            pool.submit(count_ahead, workspace, _counted_by_address(store.id))
+        pool.submit(charts.make_ready)  # while the database counts
+        return StatisticsPage(store, permissions=permissions)
+
+    return _store_page(workspace, auth, "statistics", page)
 
 
 def _counted_by_address(store_id: str) -> messages.Statistics:
@@ -89,12 +79,7 @@ def _counted_by_address(store_id: str) -> messages.Statistics:
 
 def since_page(workspace: Workspace, auth: Authenticator | None = None) -> SincePage | RefusalPage:
     """Return what has happened in the store in the address, by default in the first one."""
-    _refuse_without_login(workspace, auth)
-    try:
-        store, permissions = _shown(workspace, auth)
-    except WsqError as refusal:
-        return _refused(workspace, auth, "since", str(refusal))
-    return _dressed(SincePage(store, permissions=permissions), "since")
+    return _store_page(workspace, auth, "since", SincePage)
 
 
 def admin_page(workspace: Workspace, auth: Authenticator | None = None) -> Admin | RefusalPage:
@@ -109,6 +94,18 @@ def admin_page(workspace: Workspace, auth: Authenticator | None = None) -> Admin
     store = named if named is not None and permissions.sees(named) else None
     page = Admin(workspace, actor=permissions.actor, store=store, page=True, permissions=permissions)
     return _dressed(page, "admin")
+
+
+def _store_page(
+    workspace: Workspace, auth: Authenticator | None, path: str, create: Callable[..., Page]
+) -> Page | RefusalPage:
+    """Create the page of the store in the address, or one that says why it cannot be shown."""
+    _refuse_without_login(workspace, auth)
+    try:
+        store, permissions = _shown(workspace, auth)
+    except WsqError as refusal:
+        return _refused(workspace, auth, path, str(refusal))
+    return _dressed(create(store, permissions=permissions), path)
 
 
 def _shown(workspace: Workspace, auth: Authenticator | None) -> tuple[Store, Permissions]:

@@ -32,7 +32,7 @@ from wsq.statistics import Day, Reason, Statistics
 from wsq.views.page import words
 from wsq.views.page.cards import Card
 from wsq.views.page.live import resource
-from wsq.vocabulary import STATUS_LABELS
+from wsq.vocabulary import STATUS_LABELS, phrase
 
 HEIGHT = 210
 """Height of a chart in pixels; its width follows the page."""
@@ -369,7 +369,7 @@ def _chart(name: str, title: str, columns: Sequence[Column], rows: list[list[Any
 
 def in_words(reason: str) -> str:
     """Return a reason for people: ``Timed out``."""
-    return reason.replace("_", " ").capitalize()
+    return phrase(reason).capitalize()
 
 
 def written(value: float | None, kind: str) -> str:

@@ -27,6 +27,7 @@ from wsq.views.page.cards import Card, instant, shortened
 from wsq.views.page.dispatch import LATER, Dispatcher
 from wsq.views.page.hub import hub_of
 from wsq.views.page.live import InteractivePage, pool, resource, weakly
+from wsq.views.page.scripts import script
 from wsq.views.page.workers import Workers
 from wsq.views.statistics.charts import charts, in_words
 from wsq.vocabulary import STATUS_LABELS
@@ -60,15 +61,7 @@ class StatisticsPage(InteractivePage):
     whose executions open on this page.
     """
 
-    _esm = resource(
-        "page/frame.js",
-        "page/markdown.js",
-        "dialogs/dialogs.js",
-        "dialogs/forms.js",
-        "dialogs/executions.js",
-        "page/asking.js",
-        "statistics/statistics.js",
-    )
+    _esm = script("statistics/statistics-page.js")
     _stylesheets: ClassVar[list[str]] = [*InteractivePage._stylesheets, resource("statistics/statistics.css")]
 
     _polled = "mark"
