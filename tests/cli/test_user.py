@@ -115,7 +115,7 @@ def test_others_are_not_served_without_a_login(wsq_, address):
         ({"WSQ_OAUTH_PARAMS": "nothing"}, "WSQ_OAUTH_PARAMS is 'nothing', expected NAME=VALUE"),
         ({"WSQ_OAUTH_REDIRECT_URI": "https://wsq.example.com"}, "expected a URL such as https://wsq.example.com/login"),
         ({"WSQ_ORIGIN": "a b"}, "WSQ_ORIGIN is 'a b', expected a host such as wsq.example.com"),
-        ({"WSQ_USERS": "nobody.json"}, "nobody.json names nobody, expected a user who may log in"),
+        ({"WSQ_USERS": "nobody.json"}, "nobody.json has no users"),
     ],
 )
 def test_half_a_login_is_none_and_is_said_in_a_sentence(wsq_, monkeypatch, settings, said):

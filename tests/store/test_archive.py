@@ -134,7 +134,7 @@ def test_a_file_can_be_read_without_wsq(packed):
 
 def test_a_file_that_was_cut_anywhere_is_refused_and_nothing_of_it_stays(packed, refusal):
     lines = unpacked(packed)
-    assert "was cut" in refusal(packed[: len(packed) // 2])
+    assert "truncated" in refusal(packed[: len(packed) // 2])
     assert f"end is missing after line {len(lines) - 1}" in refusal(gzip.compress(b"".join(lines[:-1])))
     assert f"truncated in line {len(lines)}" in refusal(gzip.compress(b"".join(lines)[:-1]))
     assert "not a file of `wsq export`" in refusal(b"")

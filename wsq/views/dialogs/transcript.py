@@ -1,4 +1,4 @@
-"""The conversation of an execution as its dialog shows it: turn by turn, each tool's call with its result."""
+"""An execution's conversation as its dialog shows it: turn by turn, each tool call with its result."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from wsq.views.page import markdown, words
 from wsq.views.page.cards import Card, instant, shortened
 
 SHOWN = 20_000
-"""How many characters of one text of a transcript are shown."""
+"""Maximum characters of one text of a transcript."""
 
 
 def turns(lines: Iterable[Any]) -> list[Card]:
-    """The turns in order: what was asked, each answer with the calls that it made, each attempt that failed.
+    """Return the turns in order: prompts, answers with their tool calls, and failed attempts.
 
-    A call stands in the answer that made it; its `result` is None until it has one.
+    A call is part of the answer that made it; its `result` is None until there is one.
     """
-    told: list[Card] = []
+    found: list[Card] = []
     calls: dict[str, Card] = {}
     for line in lines:
         if line.role == "tool":
-            call = calls.get(line.tool_use_id) or _orphan(told, line)
+            call = calls.get(line.tool_use_id) or _orphan(found, line)
             call |= {"result": shortened(_json(line.content), SHOWN), "is_error": line.is_error}
         elif line.role == "model":
-            told.append(_answer(line, calls))
+            found.append(_answer(line, calls))
         elif line.role == "failure":
-            told.append(_turn(line) | {"text": said(line.content), "wait": line.wait})
+            found.append(_turn(line) | {"text": said(line.content), "wait": line.wait})
         else:
-            told.append(_turn(line) | {"text": shortened(said(line.content), SHOWN)})
-    return told
+            found.append(_turn(line) | {"text": shortened(said(line.content), SHOWN)})
+    return found
 
 
 def _answer(line: Any, calls: dict[str, Card]) -> Card:
@@ -47,10 +47,10 @@ def _answer(line: Any, calls: dict[str, Card]) -> Card:
     }
 
 
-def _orphan(told: list[Card], line: Any) -> Card:
-    """The call of a result whose answer is not there any more."""
+def _orphan(turns: list[Card], line: Any) -> Card:
+    """Add a call for a result whose answer was removed."""
     call = _call(line.tool or "tool", "")
-    told.append(_turn(line) | {"who": "model", "thinking": "", "tree": [], "calls": [call]})
+    turns.append(_turn(line) | {"who": "model", "thinking": "", "tree": [], "calls": [call]})
     return call
 
 
@@ -63,14 +63,14 @@ def _call(tool: str, arguments: str) -> Card:
 
 
 def blocks(content: Any) -> list[dict[str, Any]]:
-    """The blocks of a message; a text alone is one of them."""
+    """Return the blocks of a message; a plain text counts as one."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
 
 
 def said(content: Any) -> str:
-    """All that a message says in words; what is none of its own blocks, as JSON."""
+    """Return all text of a message; other blocks as JSON."""
     found = blocks(content)
     if not found:
         return "" if content is None else _json(content)
