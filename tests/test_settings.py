@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import wsq
 from wsq import settings
 from wsq.errors import SettingError
 
@@ -131,6 +132,38 @@ def test_a_postgresql_url_is_kept_as_it_is(url):
 @pytest.mark.parametrize("wrong", ["sqlite:///x", "mysql://db", "file:///x", ":memory:", "", " ", "a\0b", 5])
 def test_a_database_of_another_kind_is_refused(wrong):
     assert refused(database=wrong, environ={}).endswith("expected a path to a DuckDB file, or postgresql://….")
+
+
+@pytest.mark.parametrize("wrong", ["postgresql:/ada@db/team", "s3:/x", "POSTGRESQL://db/team"])
+def test_a_url_that_is_none_of_postgresqls_is_no_path(wrong, here):
+    assert refused(database=wrong, environ={}) == (
+        f"database is {wrong!r}, expected a path to a DuckDB file, or postgresql://…."
+    )
+    assert refused(environ={"WSQ_DATABASE": wrong}).startswith("WSQ_DATABASE is ")
+    assert refused(database=f" {wrong}", environ={}).startswith(f"database is ' {wrong}'")
+    assert refused(users=wrong, environ={}) == f"users is {wrong!r}, expected the path of a users file."
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("url", ["postgresql://ada:hidden@db/team", "ducklake:team", "https://example.com/team.duckdb"])
+def test_a_url_in_the_place_of_a_path_object_is_refused_and_makes_nothing(url, here):
+    sentence = refused(database=Path(url), environ={})
+
+    assert sentence.endswith("expected a path to a DuckDB file, or postgresql://…; a URL is a string and no path.")
+    assert "hidden" not in sentence
+    with pytest.raises(SettingError):
+        wsq.open(Path(url))
+    assert list(here.iterdir()) == []
+
+
+def test_a_file_whose_name_begins_like_a_url_is_told_from_one_by_where_it_is(here):
+    assert refused(database="md:team", environ={}) == (
+        "database is 'md:team', expected ./ before it if it is the name of a file, else a path to a DuckDB file, "
+        "or postgresql://…."
+    )
+    for told in ("./md:team", str(here / "md:team"), here / "md:team"):
+        assert settings.load(database=told, environ={}).database == str(here / "md:team")
+    assert settings.load(database="8:30.duckdb", environ={}).database == str(here / "8:30.duckdb")
 
 
 @pytest.mark.parametrize("wrong", ["*", "a b", ",", "", "x" * 65, [], [1]])
@@ -273,7 +306,7 @@ def test_a_file_in_the_working_directory_cannot_send_the_environments_key_to_its
 
 def run_bare(code: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run Python as cron does: with nothing in the environment but what is given."""
-    root = str(Path(settings.__file__).parents[1])
+    root = str(Path(settings.__file__).parents[2])
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         env={"PYTHONPATH": root, **environ},

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from datetime import timedelta
-from pathlib import Path
+from functools import partial
 
 import pytest
 
 from tests.agent.peer import KEY, Say, calls, finished, text, thinking, turn_of
+from tests.commands import Forked
 from tests.conftest import NOON
+from tests.durability import world
 from tests.durability.test_kill import terminal_events, worker
 from tests.durability.world import opened
 from wsq.clock import ManualClock
@@ -66,7 +66,7 @@ def test_every_effect_is_there_once_and_no_recorded_answer_is_paid_for_again(dat
     # Given a worker that dies as soon as its transaction stands
     peer, clock = due(SCRIPT)
     died = worker(database, clock.now().isoformat(), "after", number, "asked")
-    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert died.status == -signal.SIGKILL, died.err
 
     # When another process takes the execution over
     execution = resumed(database, clock)
@@ -83,15 +83,13 @@ def test_an_answer_that_nobody_heard_to_its_end_is_asked_for_again_and_both_are_
     # Given a worker that is killed while the second answer is on its way
     slow = Say(SCRIPT[1].content, "tool_use", seconds=60)
     peer, clock = due([SCRIPT[0], slow])
-    arguments = [database, clock.now().isoformat(), "after", "99", "asked"]
-    command = [sys.executable, "-m", "tests.durability.world", *arguments]
-    with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as dying:
-        for _ in range(600):
-            if len(peer.requests) == 2:
-                break
-            assert dying.poll() is None
-            peer.waits(0.05)
-        dying.kill()
+    dying = Forked(partial(world.main, str(database), clock.now().isoformat(), "after", "99", "asked"))
+    for _ in range(600):
+        if len(peer.requests) == 2:
+            break
+        assert dying.is_alive()
+        peer.waits(0.05)
+    dying.kill()
 
     # When another process takes the execution over
     peer.script = lambda body: SCRIPT[turn_of(body)]

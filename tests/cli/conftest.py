@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import subprocess
-import sysconfig
+import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from tests.commands import Said, run_cold
 from wsq.cli import main as wsq_command
 from wsq.cli import process as wsq_process
 
-SCRIPTS = Path(sysconfig.get_path("scripts"))
 
-
-class Said(NamedTuple):
-    """What a command ended with, and what it said."""
-
-    status: int
-    out: str
-    err: str
+def eventually(true: Callable[[], bool], within: float = 10.0) -> bool:
+    """Wait until it is so; False when it is not so in time."""
+    deadline = time.monotonic() + within
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 @pytest.fixture
 def command(folder: Path) -> Callable[..., Said]:
     """Runs an installed command to its end."""
-
-    def run(name: str, *arguments: str, **given: object) -> Said:
-        done = subprocess.run(
-            [SCRIPTS / name, *arguments], capture_output=True, text=True, timeout=60, **{"cwd": folder, **given}
-        )
-        return Said(done.returncode, done.stdout, done.stderr)
-
-    return run
+    return partial(run_cold, cwd=folder)
 
 
 @pytest.fixture

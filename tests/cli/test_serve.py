@@ -2,26 +2,16 @@
 
 import signal
 import sys
-import time
 import urllib.request
 
 import psutil
 import pytest
 
-from tests.cli.conftest import SCRIPTS
+from tests.cli.conftest import eventually
+from tests.commands import SCRIPTS
 from wsq.cli.serve import RESTARTS, Scheduler
 
 SOON = 10.0
-
-
-def eventually(true, within=SOON):
-    """Wait until it is so; False when it is not so in time."""
-    deadline = time.monotonic() + within
-    while not true():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def up(serving):
@@ -51,13 +41,14 @@ def test_the_scheduler_goes_with_the_pages_however_they_end(started, number):
     assert eventually(lambda: not scheduler.is_running() or scheduler.status() == psutil.STATUS_ZOMBIE)
 
 
-def test_without_a_scheduler_none_is_started_and_that_is_told(started):
-    serving = started(SCRIPTS / "wsq", "serve", "--port", "0", "--no-scheduler")
+def test_without_a_scheduler_none_is_started_and_a_script_may_have_it_in_its_background(started):
+    serving = started("env", "--ignore-signal=INT", SCRIPTS / "wsq", "serve", "--port", "0", "--no-scheduler")
     up(serving)
+    serving.send_signal(signal.SIGINT)  # which is meant for what runs in front
 
     assert schedulers(serving) == []
     assert "offline provider" in serving.stdout.readline()
-    assert "No scheduler was started" in serving.stdout.readline()
+    assert "No scheduler is running" in serving.stdout.readline()
     serving.terminate()
     assert serving.wait(SOON) == 0
 
@@ -81,7 +72,7 @@ def test_a_scheduler_that_cannot_live_is_given_up_in_the_end(tmp_path, capfd):
     scheduler = Scheduler([sys.executable, "-S", "-c", f"open({str(marks)!r}, 'a').write('x')"], pause=0.001)
     scheduler.start()
 
-    assert eventually(lambda: "not started again" in capfd.readouterr().err)
+    assert eventually(lambda: "is not restarted" in capfd.readouterr().err)
 
     scheduler.stop()
     assert marks.read_text() == "x" * (RESTARTS + 1)

@@ -1,46 +1,26 @@
 """Being told to stop: in good order, in time, and with the status that says so."""
 
+import os
 import signal
-import sys
+import subprocess
 import time
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 import wsq
-from tests.cli.conftest import SCRIPTS
+from tests.cli import slow
+from tests.cli.conftest import eventually
+from tests.commands import SCRIPTS, Forked, main_of
 from wsq import settings
 from wsq.agent.providers import ScriptedProvider, finish
 from wsq.cli import process
 from wsq.cli.process import Options
 from wsq.clock import ManualClock, SystemClock
 
-pytestmark = pytest.mark.alone
-
 SOON = 5.0
 """Seconds within which a command must have ended."""
-
-SLOW = """
-import asyncio, sys
-from datetime import datetime
-from wsq import settings
-from wsq.agent.providers import ScriptedProvider
-from wsq.cli import process
-from wsq.cli.signals import Stopped, stoppable
-
-async def ponder(request):
-    print("pondering", flush=True)
-    await asyncio.sleep(60)
-
-due, watch = datetime.fromisoformat(sys.argv[1]), sys.argv[2:] == ["watch"]
-options = process.Options(watch=0.2) if watch else process.Options(now=due)
-try:
-    with stoppable():
-        process.run(settings.load(), options, ScriptedProvider([ponder]))
-except Stopped as stop:
-    sys.exit(stop.status)
-"""
-"""`wsq-process` with a provider that takes its time, which the command line does not offer."""
 
 
 def told(running, number):
@@ -49,6 +29,27 @@ def told(running, number):
     begun = time.monotonic()
     status = running.wait(20)
     return status, time.monotonic() - begun, running.stderr.read()
+
+
+@pytest.fixture
+def pondering():
+    """Starts a slow command, warm, and waits until its provider is asked."""
+    begun = []
+
+    def begin(command, *arguments):
+        begun.append(Forked(partial(command, *arguments)))
+        assert eventually(lambda: "pondering\n" in begun[-1].said())
+        return begun[-1]
+
+    yield begin
+    for each in begun:
+        each.kill()
+
+
+def stopped(running, number):
+    """Tell a warm process to stop, in time; what it said, and the status it ended with."""
+    os.kill(running.pid, number)
+    return running.ended(SOON)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -62,17 +63,15 @@ def test_an_idle_watch_stops_with_128_and_the_signals_number(started, number):
     assert took < SOON
 
 
-def test_what_runs_when_it_is_told_to_stop_is_released_and_taken_up_at_once(started):
+def test_what_runs_when_it_is_told_to_stop_is_released_and_taken_up_at_once(pondering, folder):
     with wsq.open() as ws:
         task = ws.store("default").create_recurring_task("Tick", "Ponder", every="1 minute")
         due = task.next_execution_at
-    running = started(sys.executable, "-c", SLOW, due.isoformat())
-    assert running.stdout.readline() == "pondering\n"
+    running = pondering(slow.one_pass, due)
 
-    status, took, said = told(running, signal.SIGTERM)
+    said = stopped(running, signal.SIGTERM)
 
-    assert (status, said) == (143, "")
-    assert took < SOON
+    assert (said.status, said.err) == (143, "")
     with wsq.open() as ws:
         assert ws.store("default").latest_execution(task.id).status == "running"
     moments_later = Options(now=due + timedelta(seconds=5), json=True)
@@ -82,40 +81,31 @@ def test_what_runs_when_it_is_told_to_stop_is_released_and_taken_up_at_once(star
     assert (execution.status, execution.takeovers) == ("completed", 1)
 
 
-def test_a_watch_goes_on_ticking_while_an_execution_runs_and_stops_it_too(started):
+def test_a_watch_goes_on_ticking_while_an_execution_runs_and_stops_it_too(pondering, folder):
     now = SystemClock().now()
     with wsq.open(clock=ManualClock(now - timedelta(minutes=1))) as ws:
         ws.store("default").create_recurring_task("Tick", "Ponder", every="1 minute")
-    watching = started(sys.executable, "-c", SLOW, now.isoformat(), "watch")
-    while watching.stdout.readline() != "pondering\n":
-        assert watching.poll() is None
-    after = watching.stdout.readline()
+    watching = pondering(slow.watch)
+    assert eventually(lambda: "due in 1 store" in watching.said().partition("pondering\n")[2])
 
-    status, took, _said = told(watching, signal.SIGINT)
-
-    assert "due in 1 store" in after
-    assert status == 130
-    assert took < SOON
+    assert stopped(watching, signal.SIGINT).status == 130
 
 
-def test_it_stops_in_time_also_while_it_waits_for_the_workspace(started, folder):
+def test_it_stops_in_time_also_while_it_waits_for_the_workspace(folder):
     with wsq.open() as ws:
         ws.store("default").create_task("There is something")
         with ws._log.engine.write():  # as long as this lasts nobody else gets in
-            waiting = started(SCRIPTS / "wsq-process")
-            time.sleep(1.5)
-            assert waiting.poll() is None
+            waiting = Forked(main_of("wsq-process"))
+            time.sleep(0.7)
+            assert waiting.is_alive()
 
-            status, took, said = told(waiting, signal.SIGTERM)
+            said = stopped(waiting, signal.SIGTERM)
 
-    assert status == 143
-    assert took < SOON
-    assert "Traceback" not in said
+    assert said.status == 143
+    assert "Traceback" not in said.err
 
 
 def test_a_tethered_watch_stops_when_its_standard_input_ends(started):
-    import subprocess
-
     tethered = started(SCRIPTS / "wsq-process", "--watch", "60", "--tethered", stdin=subprocess.PIPE)
     assert tethered.stdout.readline()
 
@@ -125,20 +115,23 @@ def test_a_tethered_watch_stops_when_its_standard_input_ends(started):
     tethered.stdin = None
 
 
-def test_run_now_that_is_interrupted_leaves_nothing_running(started, folder):
-    slow = SLOW.replace(
-        "process.run(settings.load(), options, ScriptedProvider([ponder]))",
-        "import wsq\n        with wsq.open(provider=ScriptedProvider([ponder])) as ws:\n"
-        "            ws.store('default').run_now(sys.argv[2])",
-    )
+def test_run_now_that_is_interrupted_leaves_nothing_running(pondering, folder):
     with wsq.open() as ws:
         task = ws.store("default").create_recurring_task("Tick", "Ponder", every="1 minute")
-    running = started(sys.executable, "-c", slow, task.next_execution_at.isoformat(), task.id)
-    assert running.stdout.readline() == "pondering\n"
+    running = pondering(slow.run_now, task.id)
 
-    status, took, _said = told(running, signal.SIGINT)
+    assert stopped(running, signal.SIGINT).status == 130
 
-    assert status == 130
-    assert took < SOON
     with wsq.open() as ws:
         assert ws.store("default").latest_execution(task.id).status == "cancelled"
+
+
+def test_in_the_background_of_a_script_an_interrupt_is_meant_for_others(started):
+    background = started("env", "--ignore-signal=INT", SCRIPTS / "wsq-process", "--watch", "60")
+    assert background.stdout.readline()
+
+    background.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        background.wait(0.3)
+
+    assert told(background, signal.SIGTERM)[0] == 143

@@ -1,4 +1,4 @@
-"""One of several that work on a file at once: `soak.py ROLE DATABASE SECONDS` prints what it did as JSON.
+"""Those who work on a file at once, until a time and until each has met what it is there for; they print it as JSON.
 
 `kernel` works from within a running event loop, as a notebook does; `board` reads as an open dashboard
 does, and writes now and then; `cron` starts the real command again and again.
@@ -14,9 +14,6 @@ import time
 from collections.abc import Callable
 
 import wsq
-
-LATEST = 0.7
-"""Seconds that a write may wait."""
 
 
 class Tally:
@@ -47,11 +44,13 @@ def kernel(database: str, until: float) -> dict[str, object]:
         with wsq.open(database) as ws:
             store = ws.store("kernel")
             task = store.create_recurring_task("By hand", "Create a task called 'By hand'", every="1 day")
-            while time.monotonic() < until:
+            ran = 0
+            while time.monotonic() < until or not ran:
                 tally.write(store, f"kernel {len(tally.titles)}")
                 tally.reads += len(store.tasks()) > 0
-                if len(tally.titles) % 20 == 0:
+                if len(tally.titles) % 10 == 0:
                     assert store.run_now(task.id).status == "completed"
+                    ran += 1
                 await asyncio.sleep(0.1)
 
     asyncio.run(cells())
@@ -63,7 +62,7 @@ def board(database: str, until: float) -> dict[str, object]:
     tally, seen = Tally(), -1
     with wsq.open(database) as ws:
         store = ws.store("kernel")
-        while time.monotonic() < until:
+        while time.monotonic() < until or not tally.titles:
             if ws.changes() != seen:
                 seen = ws.changes()
                 for each in ws.stores():
@@ -78,9 +77,9 @@ def board(database: str, until: float) -> dict[str, object]:
 
 
 def cron(database: str, until: float) -> dict[str, object]:
-    """Passes by the real command; each of its executions makes a task."""
-    reports = []
-    while time.monotonic() < until:
+    """Passes by the real command, also over what has just come due; each of its executions makes a task."""
+    reports: list[dict[str, int]] = []
+    while time.monotonic() < until or sum(report["completed"] for report in reports) < 3:
         command = [sys.executable, "-m", "wsq.cli.process", "--database", database, "--json"]
         ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert ended.returncode == 0, ended.stderr
@@ -91,6 +90,7 @@ def cron(database: str, until: float) -> dict[str, object]:
 
 ROLES: dict[str, Callable[[str, float], dict[str, object]]] = {"kernel": kernel, "board": board, "cron": cron}
 
-if __name__ == "__main__":
-    _, role, place, seconds = sys.argv
-    print(json.dumps(ROLES[role](place, time.monotonic() + float(seconds))))
+
+def main(role: str, database: str, seconds: float) -> None:
+    """Be one of them for a while."""
+    print(json.dumps(ROLES[role](database, time.monotonic() + seconds)))

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 
 import wsq
+from tests.commands import run, side_by_side
 from tests.conftest import NOON
 from wsq.clock import ManualClock
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_two_stores_with_the_same_slot_both_run(acme: wsq.Store, ws: wsq.Workspace, clock: ManualClock) -> None:
@@ -41,13 +38,12 @@ def test_ten_processes_carry_out_each_of_fifty_slots_once(database: Path) -> Non
     due = (NOON + timedelta(hours=1)).isoformat()
 
     # When ten processes start at once
-    command = [sys.executable, "-m", "wsq.cli.process", "--database", str(database), "--now", due, "--json"]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(10)]
-    ended = [(process.communicate(timeout=120), process.returncode) for process in running]
+    command = ["wsq-process", "--database", database, "--now", due, "--json"]
+    ended = side_by_side(*[lambda: run(*command)] * 10)
 
     # Then each slot was claimed once and carried out once, and no process had anything to complain of
-    assert [(status, error) for (_, error), status in ended if status or error] == []
-    reports = [json.loads(output) for (output, _), _ in ended]
+    assert [said for said in ended if said.status or said.err] == []
+    reports = [json.loads(said.out) for said in ended]
     settled = [execution["id"] for report in reports for execution in report["executions"]]
     assert len(settled) == len(set(settled)) == 50
     with wsq.open(database) as ws:

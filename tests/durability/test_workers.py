@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
+import signal
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 import wsq
+from tests.commands import Forked, main_of
+from tests.rings import count
 from tests.servers import Server
-from wsq.clock import ManualClock
-from wsq.commands import executions
+from wsq.cli import process
+from wsq.clock import ManualClock, SystemClock
 from wsq.commands.executions import LEASE
+from wsq.runner.starting import Worker, start_manually
 
 WORKERS, STORES = 8, 10
-
-WITH_A_WRONG_CLOCK = """
-import sys
-from datetime import UTC, datetime, timedelta
-from wsq.clock import SystemClock
-SystemClock.now = lambda self, ahead=timedelta(seconds=float(sys.argv.pop(1))): datetime.now(UTC) + ahead
-from wsq.cli.process import main
-sys.exit(main(sys.argv[1:]))
-"""
-"""A worker on a machine whose clock is so many seconds ahead."""
+KILLS, PAUSE = count(8, 16), count(1, 2) / 2
 
 COUNTS = """select
     (select count(*) from task_executions) as executions,
@@ -67,41 +60,36 @@ def make_tasks(board: wsq.Store, numbers: Iterable[int]) -> None:
         board.create_recurring_task(f"Note {n}", f"Create a task called 'Noted {n}'", every="1 hour")
 
 
-class Crew:
-    """Workers as a service starts them, each with a log of its own."""
+def serve_with_a_wrong_clock(ahead: timedelta, arguments: list[str]) -> int:
+    """Be a worker on a machine whose clock is so far ahead."""
+    SystemClock.now = lambda _: datetime.now(UTC) + ahead  # type: ignore[method-assign]
+    return process.main(arguments)
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self._url, self._folder = url, folder
-        self._started = 0
-        self.workers: list[subprocess.Popen[bytes]] = []
+
+class Crew:
+    """Workers as a service starts them."""
+
+    def __init__(self, url: str) -> None:
+        self._command = main_of("wsq-process", "--database", url, "--watch", "1", "--json", "--max-concurrency", "8")
+        self.workers: list[Forked] = []
 
     def start(self) -> None:
         """Start one that makes a pass every second."""
-        self._started += 1
-        command = [sys.executable, "-m", "wsq.cli.process", "--database", self._url, "--watch", "1", "--json"]
-        with (self._folder / f"{self._started}.json").open("wb") as told:
-            started = subprocess.Popen([*command, "--max-concurrency", "8"], stdout=told, stderr=subprocess.STDOUT)
-        self.workers.append(started)
+        self.workers.append(Forked(self._command))
 
     def kill(self) -> None:
         """Kill the one that has been there for longest."""
-        victim = self.workers.pop(0)
-        victim.kill()
-        victim.wait()
-
-    def said(self) -> list[list[str]]:
-        """What each has said, line by line."""
-        return [(self._folder / f"{n + 1}.json").read_text().splitlines() for n in range(self._started)]
+        self.workers.pop(0).kill()
 
     def shares(self) -> list[int]:
         """How many executions each has carried out."""
-        return [sum(json.loads(line)["completed"] for line in lines if line.startswith("{")) for lines in self.said()]
+        return [sum(json.loads(line)["completed"] for line in each.said().splitlines()) for each in self.workers]
 
 
 @pytest.fixture
-def crew(due: str, tmp_path: Path) -> Iterator[Crew]:
+def crew(due: str) -> Iterator[Crew]:
     """Eight workers."""
-    crew = Crew(due, tmp_path)
+    crew = Crew(due)
     for _ in range(WORKERS):
         crew.start()
     yield crew
@@ -118,12 +106,12 @@ def left(server: Server, slots: int) -> int:
     return int(str(number))
 
 
-@pytest.mark.parametrize("slots", [240], indirect=True)
+@pytest.mark.parametrize("slots", [count(120, 240)], indirect=True)
 def test_eight_workers_settle_each_slot_once_and_share_them(due: str, slots: int, server: Server, crew: Crew) -> None:
     # When eight workers serve them
     until = time.monotonic() + 200
     while left(server, slots) or sum(crew.shares()) < slots:
-        assert time.monotonic() < until, crew.said()
+        assert time.monotonic() < until, crew.shares()
         time.sleep(0.2)
 
     # Then each slot is carried out once
@@ -137,13 +125,13 @@ def test_eight_workers_settle_each_slot_once_and_share_them(due: str, slots: int
         assert min(shares) >= slots / WORKERS / 4, shares
 
 
-@pytest.mark.parametrize("slots", [1_000], indirect=True)
+@pytest.mark.parametrize("slots", [count(200, 1_000)], indirect=True)
 def test_workers_that_are_killed_and_a_server_that_starts_anew_lose_and_repeat_nothing(
     due: str, slots: int, server: Server, crew: Crew
 ) -> None:
-    # Given workers of which one is killed every second, and replaced, and a server that crashes every few seconds
-    for moment in range(16):
-        time.sleep(1.0)
+    # Given workers of which one is killed now and again, and replaced, and a server that crashes in between
+    for moment in range(KILLS):
+        time.sleep(PAUSE)
         crew.kill()
         crew.start()
         if moment % 4 == 3:
@@ -165,44 +153,40 @@ def test_workers_that_are_killed_and_a_server_that_starts_anew_lose_and_repeat_n
 
 
 def test_workers_whose_clocks_are_a_minute_apart_start_nothing_early_and_leave_alone_what_is_held(
-    server: Server, tmp_path: Path
+    server: Server,
 ) -> None:
     # Given slots that come due in some seconds, and an execution whose worker is gone and that is held until then
-    due = datetime.now(UTC) + timedelta(seconds=6)
+    due = datetime.now(UTC) + timedelta(seconds=3)
     clock = ManualClock(due - timedelta(hours=1))
     with wsq.open(server.url, clock=clock) as ws:
         acme = ws.store("acme")
         acme.together(partial(make_tasks, numbers=range(6)))
         lost = acme.create_recurring_task("Lost", "Create a task called 'Found'", every="1 day")
         clock.advance(timedelta(minutes=59, seconds=50))
-        prepare = ws._executor_for(ws.clock)._preparing({})
-        ws._log.decide(lambda tx: executions.start_manually(tx, "acme", lost.id, "elsewhere:1", prepare))
+        worker = Worker(holder="elsewhere:1", provider=ws.provider(), model=None)
+        ws._log.decide(lambda tx: start_manually(tx, "acme", lost.id, worker))
     server.run(f"UPDATE wsq.leases SET expires_at = '{due}'")
 
     # When two workers serve them whose clocks are half a minute ahead and behind
-    workers, said = [], [tmp_path / "ahead.txt", tmp_path / "behind.txt"]
-    for ahead, told in zip(("30", "-30"), said, strict=True):
-        command = [sys.executable, "-c", WITH_A_WRONG_CLOCK, ahead, "--database", server.url, "--watch", "0.5"]
-        with told.open("wb") as file:
-            workers.append(subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT))
+    arguments = ["--database", server.url, "--watch", "0.5"]
+    workers = [Forked(partial(serve_with_a_wrong_clock, timedelta(seconds=ahead), arguments)) for ahead in (30, -30)]
     began = ended = None
     while ended is None:
         found, now = server.run(STATUSES), datetime.now(UTC)
         began = began or (now if found != [("manual", "running", 0, 1)] else None)
         ended = now if found == [("automatic", "completed", 0, 6), ("manual", "completed", 1, 1)] else None
-        assert now < due + timedelta(seconds=60), (found, [told.read_text() for told in said])
+        assert now < due + timedelta(seconds=60), (found, [worker.said() for worker in workers])
         time.sleep(0.05)
     for worker in workers:
-        worker.kill()
-        worker.wait()
+        os.kill(worker.pid, signal.SIGTERM)
 
     # Then all was done once and when it was time by the server's clock, and each was told to set its own right
     assert began is not None
     assert began >= due
     ((first, last),) = server.run("SELECT min(started_at), max(started_at) FROM wsq.task_executions WHERE slots > 0")
     assert due <= first <= last <= ended  # type: ignore[operator]
-    for told, words in zip(said, ("30 s ahead of", "30 s behind"), strict=True):
-        assert f"This machine's clock is {words} the database server's" in told.read_text()
+    for worker, words in zip(workers, ("30 s ahead of", "30 s behind"), strict=True):
+        assert f"This machine's clock is {words} the database server's" in worker.ended().err
     with wsq.open(server.url) as ws:
         assert ws.verify() == []
         assert ws.unsettled() == []

@@ -1,15 +1,13 @@
 """The world in which workers die: one recurring task whose agent makes two tasks and ends.
 
-Run as a program it is such a worker: `world.py DATABASE INSTANT PHASE NUMBER [asked]` makes a pass at INSTANT
-and kills itself with SIGKILL before, in or after its NUMBER-th transaction; with ``asked`` it asks the service
-that the settings name.
+`main` is such a worker, in a process that was forked for it: it makes a pass at an instant and kills itself with
+SIGKILL before, in or after a transaction; when it is ``asked``, it asks the service that the settings name.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,7 +17,7 @@ import wsq
 from wsq import api
 from wsq.agent.providers import ScriptedProvider, call, finish
 from wsq.clock import ManualClock
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb.engine import EmbeddedEngine
 from wsq.store.engine import Scope, Writing, WritingCursor
 from wsq.store.postgres import engine
 from wsq.store.postgres.engine import PostgresEngine
@@ -105,7 +103,3 @@ def main(database: str, instant: str, phase: str, number: str, asked: str = "") 
     with opened(database, ManualClock(datetime.fromisoformat(instant)), asked=bool(asked)) as ws:
         Mortal.number = int(number)
         ws.process()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

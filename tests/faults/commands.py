@@ -1,12 +1,7 @@
-"""The real commands in processes of their own, and what a workspace's file holds, asked without wsq."""
+"""The commands of these tests, and what a workspace's file holds, asked without wsq."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +9,7 @@ from typing import NamedTuple
 import duckdb
 
 import wsq
+from tests.commands import Said, run, run_cold
 from wsq.clock import ManualClock
 
 BEGIN = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -21,14 +17,6 @@ BEGIN = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 DUE = BEGIN + timedelta(minutes=1)
 """When the first slot of each of their tasks is due."""
-
-
-class Said(NamedTuple):
-    """What a command ended with, and what it said."""
-
-    status: int
-    out: str
-    err: str
 
 
 class Ledger(NamedTuple):
@@ -40,9 +28,9 @@ class Ledger(NamedTuple):
     due: list[tuple[str, datetime]]
 
 
-def process(*arguments: str | Path, **given) -> Said:
-    """Run `wsq-process` to its end."""
-    return _run("wsq.cli.process", *arguments, **given)
+def process(*arguments: str | bytes | Path, cold: bool = False, **given) -> Said:
+    """Run `wsq-process` to its end, warm or `cold`."""
+    return (run_cold if cold else run)("wsq-process", *arguments, **given)
 
 
 def at(instant: datetime, *arguments: str | Path, **given) -> Said:
@@ -50,21 +38,9 @@ def at(instant: datetime, *arguments: str | Path, **given) -> Said:
     return process("--now", instant.isoformat(), *arguments, **given)
 
 
-def command(*arguments: str | Path, **given) -> Said:
-    """Run `wsq` to its end."""
-    return _run("wsq.cli.main", *arguments, **given)
-
-
-def _run(module: str, *arguments: str | Path, wrapper: tuple[str, ...] = (), **given) -> Said:
-    settings = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": 60, **given}
-    done = subprocess.run([*wrapper, sys.executable, "-m", module, *map(os.fspath, arguments)], **settings)
-    return Said(done.returncode, (done.stdout or b"").decode(), (done.stderr or b"").decode())
-
-
-def side_by_side(*runs: Callable[[], Said]) -> list[Said]:
-    """Run commands that have nothing to do with each other at the same time; what they said, in their order."""
-    with ThreadPoolExecutor(len(runs)) as threads:
-        return [each.result() for each in [threads.submit(run) for run in runs]]
+def command(*arguments: str | bytes | Path, cold: bool = False, **given) -> Said:
+    """Run `wsq` to its end, warm or `cold`."""
+    return (run_cold if cold else run)("wsq", *arguments, **given)
 
 
 def refused(said: Said, *words: str) -> None:

@@ -20,16 +20,16 @@ def completed(path):
 
 
 def test_a_pass_needs_no_environment_at_all(team):
-    said = at(DUE, "--database", team, env={}, cwd="/")
+    said = at(DUE, "--database", team, env={}, cwd="/", cold=True)
 
     assert (said.status, said.err) == (0, "")
     assert completed(team)
-    assert process(env={**BARE, "WSQ_DATABASE": str(team)}, cwd="/").status == 0
+    assert process(env={**BARE, "WSQ_DATABASE": str(team)}, cwd="/", cold=True).status == 0
 
 
 @pytest.mark.parametrize("language", [{"LC_ALL": "C"}, {"LC_ALL": "tlh_QO.UTF-8"}])
 def test_a_terminal_without_a_language_keeps_every_text_whole(team, language):
-    given = {"env": {**os.environ, **language}}
+    given = {"env": {**os.environ, **language}, "cold": True}
 
     assert command("add", "Grüße 你好", "--prompt", "Ü", "--every", "1 day", **given).status == 0
 
@@ -40,7 +40,7 @@ def test_a_terminal_without_a_language_keeps_every_text_whole(team, language):
 def test_an_argument_that_is_no_text_is_refused(team):
     before = ledger(team)
 
-    refused(command("add", b"\xff", "--prompt", "P", "--every", "1 day"), "name is", "U+DCFF")
+    refused(command("add", b"\xff", "--prompt", "P", "--every", "1 day", cold=True), "name is", "U+DCFF")
     refused(command("show", b"\xff", "--store", "acme"), "no recurring task")
 
     assert ledger(team) == before
@@ -48,7 +48,7 @@ def test_an_argument_that_is_no_text_is_refused(team):
 
 @pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
 def test_closed_standard_streams_neither_stop_the_work_nor_reach_the_file(team, closed):
-    said = at(DUE, wrapper=("/bin/sh", "-c", f'exec "$@" {closed}', "sh"))
+    said = at(DUE, wrapper=("/bin/sh", "-c", f'exec "$@" {closed}', "sh"), cold=True)
 
     assert said.status == 0
     assert completed(team)
@@ -59,7 +59,7 @@ def test_closed_standard_streams_neither_stop_the_work_nor_reach_the_file(team, 
 def test_an_error_with_closed_streams_still_has_its_status(folder):
     (folder / "team.duckdb").write_bytes(b"mine" * 10_000)
 
-    said = process(wrapper=("/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"))
+    said = process(wrapper=("/bin/sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"), cold=True)
 
     assert said.status == 2
     assert (folder / "team.duckdb").read_bytes() == b"mine" * 10_000
@@ -67,7 +67,7 @@ def test_an_error_with_closed_streams_still_has_its_status(folder):
 
 def test_a_full_disk_behind_standard_output_does_not_stop_the_work(team):
     with Path("/dev/full").open("wb") as full:
-        said = at(DUE, capture_output=False, stdout=full, stderr=full)
+        said = at(DUE, capture_output=False, stdout=full, stderr=full, cold=True)
 
     assert said.status == 0
     assert completed(team)
@@ -94,8 +94,12 @@ def test_a_working_directory_that_has_been_removed_is_no_hindrance(team, tmp_pat
     gone.mkdir()
     wrapper = ("/bin/sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh")
 
-    said = at(DUE, "--database", team, cwd=gone, wrapper=wrapper)
+    said = at(DUE, "--database", team, cwd=gone, wrapper=wrapper, cold=True)
     assert (said.status, said.err) == (0, "")
 
     gone.mkdir()
-    refused(process("--database", "team.duckdb", cwd=gone, wrapper=wrapper), "--database", "working directory is gone")
+    refused(
+        process("--database", "team.duckdb", cwd=gone, wrapper=wrapper, cold=True),
+        "--database",
+        "working directory is gone",
+    )

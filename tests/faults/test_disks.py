@@ -1,4 +1,7 @@
-"""Disks that are full, read-only or too small, under real mounts: nothing acknowledged is lost, no slot is spent."""
+"""Disks that are full, read-only or too small, under real mounts: nothing acknowledged is lost, no slot is spent.
+
+Commands start cold under a mount of its own, which a process that was forked from elsewhere does not see.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +17,8 @@ from pathlib import Path
 import pytest
 
 import wsq
-from tests.faults.commands import (
-    DUE,
-    assert_a_sentence,
-    at,
-    command,
-    ledger,
-    make,
-    process,
-    refused,
-    rows,
-    side_by_side,
-)
+from tests.commands import side_by_side
+from tests.faults.commands import DUE, assert_a_sentence, at, command, ledger, make, process, refused, rows
 from tests.store.crew import (
     fill_the_disk,
     free_the_disk,
@@ -51,16 +44,16 @@ def _read_only(directory: Path) -> None:
     remount_read_only(directory)
 
     for said in side_by_side(
-        lambda: at(DUE, "--database", path, "--json"),
-        lambda: process("--database", path),
-        lambda: command("disable", "Tick 1", "--store", "acme", "--database", path),
-        lambda: command("init", cwd=directory, env={**os.environ, "WSQ_DATABASE": str(path)}),
+        lambda: at(DUE, "--database", path, "--json", cold=True),
+        lambda: process("--database", path, cold=True),
+        lambda: command("disable", "Tick 1", "--store", "acme", "--database", path, cold=True),
+        lambda: command("init", cwd=directory, env={**os.environ, "WSQ_DATABASE": str(path)}, cold=True),
     ):
         refused(said, "cannot be written to (read-only file system)")
 
     remount_writable(directory)
     assert ledger(path) == before
-    assert at(DUE, "--database", path).status == 0
+    assert at(DUE, "--database", path, cold=True).status == 0
     assert ledger(path).claims == 2
 
 
@@ -80,27 +73,27 @@ def test_a_full_disk_is_refused_and_no_slot_is_spent(tmp_path):
 def _full(directory: Path) -> None:
     path = directory / "team.duckdb"
     make(path, "acme", "umbrella")
-    assert at(DUE - timedelta(seconds=1), "--database", path).status == 0
+    assert at(DUE - timedelta(seconds=1), "--database", path, cold=True).status == 0
     before = ledger(path)
     fill_the_disk(directory)
 
     long = "x" * 10_000  # what is short may find room in a block that the file has already
     for said in side_by_side(
-        lambda: at(DUE, "--database", path, "--json"),
-        lambda: command("add", "New", "--prompt", long, "--every", "1 day", "--database", path),
-        lambda: command("rebuild", "--database", path),
-        lambda: command("backup", directory / "copy.duckdb", "--database", path),
-        lambda: process("--database", directory / "new.duckdb"),
+        lambda: at(DUE, "--database", path, "--json", cold=True),
+        lambda: command("add", "New", "--prompt", long, "--every", "1 day", "--database", path, cold=True),
+        lambda: command("rebuild", "--database", path, cold=True),
+        lambda: command("backup", directory / "copy.duckdb", "--database", path, cold=True),
+        lambda: process("--database", directory / "new.duckdb", cold=True),
     ):
-        refused(said, "no room left", "what was saved before is safe")
+        refused(said, "is full", "What was saved before is safe")
     assert not (directory / "copy.duckdb").exists()
     assert not (directory / "new.duckdb").exists()
 
     free_the_disk(directory)
     assert ledger(path) == before
-    assert at(DUE, "--database", path).status == 0
+    assert at(DUE, "--database", path, cold=True).status == 0
     assert ledger(path).claims == 2
-    assert command("verify", "--database", path).status == 0
+    assert command("verify", "--database", path, cold=True).status == 0
 
 
 def test_a_disk_that_fills_up_in_the_middle_of_a_pass_loses_nothing_and_repeats_nothing(tmp_path):
@@ -127,7 +120,7 @@ def _fills_up_in_the_middle(directory: Path) -> None:
     told = queue.SimpleQueue()
     logging.getLogger("wsq").addHandler(handlers.QueueHandler(told))
     with wsq.open(path, clock=clock, provider=ScriptedProvider([create[0], full, create[2], finish()])) as ws:
-        with pytest.raises(WorkspaceUnwritable, match="no room left"):
+        with pytest.raises(WorkspaceUnwritable, match="is full"):
             ws.process()
         acknowledged = [task.title for task in ws.store("acme").tasks()]
     assert acknowledged.count(TITLES[0]) == 3  # and some of the second, where the file had a block to fill
@@ -138,7 +131,7 @@ def _fills_up_in_the_middle(directory: Path) -> None:
     clock.move_to(DUE + timedelta(minutes=3))
     with (
         wsq.open(path, clock=clock, provider=ScriptedProvider([*create, finish()])) as ws,
-        pytest.raises(WorkspaceUnwritable, match="no room left"),
+        pytest.raises(WorkspaceUnwritable, match="is full"),
     ):
         ws.process()
     assert told.empty(), told.get()  # whoever waits for the pass hears of it, and nobody twice
@@ -178,10 +171,10 @@ def test_a_limit_on_a_files_size_is_told_in_a_sentence_and_spends_no_slot(team, 
     log = Path(f"{team}.wal")
     size = log.stat().st_size if log.exists() else 0
 
-    said = at(DUE, wrapper=limited(size // 1024 + room))
+    said = at(DUE, wrapper=limited(size // 1024 + room), cold=True)
 
     assert said.status == 2
-    assert_a_sentence(said.err, "ulimit -f", "what was saved before is safe")
+    assert_a_sentence(said.err, "ulimit -f", "What was saved before is safe")
     assert ledger(team) == before
     assert at(DUE).status == 0
     assert ledger(team).claims == 2

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.commands import DUE, at, command, ledger, process, refused, side_by_side
+from tests.commands import side_by_side
+from tests.faults.commands import DUE, at, command, ledger, process, refused
 
 BAD = {
     "WSQ_DATABASE": ("mysql://host/db", "a path to a DuckDB file"),
@@ -80,6 +81,28 @@ def test_a_flag_of_wsq_is_named_as_it_was_typed(folder, arguments):
 
     refused(command(*arguments), f"{flag} is {value!r}, expected")
     assert list(folder.iterdir()) == []
+
+
+AT_A_DATABASE = [
+    ("list",), ("add", "A", "--prompt", "B", "--every", "1 day"), ("run", "A"), ("history", "A"), ("sql", "SELECT 1"),
+    ("verify",), ("rebuild",), ("doctor",), ("serve",), ("demo",), ("init",), ("schedule", "install"), ("since",),
+    ("backup", "copy.duckdb"), ("export", "copy.gz"), ("import", "copy.gz"), ("user", "list"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", ["postgresql:/ada:geheim@db/team", "md:team"])
+def test_a_url_in_the_place_of_a_path_is_refused_by_every_command_and_makes_nothing(folder, team, url):
+    before, there = ledger(team), {path.name for path in folder.iterdir()}
+    shown = url.replace("geheim", "***")
+
+    for words in (*AT_A_DATABASE, ("backup", url), ("export", url), ("import", url), ("copy", url, "new.duckdb")):
+        said = command(*words, *(() if url in words else ("--database", url)))
+        refused(said, f"is {shown!r}, expected ")
+    refused(command("copy", team, url), f"database is {shown!r}, expected ")
+    refused(process("--database", url), f"--database is {shown!r}, expected ")
+
+    assert {path.name for path in folder.iterdir()} == {*there, "team.duckdb.wsq"}  # of what was to be copied
+    assert ledger(team) == before
 
 
 def test_a_path_that_is_no_text_is_refused(folder):

@@ -1,6 +1,7 @@
 """Other processes at the same workspace: what they do, and how a test starts them.
 
-They are forked from a process that has imported wsq and done nothing else, so that one starts in 10 ms.
+They are forked from a process that has imported wsq and done nothing else, so that one starts in 10 ms; so do the
+commands of `tests.commands`.
 """
 
 from __future__ import annotations
@@ -13,20 +14,24 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 
 from wsq.errors import WorkspaceLost
 from wsq.settings import is_server
-from wsq.store import lease
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb import lease
+from wsq.store.duckdb.engine import EmbeddedEngine
 from wsq.store.engine import Cursor
 
+_ROOT = Path(__file__).parents[2]
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.store.crew"])
+_context.set_forkserver_preload(["tests.store.crew", "tests.commands", "tests.durability.world"])
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_RDONLY, MS_REMOUNT, MS_REC, MS_PRIVATE = 1, 32, 16384, 1 << 18
@@ -68,8 +73,17 @@ def engine_at(place: Path | str, schema: Counters | None = None, **given: float)
 def start(work: Callable[..., None], *arguments: Any) -> BaseProcess:
     """Have another process do `work`."""
     process = _context.Process(target=work, args=arguments, daemon=True)
+    _be_ready()
     process.start()
     return process
+
+
+@cache
+def _be_ready() -> None:
+    """Start the process that others are forked from; it finds what it is to import wherever a test has gone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(_ROOT))
+        forkserver.ensure_running()
 
 
 def finish(*processes: BaseProcess, within: float = 60) -> None:
@@ -110,7 +124,7 @@ def counted(engine: EmbeddedEngine) -> int:
 
 def studied(engine: EmbeddedEngine) -> int:
     """The same, from a private copy."""
-    with engine.study() as cursor:
+    with engine.snapshot() as cursor:
         return int(cursor.query("SELECT n FROM counters WHERE id = 'c'")[0][0])
 
 
@@ -131,11 +145,13 @@ def open_slowly(place: Path | str, flag: Path) -> None:
     engine_at(place, SlowToCreate()).close()
 
 
-def write_on(path: Path, seconds: float, report: Path) -> None:
-    """Write for a while; report how often and the longest wait for one write."""
+def write_on(path: Path, go: Path, report: Path) -> None:
+    """Write as fast as it goes once everybody is there; report how often and the longest wait for one write."""
     engine = EmbeddedEngine(path, Counters())
-    longest, writes, end = 0.0, 0, time.monotonic() + seconds
-    while time.monotonic() < end:
+    longest, writes = 0.0, 0
+    report.with_suffix(".ready").touch()
+    wait_for(go)
+    while go.exists():
         began = time.monotonic()
         increment(engine)
         longest, writes = max(longest, time.monotonic() - began), writes + 1
@@ -145,21 +161,23 @@ def write_on(path: Path, seconds: float, report: Path) -> None:
 
 def mark_and_tell(path: Path, worker: str, first: int, told: Path) -> None:
     """Write one mark after the other, and tell of each when it is committed, until killed."""
-    lease.LONG_LOG = 600  # so that checkpoints are killed as well
+    lease.CHECKPOINT_AFTER = 600  # so that checkpoints are killed as well
     engine = EmbeddedEngine(path, Counters())
-    file = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number in range(first, first + 10_000):
         with engine.write() as cursor:
             cursor.query("INSERT INTO marks VALUES ($1, $2, repeat('x', 50))", (worker, number))
+        file = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.write(file, f"{number}\n".encode())
+        os.close(file)
 
 
-def hold(path: Path, seconds: float, flag: Path) -> None:
-    """Stay inside a read for longer than one should."""
+def hold(path: Path, flag: Path) -> None:
+    """Stay inside a read for longer than one should: until the flag has gone."""
     engine = EmbeddedEngine(path, Counters())
     with engine.read():
         flag.touch()
-        time.sleep(seconds)
+        while flag.exists():
+            time.sleep(0.005)
     engine.close()
 
 
@@ -168,14 +186,14 @@ def die_in_a_write(path: Path, flag: Path) -> None:
     engine = EmbeddedEngine(path, Counters())
     with engine.write() as cursor:
         cursor.query("UPDATE counters SET n = 999")
-        engine._lease.tally.before_commit()
+        engine._lease.counter.before_commit()
         flag.touch()
         time.sleep(60)
 
 
 def write_and_be_away(place: str, flag: Path, report: Path) -> None:
     """Have the right to write, be stopped meanwhile by whoever sees the flag, and try to go on."""
-    engine = engine_at(place, absence=1)
+    engine = engine_at(place, idle_timeout=0.4)
     try:
         with engine.write() as cursor:
             cursor.query("UPDATE counters SET n = 999")
@@ -198,7 +216,7 @@ def write_twice_and_die(place: str) -> None:
 def hold_copies(place: str, flag: Path) -> None:
     """Have private copies of a server's workspace until killed; the flag says where."""
     engine = engine_at(place)
-    with engine.study() as cursor, engine.snapshot() as path:
+    with engine.snapshot() as cursor, engine.snapshot_file() as path:
         cursor.query("SELECT * FROM counters")
         flag.with_suffix(".new").write_text(str(path.parent))
         flag.with_suffix(".new").rename(flag)
@@ -216,7 +234,7 @@ def hold_with_another_program(path: Path, flag: Path) -> None:
 def be_interrupted(path: Path, flag: Path, report: Path) -> None:
     """Read and write in the main thread, and take every interrupt for what it is, until the flag has gone."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    engine = EmbeddedEngine(path, Counters(), patience=20)
+    engine = EmbeddedEngine(path, Counters(), timeout=20)
     interrupts = 0
     flag.touch()
     while True:
@@ -237,7 +255,7 @@ def wait_and_be_interrupted(path: Path, flag: Path, report: Path) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     flag.touch()
     try:
-        EmbeddedEngine(path, Counters(), patience=60)
+        EmbeddedEngine(path, Counters(), timeout=60)
     except KeyboardInterrupt:
         report.touch()
     time.sleep(60)
@@ -245,7 +263,7 @@ def wait_and_be_interrupted(path: Path, flag: Path, report: Path) -> None:
 
 def take_a_snapshot_and_wait(path: Path, flag: Path) -> None:
     """Hold a private copy until killed."""
-    with EmbeddedEngine(path, Counters()).snapshot():
+    with EmbeddedEngine(path, Counters()).snapshot_file():
         flag.touch()
         time.sleep(60)
 
@@ -256,8 +274,7 @@ def take_a_snapshot_and_wait(path: Path, flag: Path) -> None:
 def on_a_file_system_of_its_own(scenario: Callable[[Path], None], directory: Path, size: str = "3m") -> None:
     """Run a scenario in a process that has a tmpfs of `size` at `directory`; it goes with the process."""
     outcome, sent = _context.Pipe(duplex=False)
-    process = _context.Process(target=_mount_and_run, args=(scenario, directory, size, sent), daemon=True)
-    process.start()
+    process = start(_mount_and_run, scenario, directory, size, sent)
     sent.close()
     with suppress(EOFError):
         trouble = outcome.recv()

@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.rings import count, within
 from tests.store import crew
 from tests.store.crew import Counters, counted, finish, increment, kill, start, wait_for
 from wsq.errors import WorkspaceBusy, WorkspaceError
-from wsq.store.embedded import EmbeddedEngine
-
-pytestmark = pytest.mark.alone
+from wsq.store.duckdb.engine import EmbeddedEngine
 
 
 def test_no_increment_is_lost_among_processes(path):
-    finish(*[start(crew.count, path, 40) for _ in range(4)])
+    times = count(15, 40)
+    finish(*[start(crew.count, path, times) for _ in range(4)])
 
     engine = EmbeddedEngine(path, Counters())
-    assert counted(engine) == 160
+    assert counted(engine) == 4 * times
     engine.close()
 
 
@@ -33,9 +33,9 @@ def test_no_increment_is_lost_among_threads_and_engines_of_a_process(path):
     engines = [EmbeddedEngine(path, Counters()) for _ in range(2)]
 
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda number: increment(engines[number % 2]), range(80)))
+        list(threads.map(lambda number: increment(engines[number % 2]), range(40)))
 
-    assert counted(engines[0]) == counted(engines[1]) == 80
+    assert counted(engines[0]) == counted(engines[1]) == 40
     for engine in engines:
         engine.close()
 
@@ -63,17 +63,25 @@ def test_a_workspace_whose_creation_was_killed_is_made_anew(path, tmp_path):
     engine.close()
 
 
+@pytest.mark.timed
 def test_eight_writing_processes_all_get_their_turn(path, tmp_path, record_property):
     EmbeddedEngine(path, Counters()).close()
     reports = [tmp_path / f"report{number}" for number in range(8)]
 
-    finish(*[start(crew.write_on, path, 3.0, report) for report in reports])
+    go = tmp_path / "go"
+    writers = [start(crew.write_on, path, go, report) for report in reports]
+    for report in reports:
+        wait_for(report.with_suffix(".ready"))
+    go.touch()
+    time.sleep(count(3, 6) / 2)
+    go.unlink()
+    finish(*writers)
 
     writes, waits = zip(*[map(float, report.read_text().split()) for report in reports], strict=True)
     record_property("longest wait", max(waits))
     record_property("writes", writes)
     print(f"longest wait {max(waits):.2f} s; writes of each: {[int(w) for w in writes]}")
-    assert max(waits) < 3
+    assert max(waits) < within(3)
     assert min(writes) > max(writes) / 4
     engine = EmbeddedEngine(path, Counters())
     assert counted(engine) == sum(writes)
@@ -85,11 +93,12 @@ def test_nothing_acknowledged_is_lost_when_writers_are_killed(path, tmp_path):
     EmbeddedEngine(path, Counters()).close()
     begun = {"a": 0, "b": 0}
     slowest = 0.0
-    for round_ in range(30):
+    rounds = count(12, 30)
+    for round_ in range(rounds):
         told = {worker: tmp_path / f"told-{worker}-{round_}" for worker in begun}
         workers = [start(crew.mark_and_tell, path, worker, begun[worker], told[worker]) for worker in begun]
-        if round_ % 3:
-            wait_for(told["a"])
+        for worker in list(begun)[: round_ % 3]:
+            wait_for(told[worker])
         for process in workers:
             time.sleep(chance.uniform(0.01, 0.15))
             kill(process)
@@ -104,59 +113,62 @@ def test_nothing_acknowledged_is_lost_when_writers_are_killed(path, tmp_path):
             acknowledged = told[worker].read_text().split() if told[worker].exists() else []
             assert {(worker, int(number)) for number in acknowledged} <= kept
             begun[worker] = max((number for who, number in kept if who == worker), default=-1) + 1
-    print(f"60 kills; {sum(begun.values())} marks kept; reopened in at most {slowest * 1000:.0f} ms")
-    assert sum(begun.values()) > 100
+    print(f"{2 * rounds} kills; {sum(begun.values())} marks kept; reopened in at most {slowest * 1000:.0f} ms")
+    assert sum(begun.values()) >= rounds
     assert slowest < 5
 
 
 def test_a_lease_that_is_held_too_long_is_given_up_with_a_sentence_that_names_the_holder(path, tmp_path, engine):
     flag = tmp_path / "flag"
-    holder = start(crew.hold, path, 30, flag)
+    holder = start(crew.hold, path, flag)
     wait_for(flag)
-    engine._patience = 0.3
+    engine._timeout = 0.3
     began = time.monotonic()
     with pytest.raises(WorkspaceBusy, match=rf"team\.duckdb was in use by process {holder.pid} \(.+\) for longer"):
         counted(engine)
     assert time.monotonic() - began < 2
 
-    engine._patience = 10
+    engine._timeout = 10
     kill(holder)
     assert counted(engine) == 0
 
 
 def test_whoever_gave_up_waiting_holds_nothing_afterwards(path, tmp_path, engine):
     flag = tmp_path / "flag"
-    holder = start(crew.hold, path, 0.8, flag)
+    holder = start(crew.hold, path, flag)
     wait_for(flag)
-    engine._patience = 0.1
+    engine._timeout = 0.05
     for _ in range(3):
         with pytest.raises(WorkspaceBusy):
             counted(engine)
 
+    flag.unlink()
     finish(holder)
     finish(start(crew.count, path, 1), within=5)
 
-    engine._patience = 10
+    engine._timeout = 10
     assert counted(engine) == 1
 
 
 def test_a_new_lease_takes_up_the_place_that_was_given_up(path, tmp_path, engine):
     flag = tmp_path / "flag"
-    holder = start(crew.hold, path, 0.5, flag)
+    holder = start(crew.hold, path, flag)
     wait_for(flag)
-    engine._patience = 0.1
+    engine._timeout = 0.05
     with pytest.raises(WorkspaceBusy):
         counted(engine)
 
-    engine._patience = 10
+    engine._timeout = 10
+    threading.Timer(0.1, flag.unlink).start()
     increment(engine)
+    assert not flag.exists()
 
     finish(holder)
     assert counted(engine) == 1
 
 
 def test_another_thread_that_stays_too_long_is_named_as_such(engine):
-    engine._patience = 0.2
+    engine._timeout = 0.2
     with engine.read(), ThreadPoolExecutor(1) as thread:
         time.sleep(0.1)
         with pytest.raises(WorkspaceBusy, match="another thread of this process"):
@@ -272,7 +284,7 @@ def test_a_forked_child_keeps_no_lock_of_a_parent_that_has_died(path, tmp_path):
     wait_for(flag)
     kill(parent)
 
-    engine = EmbeddedEngine(path, Counters(), patience=5)
+    engine = EmbeddedEngine(path, Counters(), timeout=5)
     assert counted(engine) == 0
     engine.close()
     os.kill(int(flag.read_text()), signal.SIGKILL)
@@ -296,7 +308,7 @@ def test_interrupts_at_any_moment_leave_nothing_held(path, tmp_path):
     flag, report = tmp_path / "flag", tmp_path / "report"
     process = start(crew.be_interrupted, path, flag, report)
     wait_for(flag)
-    for _ in range(50):
+    for _ in range(count(20, 50)):
         time.sleep(chance.uniform(0.02, 0.08))
         os.kill(process.pid, signal.SIGINT)
     time.sleep(0.1)
@@ -304,12 +316,12 @@ def test_interrupts_at_any_moment_leave_nothing_held(path, tmp_path):
     finish(start(crew.count, path, 3), within=15)
     flag.unlink()
     finish(process, within=15)
-    assert int(report.read_text()) > 15  # some meet before they are noticed
+    assert int(report.read_text()) >= 3  # many meet before they are noticed
 
 
 def test_an_interrupt_while_waiting_gives_the_place_up(path, tmp_path, engine):
     held, waits, interrupted = tmp_path / "held", tmp_path / "waits", tmp_path / "interrupted"
-    holder = start(crew.hold, path, 1.0, held)
+    holder = start(crew.hold, path, held)
     wait_for(held)
     waiter = start(crew.wait_and_be_interrupted, path, waits, interrupted)
     wait_for(waits)
@@ -318,6 +330,7 @@ def test_an_interrupt_while_waiting_gives_the_place_up(path, tmp_path, engine):
     os.kill(waiter.pid, signal.SIGINT)
 
     wait_for(interrupted, 5)
+    held.unlink()
     finish(holder)
     increment(engine)
     assert counted(engine) == 1
@@ -339,9 +352,9 @@ def test_a_closed_engine_says_so_and_leaves_others_on_the_file_alone(path):
     first.close()
     first.close()
 
-    with pytest.raises(WorkspaceError, match=r"team\.duckdb has been closed"):
+    with pytest.raises(WorkspaceError, match=r"team\.duckdb is closed"):
         counted(first)
-    with pytest.raises(WorkspaceError, match="has been closed"):
+    with pytest.raises(WorkspaceError, match="is closed"):
         first.changes()
     increment(second)
     assert counted(second) == 1

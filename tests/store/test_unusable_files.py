@@ -11,8 +11,8 @@ import pytest
 from tests.store import crew
 from tests.store.crew import Counters, counted, increment, kill, start, wait_for
 from wsq.errors import NotAWorkspace, WorkspaceBusy, WorkspaceError, WorkspaceUnwritable
-from wsq.store.embedded import EmbeddedEngine
-from wsq.store.lease import LONG_LOG
+from wsq.store.duckdb.engine import EmbeddedEngine
+from wsq.store.duckdb.lease import CHECKPOINT_AFTER
 
 
 @pytest.fixture
@@ -46,6 +46,38 @@ def refuse_and_leave_alone(path: Path, error: type[WorkspaceError] = NotAWorkspa
     assert path.read_bytes() == content
     assert {found.name for found in path.parent.iterdir()} == beside
     return sentence
+
+
+@pytest.mark.parametrize("name", ["team?mode=ro", "folder?/team.duckdb", "a\\b.duckdb"])
+def test_a_path_that_duckdb_reads_otherwise_is_refused_and_nothing_is_made(tmp_path, name):
+    with pytest.raises(NotAWorkspace, match=r"DuckDB takes no path with a (question mark|backslash) in it\.$"):
+        EmbeddedEngine(tmp_path / name, Counters())
+    (tmp_path / "link.duckdb").symlink_to(tmp_path / name)
+    with pytest.raises(NotAWorkspace):
+        EmbeddedEngine(tmp_path / "link.duckdb", Counters())
+    assert [found.name for found in tmp_path.iterdir()] == ["link.duckdb"]
+
+
+@pytest.mark.parametrize("name", ["a#b.duckdb", "100%.duckdb", "a%20b c.duckdb", 'it\'s "so".duckdb', "é*[☃];$HOME"])
+def test_every_other_path_is_one(tmp_path, name):
+    engine = EmbeddedEngine(tmp_path / name, Counters())
+    increment(engine)
+    assert counted(engine) == crew.studied(engine) == 1
+    engine.backup(tmp_path / f"copy of {name}")
+    engine.close()
+    assert {found.name for found in tmp_path.iterdir()} >= {name, f"{name}.wsq", f"copy of {name}"}
+    for made in (tmp_path / name, tmp_path / f"copy of {name}"):
+        again = EmbeddedEngine(made, Counters())
+        assert counted(again) == 1
+        again.close()
+
+
+def test_a_backup_goes_to_no_path_that_duckdb_reads_otherwise(path, tmp_path):
+    engine = EmbeddedEngine(path, Counters())
+    with pytest.raises(NotAWorkspace, match="question mark"):
+        engine.backup(tmp_path / "copy?.duckdb")
+    engine.close()
+    assert not (tmp_path / "copy?.duckdb").exists()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +191,7 @@ def test_a_file_that_another_program_has_open_is_busy(path, tmp_path):
 def test_a_file_that_this_process_has_open_through_duckdb_is_busy(path):
     EmbeddedEngine(path, Counters()).close()
     connection = duckdb.connect(str(path))
-    with pytest.raises(WorkspaceBusy, match="in this very process outside of wsq"):
+    with pytest.raises(WorkspaceBusy, match="already open in this process outside of wsq"):
         EmbeddedEngine(path, Counters())
     connection.close()
     EmbeddedEngine(path, Counters()).close()
@@ -200,14 +232,14 @@ def _fill_up_and_free(directory):
         assert counted(engine) == before
         acknowledged = before + _increment_until_the_disk_is_full(engine)
         for _ in range(3):
-            with pytest.raises(WorkspaceUnwritable, match="no room left"), engine.write() as cursor:
+            with pytest.raises(WorkspaceUnwritable, match="is full"), engine.write() as cursor:
                 cursor.query("INSERT INTO marks SELECT 'w', range, repeat('x', 500) FROM range(3000)")
-        with pytest.raises(WorkspaceUnwritable, match="no room left"):
+        with pytest.raises(WorkspaceUnwritable, match="is full"):
             engine.backup(directory / "b.duckdb")
-        with pytest.raises(WorkspaceUnwritable, match="no room left"):
+        with pytest.raises(WorkspaceUnwritable, match="is full"):
             engine.console().query("SELECT 1")
         assert not (directory / "b.duckdb").exists()
-        with pytest.raises(WorkspaceUnwritable, match="no room left"):
+        with pytest.raises(WorkspaceUnwritable, match="is full"):
             EmbeddedEngine(directory / "new.duckdb", Counters())
         assert not (directory / "new.duckdb").exists()
         assert counted(engine) == acknowledged, round_
@@ -243,7 +275,7 @@ def _fill_up_before_the_checkpoint(directory):
         crew.fill_the_disk(directory)
         reserve.unlink()
     log = directory / "team.duckdb.wal"
-    assert log.stat().st_size > LONG_LOG, "the checkpoint did not fail"
+    assert log.stat().st_size > CHECKPOINT_AFTER, "the checkpoint did not fail"
     with engine.read() as cursor:
         assert cursor.query("SELECT count(*) FROM marks") == [(2000,)]
     crew.free_the_disk(directory)
