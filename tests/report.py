@@ -68,7 +68,7 @@ class Report:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print CPU-seconds by folder, largest first."""
         if self._config.option.record:
-            seconds = {file: round(took) for file, took in sorted(self.wall.items()) if took >= 1 and file != "tests"}
+            seconds = {file: round(took) for file, took in sorted(self.wall.items()) if file.endswith(".py")}
             DURATIONS.write_text(json.dumps(seconds, indent=2) + "\n", "utf-8")
         folders: Counter[str] = Counter()
         for file, seconds in self.cpu.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -67,14 +68,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Take the ring's tests and those that are named; begin with the files that take longest."""
+    """Take the ring's tests and those that are named; begin with files of unknown duration, then with the longest."""
     named = _named(config)
     kept = [item for item in items if _belongs(item, named)]
     if len(kept) < len(items):
         taken = set(kept)
         config.hook.pytest_deselected(items=[item for item in items if item not in taken])
     seconds = json.loads(DURATIONS.read_text("utf-8"))
-    kept.sort(key=lambda item: (-seconds.get(item.path.relative_to(HERE).as_posix(), 0), str(item.path)))
+    kept.sort(key=lambda item: (-seconds.get(item.path.relative_to(HERE).as_posix(), math.inf), str(item.path)))
     items[:] = kept
 
 

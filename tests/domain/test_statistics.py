@@ -221,7 +221,9 @@ def equal(found, all_lives, ws, **narrowed):
 # ---- it equals what is counted -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("zone", CHANGES)
+@pytest.mark.parametrize(
+    "zone", ["Europe/Berlin", *[pytest.param(zone, marks=pytest.mark.long_on_server) for zone in [*CHANGES][1:]]]
+)
 def test_statistics_are_what_plain_python_counts_from_the_events(ws, clock, zone):
     # Given three stores, two of them in this zone, over a day on which its clocks change, with days of nothing
     chance = random.Random(zone)
