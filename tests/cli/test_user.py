@@ -24,7 +24,7 @@ def test_users_are_added_listed_changed_and_removed(folder, wsq_, typed):
     typed(f"{PASSWORD}\n")
     added = wsq_("user", "add", "Ada", "--role", "editor", "--store", "acme", "--store", "globex")
     assert (added.status, added.err) == (0, "")
-    assert "Ada may log in: editor of acme, editor of globex." in added.out
+    assert "Ada may log in as editor of acme, editor of globex." in added.out
     file = folder / "team.duckdb.users.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert PASSWORD not in file.read_text()
@@ -86,7 +86,7 @@ def test_others_are_not_served_without_a_login(wsq_, address):
     refused = wsq_("serve", "--address", address, "--port", "0", "--no-scheduler")
 
     assert refused.status == 2
-    assert "expected a loopback address such as 127.0.0.1 as long as there is no login" in refused.err
+    assert "expected a loopback address such as 127.0.0.1 since there is no login" in refused.err
 
 
 @pytest.mark.parametrize(

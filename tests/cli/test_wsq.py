@@ -284,7 +284,7 @@ def test_the_lab_opens_jupyterlab_or_says_how_to_install_it(wsq_, folder, tmp_pa
     assert (folder / "tour.ipynb").read_text() == "{}"
     assert (without.status, without.err) == (
         2,
-        "wsq: JupyterLab is not installed; install it with: pip install 'wsq[notebook]'\n",
+        "wsq: JupyterLab is not installed. Install it with: pip install 'wsq[notebook]'\n",
     )
 
 
@@ -309,7 +309,7 @@ def test_the_demo_is_made_whole_once_and_never_out_of_somebodys_workspace(wsq_, 
         assert all(execution.status == "completed" for execution in demo.executions())
     wsq_("add", "Mine", "--prompt", PING, "--every", "1 hour")
     refused = wsq_("demo", "--database", str(folder / "team.duckdb"))
-    assert (refused.status, "no example" in refused.err) == (2, True)
+    assert (refused.status, "not an example" in refused.err) == (2, True)
 
 
 def test_an_export_is_brought_into_a_new_workspace_and_overwrites_nothing(wsq_, started, folder):

@@ -99,7 +99,7 @@ def test_of_very_many_alerts_some_are_told_and_the_others_counted(
     ws.process()
     ws.close()
 
-    assert peer.texts()[20] == "And 2 more alerts; wsq doctor tells them."
+    assert peer.texts()[20] == "And 2 more alerts. Run wsq doctor to see them."
     assert [each["type"] for each in peer.messages()[21:]] == ["resolved"] * 21
     assert peer.texts()[41] == "And 2 more alerts are resolved."
 
@@ -389,7 +389,7 @@ def test_ends_that_wait_when_a_process_leaves_are_kept_and_of_too_many_the_oldes
     kept = json.loads((Path(ws.place + ".wsq") / "told").read_bytes())["ends"]
     assert kept == [["acme", each] for each in later]
     assert first.id not in later
-    assert "1 end of an execution is not told any more" in caplog.text
+    assert "Not notified of 1 ended execution" in caplog.text
 
 
 def test_names_and_texts_are_no_markup_and_make_no_line_of_their_own(

@@ -124,7 +124,7 @@ def test_nobody_is_led_to_a_page_that_another_has_made(house):
         assert house.ask("GET", f"/board?bokeh-token={token}", session=session).status == 403
         assert house.ask("GET", "/board", session=session, Bokeh_Session_Id=page).status == 403
         assert house.ask("GET", "/board", session=session, body={"bokeh-session-id": page}).status == 403
-    assert house.logged("Refused to 'ada' from 127.0.0.1: GET '/board', for a page that was made before")
+    assert house.logged("Refused to 'ada' from 127.0.0.1: GET '/board', for an existing page")
 
 
 def test_what_would_import_a_module_or_serve_other_sites_is_not_served(house):

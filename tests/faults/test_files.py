@@ -126,5 +126,5 @@ def test_a_write_ahead_log_whose_file_is_missing_is_not_passed_over(team):
 def test_a_backup_onto_something_that_is_there_is_refused(team, folder):
     (folder / "copy.duckdb").write_bytes(b"mine")
 
-    refused(command("backup", folder / "copy.duckdb"), "is there already")
+    refused(command("backup", folder / "copy.duckdb"), "already exists")
     assert (folder / "copy.duckdb").read_bytes() == b"mine"

@@ -37,10 +37,13 @@ test("a step goes past cards that are not shown", () => {
 });
 
 test("tasks move between the lanes of tasks alone", () => {
-  assert.deepEqual(
-    [laneBeside("todo", 1), laneBeside("todo", -1), laneBeside("done", 1)],
-    ["doing", undefined, undefined],
-  );
+  const lanes = [
+    ["todo", "To do"],
+    ["doing", "Doing"],
+    ["done", "Done"],
+  ];
+  const beside = [laneBeside(lanes, "todo", 1), laneBeside(lanes, "todo", -1), laneBeside(lanes, "done", 1)];
+  assert.deepEqual(beside, ["doing", undefined, undefined]);
 });
 
 test("a patch completes a known card, whose known runs it names by id", () => {

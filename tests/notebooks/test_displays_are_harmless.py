@@ -183,9 +183,9 @@ def test_a_chart_of_nothing_and_of_one_bar_can_be_drawn():
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        (-1, "Column 'a' holds -1; a bar is as long as a number of at least 0."),
-        (float("inf"), "Column 'a' holds inf; a bar is as long as a number of at least 0."),
-        ("x", "Column 'a' holds 'x', which is no number."),
+        (-1, "Column 'a' contains -1; bars need numbers of at least 0."),
+        (float("inf"), "Column 'a' contains inf; bars need numbers of at least 0."),
+        ("x", "Column 'a' contains 'x', which is not a number."),
     ],
 )
 def test_a_chart_of_what_has_no_length_is_refused(value, sentence):

@@ -109,7 +109,7 @@ def test_a_draft_is_opened_in_the_mail_program_by_whoever_reads_it(open_board, a
     page = open_board()
 
     card(page, "Remind").get_by_role("listitem").first.get_by_role("button").click()
-    made = page.get_by_role("dialog").get_by_role("region", name="Documents it made")
+    made = page.get_by_role("dialog").get_by_role("region", name="Created documents")
     made.get_by_text("Draft: reminder").click()
 
     expect(made).to_contain_text("It is due on Friday.")
@@ -253,10 +253,10 @@ def test_what_was_missed_is_run_late_from_its_card_and_who_is_told_stands_there(
     expect(dialog.get_by_label("It failed")).to_be_checked()
     dialog.get_by_label("It is done").check()
     dialog.get_by_label("It failed").uncheck()
-    fill_form(page, Tell="ada, <b>grace</b>").get_by_role("button", name="Save", exact=True).click()
+    fill_form(page, Notify="ada, <b>grace</b>").get_by_role("button", name="Save", exact=True).click()
 
     # Then the card names them
-    expect(card(page, "Triage").get_by_title("Told when it could not do it, or it is done")).to_have_text(
+    expect(card(page, "Triage").get_by_title("Notified when it could not do it, or it is done")).to_have_text(
         "ada, <b>grace</b>"
     )
     told = acme.recurring_task(task.id)

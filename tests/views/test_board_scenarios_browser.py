@@ -37,7 +37,7 @@ def test_the_whole_life_of_a_recurring_task(open_board, acme, team):
     dialog = open_form(page)
     fill_form(page, Name="Triage", Prompt="Create a task called 'Check mail'", Description="Mornings", Every="4")
     field(dialog, "Unit").select_option("hours")
-    expect(dialog.get_by_role("group", name="What is to be expected")).to_contain_text("6 runs a day")
+    expect(dialog.get_by_role("group", name="Upcoming runs")).to_contain_text("6 runs a day")
     dialog.get_by_role("button", name="Create").click()
     expect(card(page, "Triage")).to_contain_text("Every 4 hours")
     expect(card(page, "Triage").get_by_role("timer")).to_contain_text("in 3:59:")
@@ -234,7 +234,7 @@ def test_a_first_run_at_a_date_of_its_zone_is_foretold_and_kept(open_board, acme
     field(dialog, "Date and time").fill("2031-07-01T08:00")
     field(dialog, "Time zone").fill("America/New_York")
 
-    expect(dialog.get_by_role("group", name="What is to be expected")).to_contain_text("Tue, Jul 1, 08:00 AM EDT")
+    expect(dialog.get_by_role("group", name="Upcoming runs")).to_contain_text("Tue, Jul 1, 08:00 AM EDT")
     dialog.get_by_role("button", name="Create").click()
 
     expect(card(page, "Report")).to_be_visible()
@@ -259,7 +259,7 @@ def test_all_of_the_form_is_filled_in_again_when_it_is_edited(open_board, acme):
     for label, value in {
         "Name": "Triage", "Prompt": "List the tasks", "Every": "3", "Unit": "days", "Time of day": "09:30",
         "Time zone": "Europe/Berlin", "Project": launch.id, "Assignees": "Ada, Bo", "Model": "claude-haiku-4-5",
-        "Missed slots": "run_once", "Budget per day": "0.25", "Time limit": "90 seconds", "Description": "Mornings",
+        "Missed runs": "run_once", "Budget per day": "0.25", "Time limit": "90 seconds", "Description": "Mornings",
     }.items():  # fmt: skip
         expect(field(dialog, label)).to_have_value(value)
     expect(field(dialog, "Skip when nothing has changed")).to_be_checked()
@@ -587,7 +587,7 @@ def test_skips_for_the_same_reason_are_one_row_with_their_number(open_board, acm
 
     row = card(page, "Triage").get_by_role("listitem")
     expect(row).to_contain_text("Skipped ×3")
-    expect(row).to_contain_text("No scheduler was running when it was due · 4 slots")
+    expect(row).to_contain_text("No scheduler was running when it was due · 4 scheduled runs")
 
 
 def test_a_budget_that_is_used_up_is_told_on_the_card(open_board, acme, team):

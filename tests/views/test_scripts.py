@@ -20,7 +20,8 @@ PAGES = (Board, Admin, Library, RefusalPage, SincePage, StatisticsPage)
 @pytest.fixture(scope="module")
 def page(browser):
     """A page where the modules of the board's script can be called by what they export."""
-    with browser.new_page() as opened:
+    with browser.new_context() as context:
+        opened = context.new_page()
         opened.add_script_tag(content=Board._esm.rpartition("export {")[0])
         yield opened
 

@@ -285,5 +285,5 @@ def test_with_the_figures_come_the_pauses_of_which_the_page_may_not_have_heard(s
 def test_a_store_in_which_nothing_was_ever_done_says_so(open_board, acme):
     page = open_board(path="statistics")
 
-    expect(page.get_by_text("Nothing has been carried out in this store yet.")).to_be_visible()
+    expect(page.get_by_text("Nothing has run in this store yet.")).to_be_visible()
     expect(page.locator(".chart")).to_have_count(0)

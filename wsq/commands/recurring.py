@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 from msgspec import UNSET
 
 from wsq.commands import budgets
-from wsq.commands.common import at_version, cleaned, cleared, differing, existing, existing_store
+from wsq.commands.common import at_version, differing, existing, existing_store
 from wsq.errors import InvalidInput, NotFound
 from wsq.events import recurring as e
 from wsq.projections import Execution, Project, RecurringTask, Running
@@ -73,71 +74,84 @@ def create_recurring_task(
     notify: Iterable[str] = (),
     notify_on: Iterable[str] = DEFAULT_NOTIFY_ON,
 ) -> RecurringTask:
-    """Create a recurring task; its first slot is the start's next occurrence, or one interval from now.
+    """Create a recurring task; its first slot is the next occurrence of `starting`, or one interval from now.
 
-    Args:
-        name: What it is called.
-        prompt: What the agent is to do.
-        every: The interval, such as ``"4 hours"``: whole minutes, hours or days, at most 3,650 days.
-        starting: A wall time of its time zone, or an instant; its slots lie whole intervals from there. None: now.
-        timezone: The IANA time zone of its wall times; None: the store's.
-        description: What it is for.
-        project_id: The project that the agent works in; None: the whole store.
-        assignees: Assignees of the tasks it creates.
-        model: The model that is asked; None: the store's, else the settings'.
-        missed: What happens to missed slots: ``skip`` or ``run_once``.
-        budget_per_day: What it may spend in a day of the store's time zone, in US dollars; None: $1.
-        time_limit: How long one execution may work, 1 second to 1 hour.
-        skip_unchanged: Whether to skip a slot when nothing in its project has changed since its last execution
-            (without a project: nothing in the store).
-        enabled: Whether it runs on schedule.
-        notify: Who is notified of executions that end as `notify_on` says; free names or addresses.
-        notify_on: Of which ends: any of ``failed``, ``could_not`` and ``done``.
+    `every` is an interval such as ``"4 hours"``: whole minutes, hours or days, at most 3,650 days. `starting` is a wall
+    time of `timezone` (IANA; None: the store's) or an instant; slots lie whole intervals from there, None: from now.
+    The agent works in `project_id` (None: the whole store) with `model` (None: the store's, else the settings'), and
+    `assignees` are those of the tasks that it creates. `missed` says what happens to missed slots: ``skip`` or
+    ``run_once``. It may spend `budget_per_day` US dollars in a day of the store's time zone (None: $1), and work for
+    `time_limit`, 1 second to 1 hour. With `skip_unchanged`, a slot is skipped if nothing in its project (without one:
+    the store) has changed since its last execution. `notify`, free names or addresses, are notified of executions that
+    end as `notify_on` says: any of ``failed``, ``could_not`` and ``done``. While not `enabled`, it has no slots.
 
     Raises:
         InvalidInput: An argument is out of range.
         NotFound: There is no such project.
     """
-    name, prompt = values.name(name), values.prompt(prompt)
-    interval = schedule.parse_every(every)
-    zone = values.timezone(timezone) if timezone is not None else None
-    enabled = values.flag(enabled, "enabled")
-    told = {"notify": values.assignees(notify, "notify"), "notify_on": values.outcomes(notify_on)}
-    values.told_of(told["notify"], told["notify_on"])
     given = {
-        "description": values.text(description, "description"),
-        "assignees": values.assignees(assignees),
-        "model": values.model(model),
-        "missed": values.missed(missed),
-        "budget_per_day": values.budget(budget_per_day),
-        "time_limit": values.time_limit(time_limit).total_seconds(),
-        **told,
-    }
+        "name": name, "prompt": prompt, "description": description, "assignees": assignees, "model": model,
+        "missed": missed, "budget_per_day": budget_per_day, "time_limit": time_limit, "enabled": enabled,
+        "skip_unchanged": skip_unchanged, "notify": notify, "notify_on": notify_on,
+    }  # fmt: skip
+    return _create(tx, store_id, given, schedule.parse_every(every), starting, timezone, project_id)
+
+
+def _create(
+    tx: Transaction,
+    store_id: str,
+    given: dict[str, Any],
+    interval: tuple[int, Unit],
+    starting: Any,
+    timezone: str | None,
+    project_id: str | None,
+) -> RecurringTask:
+    zone = values.timezone(timezone) if timezone is not None else None
+    fields = _cleaned(given)
+    values.told_of(fields["notify"], fields["notify_on"])
     store = existing_store(tx, store_id)
     if project_id is not None:
         _open_project(tx, store_id, project_id)
     plan = schedule.planned(interval, starting, zone or store.timezone, tx.now)
     grid = plan.grid
-    task_id = tx.new_id()
-    tx.record(
-        store_id,
-        e.RecurringTaskCreated(
-            recurring_task_id=task_id,
-            name=name,
-            prompt=prompt,
-            interval_value=grid.value,
-            interval_unit=grid.unit,
-            starting=plan.starting,
-            anchor=grid.anchor,
-            timezone=grid.timezone,
-            project_id=project_id,
-            skip_unchanged=values.flag(skip_unchanged, "skip_unchanged"),
-            enabled=enabled,
-            next_execution_at=schedule.first_slot(grid, plan.starting, tx.now) if enabled else None,
-            **given,  # type: ignore[arg-type]
-        ),
+    created = e.RecurringTaskCreated(
+        recurring_task_id=tx.new_id(),
+        interval_value=grid.value,
+        interval_unit=grid.unit,
+        starting=plan.starting,
+        anchor=grid.anchor,
+        timezone=grid.timezone,
+        project_id=project_id,
+        next_execution_at=schedule.first_slot(grid, plan.starting, tx.now) if fields["enabled"] else None,
+        **fields,
     )
-    return recurring_task(tx, store_id, task_id)
+    tx.record(store_id, created)
+    return recurring_task(tx, store_id, created.recurring_task_id)
+
+
+_CLEAN: dict[str, Callable[[Any], Any]] = {
+    "name": values.name,
+    "prompt": values.prompt,
+    "description": partial(values.text, what="description"),
+    "assignees": values.assignees,
+    "model": values.model,
+    "missed": values.missed,
+    "budget_per_day": values.budget,
+    "time_limit": lambda limit: values.time_limit(limit).total_seconds(),
+    "enabled": partial(values.flag, what="enabled"),
+    "skip_unchanged": partial(values.flag, what="skip_unchanged"),
+    "notify": partial(values.assignees, what="notify"),
+    "notify_on": values.outcomes,
+}
+"""What makes of a given value that of an event, for each field that says nothing of the schedule."""
+
+_CLEARED = {"description": "", "assignees": (), "notify": (), "notify_on": DEFAULT_NOTIFY_ON}
+"""What None stands for in an update, where it is no value of the field."""
+
+
+def _cleaned(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an event; those left out are left out."""
+    return {name: _CLEAN[name](value) for name, value in given.items() if value is not UNSET}
 
 
 def update_recurring_task(
@@ -167,33 +181,29 @@ def update_recurring_task(
     at_version(row, expected_version)
     if project_id is not UNSET and project_id is not None:
         _open_project(tx, store_id, project_id)
-    changes = differing(
-        row,
-        {
-            "name": cleaned(name, values.name),
-            "prompt": cleaned(prompt, values.prompt),
-            "description": cleared(description, "", values.text, "description"),
-            "project_id": project_id,
-            "assignees": cleared(assignees, (), values.assignees),
-            "model": cleaned(model, values.model),
-            "missed": cleaned(missed, values.missed),
-            "budget_per_day": cleaned(budget_per_day, values.budget),
-            "time_limit": cleaned(time_limit, values.time_limit),
-            "skip_unchanged": cleaned(skip_unchanged, values.flag, "skip_unchanged"),
-            "notify": cleared(notify, (), values.assignees, "notify"),
-            "notify_on": cleared(notify_on, DEFAULT_NOTIFY_ON, values.outcomes),
-        },
-    )
-    if changes.keys() & {"notify", "notify_on"}:
-        values.told_of(changes.get("notify", row.notify), changes.get("notify_on", row.notify_on))
-    if "time_limit" in changes:
-        changes["time_limit"] = changes["time_limit"].total_seconds()
+    given = {
+        "name": name, "prompt": prompt, "description": description, "assignees": assignees, "model": model,
+        "missed": missed, "budget_per_day": budget_per_day, "time_limit": time_limit,
+        "skip_unchanged": skip_unchanged, "notify": notify, "notify_on": notify_on,
+    }  # fmt: skip
+    cleared = {field: _CLEARED[field] if v is None and field in _CLEARED else v for field, v in given.items()}
+    changes = _differing(row, _cleaned(cleared) | {"project_id": project_id})
     changes |= _moved_grid(tx, row, every, starting, timezone)
     if changes:
         if "next_execution_at" in changes:
             settle_as_skipped(tx, row, "rescheduled", nxt=changes["next_execution_at"])
         tx.record(store_id, e.RecurringTaskUpdated(recurring_task_id=recurring_task_id, **changes))
     return recurring_task(tx, store_id, recurring_task_id)
+
+
+def _differing(row: RecurringTask, fields: dict[str, Any]) -> dict[str, Any]:
+    """Of an event's fields those that are given and not what the row has already."""
+    changes = differing(row, fields)
+    if changes.get("time_limit") == row.time_limit.total_seconds():
+        del changes["time_limit"]
+    if changes.keys() & {"notify", "notify_on"}:
+        values.told_of(changes.get("notify", row.notify), changes.get("notify_on", row.notify_on))
+    return changes
 
 
 def enable_recurring_task(tx: Transaction, store_id: str, recurring_task_id: str) -> RecurringTask:

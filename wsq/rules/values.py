@@ -18,14 +18,13 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from wsq.errors import InvalidInput
-from wsq.vocabulary import DEFAULT_NOTIFY_ON, LANES, MISSED, NOTIFY_ON
+from wsq.vocabulary import LANES, MISSED, NOTIFY_ON
 
 LONGEST_NAME = 200
 LONGEST_TEXT = 20_000
 LONGEST_CONTENT = 1_000_000
 MOST_ASSIGNEES = 50
 MOST_LISTED = 2**31 - 1
-USUALLY_TOLD = DEFAULT_NOTIFY_ON
 SHORTEST_TIME_LIMIT = timedelta(seconds=1)
 LONGEST_TIME_LIMIT = timedelta(hours=1)
 

@@ -68,13 +68,13 @@ class EventRecord(_Line, frozen=True, kw_only=True, tag="event"):
     name: str
     version: Number
     args: str
-    """A message body: as text, or in base64 if it is not UTF-8. Events refer to it by `hash`."""
+    actor: str
     cause: str | None
     recorded_at: Instant
 
 
 class BodyRecord(_Line, frozen=True, kw_only=True, omit_defaults=True, tag="body"):
-    """What was told, said or returned: as text, or where it is no UTF-8, in base 64. `hash` is how events name it."""
+    """A message body: as text, or in base64 if it is not UTF-8. Events refer to it by `hash`."""
 
     hash: str
     text: str | None = None

@@ -11,7 +11,7 @@ import { SearchBox } from "../page/search-box.js";
 import { CardStore } from "./card-store.js";
 import { Drag } from "./drag.js";
 import { Lane } from "./lane.js";
-import { LANES, isAfter, laneBeside, placeAfterStep, provisionalRank } from "./order.js";
+import { isAfter, laneBeside, placeAfterStep, provisionalRank } from "./order.js";
 import { Progress } from "./progress.js";
 import { drawRecurringCard, drawSpent } from "./recurring-card.js";
 import { drawTaskCard } from "./task-card.js";
@@ -29,7 +29,8 @@ class BoardPage extends DialogPage {
     this.progress = new Progress(this.root);
     this.drag = new Drag(this);
     this.searchBox = new SearchBox(this, () => this.#filter());
-    this.lanes = new Map(LANES.map(([id, name]) => [id, new Lane(this, id, name)]));
+    this.taskLanes = this.first.lanes.filter(([id]) => id !== "recurring"); // [id, name]
+    this.lanes = new Map(this.first.lanes.map(([id, name]) => [id, new Lane(this, id, name)]));
     for (const lane of this.lanes.values()) if (lane.id !== "recurring") this.drag.accept(lane);
     const lanes = [...this.lanes.values()].map((lane) => lane.element);
     this.board = h("main", { class: "lanes", "aria-label": "Board" }, lanes);
@@ -392,7 +393,7 @@ class BoardPage extends DialogPage {
 
   #moveBy(card, sideways, along) {
     if (sideways) {
-      const lane = laneBeside(card.lane, sideways);
+      const lane = laneBeside(this.taskLanes, card.lane, sideways);
       return lane && this.moveTo(card, lane, null);
     }
     const place = placeAfterStep(this.inLane(card.lane), (each) => this.#matches(each), card, along);
@@ -406,7 +407,7 @@ class BoardPage extends DialogPage {
     };
     const place = visible(card.lane).indexOf(this.elements.get(card.id));
     if (along) return visible(card.lane)[place + along]?.focus();
-    const names = LANES.map(([lane]) => lane);
+    const names = [...this.lanes.keys()];
     for (let at = names.indexOf(card.lane) + sideways; names[at]; at += sideways) {
       const cards = visible(names[at]);
       if (cards.length) return cards[Math.min(place, cards.length - 1)].focus();

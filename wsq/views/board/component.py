@@ -13,6 +13,7 @@ from wsq.views.page.dispatch import Answer, Dispatcher, Synced
 from wsq.views.page.hub import hub_of
 from wsq.views.page.live import InteractivePage, weakly
 from wsq.views.page.scripts import script
+from wsq.vocabulary import BOARD_LABELS
 
 
 class Board(InteractivePage):
@@ -40,7 +41,7 @@ class Board(InteractivePage):
         opening = {"store": store.id, "project": project_id, "page": page, "path": "board"}
         # The page is created on the server's event loop, which must not wait for a read. It requests the board itself.
         known = subscription.opening() if page else subscription.snapshot()
-        self.open_with(known | {"opening": opening})
+        self.open_with(known | {"opening": opening, "lanes": list(BOARD_LABELS.items())})
 
     def to_html(self) -> str:
         """Return the current board as a static HTML table, for notebooks that are read without a kernel."""

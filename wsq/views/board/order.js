@@ -1,17 +1,6 @@
 // The order of cards and where one goes that is moved. A lane's cards are sorted by their rank, a word of letters and
 // digits that never ends with a 0.
 
-export const LANES = [
-  ["recurring", "Recurring"],
-  ["todo", "To do"],
-  ["doing", "Doing"],
-  ["in_review", "In review"],
-  ["done", "Done"],
-];
-
-/** The lanes of tasks, in their order. */
-export const TASK_LANES = LANES.slice(1);
-
 /** Whether a card is after another of its lane; recurring tasks are newest first. */
 export function isAfter(card, other) {
   if (card.rank === other.rank) return card.id > other.id;
@@ -39,8 +28,7 @@ export function placeAfterStep(cards, isShown, card, step) {
   return others.indexOf(neighbour) + (step > 0 ? 1 : 0);
 }
 
-/** The lane beside another, among those of tasks; undefined beyond the first and the last. */
-export function laneBeside(lane, step) {
-  const names = TASK_LANES.map(([name]) => name);
-  return names[names.indexOf(lane) + step];
+/** The lane beside another, of `[id, name]` pairs; undefined beyond the first and the last. */
+export function laneBeside(lanes, lane, step) {
+  return lanes[lanes.findIndex(([id]) => id === lane) + step]?.[0];
 }

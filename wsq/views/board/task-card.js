@@ -1,6 +1,5 @@
 import { agentBadge, h, icon, select } from "../page/elements.js";
 import { projectChip } from "../page/project-chip.js";
-import { TASK_LANES } from "./order.js";
 
 /** The frame of every card. */
 export function cardFrame(page, card, ...children) {
@@ -43,7 +42,7 @@ function drawMove(page, card) {
     move.selectedIndex = 0;
     if (lane) page.moveTo(card, lane, null);
   };
-  const lanes = TASK_LANES.filter(([lane]) => lane !== card.lane);
+  const lanes = page.taskLanes.filter(([lane]) => lane !== card.lane);
   const attributes = { class: "move", "aria-label": "Move to", "data-part": "move", onchange };
   const move = select({ ...attributes, disabled: Boolean(card.isStandIn) }, [["", "Move to"], ...lanes]);
   return h("span", { class: "move", title: "Move to", "data-needs": "editor" }, icon("move"), move);

@@ -13,7 +13,8 @@ from wsq.errors import Conflict, InvalidInput, LoggedOut, NotFound, WsqError
 from wsq.projections.rows import RecurringTask, Task
 from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.dialogs import transcript
-from wsq.views.dialogs.forms import FORMS, Form, Refused, Row
+from wsq.views.dialogs.form import Form, Refused, Row
+from wsq.views.dialogs.forms import FORMS
 from wsq.views.library import lists
 from wsq.views.page import cards, markdown, messages
 
@@ -238,7 +239,6 @@ class Dispatcher(Responder):
             "id": None,
             "version": None,
             "fields": form.fields(),
-            "about": form.about(self._store),
         } | form.drawn(self._store, row, copied=copied)
         if row is None:
             return opened

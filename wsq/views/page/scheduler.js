@@ -8,7 +8,7 @@ export function schedulerAlarm({ state, last, usual }) {
   if (state !== "late") return null;
   const every = usual < 60 ? `${usual} s` : duration(usual).replace(/ 0 (s|min)$/, "");
   return (
-    `The scheduler last ran ${fullTime(Date.parse(last))}, and usually runs every ${every}: ` +
+    `The scheduler was last seen ${fullTime(Date.parse(last))}, and usually runs every ${every}: ` +
     "recurring tasks do not start by themselves."
   );
 }

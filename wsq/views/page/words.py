@@ -6,12 +6,7 @@ from datetime import timedelta
 
 from wsq.rules.budgets import Spending
 from wsq.vocabulary import (
-    BOARD_LABELS,
-    LANE_LABELS,
-    MISSED_LABELS,
-    NOTIFY_ON_LABELS,
     REASON_SENTENCES,
-    UNITS,
     VERDICT_LABELS,
 )
 
@@ -19,17 +14,6 @@ CENT = 0.01
 
 SPEAKERS = {"user": "Asked", "model": "Answered", "failure": "Failed attempt"}
 """Who speaks in a turn of a transcript."""
-
-
-def options() -> dict[str, list[tuple[str, str]]]:
-    """What a page offers to choose from, as pairs of a stored word and its label, in the order in which they stand."""
-    return {
-        "lanes": list(BOARD_LABELS.items()),
-        "task_lanes": list(LANE_LABELS.items()),
-        "missed": list(MISSED_LABELS.items()),
-        "notify_on": [(end, label.capitalize()) for end, label in NOTIFY_ON_LABELS.items()],
-        "units": [(unit, unit) for unit in UNITS],
-    }
 
 
 def spent(spending: Spending) -> str:

@@ -107,10 +107,11 @@ def serve(
         auth: The login; without one, everybody who reaches the address may do everything.
     """
     hub_of(workspace).notice = notice
+    former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}  # Panel takes one
     server = _build(workspace, port, address, origins, auth)
     url = f"http://{_spoken(address)}:{server.port}"
     loop = server.io_loop
-    handlers = _stop_on_signals(loop)
+    _stop_on_signals(loop, former)
     server.start()
     pool.submit(workspace.make_ready)
     (on_up or _announce)(url)
@@ -119,7 +120,7 @@ def serve(
     try:
         loop.start()
     finally:
-        for number, handler in handlers.items():
+        for number, handler in former.items():
             signal.signal(number, handler)
         if auth is not None:
             auth.close()
@@ -169,15 +170,14 @@ def _build(
     return server
 
 
-def _stop_on_signals(loop: IOLoop) -> dict[int, Any]:
+def _stop_on_signals(loop: IOLoop, former: dict[signal.Signals, Any]) -> None:
     def stop(number: int, _frame: object) -> None:
         log.info("Stopping on signal %s", number, extra={"action": "server.stop"})
         loop.asyncio_loop.call_soon_threadsafe(loop.stop)
 
-    told = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as it is in a script's background
-        told.append(signal.SIGINT)
-    return {number: signal.signal(number, stop) for number in told}
+    for number, handler in former.items():
+        ignored = number == signal.SIGINT and handler == signal.SIG_IGN  # as in a script's background
+        signal.signal(number, signal.SIG_IGN if ignored else stop)
 
 
 def _stop(server: Server, workspace: Workspace) -> None:

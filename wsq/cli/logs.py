@@ -1,4 +1,4 @@
-"""The log of a command: sentences on standard error, each with its instant and a stable action word."""
+"""Logging of the commands: lines on standard error with time, level, action word and text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ logger = logging.getLogger("wsq.cli")
 
 
 class _Sentence(logging.Formatter):
-    """An error of wsq's own is told by its sentence; a traceback is for what nobody foresaw."""
+    """Shows wsq's own errors as their message; unexpected ones with a traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
         action = getattr(record, "action", None) or record.name
@@ -23,8 +23,8 @@ class _Sentence(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info and error else line
 
 
-def keep() -> None:
-    """Have what wsq logs written on standard error; doing it twice changes nothing."""
+def set_up() -> None:
+    """Write wsq's log to standard error. Calling it twice is fine."""
     root = logging.getLogger("wsq")
     if not root.handlers:
         handler = logging.StreamHandler()
@@ -35,12 +35,12 @@ def keep() -> None:
 
 
 def warn(action: str, sentence: object) -> None:
-    """Log something that went wrong and is tried again."""
-    keep()
+    """Log a problem that is handled or retried."""
+    set_up()
     logger.warning("%s", sentence, extra={"action": action})
 
 
 def note(action: str, sentence: str) -> None:
-    """Log something worth knowing."""
-    keep()
+    """Log an information."""
+    set_up()
     logger.info("%s", sentence, extra={"action": action})

@@ -1,4 +1,4 @@
-"""`wsq pause`, `resume`, `since`: keeping still for a while, and what has happened meanwhile."""
+"""`wsq pause`, `resume`, `since`: pause stores, and show what has happened."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WALL_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
 def pause_command(given: Namespace) -> int:
-    """Let nothing start."""
+    """Pause the workspace or a store."""
     with wsq.open(given.database) as ws:
         zone = ws.settings.timezone
         until = None if given.until is None else _instant("--until", given.until, ws.clock.now(), zone, ahead=True)
@@ -26,25 +26,25 @@ def pause_command(given: Namespace) -> int:
         row = paused.pause(until=until, reason=given.reason)
     end = f"until {local(row.paused_until, zone)}" if row.paused_until else "until wsq resume"
     why = f" ({plain(row.paused_reason)})" if row.paused_reason else ""
-    say(f"{_named(given.store)} is paused {end}{why}; slots that fall due are skipped, and what runs ends normally.")
+    say(f"{_named(given.store)} is paused {end}{why}. Due runs are skipped; running executions finish.")
     return 0
 
 
 def resume_command(given: Namespace) -> int:
-    """Go on after a pause."""
+    """Resume after a pause."""
     with wsq.open(given.database) as ws:
         paused = ws if given.store is None else ws.store(given.store)
         paused.resume()
-        still = [store for row in ws.stores() if (store := ws.store(row.id)).paused() and given.store in (None, row.id)]
-    say(f"{_named(given.store)} goes on; every schedule is where it always was.")
-    for store in still:
+        left = [store for row in ws.stores() if (store := ws.store(row.id)).paused() and given.store in (None, row.id)]
+    say(f"{_named(given.store)} is resumed. Schedules are unchanged.")
+    for store in left:
         other = "the workspace is paused: wsq resume" if given.store else f"wsq resume --store {store.id}"
         say(f"Store {store.id!r} is still paused; {other}.")
     return 0
 
 
 def since_command(given: Namespace) -> int:
-    """Tell what has happened since a time."""
+    """Show what has happened since a time."""
     with wsq.open(given.database) as ws:
         zone = ws.settings.timezone
         begun = _instant("WHEN", given.when, ws.clock.now(), zone, ahead=False)
@@ -52,10 +52,10 @@ def since_command(given: Namespace) -> int:
     if given.json:
         say(as_json(list(found)))
         return 0
-    told = [each for each in found if not each.is_nothing]
-    if not told:
+    active = [each for each in found if not each.is_nothing]
+    if not active:
         say(f"Nothing happened since {local(begun, zone)}.")
-    for each in told:
+    for each in active:
         say(paragraphs(f"{each.store_id}: {each.text()}"))
     return 0
 
@@ -65,7 +65,7 @@ def _named(store: str | None) -> str:
 
 
 def _instant(what: str, text: str, now: datetime, zone: str, *, ahead: bool) -> datetime:
-    """The instant that is meant, `ahead` of now or behind it: a wall time is its next, or its last, occurrence."""
+    """Return the instant that `text` means; a wall time means its next (`ahead`) or last occurrence."""
     if wall := _WALL_TIME.fullmatch(text.strip()):
         return _occurrence(time(int(wall[1]), int(wall[2])), now, zone, ahead=ahead)
     try:
