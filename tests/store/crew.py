@@ -31,7 +31,9 @@ from wsq.store.engine import Cursor
 
 _ROOT = Path(__file__).parents[2]
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.store.crew", "tests.commands", "tests.durability.world"])
+PRELOADED = ("tests.store.crew", "tests.commands", "tests.durability.world")
+"""What that process imports; `tests.views.serving` adds itself, where it is used."""
+_context.set_forkserver_preload([*PRELOADED])
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_RDONLY, MS_REMOUNT, MS_REC, MS_PRIVATE = 1, 32, 16384, 1 << 18

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import wsq
 from tests.rings import count
+from tests.store import crew
 from wsq.agent.providers import OfflineProvider
 from wsq.views import serve
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.store.crew", "tests.views.serving"])  # one process forks for all tests
+_context.set_forkserver_preload([*crew.PRELOADED, "tests.views.serving"])
 
 
 def gate_of(place: Path) -> Path:
@@ -73,8 +74,7 @@ def served(place: Path | str, *, port: int = 0, notice: str | None = None, prepa
     """Serve the workspace at `place`; before that, in the other process, `prepare` is called."""
     up, said = _context.Pipe(duplex=False)
     given = (str(place), port, notice, prepare, {**os.environ, "WSQ_TIMEZONE": "UTC"}, said)
-    process = _context.Process(target=_serve, args=given, daemon=True)
-    process.start()
+    process = crew.start(_serve, *given)
     said.close()
     running = Served(process, up.recv())
     try:
