@@ -1,4 +1,4 @@
-# wsq in a container: the dashboards; for the scheduler give it the command `wsq-process --watch 30`.
+# wsq in a container. It serves the dashboards; for the scheduler, run `wsq-process --watch 30` in a second one.
 # See docs/deployment.md.
 FROM python:3.11-slim
 

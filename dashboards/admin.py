@@ -1,4 +1,4 @@
-"""The recurring tasks of all stores. `panel serve dashboards/*.py` shows it."""
+"""The recurring tasks of all stores. Serve it with `panel serve dashboards/*.py`."""
 
 import panel as pn
 

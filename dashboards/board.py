@@ -1,4 +1,4 @@
-"""The board. `panel serve dashboards/*.py` shows it; `wsq serve` adds headers, health and scheduler."""
+"""The board. Serve it with `panel serve dashboards/*.py`; `wsq serve` adds headers, health checks and a scheduler."""
 
 import panel as pn
 

@@ -1,4 +1,4 @@
-"""Projects, contacts and documents. `panel serve dashboards/*.py` shows it."""
+"""Projects, contacts and documents. Serve it with `panel serve dashboards/*.py`."""
 
 import panel as pn
 

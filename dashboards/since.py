@@ -1,4 +1,4 @@
-"""What has happened since one was last here. `panel serve dashboards/*.py` shows it."""
+"""What happened since your last visit. Serve it with `panel serve dashboards/*.py`."""
 
 import panel as pn
 

@@ -1,4 +1,4 @@
-"""What came of executions. `panel serve dashboards/*.py` shows it."""
+"""Results, cost and duration of runs. Serve it with `panel serve dashboards/*.py`."""
 
 import panel as pn
 

@@ -1,6 +1,7 @@
 """Tests everything: `python -m tests`, with large counts `python -m tests --long`; pytest gets what else is given.
 
-Installs a browser where there is none. The checks of the source run beside the tests.
+Installs a browser where there is none. The checks of the source run beside the tests; `--long` runs the quick ring in
+other environments first.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 
 import pytest
 
-from tests import browser
+from tests import browser, environments
 from tests.checks import ROOT, Checks
 
 
@@ -25,7 +26,7 @@ def main(arguments: list[str]) -> int:
         return 2
     ring = "long" if "--long" in arguments else "all"
     given = [argument for argument in arguments if argument != "--long"]
-    checks = Checks()
+    checks = Checks(environments.outcomes() if ring == "long" else ())
     try:
         return int(pytest.main([f"--ring={ring}", "--durations=10", *given], plugins=[checks]))
     finally:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from tests.environments import Outcome
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -21,16 +24,19 @@ CHECKS: tuple[tuple[str | Path, ...], ...] = (
 
 
 class Checks:
-    """Runs the checks one after another; what they find stands in the tests' summary and fails the run."""
+    """Runs the checks one after another; what they find stands in the tests' summary and fails the run.
 
-    def __init__(self) -> None:
+    So does what was run `before`.
+    """
+
+    def __init__(self, before: Iterable[Outcome] = ()) -> None:
+        self._before = {name: (status, output) for name, status, output in before}
         self._thread = ThreadPoolExecutor(1)
         self._running = {_name(command): self._thread.submit(_run, command) for command in CHECKS}
 
     def failed(self) -> dict[str, str]:
         """What the checks that failed printed, by the check's name; waits for all of them."""
-        done = {name: running.result() for name, running in self._running.items()}
-        return {name: output for name, (status, output) in done.items() if status != 0}
+        return {name: output for name, (status, output) in self._done().items() if status != 0}
 
     def stop(self) -> None:
         """Run no further check."""
@@ -51,8 +57,11 @@ class Checks:
             terminalreporter.section(name)
             terminalreporter.write(output)
         terminalreporter.section("checks")
-        for name in self._running:
+        for name in self._done():
             terminalreporter.write_line(f"{'failed' if name in self.failed() else 'passed'}  {name}")
+
+    def _done(self) -> dict[str, tuple[int, str]]:
+        return self._before | {name: running.result() for name, running in self._running.items()}
 
 
 def _name(command: tuple[str | Path, ...]) -> str:

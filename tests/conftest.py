@@ -24,7 +24,7 @@ from wsq.ids import seeded
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """A Monday, far from any change of clocks."""
 
-pytest_plugins = ("tests.rings", "tests.report", "tests.machine")
+pytest_plugins = ("tests.rings", "tests.report", "tests.machine", "tests.browsing")
 
 
 def pytest_configure(config: pytest.Config) -> None:

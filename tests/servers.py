@@ -132,16 +132,11 @@ class Ready(Server):
         wsq.open(self.url).close()
         self._connection = self._connect()
         tables = [name for (name,) in self._ask(f"SELECT tablename FROM pg_tables WHERE schemaname = '{SCHEMA}'")]
-        filled = [name for name in tables if self._ask(f"SELECT FROM {SCHEMA}.{name}")]
-        for statement in ("DROP SCHEMA IF EXISTS first CASCADE", "CREATE SCHEMA first"):
-            self._connection.execute(statement)
-        for name in filled:
-            self._connection.execute(f"CREATE TABLE first.{name} AS TABLE {SCHEMA}.{name}")
+        self._rows = [(name, row) for name in tables for row in self._ask(f"SELECT * FROM {SCHEMA}.{name}")]
         self._shape = self._ask(_SHAPE)
         sequences = self._ask(f"SELECT sequencename FROM pg_sequences WHERE schemaname = '{SCHEMA}'")
         self._again = ";".join(
             [f"DELETE FROM {SCHEMA}.{name}" for name in tables]
-            + [f"INSERT INTO {SCHEMA}.{name} TABLE first.{name}" for name in filled]
             + [f"SELECT setval('{SCHEMA}.{name}', 1, false)" for (name,) in sequences]
         )
 
@@ -149,6 +144,9 @@ class Ready(Server):
         self._ask(_TERMINATE)
         if self._ask(_SHAPE) == self._shape:
             self._connection.execute(self._again)
+            for name, row in self._rows:
+                marks = ", ".join(["%s"] * len(row))
+                self._connection.execute(f"INSERT INTO {SCHEMA}.{name} VALUES ({marks})", row)
         else:
             self._connection.close()
             self._make()

@@ -306,7 +306,7 @@ def test_a_file_in_the_working_directory_cannot_send_the_environments_key_to_its
 
 def run_bare(code: str, **environ: str) -> subprocess.CompletedProcess[str]:
     """Run Python as cron does: with nothing in the environment but what is given."""
-    root = str(Path(settings.__file__).parents[1])
+    root = str(Path(settings.__file__).parents[2])
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
         env={"PYTHONPATH": root, **environ},

@@ -1,4 +1,4 @@
-"""Time comes in through here, and through nothing else."""
+"""Clocks. All code gets the current time from here."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from wsq.errors import InvalidInput
 
 
 class Clock(Protocol):
-    """Tells the time; one that also has ``async sleep(seconds)`` is waited by as well."""
+    """Returns the time. If it also has ``async sleep(seconds)``, that is used for waiting."""
 
     def now(self) -> datetime:
-        """The instant it is, timezone-aware."""
+        """Return the current instant, timezone-aware."""
         ...
 
 
@@ -24,7 +24,7 @@ class SystemClock:
     """The machine's clock, in UTC."""
 
     def now(self) -> datetime:
-        """The instant it is."""
+        """Return the current instant."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
@@ -33,26 +33,26 @@ class SystemClock:
 
 
 class ShiftedClock:
-    """Shows `start` when it is made and runs on with `base` (real time) from there."""
+    """Starts at `start` and runs on with `base`, by default in real time."""
 
     def __init__(self, start: datetime, base: Clock | None = None) -> None:
         self._base = base or SystemClock()
         self._shift = aware(start) - self._base.now()
 
     def now(self) -> datetime:
-        """The shifted instant."""
+        """Return the shifted instant."""
         return self._base.now() + self._shift
 
     async def sleep(self, seconds: float) -> None:
-        """Wait by the clock that it runs on with."""
+        """Wait by the base clock."""
         await sleep(self._base, seconds)
 
 
 class ManualClock:
-    """Stands still until it is moved. For tests, simulations and notebooks whose outputs repeat.
+    """A clock that only moves when told to. For tests, simulations and notebooks with reproducible outputs.
 
-    Whoever sleeps by it moves it: of all sleepers the one that is due first wakes, and the clock
-    then shows its instant. So an hour of simulated work takes a moment.
+    Sleeping moves it: of all sleepers the one that is due first wakes, and the clock then shows that instant. So an
+    hour of simulated work takes a moment.
     """
 
     def __init__(self, start: datetime) -> None:
@@ -62,24 +62,24 @@ class ManualClock:
         self._order = itertools.count()
 
     def now(self) -> datetime:
-        """The instant it was last moved to."""
+        """Return the current instant."""
         return self._now
 
     def advance(self, by: timedelta | float) -> datetime:
-        """Move on by a timedelta or by seconds; returns the new instant."""
+        """Advance by a timedelta or by seconds; return the new instant."""
         step = by if isinstance(by, timedelta) else timedelta(seconds=by)
         with self._lock:
             self._now += step
             return self._now
 
     def move_to(self, instant: datetime) -> datetime:
-        """Stand at `instant`, which may also lie in the past."""
+        """Set the clock to `instant`, which may also be in the past."""
         with self._lock:
             self._now = aware(instant).astimezone(UTC)
             return self._now
 
     async def sleep(self, seconds: float) -> None:
-        """Return when the clock has come to `seconds` from now, moving it there if nobody else does."""
+        """Return when the clock is `seconds` later, moving it there if nothing else does."""
         with self._lock:
             mine = (self._now + timedelta(seconds=max(0.0, seconds)), next(self._order))
             heapq.heappush(self._sleepers, mine)
@@ -96,22 +96,22 @@ class ManualClock:
 
 
 async def sleep(clock: Clock, seconds: float) -> None:
-    """Wait by `clock` where it can sleep, else in real time."""
+    """Wait with `clock` if it can sleep, else in real time."""
     waiting = getattr(clock, "sleep", None) or _sleep
     await waiting(seconds)
 
 
 async def _sleep(seconds: float) -> None:
-    """Wait in real time; loaded when first waited, since a pass with nothing to do never waits."""
+    """Wait in real time. Imports asyncio late: a pass with nothing to do never waits."""
     import asyncio
 
     await asyncio.sleep(seconds)
 
 
 def aware(instant: datetime) -> datetime:
-    """`instant` itself, or `InvalidInput` when it is no datetime or says no time zone."""
+    """Return `instant`; raise `InvalidInput` if it is not a datetime with a time zone."""
     if not isinstance(instant, datetime):
-        raise InvalidInput(f"{reprlib.repr(instant)} is no instant, expected a datetime with a time zone.")
+        raise InvalidInput(f"{reprlib.repr(instant)} is not an instant; expected a datetime with a time zone.")
     if instant.tzinfo is None or instant.utcoffset() is None:
-        raise InvalidInput(f"{instant.isoformat()} names no time zone; an instant needs one.")
+        raise InvalidInput(f"{instant.isoformat()} has no time zone; an instant needs one.")
     return instant

@@ -1,4 +1,4 @@
-"""Where ids come from: opaque strings of at most 36 characters, unique in a workspace."""
+"""Ids: opaque strings of at most 36 characters, unique in a workspace."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import secrets
 from collections.abc import Callable
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-"""Crockford's base 32 in lower case: no letter that is mistaken for a digit."""
+"""Crockford's base 32 in lower case: no letter looks like a digit."""
 
 LENGTH = 20
-"""100 random bits: among 10¹² ids the chance of any two being alike is below 10⁻⁶."""
+"""100 random bits: among 10¹² ids the probability of a collision is below 10⁻⁶."""
 
 Ids = Callable[[], str]
 
 
 def random_id() -> str:
-    """A new id from the operating system's randomness."""
+    """Return a new id from the operating system's random numbers."""
     return _spell(secrets.randbits(5 * LENGTH))
 
 
 def seeded(seed: int) -> Ids:
-    """A source whose ids repeat for the same seed, so that a world can be replayed."""
-    source = random.Random(seed)  # noqa: S311 - repeatable is what is asked for here
+    """Return a source of reproducible ids, so that a workspace can be replayed."""
+    source = random.Random(seed)  # noqa: S311 - reproducible on purpose
     return lambda: _spell(source.getrandbits(5 * LENGTH))
 
 

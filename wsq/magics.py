@@ -1,7 +1,7 @@
-"""What ``%load_ext wsq`` brings into a notebook: ``%%wsql`` and ``%%recurring``.
+"""The notebook magics ``%%wsql`` and ``%%recurring``, loaded with ``%load_ext wsq``.
 
-Each option that a magic has is told by ``%%wsql?`` and ``%%recurring?``. What cannot be done is one sentence,
-without a traceback, and the cell counts as failed.
+Their options are shown by ``%%wsql?`` and ``%%recurring?``. Errors are one sentence without a traceback, and the cell
+counts as failed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from msgspec import UNSET
 
 from wsq import api
 from wsq.errors import InvalidInput, WsqError
-from wsq.store.sql_console import parameters_of
+from wsq.store.duckdb.sql_console import parameters_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,30 +30,30 @@ _BRACED = re.compile(r"\{\s*([^\W\d]\w*)\s*\}")
 
 
 class Shell(Protocol):
-    """What is asked of IPython: the reader's variables, and a place for magics."""
+    """What is needed of IPython: the user's variables, and registering magics."""
 
     user_ns: dict[str, Any]
 
     def register_magic_function(self, func: Any, magic_kind: str, magic_name: str) -> None:
-        """Make a function known as a magic."""
+        """Register a function as a magic."""
         ...
 
 
 def register(shell: Shell) -> None:
-    """Make both magics known to an IPython shell, once more when they are already."""
+    """Register both magics in an IPython shell. Calling it again is fine."""
     for name, does, options in (("wsql", _wsql, _wsql_options()), ("recurring", _recurring, _recurring_options())):
         shell.register_magic_function(_magic(shell, does, options), "cell", name)
 
 
 class _Options(ArgumentParser):
-    """Refuses in one sentence what it does not understand."""
+    """Raises errors as one sentence."""
 
     def error(self, message: str) -> NoReturn:
         raise InvalidInput(f"{message[:1].upper()}{message[1:]} (see `{self.prog}?`).")
 
 
 def _magic(shell: Shell, does: Callable[[Shell, Namespace, str], Any], options: _Options) -> Callable[[str, str], Any]:
-    """A magic of IPython: a function of the rest of its line and of the cell below it."""
+    """Return a magic: a function of the rest of its line and of the cell below it."""
 
     def magic(line: str, cell: str) -> Any:
         try:
@@ -62,7 +62,7 @@ def _magic(shell: Shell, does: Callable[[Shell, Namespace, str], Any], options: 
             raise UsageError(str(refusal)) from None
 
     magic.__doc__ = options.format_help()
-    magic._ipython_magic_no_var_expand = True  # type: ignore[attr-defined] # a $ or { in a name is meant as it stands
+    magic._ipython_magic_no_var_expand = True  # type: ignore[attr-defined] # $ and { in names are literal
     return magic
 
 
@@ -70,13 +70,13 @@ def _words(line: str) -> list[str]:
     try:
         return shlex.split(line)
     except ValueError as error:
-        raise InvalidInput(f"The line of options cannot be understood: {str(error).lower()}.") from None
+        raise InvalidInput(f"The options cannot be parsed: {str(error).lower()}.") from None
 
 
 def _options(name: str, about: str) -> _Options:
     made = _Options(prog=f"%%{name}", description=about, add_help=False, allow_abbrev=False)
-    made.add_argument("--workspace", metavar="NAME", help="variable that holds the workspace; else the newest opened")
-    made.add_argument("--database", metavar="PATH", help="a workspace's file, opened for this cell alone")
+    made.add_argument("--workspace", metavar="NAME", help="variable with the workspace; default: the last opened one")
+    made.add_argument("--database", metavar="PATH", help="a workspace's file, opened for this cell only")
     return made
 
 
@@ -85,11 +85,11 @@ def _options(name: str, about: str) -> _Options:
 
 def _wsql_options() -> _Options:
     about = (
-        "The cell is one SQL statement that reads; its rows come back as a DataFrame. "
-        "$name stands for the value of the variable `name`, which is handed over and never pasted."
+        "The cell is one read-only SQL statement; its result is a DataFrame. "
+        "$name is the value of the variable `name`, passed as a parameter and never inserted as text."
     )
     made = _options("wsql", about)
-    made.add_argument("--into", metavar="NAME", help="variable that gets the DataFrame, which is then not shown")
+    made.add_argument("--into", metavar="NAME", help="variable for the DataFrame, which is then not shown")
     return made
 
 
@@ -104,27 +104,29 @@ def _wsql(shell: Shell, given: Namespace, cell: str) -> pd.DataFrame | None:
 
 
 def _asked_for(shell: Shell, sql: str) -> set[str]:
-    """The names that a statement asks for; who writes ``{name}``, as if it were pasted, is told how to."""
+    """Return a statement's parameters; explains parameters to users of ``{name}``."""
     try:
         return parameters_of(sql)
     except InvalidInput:
         for name in _BRACED.findall(sql):
             if name in shell.user_ns:
-                raise InvalidInput(f"Variables are handed over, not pasted: write ${name} for {{{name}}}.") from None
+                raise InvalidInput(
+                    f"Variables are passed as parameters: write ${name} instead of {{{name}}}."
+                ) from None
         raise
 
 
 def _variable(shell: Shell, name: str) -> Any:
     if name.isdigit():
-        raise InvalidInput("Values come from variables: write $name instead of ? or $1.")
+        raise InvalidInput("Parameters are variables: write $name instead of ? or $1.")
     if name not in shell.user_ns:
-        raise InvalidInput(f"The statement asks for ${name}, and there is no variable {name}.")
+        raise InvalidInput(f"The statement uses ${name}, but there is no variable {name}.")
     return shell.user_ns[name]
 
 
 def _name(text: str) -> str:
     if not text.isidentifier():
-        raise InvalidInput(f"{text!r} is no name of a variable.")
+        raise InvalidInput(f"{text!r} is not a valid variable name.")
     return text
 
 
@@ -134,44 +136,44 @@ def _name(text: str) -> str:
 def _recurring_options() -> _Options:
     about = (
         "The cell is the prompt of a recurring task. It is tried on a copy of the board, which shows what it would "
-        "change; with --save the task is made, or changed when the store has one of that name."
+        "change; with --save the task is created, or updated if the store has one with this name."
     )
     made = _options("recurring", about)
-    made.add_argument("name", metavar="NAME", help="what the task is called")
+    made.add_argument("name", metavar="NAME", help="name of the task")
     made.add_argument("--every", metavar="INTERVAL", help="such as '4 hours', '1 day'; needed for a new task")
-    made.add_argument("--starting", metavar="TIME", help="wall time such as 09:00, or an instant, that fixes the grid")
-    made.add_argument("--store", metavar="ID", help="the store; else the one that the variables or the workspace have")
-    made.add_argument("--project", metavar="NAME_OR_ID", help="project that it works in; else the whole store")
-    made.add_argument("--model", metavar="ID", help="model that is asked; else the store's or the settings'")
-    made.add_argument("--save", action="store_true", help="make or change the task instead of trying the prompt")
+    made.add_argument("--starting", metavar="TIME", help="start of the schedule: a time such as 09:00, or an instant")
+    made.add_argument("--store", metavar="ID", help="the store; default: the one in a variable, or the only one")
+    made.add_argument("--project", metavar="NAME_OR_ID", help="project that it works in; default: the whole store")
+    made.add_argument("--model", metavar="ID", help="model to use; default: the store's or the settings'")
+    made.add_argument("--save", action="store_true", help="create or update the task instead of trying the prompt")
     return made
 
 
 def _recurring(shell: Shell, given: Namespace, prompt: str) -> Any:
     if not prompt:
-        raise InvalidInput("The cell has no prompt: write below the first line what the agent is to do.")
+        raise InvalidInput("The cell has no prompt. Write what the agent should do below the first line.")
     with _workspace(shell, given) as workspace:
         store = _store(shell, workspace, given.store)
         project_id = _project(store, given.project) if given.project is not None else None
         if given.save:
             return _saved(store, given, prompt, project_id)
         if given.every is not None:
-            store.upcoming(every=given.every, starting=given.starting)  # refuses before a model is asked and paid
+            store.upcoming(every=given.every, starting=given.starting)  # raises before the model costs anything
         return store.dry_run(prompt, project_id=project_id, model=given.model)
 
 
 def _saved(store: api.Store, given: Namespace, prompt: str, project_id: str | None) -> RecurringTask:
-    """Make the task, or change what was given of the one that is called so; says which."""
+    """Create the task, or update the given fields of the one with this name; print which."""
     old = _named(store, given.name)
     if old is None:
         if given.every is None:
-            raise InvalidInput(f"{given.name!r} would be a new task and needs --every, such as --every '1 day'.")
+            raise InvalidInput(f"{given.name!r} is a new task and needs --every, such as --every '1 day'.")
         row = store.create_recurring_task(
             given.name, prompt, every=given.every, starting=given.starting, project_id=project_id, model=given.model
         )
     else:
-        wished = {"every": given.every, "starting": given.starting, "project_id": project_id, "model": given.model}
-        changes: dict[str, Any] = {name: UNSET if value is None else value for name, value in wished.items()}
+        wanted = {"every": given.every, "starting": given.starting, "project_id": project_id, "model": given.model}
+        changes: dict[str, Any] = {name: UNSET if value is None else value for name, value in wanted.items()}
         row = store.update_recurring_task(old.id, prompt=prompt, **changes)
     what = "Created" if old is None else "Updated" if row.version != old.version else "Nothing to change in"
     print(f"{what} {row.name!r} in store {store.id}; {_next(row)}.")
@@ -188,7 +190,7 @@ def _named(store: api.Store, name: str) -> RecurringTask | None:
     wanted = name.strip().casefold()
     named = [task for task in store.recurring_tasks() if task.name.casefold() == wanted] if _is_there(store) else []
     if len(named) > 1:
-        raise InvalidInput(f"{len(named)} recurring tasks of store {store.id} are called {name!r}: rename one first.")
+        raise InvalidInput(f"{len(named)} recurring tasks of store {store.id} are named {name!r}. Rename one first.")
     return named[0] if named else None
 
 
@@ -203,18 +205,18 @@ def _project(store: api.Store, name_or_id: str) -> str:
     named = by_id or [row for row in projects if row.name.casefold() == wanted]
     if len(named) > 1:
         ids = ", ".join(row.id for row in named)
-        raise InvalidInput(f"{len(named)} projects are called {name_or_id!r}; say which by id: {ids}.")
-    return named[0].id if named else store.project(name_or_id).id  # which raises, and names the nearest
+        raise InvalidInput(f"{len(named)} projects are named {name_or_id!r}. Choose one by id: {ids}.")
+    return named[0].id if named else store.project(name_or_id).id  # raises, and names the nearest
 
 
-# Where it happens
+# Workspace and store
 
 
 @contextmanager
 def _workspace(shell: Shell, given: Namespace) -> Iterator[api.Workspace]:
-    """The workspace that is meant: of a file, of a variable, else the newest that is open among the variables."""
+    """Give the workspace of the options: a file's, a variable's, or the last opened one among the variables."""
     if given.database is not None and given.workspace is not None:
-        raise InvalidInput("Either --workspace or --database says which workspace is meant, not both.")
+        raise InvalidInput("Use either --workspace or --database, not both.")
     if given.database is not None:
         if not Path(given.database).is_file():
             raise InvalidInput(f"There is no workspace at {given.database}.")
@@ -227,7 +229,7 @@ def _workspace(shell: Shell, given: Namespace) -> Iterator[api.Workspace]:
 def _of_variable(shell: Shell, name: str) -> api.Workspace:
     value = shell.user_ns.get(name)
     if not isinstance(value, api.Workspace):
-        raise InvalidInput(f"There is no workspace in a variable {name}; wsq.open(…) makes one.")
+        raise InvalidInput(f"There is no workspace in a variable {name}. Create one with wsq.open(…).")
     return value
 
 
@@ -235,12 +237,12 @@ def _newest(shell: Shell) -> api.Workspace:
     held = [value.workspace if isinstance(value, api.Store) else value for value in shell.user_ns.values()]
     found = [value for value in held if isinstance(value, api.Workspace) and not value.closed]
     if not found:
-        raise InvalidInput("No workspace is open here: ws = wsq.open(…) opens one, or --database names its file.")
+        raise InvalidInput("No workspace is open. Open one with ws = wsq.open(…), or name its file with --database.")
     return max(found, key=lambda workspace: workspace.opened)
 
 
 def _store(shell: Shell, workspace: api.Workspace, store_id: str | None) -> api.Store:
-    """The store by its id; else the one that a variable holds, else the only one of the workspace."""
+    """Return the store by id; else the one in a variable, else the only one of the workspace."""
     if store_id is not None:
         return workspace.store(store_id)
     held = {
@@ -251,5 +253,5 @@ def _store(shell: Shell, workspace: api.Workspace, store_id: str | None) -> api.
     ids = list(held) or [row.id for row in workspace.stores()]
     if len(ids) != 1:
         among = f": {', '.join(sorted(ids))}" if ids else ""
-        raise InvalidInput(f"Say with --store which store is meant{among}.")
+        raise InvalidInput(f"Choose a store with --store{among}.")
     return held.get(ids[0]) or workspace.store(ids[0])

@@ -22,8 +22,8 @@ from wsq.agent.briefing import (
     Last,
     OpenTask,
     Person,
+    RunRequest,
     Situation,
-    Wish,
     fair_shares,
     first_message,
 )
@@ -32,8 +32,8 @@ NOW = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 LAUNCH = About(id="p1", name="Launch", description="Ship 1.0")
 
 
-def wish(**given):
-    return Wish(
+def request(**given):
+    return RunRequest(
         **{
             "name": "Triage",
             "description": "Sort what came in",
@@ -84,7 +84,7 @@ def test_documents_come_first_and_the_prompt_last():
         last=Last(status="completed", verdict="done", reason=None, ended_at=NOW, output="All well.", error=None),
     )
 
-    message = first_message(wish(prompt="Do it."), situation, "m4rk")
+    message = first_message(request(prompt="Do it."), situation, "m4rk")
 
     tags = re.findall(r"^<(\w+) mark=m4rk>$", message[0]["text"], re.MULTILINE)
     assert tags == ["document", "contacts", "board", "project", "last_execution", "execution"]
@@ -93,7 +93,7 @@ def test_documents_come_first_and_the_prompt_last():
 
 
 def test_the_moment_is_told_in_the_tasks_zone():
-    (execution,) = parts(first_message(wish(), Situation(), "m"), "execution")
+    (execution,) = parts(first_message(request(), Situation(), "m"), "execution")
 
     assert execution == {
         "task": "Triage",
@@ -107,7 +107,7 @@ def test_the_moment_is_told_in_the_tasks_zone():
 
 
 def test_without_a_project_the_lanes_are_counted():
-    (board,) = parts(first_message(wish(), Situation(lanes={"todo": 3, "done": 9}), "m"), "board")
+    (board,) = parts(first_message(request(), Situation(lanes={"todo": 3, "done": 9}), "m"), "board")
 
     assert board == {
         "tasks_by_lane": {"todo": 3, "doing": 0, "in_review": 0, "done": 9},
@@ -119,7 +119,7 @@ def test_a_long_document_keeps_head_and_tail_and_says_how_to_read_the_rest():
     text = "".join(chr(0x4E00 + place % 5000) for place in range(50_000))
 
     (told,) = parts(
-        first_message(wish(), Situation(documents=[document(1, text)], documents_in_all=1), "m"), "document"
+        first_message(request(), Situation(documents=[document(1, text)], documents_in_all=1), "m"), "document"
     )
 
     head, tail = ONE_DOCUMENT - ONE_DOCUMENT // 3, ONE_DOCUMENT // 3
@@ -132,7 +132,7 @@ def test_a_long_document_keeps_head_and_tail_and_says_how_to_read_the_rest():
 def test_a_short_document_stands_whole(length):
     text = "x" * length
     (told,) = parts(
-        first_message(wish(), Situation(documents=[document(1, text)], documents_in_all=1), "m"), "document"
+        first_message(request(), Situation(documents=[document(1, text)], documents_in_all=1), "m"), "document"
     )
 
     assert told == {"id": "d1", "title": "Doc 1", "text": text}
@@ -141,7 +141,7 @@ def test_a_short_document_stands_whole(length):
 def test_many_long_documents_share_the_room_and_short_ones_stand_whole():
     documents = [document(1, "short"), *[document(number, "x" * ONE_DOCUMENT) for number in range(2, 12)]]
 
-    told = parts(first_message(wish(), library(*documents), "m"), "document")
+    told = parts(first_message(request(), library(*documents), "m"), "document")
 
     assert told[0]["text"] == "short"
     lengths = [len(each.get("text", "") + each.get("head", "") + each.get("tail", "")) for each in told]
@@ -175,7 +175,7 @@ def test_what_is_too_much_is_counted_and_how_to_get_it_is_told():
         open_tasks_in_all=OPEN_TASKS + 5,
     )
 
-    message = first_message(wish(), situation, "m")
+    message = first_message(request(), situation, "m")
 
     assert "3 more documents are not shown; search_documents finds them." in message[0]["text"]
     assert parts(message, "contacts")[0]["left_out"] == "4; search_contacts finds them"
@@ -202,13 +202,13 @@ def test_the_four_placeholders_are_replaced(last, word):
         )
     prompt = "{{project}}|{{ scheduled_time }}|{{last_outcome}}|{{today}}|{{tomorrow}}"
 
-    message = first_message(wish(prompt=prompt), Situation(project=LAUNCH, last=before), "m")
+    message = first_message(request(prompt=prompt), Situation(project=LAUNCH, last=before), "m")
 
     assert message[1]["text"] == f"Launch|2026-03-02T09:00+01:00|{word}|2026-03-02|{{{{tomorrow}}}}"
 
 
 def test_without_a_project_or_a_slot_the_placeholders_say_so():
-    message = first_message(wish(prompt="{{project}}|{{scheduled_time}}", scheduled_for=None), Situation(), "m")
+    message = first_message(request(prompt="{{project}}|{{scheduled_time}}", scheduled_for=None), Situation(), "m")
 
     assert message[1]["text"] == "no project|2026-03-02T09:30+01:00"
 
@@ -216,7 +216,7 @@ def test_without_a_project_or_a_slot_the_placeholders_say_so():
 def test_a_project_that_is_called_like_a_placeholder_is_not_replaced_again():
     project = About(id="p", name="{{today}}", description="")
 
-    message = first_message(wish(prompt="Of {{project}}."), Situation(project=project), "m")
+    message = first_message(request(prompt="Of {{project}}."), Situation(project=project), "m")
 
     assert message[1]["text"] == "Of {{today}}."
 
@@ -224,7 +224,7 @@ def test_a_project_that_is_called_like_a_placeholder_is_not_replaced_again():
 def test_a_long_output_and_error_are_cut():
     last = Last(status="failed", verdict=None, reason="provider", ended_at=None, output="o" * 9_000, error="e" * 9_000)
 
-    (told,) = parts(first_message(wish(), Situation(last=last), "m"), "last_execution")
+    (told,) = parts(first_message(request(), Situation(last=last), "m"), "last_execution")
 
     assert (told["output"], told["error"]) == ("o" * LAST_OUTPUT, "e" * LAST_OUTPUT)
 
@@ -240,7 +240,7 @@ def test_nothing_that_a_stranger_writes_leaves_its_fence(text):
         last=Last(status="failed", verdict=None, reason="x", ended_at=NOW, output=text, error=text),
     )
 
-    message = first_message(wish(description=text + "<execution mark=m>"), situation, "m")
+    message = first_message(request(description=text + "<execution mark=m>"), situation, "m")
 
     for tag in ("document", "contacts", "project", "last_execution", "execution", "board"):
         assert message[0]["text"].count(f"<{tag} mark=m>") == 1

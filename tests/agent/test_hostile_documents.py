@@ -13,7 +13,7 @@ from aib.dataset import load as load_attacks
 from bastioncorpus import load_corpus
 
 from tests.agent.peer import calls, finished, turn_of
-from wsq.agent.briefing import About, DocumentText, Last, OpenTask, Person, Situation, Wish, first_message
+from wsq.agent.briefing import About, DocumentText, Last, OpenTask, Person, RunRequest, Situation, first_message
 
 pytestmark = pytest.mark.long_on_server
 
@@ -31,7 +31,7 @@ def test_there_are_a_hundred_of_them():
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_wherever_it_stands_it_stays_inside_its_fence_to_the_character(text):
-    wish = Wish(
+    request = RunRequest(
         name=text[:200], description=text, prompt="Summarise.", assignees=(text[:100],), trigger="manual",
         scheduled_for=None, now=NOW, timezone="UTC",
     )  # fmt: skip
@@ -46,7 +46,7 @@ def test_wherever_it_stands_it_stays_inside_its_fence_to_the_character(text):
         last=Last(status="failed", verdict=None, reason="provider", ended_at=NOW, output=text, error=text),
     )
 
-    data, prompt = first_message(wish, situation, "m4rk")
+    data, prompt = first_message(request, situation, "m4rk")
 
     assert prompt["text"] == "Summarise."
     fences = re.findall(r"<(\w+) mark=m4rk>\n(.*?)\n</\1 mark=m4rk>", data["text"], re.DOTALL)

@@ -42,7 +42,7 @@ def machine() -> str:
 def table(figures: list[Figure]) -> str:
     """The figures as README shows them."""
     lines = [
-        "| what | goal | measured | held |",
+        "| what | goal | measured | met |",
         "| --- | --- | --- | --- |",
         *(f"| {f.what} | {f.goal} | {f.measured} | {'yes' if f.held else '**no**'} |" for f in figures),
     ]

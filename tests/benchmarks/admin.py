@@ -14,7 +14,7 @@ from tests.benchmarks.pages import browser, calm, served
 from wsq.clock import ManualClock
 from wsq.commands.recurring import create_recurring_task
 from wsq.projections.rows import TABLES, Execution
-from wsq.store.schema import sql_types
+from wsq.store.rows import sql_types
 from wsq.store.transaction import Transaction
 
 STORES, TASKS, EACH = 20, 10_000, 100
@@ -38,13 +38,13 @@ def table(rounds: int) -> list[Figure]:
     executions = TASKS * EACH
     return [
         Figure(
-            f"the overview of {TASKS:,} recurring tasks with {executions:,} executions",
+            f"the overview of {TASKS:,} recurring tasks with {executions:,} runs",
             "≤ 0.5 s",
             f"{asked:.2f} s",
             asked <= 0.5,
         ),
         Figure(
-            f"the table of these {TASKS:,} in the browser, from its asking to painted",
+            f"the table of these {TASKS:,} in the browser, from request to painted",
             "≤ 1 s",
             f"{shown:.2f} s",
             shown <= 1,

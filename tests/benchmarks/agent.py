@@ -27,10 +27,10 @@ def asked(rounds: int) -> list[Figure]:
     peak = max(told["kilobytes"] for told in ours) / MEBIBYTE
     return [
         Figure(
-            f"{EXECUTIONS} executions of {TURNS} answers against a Messages API that takes a second for each, "
+            f"{EXECUTIONS} runs of {TURNS} answers each, from a Messages API that takes one second for each answer, "
             f"{TOGETHER} at a time",
             f"within 5 % of {IDEAL:g} s",
-            f"{wall:.2f} s ({(wall / IDEAL - 1) * 100:+.1f} %); the SDK alone, asked the same without wsq, "
+            f"{wall:.2f} s ({(wall / IDEAL - 1) * 100:+.1f} %); the SDK alone with the same requests "
             f"{limit:.2f} s ({(limit / IDEAL - 1) * 100:+.1f} %)",
             wall <= IDEAL * 1.05,
         ),

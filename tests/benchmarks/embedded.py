@@ -33,7 +33,7 @@ def one_command(rounds: int) -> list[Figure]:
         mine, theirs = in_turn(rounds, ours, plain.median)
     return [
         Figure(
-            "one command through the public API, warm lease",
+            "one command through the public API, with a warm lease",
             "≤ 1.5 × the same rows with plain DuckDB",
             f"{mine / theirs:.2f} × ({mine * 1000:.1f} ms)",
             mine <= 1.5 * theirs,
@@ -122,7 +122,7 @@ def size_of_a_routine_execution(_rounds: int) -> list[Figure]:
     each = (after - before) / runs
     return [
         Figure(
-            "a routine execution in the database (12 turns, pruned)",
+            "a typical run in the database (12 turns, pruned)",
             "≤ 10 KB",
             f"{each / 1000:.1f} KB",
             each <= 10_000,

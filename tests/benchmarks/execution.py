@@ -18,8 +18,8 @@ from tests.benchmarks.measure import START, Figure, folder, in_turn, seconds
 from wsq.agent.providers import Request, ScriptedProvider, Turn, call, finish, say
 from wsq.clock import ManualClock
 from wsq.commands.recurring import create_recurring_task
-from wsq.store.cursor import DuckCursor
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb.cursor import DuckCursor
+from wsq.store.duckdb.engine import EmbeddedEngine
 from wsq.store.transaction import Transaction
 
 TASKS = 1_000
@@ -31,7 +31,7 @@ def thousand_executions(rounds: int) -> list[Figure]:
     ours, huey, dbos = in_turn(rounds, ours_per_execution, huey_per_task, lambda: dbos_alone("workflow"))
     return [
         Figure(
-            f"{TASKS:,} due executions with a provider that does nothing (512 at a time)",
+            f"{TASKS:,} due runs with a provider that does nothing (512 at a time)",
             "≤ 0.8 × huey (SQLite, fsync)",
             f"{ours / huey:.2f} × ({ours * 1000:.2f} ms each, huey {huey * 1000:.2f})",
             ours <= 0.8 * huey,
@@ -68,7 +68,7 @@ def waiting(rounds: int) -> list[Figure]:
     share = statistics.median(inside)
     return [
         Figure(
-            "200 executions that wait one second each, 50 at a time",
+            "200 runs that wait one second each, 50 at a time",
             "within 3 % of 4 s",
             f"{taken:.2f} s ({(taken / 4 - 1) * 100:+.1f} %; DuckDB's own statements {share / 4 * 100:.1f} %)",
             taken <= 4 * 1.03,
@@ -111,13 +111,13 @@ def durable_step(rounds: int) -> list[Figure]:
     )
     return [
         Figure(
-            f"a durable agent step, {SIDE_BY_SIDE} executions side by side",
+            f"a durable agent step, {SIDE_BY_SIDE} runs in parallel",
             "≤ 0.5 × a DBOS step on SQLite, as many workflows",
             f"{ours / dbos:.2f} × ({ours * 1000:.1f} ms, DBOS {dbos * 1000:.1f})",
             ours <= 0.5 * dbos,
         ),
         Figure(
-            "the same in a lone execution: one transaction of DuckDB each",
+            "the same in a single run: one DuckDB transaction each",
             "≤ 0.5 ×",
             f"{alone / plain:.2f} × ({alone * 1000:.1f} ms, DBOS {plain * 1000:.1f})",
             alone <= 0.5 * plain,

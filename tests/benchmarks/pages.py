@@ -66,9 +66,9 @@ def first_load(rounds: int) -> list[Figure]:
     files, board = (statistics.median(side) for side in zip(*sent, strict=True))
     return [
         Figure(
-            f"bytes of a first visit to a board of {TASKS} tasks and {RECURRING} recurring ones, with an empty cache",
+            f"bytes of a first visit to a board with {TASKS} tasks and {RECURRING} recurring ones, with an empty cache",
             "≤ 4 MB",
-            f"{(files + board) / MEGABYTE:.2f} MB (of them {board / MEGABYTE:.2f} MB the board itself)",
+            f"{(files + board) / MEGABYTE:.2f} MB ({board / MEGABYTE:.2f} MB of them for the board itself)",
             files + board <= 4 * MEGABYTE,
         )
     ]
@@ -87,7 +87,7 @@ def first_render(rounds: int) -> list[Figure]:
         taken = statistics.median(_opened_and_closed(visitor, server, TASKS) for _ in range(rounds))
     return [
         Figure(
-            f"first render of {TASKS} tasks and {RECURRING} recurring ones with {RUNS} executions each, "
+            f"first render of {TASKS} tasks and {RECURRING} recurring ones with {RUNS} runs each, "
             "from navigation to painted, with a warm cache",
             "≤ 1.8 s",
             f"{taken / 1000:.2f} s",
@@ -121,9 +121,9 @@ def change(rounds: int) -> list[Figure]:
             many["seen"] <= 150,
         ),
         Figure(
-            "bytes of a change for each open window",
+            "bytes of a change, for each open window",
             "≤ 1.5 KB",
-            f"{weight / KILOBYTE:.2f} KB (of an execution's start or end {ran / KILOBYTE:.2f} KB)",
+            f"{weight / KILOBYTE:.2f} KB (start or end of a run: {ran / KILOBYTE:.2f} KB)",
             max(weight, ran) <= 1.5 * KILOBYTE,
         ),
     ]
@@ -141,13 +141,13 @@ def sessions(rounds: int) -> list[Figure]:
     memory, share = statistics.median(grown), statistics.median(busy)
     return [
         Figure(
-            f"memory of the server for each of {FURTHER} further windows",
+            f"memory of the server for each of {FURTHER} more windows",
             "≤ 0.5 MB",
             f"{memory / MEGABYTE:.2f} MB",
             memory <= 0.5 * MEGABYTE,
         ),
         Figure(
-            f"processor time of the server while {FURTHER + 1} windows are open and nothing happens",
+            f"CPU time of the server while {FURTHER + 1} windows are open and nothing happens",
             "≤ 2 % of a core",
             f"{share * 100:.1f} %",
             share <= 0.02,
@@ -284,13 +284,13 @@ def _opened(visitor: BrowserContext, server: Server) -> None:
 _SERVER = """
 import ctypes, gc, json, os, signal, sys, threading, time, wsq
 from wsq.views import serve
-from wsq.views.feed import Feed
-from wsq.views.hub import Hub
+from wsq.views.board.feed import Feed
+from wsq.views.page.hub import Hub
 
 def say(**words):
     print(json.dumps(words), flush=True)
 
-refresh, tell, began = Feed.refresh, Hub._tell, {}
+refresh, tell, began = Feed.refresh, Hub._publish, {}
 
 def timed(feed, now=None):
     began[id(feed)] = time.time()
@@ -309,7 +309,7 @@ def collect():
         say(kind="collected")
     os.kill(os.getpid(), signal.SIGTERM)  # who measures has gone, however
 
-Feed.refresh, Hub._tell = timed, told
+Feed.refresh, Hub._publish = timed, told
 threading.Thread(target=collect, daemon=True).start()
 with wsq.open(sys.argv[1]) as ws:
     serve(ws, port=0, on_up=lambda url: say(kind="up", url=url))

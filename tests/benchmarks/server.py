@@ -30,13 +30,13 @@ def throughput(rounds: int) -> list[Figure]:
         ours, bare = in_turn(rounds, lambda: together("ours", server.url), lambda: together("bare", server.url))
     return [
         Figure(
-            f"single commands on a server from {PROCESSES} processes",
-            "≥ 0.5 × psycopg by hand with the same rows",
+            f"single commands on PostgreSQL from {PROCESSES} processes",
+            "≥ 0.5 × the same rows with plain psycopg",
             f"{ours / bare:.2f} × ({ours:,.0f} a second)",
             ours >= 0.5 * bare,
         ),
         Figure(
-            f"events appended on a server in batches of {AT_ONCE:,}",
+            f"events appended on PostgreSQL in batches of {AT_ONCE:,}",
             "≥ 5,000 a second",
             f"{batches:,.0f}",
             batches >= 5_000,

@@ -49,7 +49,7 @@ def test_what_init_writes_is_what_every_command_then_goes_by(command, folder, mo
     assert "09:00:00 CE" in added.out  # CET or CEST
     assert (folder / "wsq.duckdb").exists()
     again = command("wsq", "init")
-    assert (again.status, again.err) == (2, f"wsq: {settings} is there already, and is not overwritten.\n")
+    assert (again.status, again.err) == (2, f"wsq: {settings} already exists and is not overwritten.\n")
 
 
 def test_cron_needs_nothing_but_a_path(command, folder):

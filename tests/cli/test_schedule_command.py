@@ -163,7 +163,7 @@ def test_a_crontab_line_is_installed_once_carried_out_told_of_and_taken_out(wsq_
     assert (system / "table").read_bytes() == FOREIGN + line + b"\n"
     assert f"{Path(sys.executable).parent}/wsq-process --quiet --database {folder}/team.duckdb" in line.decode()
     waiting = wsq_("schedule", "status")
-    assert (waiting.status, "No pass was seen yet." in waiting.out) == (0, True)
+    assert (waiting.status, "No pass has run yet." in waiting.out) == (0, True)
     subprocess.run(["/bin/sh", "-c", line.decode().split(" ", 5)[5]], check=True, timeout=60)
     status = wsq_("schedule", "status", "--json")
     told = json.loads(status.out)
@@ -296,7 +296,7 @@ def test_units_that_systemd_refuses_are_taken_away_again(wsq_, folder, system, t
     said = wsq_("schedule", "install")
 
     assert one_sentence(said)
-    assert "was refused: Failed: it is read-only." in said.err
+    assert "failed: Failed: it is read-only." in said.err
     assert list((tmp_path / "config" / "systemd" / "user").iterdir()) == []
 
 

@@ -48,7 +48,7 @@ def test_without_a_scheduler_none_is_started_and_a_script_may_have_it_in_its_bac
 
     assert schedulers(serving) == []
     assert "offline provider" in serving.stdout.readline()
-    assert "No scheduler was started" in serving.stdout.readline()
+    assert "No scheduler is running" in serving.stdout.readline()
     serving.terminate()
     assert serving.wait(SOON) == 0
 
@@ -72,7 +72,7 @@ def test_a_scheduler_that_cannot_live_is_given_up_in_the_end(tmp_path, capfd):
     scheduler = Scheduler([sys.executable, "-S", "-c", f"open({str(marks)!r}, 'a').write('x')"], pause=0.001)
     scheduler.start()
 
-    assert eventually(lambda: "not started again" in capfd.readouterr().err)
+    assert eventually(lambda: "is not restarted" in capfd.readouterr().err)
 
     scheduler.stop()
     assert marks.read_text() == "x" * (RESTARTS + 1)

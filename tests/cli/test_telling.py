@@ -18,10 +18,10 @@ from wsq.api import Workspace
 from wsq.cli import process
 from wsq.cli.demo import MovedClock
 from wsq.cli.process import Options, Passes
-from wsq.cli.serve import telling
+from wsq.cli.serve import notifying
 from wsq.errors import WorkspaceBusy
-from wsq.runner import outside
-from wsq.runner.outside import Pings
+from wsq.runner import webhook
+from wsq.runner.webhook import Pings
 
 BROKEN = ScriptedProvider([ProviderError("The service is gone.", retryable=False)])
 
@@ -63,8 +63,8 @@ def test_a_watch_pings_once_a_minute_that_all_is_well_and_at_once_when_it_is_not
 def test_a_single_pass_waits_once_for_all_endpoints_that_hang_and_exits_as_it_would(
     peer, process_, folder, monkeypatch
 ):
-    assert outside.PATIENCE == outside.LONGEST == 5
-    monkeypatch.setattr(outside, "PATIENCE", 0.8)
+    assert webhook.CLOSE_TIMEOUT == webhook.TIMEOUT == 5
+    monkeypatch.setattr(webhook, "CLOSE_TIMEOUT", 0.8)
     monkeypatch.setenv("WSQ_ALERT_URL", f"{peer.url}/hook")
     add()
     with wsq.open() as ws:
@@ -90,19 +90,19 @@ def test_what_cannot_be_pinged_is_one_warning_and_no_exit_status(peer, command, 
     assert (said.status, said.out) == (0, "Nothing was due in 1 store.\n")
     assert len(peer.heard) == 2
     (line,) = said.err.splitlines()
-    assert line.endswith(f" warning not_told: {peer.url}/… answered with status 404.")
+    assert line.endswith(f" warning not_sent: {peer.url}/… answered with status 404.")
 
 
 def test_pages_tell_that_passes_have_stopped_since_no_pass_can(peer, folder, monkeypatch):
     monkeypatch.setenv("WSQ_ALERT_URL", f"{peer.url}/hook")
     add()
-    with wsq.open() as ws, telling(ws, every=0.05):
+    with wsq.open() as ws, notifying(ws, every=0.05):
         (message,) = peer.eventually(1)
         time.sleep(0.2)
 
     assert (message["type"], message["kind"], message["store"]) == ("alert", "scheduler", None)
     assert len(peer.heard) == 1
-    assert "wsq-telling" not in [thread.name for thread in threading.enumerate() if not thread.daemon]
+    assert "wsq-notifications" not in [thread.name for thread in threading.enumerate() if not thread.daemon]
 
 
 def test_somebody_to_be_told_is_named_on_the_command_line(wsq_, folder):
@@ -131,10 +131,10 @@ def test_pausing_and_resuming_are_said_and_shown(wsq_, process_, folder):
     assert paused.out.startswith("The workspace is paused until 2")
     assert r"(moving\x1b house)" in paused.out
     assert store.out.startswith("Store 'default' is paused until wsq resume;")
-    assert listed.out.startswith(r"The workspace is paused: moving\x1b house; nothing starts, until 2")
+    assert listed.out.startswith(r"The workspace is paused: moving\x1b house; nothing starts until 2")
     assert "ok       pauses: The workspace is paused until" in examined.out
     assert resumed.out.endswith("Store 'default' is still paused; wsq resume --store default.\n")
-    assert wholly.out == "Store 'default' goes on; every schedule is where it always was.\n"
+    assert wholly.out == "Store 'default' is resumed. Schedules are unchanged.\n"
     assert "paused" not in wsq_("list").out
 
 
@@ -184,7 +184,7 @@ def test_since_tells_each_store_and_one_line_when_nothing_happened(wsq_, folder)
     ],
 )
 def test_a_time_is_an_instant_a_wall_time_or_a_duration(text, zone, ahead, expected):
-    from wsq.cli.stillness import _instant
+    from wsq.cli.pauses import _instant
 
     assert _instant("WHEN", text, NOON, zone, ahead=ahead).isoformat() == expected
 
@@ -278,7 +278,7 @@ def test_a_digest_that_goes_nowhere_is_a_problem_to_doctor_and_a_warning_of_each
     assert (passed.status, dry.status, silent.status) == (0, 0, 0)
     assert [each.getMessage() for each in caplog.records].count(sentence) == 1
     assert (examined.status, f"problem  outside: {sentence}" in examined.out) == (1, True)
-    assert (well.status, f"ok       outside: Alerts go to {peer.url}/…, and at 08:00 a digest." in well.out) == (
+    assert (well.status, f"ok       outside: Alerts are sent to {peer.url}/…, and a digest at 08:00." in well.out) == (
         0,
         True,
     )

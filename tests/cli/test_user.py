@@ -8,8 +8,8 @@ import stat
 
 import pytest
 
-from wsq.views.door import passwords
-from wsq.views.door.setup import door_of, users_file
+from wsq.views.auth import passwords
+from wsq.views.auth.setup import authenticator_of, users_file
 
 PASSWORD = "marked horse battery"
 
@@ -24,7 +24,7 @@ def test_users_are_added_listed_changed_and_removed(folder, wsq_, typed):
     typed(f"{PASSWORD}\n")
     added = wsq_("user", "add", "Ada", "--role", "editor", "--store", "acme", "--store", "globex")
     assert (added.status, added.err) == (0, "")
-    assert "Ada may log in: editor of acme, editor of globex." in added.out
+    assert "Ada may log in as editor of acme, editor of globex." in added.out
     file = folder / "team.duckdb.users.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert PASSWORD not in file.read_text()
@@ -43,7 +43,7 @@ def test_users_are_added_listed_changed_and_removed(folder, wsq_, typed):
     assert "logged out everywhere" in wsq_("user", "password", "ADA").out
     kept = json.loads(file.read_text())["users"][0]
     assert kept["stores"] == {"*": "admin"}
-    assert passwords.fits("another password", kept["password"])
+    assert passwords.matches("another password", kept["password"])
 
     assert wsq_("user", "remove", "ada").status == 0
     assert [each["name"] for each in json.loads(wsq_("user", "list", "--json").out)] == ["bob@example.com"]
@@ -86,7 +86,7 @@ def test_others_are_not_served_without_a_login(wsq_, address):
     refused = wsq_("serve", "--address", address, "--port", "0", "--no-scheduler")
 
     assert refused.status == 2
-    assert "expected a loopback address such as 127.0.0.1 as long as there is no login" in refused.err
+    assert "expected a loopback address such as 127.0.0.1 since there is no login" in refused.err
 
 
 @pytest.mark.parametrize(
@@ -131,11 +131,11 @@ def test_half_a_login_is_none_and_is_said_in_a_sentence(wsq_, monkeypatch, setti
 
 def test_the_first_admin_may_stand_in_the_environment_and_is_the_same_in_every_instance(workspace_of):
     given = {"WSQ_ADMIN": "ada", "WSQ_ADMIN_PASSWORD": PASSWORD, "WSQ_COOKIE_SECRET": "s" * 32}
-    doors = [door_of(ws, ws.settings) for ws in (workspace_of(**given), workspace_of(**given))]
+    doors = [authenticator_of(ws, ws.settings) for ws in (workspace_of(**given), workspace_of(**given))]
     try:
-        session = doors[0].signer.signed(doors[0].begun(doors[0].user("Ada")))
+        session = doors[0].signer.signed(doors[0].new_session(doors[0].user("Ada")))
 
-        assert doors[1].admitted(session).name == "ada"
+        assert doors[1].session_of(session).name == "ada"
         assert doors[1].user("ada").stores == {"*": "admin"}
         assert PASSWORD not in repr(workspace_of(**given).settings)
     finally:
@@ -145,7 +145,7 @@ def test_the_first_admin_may_stand_in_the_environment_and_is_the_same_in_every_i
 
 def test_the_secret_is_made_once_and_kept_to_oneself(workspace_of, folder):
     given = {"WSQ_ADMIN_PASSWORD": PASSWORD}
-    doors = [door_of(ws, ws.settings) for ws in (workspace_of(**given), workspace_of(**given))]
+    doors = [authenticator_of(ws, ws.settings) for ws in (workspace_of(**given), workspace_of(**given))]
 
     secret = folder / "team.duckdb.users.json.secret"
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600

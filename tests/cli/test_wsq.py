@@ -284,7 +284,7 @@ def test_the_lab_opens_jupyterlab_or_says_how_to_install_it(wsq_, folder, tmp_pa
     assert (folder / "tour.ipynb").read_text() == "{}"
     assert (without.status, without.err) == (
         2,
-        "wsq: JupyterLab is not installed; install it with: pip install 'wsq[notebook]'\n",
+        "wsq: JupyterLab is not installed. Install it with: pip install 'wsq[notebook]'\n",
     )
 
 
@@ -309,7 +309,7 @@ def test_the_demo_is_made_whole_once_and_never_out_of_somebodys_workspace(wsq_, 
         assert all(execution.status == "completed" for execution in demo.executions())
     wsq_("add", "Mine", "--prompt", PING, "--every", "1 hour")
     refused = wsq_("demo", "--database", str(folder / "team.duckdb"))
-    assert (refused.status, "no example" in refused.err) == (2, True)
+    assert (refused.status, "not an example" in refused.err) == (2, True)
 
 
 def test_an_export_is_brought_into_a_new_workspace_and_overwrites_nothing(wsq_, started, folder):
@@ -336,7 +336,7 @@ def test_a_file_that_cannot_be_brought_in_leaves_no_workspace_behind(wsq_, folde
     for file, why in (
         ("cut.gz", "was cut"),
         ("none.gz", "no such file"),
-        ("team.duckdb", "no file of `wsq export`"),
+        ("team.duckdb", "not a file of `wsq export`"),
         (".", "is no file"),
     ):
         refused = wsq_("import", file, "--database", "back.duckdb")

@@ -51,7 +51,7 @@ def one_sentence(said):
         (["--meanwhile", "0"], "--meanwhile is '0', expected seconds"),
         (["--meanwhile", "5", "--watch", "5"], "--meanwhile is for a single pass"),
         (["--json=yes"], "--json takes no value"),
-        (["--jsn"], "There is no flag '--jsn'; the nearest is --json"),
+        (["--jsn"], "Unknown flag '--jsn'; the nearest is --json"),
         (["today"], "'today' is one word too many"),
         (["--max-concurrency", "none"], "--max-concurrency is 'none', expected a whole number from 1 to 1000"),
         (["--stores", "a b"], "stores is 'a b', expected store ids"),
@@ -266,7 +266,8 @@ def test_an_idle_pass_loads_nothing_that_it_does_not_need(folder):
     unneeded = {
         "argparse", "asyncio", "panel", "bokeh", "pandas", "numpy", "pyarrow", "pydantic", "anthropic", "tenacity",
         "tqdm", "logging.config", "logging.handlers", "wsq.runner.executor", "wsq.agent", "wsq.views", "wsq.statistics",
-        "wsq.cli.parser", "wsq.cli.journal", "wsq.runner.telling", "wsq.runner.outside", "difflib", "email_validator",
+        "wsq.cli.parser", "wsq.cli.logs", "wsq.runner.notifications", "wsq.runner.webhook", "difflib",
+        "email_validator",
     }  # fmt: skip
     assert unneeded.intersection(modules.split()) == set()
     assert int(kilobytes) <= 90 * 1024

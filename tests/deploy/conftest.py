@@ -1,9 +1,8 @@
-"""A browser, and processes that run as on a host: by a shell, in a folder and with variables of their own."""
+"""Processes that run as on a host: by a shell, in a folder and with variables of their own."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,19 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 OF_THE_TESTS = ("PYTHONPATH", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START", "XDG_RUNTIME_DIR")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield opened
-        opened.close()
 
 
 def free_port() -> int:
@@ -52,7 +40,7 @@ class Host:
     def run(self, command: str, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
         """A command to its end."""
         given = {"cwd": self.home, "env": self.environment(variables)}
-        return subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, **given)
+        return subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120, **given)
 
     def start(self, command: str | list[str], variables: dict[str, str]) -> subprocess.Popen[str]:
         """A command that goes on, until the host is shut down; what it says goes to its file `log`."""
@@ -70,7 +58,7 @@ class Host:
         """End all that runs as a host does before it kills, and what each has ended with."""
         for each in self._running:
             each.send_signal(signal.SIGTERM)
-        return [each.wait(20) for each in self._running]
+        return [each.wait(60) for each in self._running]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +75,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], H
         each.shut_down()
 
 
-def is_up(address: str, within: float = 30.0) -> bool:
+def is_up(address: str, within: float = 120.0) -> bool:
     """Whether an address answers well, or does soon."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:

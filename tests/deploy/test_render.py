@@ -119,17 +119,14 @@ def test_a_container_serves_as_the_web_service_does():
 # As it would run there
 
 
-def opened_board(browser, url, deployment, service):
-    """A window on the board of somebody who has logged in as the first admin."""
-    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    page.set_default_timeout(15_000)
+def open_board(page, url, deployment, service):
+    """Show the board to somebody who logs in as the first admin."""
     page.goto(f"{url}/board")
     environment = deployment.environment(service)
     page.get_by_label("Name").fill(environment["WSQ_ADMIN"])
     page.get_by_label("Password").fill(environment["WSQ_ADMIN_PASSWORD"])
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("button", name="New recurring task")).to_be_visible(timeout=30_000)
-    return page
+    expect(page.get_by_role("button", name="New recurring task")).to_be_visible()
 
 
 def make_triage(page):
@@ -170,7 +167,7 @@ def logged_in(port, **headers):
     return told, cookie
 
 
-def test_three_services_work_together_from_the_login_to_what_came_of_a_task(browser, host, server):
+def test_three_services_work_together_from_the_login_to_what_came_of_a_task(window, host, server):
     # Given the three services, the key's field left empty
     blueprint = read("render.yaml")
     deployment = Deployment(blueprint, databases={"wsq-database": server.url}, asked={"ANTHROPIC_API_KEY": ""})
@@ -180,7 +177,8 @@ def test_three_services_work_together_from_the_login_to_what_came_of_a_task(brow
     assert is_up(f"http://127.0.0.1:{port}{web['healthCheckPath']}"), pages.log()
 
     # When somebody logs in and makes a task, it comes due, and the cron job comes by
-    page = opened_board(browser, f"http://127.0.0.1:{port}", deployment, "wsq")
+    page = window
+    open_board(page, f"http://127.0.0.1:{port}", deployment, "wsq")
     make_triage(page)
     let_it_come_due(server.url)
     done = passes.run(cron["startCommand"], deployment.environment("wsq-process"))
@@ -192,10 +190,10 @@ def test_three_services_work_together_from_the_login_to_what_came_of_a_task(brow
 
     # And the proxy's pages are the house's own, others' are not, and cookies are kept to https
     told, cookie = logged_in(port, Host="10.0.0.7", Origin=f"https://{HOSTNAME}")
-    assert "The name or the password is not right." in told
+    assert "Wrong name or password." in told
     assert "secure" in cookie.lower()
     told, _ = logged_in(port, Host="10.0.0.7", Origin="https://elsewhere.example")
-    assert told == "This was sent by a page of another site.\n"
+    assert told == "This request was sent by another site.\n"
 
     # When an execution fails, the run has failed: its status is not 0, and Render tells whoever wants to know
     let_it_come_due(server.url)
@@ -214,10 +212,9 @@ def test_three_services_work_together_from_the_login_to_what_came_of_a_task(brow
     said = pages.log() + "".join(each.stdout + each.stderr for each in (done, failed))
     environment = deployment.environment("wsq")
     assert not [name for name in ("WSQ_ADMIN_PASSWORD", "WSQ_COOKIE_SECRET") if environment[name] in said]
-    page.context.close()
 
 
-def test_one_service_with_a_disk_does_all_of_it(browser, host):
+def test_one_service_with_a_disk_does_all_of_it(window, host):
     # Given the one service, its disk in a folder of the test, and on it a task that has just come due
     deployment = Deployment(read("render.disk.yaml"), databases={}, asked={"ANTHROPIC_API_KEY": ""})
     service, pages, port = deployment.service("wsq-small"), host("small"), free_port()
@@ -234,8 +231,9 @@ def test_one_service_with_a_disk_does_all_of_it(browser, host):
     assert is_up(f"http://127.0.0.1:{port}{service['healthCheckPath']}"), pages.log()
 
     # When somebody logs in, the scheduler beside the pages has carried out what was due
-    page = opened_board(browser, f"http://127.0.0.1:{port}", deployment, "wsq-small")
-    expect(card(lane(page, "To do"), "Check mail")).to_be_visible(timeout=25_000)
+    page = window
+    open_board(page, f"http://127.0.0.1:{port}", deployment, "wsq-small")
+    expect(card(lane(page, "To do"), "Check mail")).to_be_visible()
     expect(card(lane(page, "Recurring"), "Triage")).to_contain_text("Completed")
 
     # And all that is to be kept is on the disk; a container would know when it is up, and when it is not
@@ -246,4 +244,3 @@ def test_one_service_with_a_disk_does_all_of_it(browser, host):
     kept = {each.relative_to(pages.home).parts[0] for each in pages.home.rglob("*") if each.is_file()}
     assert kept <= {"disk", "log", ".cache"}, kept
     assert (pages.home / "disk" / "users.json.secret").is_file()
-    page.context.close()

@@ -11,17 +11,25 @@ from wsq.agent.providers import ScriptedProvider, call, finish
 
 @pytest.fixture
 def agent(open_workspace):
-    """Carries one script out in the store ``acme``, in a project or not; remembers what was asked and answered."""
+    """Runs one script after another in the store ``acme``, in a project or not; remembers what was asked and answered.
+
+    It is a provider itself, so that all run in one workspace: to open another costs as much as to run a script.
+    """
 
     class Agent:
+        kind = name = "scripted"
+
         def __init__(self):
-            self.store = open_workspace(provider=ScriptedProvider([finish()])).store("acme")
+            self.provider = ScriptedProvider([finish()])
+            self.store = open_workspace(provider=self).store("acme")
+
+        async def turn(self, request, progress):
+            return await self.provider.turn(request, progress)
 
         def carry_out(self, *lines, prompt="Look.", **given):
             self.provider = ScriptedProvider(lines)
-            ws = open_workspace(provider=self.provider)
-            task = ws.store("acme").create_recurring_task("Triage", prompt, every="1 hour", **given)
-            self.execution = ws.store("acme").run_now(task.id)
+            task = self.store.create_recurring_task("Triage", prompt, every="1 hour", **given)
+            self.execution = self.store.run_now(task.id)
             return self.execution
 
         def call(self, tool, _project=None, **arguments):

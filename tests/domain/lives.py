@@ -24,10 +24,10 @@ from wsq.events.recurring import (
     ModelCharged,
     ToolCalled,
 )
-from wsq.views.words import REASONS
+from wsq.vocabulary import FAILURE_REASONS, SKIP_REASONS
 
-FAILED = tuple(REASONS)[:13]
-SKIPPED = tuple(REASONS)[13:21]
+FAILED = FAILURE_REASONS
+SKIPPED = SKIP_REASONS
 MODELS = ("claude-sonnet-5-5", "claude-haiku", "of the house")
 UNPRICED = "of the house"
 

@@ -10,7 +10,7 @@ import pytest
 
 import wsq
 from tests.domain.worlds import UNUSUAL_TEXTS, endings, names
-from wsq.agent.loop import recall
+from wsq.agent.conversation import recall
 from wsq.agent.providers import ScriptedProvider, Turn, Usage, call, finish, say
 from wsq.ids import seeded
 

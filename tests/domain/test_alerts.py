@@ -47,7 +47,7 @@ def test_a_scheduler_that_was_never_seen_or_has_stopped_is_told_once_it_is_misse
     acme.create_recurring_task("Triage", "List the tasks", every="1 day")
     (never,) = ws.alerts()
     assert (never.kind, never.since) == ("scheduler", NOON)
-    assert "No pass of a scheduler was ever seen" in never.sentence
+    assert "No scheduler has run yet" in never.sentence
 
     heartbeat.note(ws._engine, NOON, NOON, interval=60)
     clock.advance(180)
@@ -109,7 +109,7 @@ def test_what_is_due_and_not_settled_is_late_and_what_nobody_was_ever_there_for_
     ws.process()
     (never,) = ws.alerts()
     assert (never.kind, never.recurring_task_id, never.since) == ("never_ran", new.id, NOON + timedelta(hours=1))
-    assert "the scheduler came too late for its slots" in never.sentence
+    assert "the scheduler always ran too late" in never.sentence
     acme.run_now(new.id)
     assert ws.alerts() == []
 
@@ -189,7 +189,7 @@ def test_an_execution_that_its_worker_has_left_is_told_and_an_archived_store_is_
 
     (left,) = ws.alerts()
     assert (left.kind, left.execution_id, left.since) == ("lease_expired", execution.id, NOON)
-    assert left.sentence.startswith("An execution of 'Triage' was left by its worker at 2026-03-02 12:00 UTC;")
+    assert left.sentence.startswith("The worker of a run of 'Triage' was lost at 2026-03-02 12:00 UTC;")
     ws.archive_store("acme")
     assert ws.alerts() == []
 

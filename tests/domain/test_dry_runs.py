@@ -82,7 +82,7 @@ def test_a_dry_run_tells_what_would_become_of_the_board_and_how(trying):
         )
 
     ws, acme, launch = trying(finish())
-    ws._given_provider = ScriptedProvider([work, work, finish("done", "So be it.")])
+    ws._service.given_provider = ScriptedProvider([work, work, finish("done", "So be it.")])
 
     tried = acme.dry_run("Tidy up", launch.id)
 
@@ -133,7 +133,7 @@ def test_it_asks_the_model_what_an_execution_with_this_prompt_would_ask(trying):
 )
 def test_nothing_is_written_and_nothing_stays_behind_however_it_ends(trying, lines, came_of_it):
     ws, acme, launch = trying()
-    ws._given_provider = ScriptedProvider(lines)
+    ws._service.given_provider = ScriptedProvider(lines)
     before, fingerprint, changes = everything(ws), file_of(ws), ws.changes()
 
     if came_of_it is KeyboardInterrupt:
@@ -159,7 +159,7 @@ def test_the_board_goes_on_meanwhile_and_neither_sees_the_other(trying):
         return call(("list_tasks", {}), ("create_task", {"title": "From the agent"}))
 
     ws, acme, _ = trying()
-    ws._given_provider = ScriptedProvider([meanwhile, finish()])
+    ws._service.given_provider = ScriptedProvider([meanwhile, finish()])
 
     tried = acme.dry_run("Go")
 
@@ -171,7 +171,7 @@ def test_the_board_goes_on_meanwhile_and_neither_sees_the_other(trying):
 def test_the_agent_reaches_no_other_project_and_no_other_store(trying):
     ws, acme, launch = trying()
     elsewhere = [acme.create_task("Apart").id, ws.store("beta").create_task("Theirs").id]
-    ws._given_provider = ScriptedProvider(
+    ws._service.given_provider = ScriptedProvider(
         [call(*[("archive_task", {"task_id": each}) for each in elsewhere]), finish()]
     )
 
@@ -204,7 +204,7 @@ def test_one_that_is_interrupted_or_fails_is_paid_for_too(trying):
 
     acme.dry_run("Go")
     assert acme.spending().spent == spent + 0.125
-    ws._given_provider = PaidProvider([interrupted], most=0.25)
+    ws._service.given_provider = PaidProvider([interrupted], most=0.25)
     with pytest.raises(KeyboardInterrupt):
         acme.dry_run("Go")
 
@@ -290,7 +290,7 @@ def test_the_copy_of_the_file_is_given_back_before_the_model_is_asked(trying, tm
         copies.extend(tmp_path.rglob("private/*/*.duckdb"))
         return finish()
 
-    ws._given_provider = ScriptedProvider([meanwhile])
+    ws._service.given_provider = ScriptedProvider([meanwhile])
     acme.dry_run("Look around")
 
     assert len(copies) == 1
@@ -308,7 +308,7 @@ def test_none_begins_inside_a_transaction(trying):
 
 def test_it_shows_alike_each_time_and_what_was_written_is_text(trying):
     ws, acme, launch = trying()
-    ws._given_provider = ScriptedProvider(
+    ws._service.given_provider = ScriptedProvider(
         [call(("create_task", {"title": HOSTILE, "description": HOSTILE})), say(HOSTILE)]
     )
     tried = acme.dry_run(HOSTILE, launch.id)

@@ -580,7 +580,7 @@ def test_a_slow_worker_that_was_taken_over_stops_and_writes_nothing_more(open_wo
     other._log.decide(steal)
     release.set()
 
-    until(lambda: not ws._executor._running)
+    until(lambda: not ws._service._executor._running)
     assert other._log.ask(lambda cursor: cursor.query(held)) == [("another worker",)] != [(first,)]
     assert acme.tasks() == []
     assert acme.execution(running.id).status == "running", "the new holder's to end"

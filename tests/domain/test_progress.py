@@ -13,8 +13,8 @@ import pytest
 import wsq
 from wsq.agent.providers import ScriptedProvider, call, finish
 from wsq.runner.progress import EVERY, TAIL, LiveProgress
-from wsq.store.embedded import EmbeddedEngine
-from wsq.store.latest import FORGOTTEN, Latest
+from wsq.store.duckdb.engine import EmbeddedEngine
+from wsq.store.duckdb.latest import FORGOTTEN, Latest
 from wsq.store.schema import WorkspaceSchema
 
 

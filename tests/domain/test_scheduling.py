@@ -262,7 +262,7 @@ def test_what_happens_between_the_scan_and_the_start_is_heeded(ws, acme, clock, 
     }[what]()
 
     with nothing_written(acme):
-        executor = ws._executor_for(clock)
+        executor = ws._service.executor(clock)
         this = executor.begin_round(seen).result(timeout=10)
 
     assert this.ended == []

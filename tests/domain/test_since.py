@@ -47,7 +47,7 @@ def test_a_span_that_cannot_be_is_refused_in_one_sentence(
 ) -> None:
     now: Any = clock.now()
     for asked in (acme.since, ws.since):
-        with pytest.raises(InvalidInput, match="names no time zone"):
+        with pytest.raises(InvalidInput, match="has no time zone"):
             asked(now.replace(tzinfo=None))
         with pytest.raises(InvalidInput, match="9999 is no instant"):
             asked(9999)
@@ -156,6 +156,38 @@ def test_calls_that_reached_no_model_have_no_unknown_cost_and_a_rule_is_no_perso
 
     assert (found.failed, found.unpriced) == (5, 0)
     assert "- 'Triage' was disabled by wsq: It failed 5 times in a row." in found.text()
+
+
+def test_a_person_who_gives_the_rules_own_words_as_a_reason_stays_a_person(
+    acme: wsq.Store, clock: ManualClock, open_workspace: Callable[..., wsq.Workspace]
+) -> None:
+    failing = ScriptedProvider([ProviderError("The service is gone.", retryable=False)])
+    acme = open_workspace(provider=failing).store("acme")
+    task = acme.create_recurring_task("Triage", "List the tasks", every="1 hour")
+    acme.run_now(task.id)
+    clock.advance(1)
+    acme.disable_recurring_task(task.id, reason="It failed 5 times in a row.")
+
+    assert "- 'Triage' was disabled by ada: It failed 5 times in a row." in acme.since(NOON).text()
+
+
+def test_a_rule_is_no_person_when_the_failed_task_also_had_missed_runs(
+    clock: ManualClock, open_workspace: Callable[..., wsq.Workspace]
+) -> None:
+    # Given a task whose fifth failure comes in a run that took so long that the next one is due
+    failing = ScriptedProvider([ProviderError("The service is gone.", retryable=False)])
+    acme = open_workspace(provider=failing).store("acme")
+    task = acme.create_recurring_task("Triage", "List the tasks", every="1 hour")
+    for _ in range(4):
+        acme.run_now(task.id)
+    clock.advance(timedelta(hours=2))
+
+    # When it fails once more, then what was due is skipped before the task is disabled
+    acme.run_now(task.id)
+    assert [event.name for event in acme.events()[-3:]] == [
+        "task_execution.fail", "task_execution.skip", "recurring_task.disable",
+    ]  # fmt: skip
+    assert "- 'Triage' was disabled by wsq: It failed 5 times in a row." in acme.since(NOON).text()
 
 
 def test_what_dry_runs_cost_is_told_apart(open_workspace: Callable[..., wsq.Workspace]) -> None:

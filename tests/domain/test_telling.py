@@ -16,7 +16,7 @@ from tests.conftest import NOON
 from tests.domain.outside import Peer, dripping, garbage, hanging, listening, status
 from wsq.agent.providers import ProviderError, ScriptedProvider, finish
 from wsq.clock import ManualClock
-from wsq.runner import heartbeat, outside, telling
+from wsq.runner import heartbeat, notifications, webhook
 
 BROKEN = ScriptedProvider([ProviderError("The service is <gone> @channel.", retryable=False)])
 WELL = ScriptedProvider([finish("done", "Well.")])
@@ -49,7 +49,7 @@ def test_an_alert_is_told_once_by_all_processes_together_and_once_that_it_is_ove
     open_workspace(provider=BROKEN).process()
     other.store("acme").run_now(task.id)
     other.process()
-    other.tell()
+    other.notify()
     other.close()
 
     # Then it was told at first, and at last, in the shape that is documented
@@ -61,7 +61,7 @@ def test_an_alert_is_told_once_by_all_processes_together_and_once_that_it_is_ove
     assert "The service is \\<gone\\> @\u200bchannel." in first["content"]
     assert "The service is &lt;gone&gt; @\u200bchannel." in first["text"]
     assert (last["type"], last["key"]) == ("resolved", first["key"])
-    assert last["content"].startswith("It is over: 'Triage' failed: ")
+    assert last["content"].startswith("Resolved: 'Triage' failed: ")
     assert {path for path, _ in peer.heard} == {"/hook?key=secret"}
 
 
@@ -94,14 +94,14 @@ def test_of_very_many_alerts_some_are_told_and_the_others_counted(
     clock.advance(timedelta(hours=2))
     heartbeat.note(ws._engine, clock.now(), clock.now(), interval=60)
 
-    ws.tell()
+    ws.notify()
     peer.eventually(21)
     ws.process()
     ws.close()
 
-    assert peer.texts()[20] == "And 2 more alerts; wsq doctor tells them."
+    assert peer.texts()[20] == "And 2 more alerts. Run wsq doctor to see them."
     assert [each["type"] for each in peer.messages()[21:]] == ["resolved"] * 21
-    assert peer.texts()[41] == "And 2 more alerts are over."
+    assert peer.texts()[41] == "And 2 more alerts are resolved."
 
 
 def test_while_the_scheduler_stands_still_that_is_told_and_not_every_slot_that_is_late_for_it(
@@ -112,7 +112,7 @@ def test_while_the_scheduler_stands_still_that_is_told_and_not_every_slot_that_i
     clock.advance(timedelta(hours=2))
     assert [alert.kind for alert in ws.alerts()] == ["scheduler", "never_ran"]
 
-    ws.tell()
+    ws.notify()
     ws.close()
 
     assert [each["kind"] for each in peer.messages()] == ["scheduler"]
@@ -227,7 +227,7 @@ def test_a_pass_ends_whatever_the_endpoint_does_and_what_was_not_told_is_told_la
         "dripping": dripping(peer), "garbage": garbage, "closed": lambda request: request.connection.close(),
     }  # fmt: skip
     peer.answer = answers[kind]
-    monkeypatch.setattr(outside, "LONGEST", 0.4)
+    monkeypatch.setattr(webhook, "TIMEOUT", 0.4)
     ws = open_workspace(provider=WELL)
     acme = ws.store("acme")
     acme.create_recurring_task("Triage", "List the tasks", every="1 hour")
@@ -260,15 +260,15 @@ def test_closing_waits_for_what_is_being_sent_and_no_longer_than_it_may(
     ws = open_workspace(provider=WELL)
     ws.create_store("acme")
     ws.pause()
-    monkeypatch.setattr(outside, "PATIENCE", 0.3)
+    monkeypatch.setattr(webhook, "CLOSE_TIMEOUT", 0.3)
 
-    ws.tell()
+    ws.notify()
     peer.eventually(1)
     begun = time.monotonic()
     ws.close()
 
     assert time.monotonic() - begun < 2
-    assert "was not sent in time" in caplog.text
+    assert "were not sent in time" in caplog.text
 
 
 def test_an_example_workspace_tells_nothing_and_one_without_a_url_has_no_teller(
@@ -284,8 +284,8 @@ def test_an_example_workspace_tells_nothing_and_one_without_a_url_has_no_teller(
 
     monkeypatch.delenv("WSQ_ALERT_URL")
     silent = open_workspace(provider=WELL)
-    assert silent._teller is None
-    silent.tell()
+    assert silent._service._notifier is None
+    silent.notify()
 
 
 @pytest.mark.file
@@ -293,7 +293,7 @@ def test_what_a_slow_endpoint_took_is_on_record_at_once_and_the_next_process_goe
     peer: Peer, open_workspace: Callable[..., wsq.Workspace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given six alerts, and an endpoint that takes two and then hangs for longer than a process waits
-    monkeypatch.setattr(outside, "PATIENCE", 0.5)
+    monkeypatch.setattr(webhook, "CLOSE_TIMEOUT", 0.5)
 
     def two_and_no_more(request: object) -> None:
         (status(200) if len(peer.heard) <= 2 else hanging(peer))(request)
@@ -305,13 +305,13 @@ def test_what_a_slow_endpoint_took_is_on_record_at_once_and_the_next_process_goe
         ws.store(name).pause()
 
     # When one process gives up, and another comes before its thread has ended, as after a kill
-    ws.tell()
+    ws.notify()
     ws.close()
     said = (Path(ws.place + ".wsq") / "told").read_bytes()
     peer.answer = status(200)
     (Path(ws.place + ".wsq") / "told.lock").unlink()
     again = open_workspace()
-    again.tell()
+    again.notify()
     again.close()
 
     # Then what was taken was not told again, and all the others were
@@ -335,14 +335,14 @@ def test_nothing_is_sent_while_no_record_of_it_can_be_kept_and_one_warning_says_
     ws.store("acme").run_now(task.id)
     ws.store("acme").pause()
     for _ in range(3):
-        ws.tell()
+        ws.notify()
     time.sleep(0.3)
 
     assert peer.heard == []
     (record,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
-    assert record.getMessage().startswith("Nothing is told outside, since no record of it can be kept: ")
+    assert record.getMessage().startswith("No notifications are sent, since their record cannot be written: ")
     blocked.rmdir()
-    ws.tell()
+    ws.notify()
     ws.close()
     assert [each.get("kind", each["type"]) for each in peer.messages()] == ["scheduler", "paused", "execution"]
 
@@ -373,8 +373,8 @@ def test_an_end_that_could_not_be_told_is_told_once_by_the_next_look_of_any_proc
 def test_ends_that_wait_when_a_process_leaves_are_kept_and_of_too_many_the_oldest_are_dropped(
     peer: Peer, open_workspace: Callable[..., wsq.Workspace], monkeypatch: pytest.MonkeyPatch, caplog
 ) -> None:
-    monkeypatch.setattr(outside, "PATIENCE", 0.3)
-    monkeypatch.setattr(telling, "MOST_ENDS", 2)
+    monkeypatch.setattr(webhook, "CLOSE_TIMEOUT", 0.3)
+    monkeypatch.setattr(notifications, "MOST_ENDS", 2)
     peer.answer = hanging(peer)
     ws = open_workspace(provider=WELL)
     task = ws.store("acme").create_recurring_task(
@@ -389,7 +389,7 @@ def test_ends_that_wait_when_a_process_leaves_are_kept_and_of_too_many_the_oldes
     kept = json.loads((Path(ws.place + ".wsq") / "told").read_bytes())["ends"]
     assert kept == [["acme", each] for each in later]
     assert first.id not in later
-    assert "1 end of an execution is not told any more" in caplog.text
+    assert "Not notified of 1 ended execution" in caplog.text
 
 
 def test_names_and_texts_are_no_markup_and_make_no_line_of_their_own(

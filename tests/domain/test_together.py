@@ -71,7 +71,7 @@ def test_what_goes_around_the_transaction_is_refused_and_locks_nobody_out(
     misuse: Callable[[wsq.Store, wsq.Store], object], acme: wsq.Store
 ) -> None:
     acme.create_project("Launch")
-    with pytest.raises(wsq.InvalidInput, match="only the store that it gives"):
+    with pytest.raises(wsq.InvalidInput, match="only the store that it provides"):
         acme.together(lambda board: (board.create_project("In it"), misuse(acme, board)))
     assert acme.create_task("Afterwards").title == "Afterwards"
     assert [project.name for project in acme.projects()] == ["Launch"]

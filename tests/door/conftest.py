@@ -23,9 +23,9 @@ import pytest
 
 import wsq
 from wsq.agent.providers import OfflineProvider
-from wsq.views.door import sessions
-from wsq.views.door.sessions import Session, Signer
-from wsq.views.door.users import User, UsersFile
+from wsq.views.auth import sessions
+from wsq.views.auth.sessions import Session, Signer
+from wsq.views.auth.users import User, UsersFile
 
 SECRET = "marked-cookie-secret-0123456789-0123456789"
 CODE, TOKEN, CLIENT_SECRET = "marked-code", "marked-token", "marked-client-secret"
@@ -83,7 +83,7 @@ class House:
         """All that was said so far."""
         return "".join(self.said)
 
-    def logged(self, text: str, within: float = 5.0) -> bool:
+    def logged(self, text: str, within: float = 30.0) -> bool:
         """Whether something was said, or is soon."""
         deadline = time.monotonic() + within
         while text not in self.log():
@@ -100,7 +100,7 @@ class House:
             given["Cookie"] = "; ".join(pairs)
         if body is not None:
             given["Content-Type"] = "application/x-www-form-urlencoded"
-        link = http.client.HTTPConnection(self.host, timeout=20)
+        link = http.client.HTTPConnection(self.host, timeout=60)
         try:
             link.request(method, path, urlencode(body) if body is not None else None, given)
             answer = link.getresponse()
@@ -233,4 +233,4 @@ def house(team, users, place, provider):
             yield House(process)
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0

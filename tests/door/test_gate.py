@@ -14,24 +14,24 @@ from tests.door.conftest import BEGAN, KEPT, SECRET, USERS
 from wsq.agent.providers import OfflineProvider
 from wsq.clock import ManualClock
 from wsq.rules.roles import ROLES
-from wsq.views import messages
-from wsq.views.admin import Admin
-from wsq.views.board import Board
-from wsq.views.door import sessions
-from wsq.views.door.access import NEEDS
-from wsq.views.door.door import FREE_FOR_AN_ADDRESS, WAITING, Busy, Door, TooSoon
-from wsq.views.door.users import User, UsersFile
-from wsq.views.hub import forget
-from wsq.views.library import Library
-from wsq.views.since import SincePage
-from wsq.views.statistics import StatisticsPage
+from wsq.views.admin.component import Admin
+from wsq.views.auth import sessions
+from wsq.views.auth.authenticator import FREE_PER_ADDRESS, WAITING, Authenticator, Busy, TooSoon
+from wsq.views.auth.permissions import NEEDS
+from wsq.views.auth.users import User, UsersFile
+from wsq.views.board.component import Board
+from wsq.views.library.component import Library
+from wsq.views.page import messages
+from wsq.views.page.hub import forget
+from wsq.views.since.component import SincePage
+from wsq.views.statistics.component import StatisticsPage
 
-KINDS = get_args(messages.Known)
+KINDS = get_args(messages.Request)
 ID = "an-id"
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 SAMPLES = {
-    messages.Hello: {"rev": 0},
+    messages.Sync: {"rev": 0},
     messages.Run: {"id": ID},
     messages.Enable: {"id": ID},
     messages.Disable: {"id": ID},
@@ -44,7 +44,7 @@ SAMPLES = {
     messages.Overview: {"known": 0},
     messages.Alerts: {},
     messages.SinceThen: {"since": NOON.isoformat()},
-    messages.Within: {"store": "acme", "message": {"ask": "history", "ref": 1, "id": ID, "before": None}},
+    messages.Within: {"store": "acme", "message": {"type": "history", "ref": 1, "id": ID, "before": None}},
     messages.Delete: {"id": ID},
     messages.Open: {"form": "task", "id": None},
     messages.Check: {"form": "task", "id": None, "fields": {"title": "A"}},
@@ -76,7 +76,7 @@ ASKING = [kind for kind in KINDS if NEEDS[kind] is not None]
 
 def asked(kind, **changes):
     """A message of a kind as a browser's text."""
-    return json.dumps({"ask": kind.__struct_config__.tag, "ref": 1, **SAMPLES[kind], **changes})
+    return json.dumps({"type": kind.__struct_config__.tag, "ref": 1, **SAMPLES[kind], **changes})
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def book(path):
 
 @pytest.fixture(scope="module")
 def door(team, tmp_path_factory):
-    opened = Door(team, book(tmp_path_factory.mktemp("users") / "users.json"), SECRET)
+    opened = Authenticator(team, book(tmp_path_factory.mktemp("users") / "users.json"), SECRET)
     yield opened
     opened.close()
 
@@ -112,13 +112,13 @@ def page_of(team, door):
 
     def made(name, store_id, kind=Board, ago=0, door=door):
         now = door.now()
-        session = msgspec.structs.replace(door.begun(door.user(name)), since=now - ago, seen=now - ago)
-        gate = door.gate(session, store_id, "192.0.2.7")
+        session = msgspec.structs.replace(door.new_session(door.user(name)), since=now - ago, seen=now - ago)
+        gate = door.permissions(session, store_id, "192.0.2.7")
         if kind is Admin:
-            page = Admin(team, actor=name, page=True, gate=gate)
+            page = Admin(team, actor=name, page=True, permissions=gate)
         else:
             more = {"page": True} if kind is Board else {}
-            page = kind(team.store(store_id).as_actor(name), gate=gate, **more)
+            page = kind(team.store(store_id).as_actor(name), permissions=gate, **more)
         opened.append(page)
         return page
 
@@ -143,7 +143,7 @@ def lesser(needed):
 def test_every_kind_of_message_is_judged_and_tried_here():
     assert set(NEEDS) == set(KINDS) == set(SAMPLES)
     for kind in KINDS:
-        messages.understood(asked(kind))
+        messages.parse(asked(kind))
 
 
 def test_who_may_not_ask_is_refused_in_a_sentence_and_it_is_logged(team, page_of, caplog):
@@ -156,7 +156,7 @@ def test_who_may_not_ask_is_refused_in_a_sentence_and_it_is_logged(team, page_of
 
             assert not told["ok"], (kind, name)
             assert ("no store 'acme' that you" if name == "bob" else "role in the store 'acme' is") in told["error"]
-            assert [record.action for record in caplog.records] == ["door.refused"]
+            assert [record.action for record in caplog.records] == ["auth.refused"]
             assert f"{name!r} from 192.0.2.7: {kind.__struct_config__.tag}" in caplog.text
     assert written(team) == before
 
@@ -172,14 +172,14 @@ def test_when_the_session_is_over_every_message_is_refused_and_it_is_logged(team
 
             assert (told["ok"], told["login"]) == (False, True), kind
             assert "log in again" in told["error"]
-            assert [record.action for record in caplog.records] == ["door.refused"]
+            assert [record.action for record in caplog.records] == ["auth.refused"]
     assert written(team) == before
 
 
 def test_what_is_asked_within_a_store_needs_the_role_in_that_store(team, page_of):
     page, before = page_of("bob", None, Admin), written(team)
     for kind in INNER:
-        inner = {"ask": kind.__struct_config__.tag, "ref": 1, **SAMPLES[kind]}
+        inner = {"type": kind.__struct_config__.tag, "ref": 1, **SAMPLES[kind]}
 
         foreign = answer(page, asked(messages.Within, store="acme", message=inner))
         missing = answer(page, asked(messages.Within, store="nowhere", message=inner))
@@ -193,7 +193,7 @@ def test_an_admin_of_one_store_does_not_keep_the_others_still(team, page_of):
     before = written(team)
     for page in (page_of("bob", "globex"), page_of("bob", None, Admin)):
         for kind in (messages.Pause, messages.Resume):
-            assert answer(page, asked(kind, whole=True))["error"] == "Only an admin of all stores may do that."
+            assert answer(page, asked(kind, whole=True))["error"] == "Only admins of all stores may do that."
     assert written(team) == before
 
 
@@ -213,7 +213,7 @@ def test_the_administration_is_for_admins_and_tells_of_their_stores_alone(team, 
     assert answer(page, asked(messages.EnableMany, ids=[mine.id]))["value"] == {"changed": [mine.id]}
     assert team.store("globex").events()[-1].actor == "bob"
     for name in ("eve", "vic"):
-        assert "Only an admin" in answer(page_of(name, None, Admin), asked(messages.Overview))["error"]
+        assert "Only admins" in answer(page_of(name, None, Admin), asked(messages.Overview))["error"]
 
 
 def test_the_statistics_of_a_store_are_for_its_members_and_those_of_all_for_members_of_all(page_of):
@@ -221,7 +221,7 @@ def test_the_statistics_of_a_store_are_for_its_members_and_those_of_all_for_memb
 
     assert answer(page, asked(messages.Statistics, store="globex"))["ok"]
     assert "member of" in answer(page, asked(messages.Statistics, store="acme"))["error"]
-    assert "member of all" in answer(page, asked(messages.Statistics, store=None))["error"]
+    assert "members of all" in answer(page, asked(messages.Statistics, store=None))["error"]
     assert answer(page_of("ada", "acme", StatisticsPage), asked(messages.Statistics, store=None))["ok"]
 
 
@@ -232,53 +232,53 @@ def test_of_a_store_that_is_not_there_yet_no_other_is_named(page_of):
 
 
 def test_guesses_from_one_household_are_counted_together(door):
-    for n in range(FREE_FOR_AN_ADDRESS):
-        door.end_guess(door.begin_guess(f"name {n}", None, f"2001:db8::{n:x}"), None)
+    for n in range(FREE_PER_ADDRESS):
+        door.end_attempt(door.begin_attempt(f"name {n}", None, f"2001:db8::{n:x}"), None)
 
     with pytest.raises(TooSoon):
-        door.begin_guess("another", None, "2001:db8::ffff")
-    door.end_guess(door.begin_guess("another", None, "2001:db8:0:1::1"), None)
+        door.begin_attempt("another", None, "2001:db8::ffff")
+    door.end_attempt(door.begin_attempt("another", None, "2001:db8:0:1::1"), None)
 
 
 def test_guesses_from_two_households_are_counted_apart_however_a_proxy_writes_their_addresses(door):
-    for n in range(FREE_FOR_AN_ADDRESS):
-        door.end_guess(door.begin_guess(f"somebody {n}", None, "::ffff:203.0.113.20"), None)
+    for n in range(FREE_PER_ADDRESS):
+        door.end_attempt(door.begin_attempt(f"somebody {n}", None, "::ffff:203.0.113.20"), None)
 
     with pytest.raises(TooSoon):
-        door.begin_guess("another", None, "203.0.113.20")
-    door.end_guess(door.begin_guess("another of them", None, "::ffff:203.0.113.21"), None)
+        door.begin_attempt("another", None, "203.0.113.20")
+    door.end_attempt(door.begin_attempt("another of them", None, "::ffff:203.0.113.21"), None)
 
 
 def test_a_login_of_ones_own_buys_no_further_guesses_of_others(door):
     ada = door.user("ada")
-    for n in range(FREE_FOR_AN_ADDRESS):
-        door.end_guess(door.begin_guess(f"victim {n}", None, "203.0.113.7"), None)
-        if n + 1 < FREE_FOR_AN_ADDRESS:
-            door.end_guess(door.begin_guess("ada", None, "203.0.113.7"), ada)
+    for n in range(FREE_PER_ADDRESS):
+        door.end_attempt(door.begin_attempt(f"victim {n}", None, "203.0.113.7"), None)
+        if n + 1 < FREE_PER_ADDRESS:
+            door.end_attempt(door.begin_attempt("ada", None, "203.0.113.7"), ada)
 
     with pytest.raises(TooSoon):
-        door.begin_guess("another victim", None, "203.0.113.7")
+        door.begin_attempt("another victim", None, "203.0.113.7")
 
 
 def test_a_browser_is_known_as_long_as_the_password_is_the_one_by_which_somebody_came_in(team, tmp_path):
     # Given a browser in which somebody has come in
     users = book(tmp_path / "users.json")
-    door = Door(team, users, SECRET)
+    door = Authenticator(team, users, SECRET)
     device = door.known(door.user("eve"), None)
     assert door.known(door.user("eve"), device) == device
     assert door.known(door.user("bob"), device).id != device.id
 
     # When strangers guess as much as they may, it may still come in
     for n in range(WAITING):
-        door.begin_guess(f"stranger {n}", None, f"198.51.100.{n}")
+        door.begin_attempt(f"stranger {n}", None, f"198.51.100.{n}")
     with pytest.raises(Busy):
-        door.begin_guess("eve", None, "192.0.2.1")
-    door.end_guess(door.begin_guess("eve", device, "192.0.2.1"), None)
+        door.begin_attempt("eve", None, "192.0.2.1")
+    door.end_attempt(door.begin_attempt("eve", device, "192.0.2.1"), None)
 
     # And after another password it is a stranger's too
     users.change("eve", lambda user: msgspec.structs.replace(user, password=KEPT.replace(KEPT[-4:], "AAAA")))
     with pytest.raises(Busy):
-        door.begin_guess("eve", device, "192.0.2.1")
+        door.begin_attempt("eve", device, "192.0.2.1")
     assert door.known(door.user("eve"), device).id != device.id
     door.close()
 
@@ -307,7 +307,7 @@ def test_a_page_begins_without_a_word_of_other_stores(team, page_of):
     for name, kind in (("eve", Board), ("eve", Library), ("eve", SincePage), ("eve", StatisticsPage)):
         page = page_of(name, "acme", kind)
         page._subscription.snapshot()
-        news = page.gate.fit({"type": "header", "header": page._subscription.snapshot()["header"]})
+        news = page.permissions.fit({"type": "header", "header": page._subscription.snapshot()["header"]})
         for told in (json.loads(page.first)["header"], news["header"]):
             assert "hidden" not in json.dumps(told)
             assert "globex" not in json.dumps(told)
@@ -321,7 +321,7 @@ def test_what_is_revoked_while_a_page_is_open_is_refused_from_then_on_and_no_new
 ):
     # Given an open page
     users = book(tmp_path / "users.json")
-    page = page_of("eve", "acme", door=Door(team, users, SECRET))
+    page = page_of("eve", "acme", door=Authenticator(team, users, SECRET))
     told = []
     monkeypatch.setattr(page, "_send_msg", lambda text: told.append(text) if "news" in text else None)
     page.send({"type": "news"})
@@ -351,27 +351,27 @@ def test_what_is_revoked_while_a_page_is_open_is_refused_from_then_on_and_no_new
 
 def test_who_logs_in_again_goes_on_with_the_open_page(door, page_of):
     page = page_of("eve", "acme", ago=sessions.IDLE + 1)
-    assert answer(page, asked(messages.Hello))["login"]
-    anew, other = door.begun(door.user("eve")), door.begun(door.user("bob"))
+    assert answer(page, asked(messages.Sync))["login"]
+    anew, other = door.new_session(door.user("eve")), door.new_session(door.user("bob"))
 
     assert "logged in as bob" in answer(page, asked(messages.Renew, ticket=door.ticket(other)))["error"]
     assert answer(page, asked(messages.Renew, ticket=door.signer.signed(anew)))["login"], "a session is no ticket"
-    assert answer(page, asked(messages.Hello))["login"]
+    assert answer(page, asked(messages.Sync))["login"]
     assert answer(page, asked(messages.Renew, ticket=door.ticket(anew)))["ok"]
     assert answer(page, asked(messages.CreateTask))["ok"]
 
 
 def test_who_logs_out_is_out_in_every_process(team, door, tmp_path):
-    session = door.begun(door.user("ada"))
-    elsewhere = Door(team, book(tmp_path / "users.json"), SECRET)
+    session = door.new_session(door.user("ada"))
+    elsewhere = Authenticator(team, book(tmp_path / "users.json"), SECRET)
     text = door.signer.signed(session)
-    assert elsewhere.admitted(text) == session
+    assert elsewhere.session_of(text) == session
 
     door.ended.end(session)
     elsewhere.ended.look()
 
-    assert door.admitted(text) is None
-    assert elsewhere.admitted(text) is None
+    assert door.session_of(text) is None
+    assert elsewhere.session_of(text) is None
     last = team.sql("select name, actor, args from events where store_id = '*' order by seq desc limit 1")
     assert (last["name"][0], last["actor"][0]) == ("session.end", "ada")
     assert session.id not in str(last["args"][0])

@@ -1,4 +1,4 @@
-"""The parts of the door that know no page: the users file, passwords, patience, signed sessions."""
+"""The parts of the door that know no page: the users file, passwords, throttle, signed sessions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 from tests.door.conftest import BEGAN, KEPT, PASSWORD
 from wsq.errors import InvalidInput, NotFound, SettingError
 from wsq.rules.roles import memberships, reaches, role_in, user_name
-from wsq.views.door import passwords, sessions
-from wsq.views.door.patience import LONGEST_WAIT, MOST_KEPT, Limit, Patience
-from wsq.views.door.sessions import Device, Session, Signer, Ticket
-from wsq.views.door.users import User, UsersFile
+from wsq.views.auth import passwords, sessions
+from wsq.views.auth.sessions import Device, Session, Signer, Ticket
+from wsq.views.auth.throttle import LONGEST_WAIT, MOST_KEPT, Limit, Throttle
+from wsq.views.auth.users import User, UsersFile
 
 TWIN = b'{"name": "a", "stores": {}, "since": "2026-01-01T00:00:00Z"}'
 TWINS = b'{"users": [%b, %b]}' % (TWIN, TWIN.replace(b'"a"', b'"A"'))
@@ -50,7 +50,7 @@ def test_a_user_is_found_however_their_name_is_written_and_others_read_it_anew(f
 
 
 def test_nobody_else_can_read_it_and_the_password_does_not_stand_in_it(file):
-    file.add(somebody(password=passwords.hashed("hunter2 hunter2")))
+    file.add(somebody(password=passwords.hash_password("hunter2 hunter2")))
     file.change("ada", lambda user: user)
 
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
@@ -101,13 +101,13 @@ def test_a_file_that_is_not_sound_lets_nobody_in_and_is_not_written_over(file, t
 
 
 def test_a_password_fits_its_own_hash_alone_and_no_two_hashes_are_alike():
-    kept = passwords.hashed(PASSWORD)
+    kept = passwords.hash_password(PASSWORD)
 
-    assert passwords.fits(PASSWORD, kept)
-    assert passwords.fits(PASSWORD, KEPT)
-    assert not passwords.fits(PASSWORD + " ", kept)
-    assert not passwords.fits(PASSWORD, None)
-    assert passwords.hashed(PASSWORD) != kept
+    assert passwords.matches(PASSWORD, kept)
+    assert passwords.matches(PASSWORD, KEPT)
+    assert not passwords.matches(PASSWORD + " ", kept)
+    assert not passwords.matches(PASSWORD, None)
+    assert passwords.hash_password(PASSWORD) != kept
     assert passwords.is_hash(kept)
     assert not passwords.is_hash("scrypt$1073741824$8$1$c2FsdHNhbHRzYWx0c2Fs$c2FsdHNhbHRzYWx0c2Fs"), "it costs 1 TiB"
 
@@ -115,48 +115,48 @@ def test_a_password_fits_its_own_hash_alone_and_no_two_hashes_are_alike():
 @pytest.mark.parametrize("password", ["", "nine char", "x" * 1_001])
 def test_a_password_that_is_too_short_or_too_long_is_refused_and_not_shown(password):
     with pytest.raises(InvalidInput, match="expected 10 to 1,000") as refusal:
-        passwords.hashed(password)
+        passwords.hash_password(password)
     assert not password or password not in str(refusal.value)
 
 
-# Patience
+# Throttle
 
 
 def test_who_guesses_waits_longer_each_time_and_never_longer_than_a_minute():
-    patience, now, waits = Patience(), 0.0, []
+    throttle, now, waits = Throttle(), 0.0, []
     for _ in range(12):
-        assert patience.take([Limit(("name", "ada"), 3)], now) == 0
-        wait = patience.take([Limit(("name", "ada"), 3)], now)
+        assert throttle.take([Limit(("name", "ada"), 3)], now) == 0
+        wait = throttle.take([Limit(("name", "ada"), 3)], now)
         waits.append(wait)
         now += wait
 
     assert waits == [0, 1, 2, 4, 8, 16, 32, *[LONGEST_WAIT] * 5]
-    assert patience.take([Limit(("name", "eve"), 3)], now) == 0
+    assert throttle.take([Limit(("name", "eve"), 3)], now) == 0
 
 
 def test_tries_that_may_not_be_made_keep_no_wait_from_ending():
-    patience, limits = Patience(), [Limit(("name", "ada"), 1)]
-    patience.take(limits, 0.0)
+    throttle, limits = Throttle(), [Limit(("name", "ada"), 1)]
+    throttle.take(limits, 0.0)
     for _ in range(1_000):
-        assert patience.take(limits, 0.5) == 0.5
-    assert patience.take(limits, 1.0) == 0
+        assert throttle.take(limits, 0.5) == 0.5
+    assert throttle.take(limits, 1.0) == 0
 
 
 def test_who_was_right_or_quiet_for_long_begins_anew():
-    patience, limits = Patience(), [Limit(("name", "ada"), 1)]
+    throttle, limits = Throttle(), [Limit(("name", "ada"), 1)]
     for now in (0.0, 2_000.0, 4_000.0):
-        assert patience.take(limits, now) == 0
-        assert patience.take(limits, now) == 1
-    patience.forgive([("name", "ada")])
-    assert patience.take(limits, 4_000.0) == 0
+        assert throttle.take(limits, now) == 0
+        assert throttle.take(limits, now) == 1
+    throttle.forgive([("name", "ada")])
+    assert throttle.take(limits, 4_000.0) == 0
 
 
 def test_however_many_names_are_tried_no_more_are_remembered_than_there_is_room_for():
-    patience = Patience()
+    throttle = Throttle()
     for n in range(MOST_KEPT + 10):
-        patience.take([Limit(("name", str(n)), 1)], 0.0)
+        throttle.take([Limit(("name", str(n)), 1)], 0.0)
 
-    assert patience.kept() == MOST_KEPT
+    assert throttle.kept() == MOST_KEPT
 
 
 # Sessions
@@ -164,7 +164,7 @@ def test_however_many_names_are_tried_no_more_are_remembered_than_there_is_room_
 
 def test_what_was_signed_for_one_thing_serves_no_other_and_is_worth_nothing_when_changed():
     signer, other = Signer("a" * 32), Signer("b" * 32)
-    session = sessions.begun("ada", "mark", 1_000)
+    session = sessions.new_session("ada", "mark", 1_000)
     text = signer.signed(session)
 
     assert signer.read(Session, text) == session

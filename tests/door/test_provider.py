@@ -29,7 +29,7 @@ def test_whom_the_provider_knows_and_the_users_file_too_comes_in(house):
     assert (answer.status, answer.headers["Location"]) == (302, "/library")
     session = answer.cookie("wsq-session").partition("=")[2].partition(";")[0]
     assert house.ask("GET", "/library", session=session).status == 200
-    assert house.logged("'Max@example.com' came in from")
+    assert house.logged("'Max@example.com' logged in from")
     kept = {each.partition("=")[0] for each in answer.headers.get_all("Set-Cookie") if '=""' not in each}
     assert kept == {"wsq-session", "wsq-known"}, "nothing of the provider's is left with the browser"
 
@@ -56,7 +56,7 @@ def test_a_code_of_nobody_or_a_state_of_another_lets_nobody_in(house):
     Provider.who = {"email": "max@example.com"}
     for answer in (go(house, code="marked-wrong-code"), go(house, state="marked-state")):
         assert answer.status == 401
-        assert "did not let you in" in answer.text
+        assert "refused the login" in answer.text
         assert "Traceback" not in answer.text
     assert house.logged("login by generic: 401")
 

@@ -13,15 +13,22 @@ import pytest
 from bokeh.util.token import get_session_id, get_token_payload
 
 from tests.door.conftest import PASSWORD, expired, session_of
-from wsq.views.door import sessions
-from wsq.views.door.guard import OPEN_TO_ALL
-from wsq.views.pages import TITLES
+from wsq.views.auth import sessions
+from wsq.views.auth.guard import OPEN_TO_ALL
+from wsq.views.server.pages import TITLES
 
 PAGES = list(TITLES)
 EVERYTHING = [
     *("/", *(f"/{page}" for page in PAGES), *(f"/{page}/autoload.js" for page in PAGES)),
     *("/board/ws", "/board/metadata", "/session", "/static/js/bokeh.min.js", "/static/extensions/panel/panel.min.js"),
-    *("/components/wsq.views.board/Board/_esm/x.js", "/nothing-like-it", "/login/", "/Login", "//login", "/health/x"),
+    *(
+        "/components/wsq.views.board.component/Board/_esm/x.js",
+        "/nothing-like-it",
+        "/login/",
+        "/Login",
+        "//login",
+        "/health/x",
+    ),
 ]
 """Every address that is served, and some that are not."""
 
@@ -60,7 +67,8 @@ def test_nothing_is_served_without_a_session_that_holds_and_it_is_logged(house):
         assert house.ask(method, "/board").status == 403
     for name, session in nobodys.items():
         assert knock(house, session=session) == 403, name
-    assert house.logged("door.refused: Refused to nobody known from 127.0.0.1: GET '/board/ws' without a session")
+    line = "auth.refused: Refused to an unknown user from 127.0.0.1: GET '/board/ws' without a valid session"
+    assert house.logged(line)
 
 
 def test_what_is_open_to_all_tells_nothing_of_the_workspace(house):
@@ -101,7 +109,7 @@ def test_a_websocket_opens_for_pages_of_this_house_alone_and_for_who_has_opened_
     assert knock(house, session=ada, Origin=house.url, page=token) == 101
     assert knock(house, session=ada, Origin="https://wsq.example.com", page=token) == 101
     assert house.logged("sent by a page of 'https://evil.example'")
-    assert house.logged("Refused to 'bob' from 127.0.0.1: GET '/board/ws', a page of somebody else")
+    assert house.logged("Refused to 'bob' from 127.0.0.1: GET '/board/ws', a page of another user")
 
 
 def test_nobody_is_led_to_a_page_that_another_has_made(house):
@@ -116,7 +124,7 @@ def test_nobody_is_led_to_a_page_that_another_has_made(house):
         assert house.ask("GET", f"/board?bokeh-token={token}", session=session).status == 403
         assert house.ask("GET", "/board", session=session, Bokeh_Session_Id=page).status == 403
         assert house.ask("GET", "/board", session=session, body={"bokeh-session-id": page}).status == 403
-    assert house.logged("Refused to 'ada' from 127.0.0.1: GET '/board', for a page that was made before")
+    assert house.logged("Refused to 'ada' from 127.0.0.1: GET '/board', for an existing page")
 
 
 def test_what_would_import_a_module_or_serve_other_sites_is_not_served(house):
@@ -161,7 +169,7 @@ def test_who_has_the_password_comes_in_and_goes_on_to_where_they_were(house):
         assert "HttpOnly" in cookie
         assert "SameSite=Lax" in cookie
         assert "Secure" not in cookie
-    assert house.logged("'eve' came in from 127.0.0.1")
+    assert house.logged("'eve' logged in from 127.0.0.1")
     session = answer.cookie("wsq-session").partition("=")[2].partition(";")[0]
     assert house.ask("GET", "/board", session=session).status == 200
 
@@ -170,7 +178,7 @@ def test_behind_a_proxy_that_speaks_tls_cookies_are_for_tls_alone(house):
     answer = house.log_in("vic", X_Forwarded_Proto="https", X_Forwarded_For="203.0.113.9, 198.51.100.4")
 
     assert "Secure" in answer.cookie("wsq-session")
-    assert house.logged("'vic' came in from 198.51.100.4"), "only what the proxy itself says is believed"
+    assert house.logged("'vic' logged in from 198.51.100.4"), "only what the proxy itself says is believed"
 
 
 def test_a_wrong_password_and_an_unknown_name_get_the_same_answer_and_are_logged(house):
@@ -182,7 +190,7 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer_and_are_logged
     assert without[0] == without[1]
     assert "&lt;b&gt;nobody" in unknown.text
     assert "<b>nobody" not in unknown.text
-    assert house.logged("Refused to 'vic' from 127.0.0.1: login: The name or the password is not right.")
+    assert house.logged("Refused to 'vic' from 127.0.0.1: login: Wrong name or password.")
 
 
 def test_who_guesses_waits_but_not_who_has_been_here_before(house):
@@ -198,7 +206,7 @@ def test_who_guesses_waits_but_not_who_has_been_here_before(house):
     assert sorted(each.status for each in answers) == [403] * 5 + [429] * 3
     assert [int(each.headers["Retry-After"]) for each in answers if each.status == 429] == [1, 1, 1]
     assert house.log_in("bob", X_Forwarded_For="192.0.2.99", cookies=[known]).status == 303
-    assert house.logged("login: That was tried too often; try again in 1 s.")
+    assert house.logged("login: Too many attempts. Try again in 1 s.")
 
 
 def test_a_form_that_is_not_ours_is_refused_and_logged(house):
@@ -215,7 +223,7 @@ def test_a_form_that_is_not_ours_is_refused_and_logged(house):
         assert house.post(path, {}, session=ada, Origin="https://evil.example").status == 403
     assert house.ask("GET", "/logout", session=ada).headers["Location"] == "/board"
     assert house.ask("GET", "/board", session=ada).status == 200, "nobody was logged out by it"
-    assert house.logged("door.refused: Refused to nobody known from 127.0.0.1: login: 403")
+    assert house.logged("auth.refused: Refused to an unknown user from 127.0.0.1: login: 403")
     with socket.create_connection(house.host.split(":")) as link:
         link.sendall(b"POST /login HTTP/1.1\r\nHost: wsq.example.com\r\nContent-Length: 200000\r\n\r\n")
         assert link.recv(100).startswith(b"HTTP/1.1 400")

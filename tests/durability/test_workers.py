@@ -18,8 +18,8 @@ from tests.rings import count
 from tests.servers import Server
 from wsq.cli import process
 from wsq.clock import ManualClock, SystemClock
-from wsq.commands import executions
 from wsq.commands.executions import LEASE
+from wsq.runner.starting import Worker, start_manually
 
 WORKERS, STORES = 8, 10
 KILLS, PAUSE = count(8, 16), count(1, 2) / 2
@@ -163,8 +163,8 @@ def test_workers_whose_clocks_are_a_minute_apart_start_nothing_early_and_leave_a
         acme.together(partial(make_tasks, numbers=range(6)))
         lost = acme.create_recurring_task("Lost", "Create a task called 'Found'", every="1 day")
         clock.advance(timedelta(minutes=59, seconds=50))
-        prepare = ws._executor_for(ws.clock)._preparing({})
-        ws._log.decide(lambda tx: executions.start_manually(tx, "acme", lost.id, "elsewhere:1", prepare))
+        worker = Worker(holder="elsewhere:1", provider=ws.provider(), model=None)
+        ws._log.decide(lambda tx: start_manually(tx, "acme", lost.id, worker))
     server.run(f"UPDATE wsq.leases SET expires_at = '{due}'")
 
     # When two workers serve them whose clocks are half a minute ahead and behind

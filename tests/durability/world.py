@@ -17,7 +17,7 @@ import wsq
 from wsq import api
 from wsq.agent.providers import ScriptedProvider, call, finish
 from wsq.clock import ManualClock
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb.engine import EmbeddedEngine
 from wsq.store.engine import Scope, Writing, WritingCursor
 from wsq.store.postgres import engine
 from wsq.store.postgres.engine import PostgresEngine

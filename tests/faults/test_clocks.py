@@ -46,12 +46,12 @@ def test_a_clock_that_jumps_back_between_passes_does_nothing_twice_and_loses_not
 def test_a_clock_that_jumps_back_while_somebody_is_gone_only_delays_the_take_over(team):
     gone = DUE + timedelta(minutes=5)
     with wsq.open(team, clock=ManualClock(gone)) as ws:  # a worker that starts and is killed at once
-        from wsq.commands import executions
+        from wsq.runner.starting import Worker, start_manually
 
         store = ws.store("acme")
         (task,) = store.recurring_tasks()
-        prepare = ws._executor_for(ws.clock)._preparing({})
-        ws._log.decide(lambda tx: executions.start_manually(tx, "acme", task.id, "elsewhere:1", prepare))
+        worker = Worker(holder="elsewhere:1", provider=ws.provider(), model=None)
+        ws._log.decide(lambda tx: start_manually(tx, "acme", task.id, worker))
 
     assert at(DUE - timedelta(hours=1)).status == 0
     (running,) = rows(team, "SELECT status FROM task_executions WHERE trigger = 'manual'")

@@ -85,7 +85,7 @@ def _full(directory: Path) -> None:
         lambda: command("backup", directory / "copy.duckdb", "--database", path, cold=True),
         lambda: process("--database", directory / "new.duckdb", cold=True),
     ):
-        refused(said, "no room left", "what was saved before is safe")
+        refused(said, "is full", "What was saved before is safe")
     assert not (directory / "copy.duckdb").exists()
     assert not (directory / "new.duckdb").exists()
 
@@ -120,7 +120,7 @@ def _fills_up_in_the_middle(directory: Path) -> None:
     told = queue.SimpleQueue()
     logging.getLogger("wsq").addHandler(handlers.QueueHandler(told))
     with wsq.open(path, clock=clock, provider=ScriptedProvider([create[0], full, create[2], finish()])) as ws:
-        with pytest.raises(WorkspaceUnwritable, match="no room left"):
+        with pytest.raises(WorkspaceUnwritable, match="is full"):
             ws.process()
         acknowledged = [task.title for task in ws.store("acme").tasks()]
     assert acknowledged.count(TITLES[0]) == 3  # and some of the second, where the file had a block to fill
@@ -131,7 +131,7 @@ def _fills_up_in_the_middle(directory: Path) -> None:
     clock.move_to(DUE + timedelta(minutes=3))
     with (
         wsq.open(path, clock=clock, provider=ScriptedProvider([*create, finish()])) as ws,
-        pytest.raises(WorkspaceUnwritable, match="no room left"),
+        pytest.raises(WorkspaceUnwritable, match="is full"),
     ):
         ws.process()
     assert told.empty(), told.get()  # whoever waits for the pass hears of it, and nobody twice
@@ -174,7 +174,7 @@ def test_a_limit_on_a_files_size_is_told_in_a_sentence_and_spends_no_slot(team, 
     said = at(DUE, wrapper=limited(size // 1024 + room), cold=True)
 
     assert said.status == 2
-    assert_a_sentence(said.err, "ulimit -f", "what was saved before is safe")
+    assert_a_sentence(said.err, "ulimit -f", "What was saved before is safe")
     assert ledger(team) == before
     assert at(DUE).status == 0
     assert ledger(team).claims == 2

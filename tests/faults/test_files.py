@@ -75,7 +75,7 @@ def test_a_workspace_that_was_cut_short_is_refused_and_left_as_it_is(team):
 def test_a_newer_workspace_is_not_called_damaged(folder):
     a_newer_workspace(folder / "team.duckdb")
 
-    refused(process(), "newer wsq", "99", "update wsq here")
+    refused(process(), "newer wsq", "99", "update wsq")
 
 
 def test_the_doctor_calls_a_foreign_file_a_problem(folder):
@@ -126,5 +126,5 @@ def test_a_write_ahead_log_whose_file_is_missing_is_not_passed_over(team):
 def test_a_backup_onto_something_that_is_there_is_refused(team, folder):
     (folder / "copy.duckdb").write_bytes(b"mine")
 
-    refused(command("backup", folder / "copy.duckdb"), "is there already")
+    refused(command("backup", folder / "copy.duckdb"), "already exists")
     assert (folder / "copy.duckdb").read_bytes() == b"mine"

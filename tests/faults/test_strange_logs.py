@@ -151,7 +151,7 @@ def test_a_dropped_projection_is_told_with_what_repairs_it(team):
     said = at(DUE)
 
     assert said.status == 2
-    assert "lacks the table 'recurring_tasks'" in said.err
+    assert "has no table 'recurring_tasks'" in said.err
     assert "`wsq rebuild`" in said.err
     assert "Traceback" not in said.err
 
@@ -168,7 +168,7 @@ def test_a_dropped_projection_does_not_hide_what_is_wrong_from_verify_and_the_do
 
     verified, examined = side_by_side(lambda: command("verify"), lambda: command("doctor"))
 
-    refused(verified, "lacks the table 'tasks'", "`wsq rebuild`")
+    refused(verified, "has no table 'tasks'", "`wsq rebuild`")
     assert examined.status == 1
     assert "`wsq rebuild`" in examined.out
 
@@ -179,7 +179,7 @@ def test_where_a_table_was_dropped_no_slot_is_spent_and_each_runs_once_it_is_the
     said = at(DUE)
 
     assert said.status == 2
-    assert "lacks the table 'tasks'" in said.err
+    assert "has no table 'tasks'" in said.err
     assert "Traceback" not in said.err
     assert rows(team, "SELECT count(*) FROM processed_task_executions") == [(0,)]
 
@@ -198,4 +198,4 @@ def test_a_dropped_log_is_told_as_damage(team):
     for said in side_by_side(
         lambda: command("verify"), lambda: command("add", "New", "--prompt", "P", "--every", "1 day")
     ):
-        refused(said, "lacks the table 'events'")
+        refused(said, "has no table 'events'")

@@ -1,7 +1,7 @@
 """Runs the notebooks and stores what they give: `python -m tests.notebooks.store [NAME…]`, from the checkout's root.
 
-What is stored does not depend on the machine or the hour. A cell with the tag `nbval-ignore-output` shows something
-alive, whose scripts are megabytes and different each time; of it a still picture is stored, by its own `still()`.
+What is stored does not depend on the machine or the hour. A cell with the tag `live` shows something alive, whose
+scripts are megabytes and different each time; of it a still picture is stored, by its own `still()`.
 """
 
 import ast
@@ -11,12 +11,13 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbformat.v4 import new_output
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
-LIVE = "nbval-ignore-output"
+LIVE = "live"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -24,8 +25,27 @@ def is_live(cell):
     return LIVE in cell.metadata.get("tags", ())
 
 
+FORGET = """\
+import sys
+if "wsq.views.page.hub" in sys.modules:
+    sys.modules["wsq.views.page.hub"].forget(ws)
+get_ipython().extension_manager.loaded.clear()
+get_ipython().reset()
+"""
+"""Makes a kernel ready for another notebook: what is alive in this one would miss its file."""
+
+
 class Run(NotebookClient):
     """Executes a notebook; of live cells it asks what they look like."""
+
+    async def async_execute(self, **given):
+        notebook = await super().async_execute(**given)
+        if not self.owns_km:
+            await self.kc.execute(FORGET, store_history=False, reply=True)
+            self.kc.stop_channels()
+        return notebook
+
+    execute = run_sync(async_execute)
 
     async def async_execute_cell(self, cell, cell_index, **given):
         await super().async_execute_cell(cell, cell_index, **given)
@@ -34,7 +54,7 @@ class Run(NotebookClient):
         return cell
 
     async def _still(self, count):
-        reply = await self.kc.execute("", store_history=False, user_expressions={"html": "_.still()"}, reply=True)
+        reply = await self.kc.execute("", store_history=False, user_expressions={"html": "_.to_html()"}, reply=True)
         told = reply["content"]["user_expressions"]["html"]
         if told["status"] != "ok":
             raise RuntimeError(f"A live cell has no still picture: {told}")
@@ -42,15 +62,17 @@ class Run(NotebookClient):
         return new_output("execute_result", {"text/html": html}, execution_count=count)
 
 
-def executed(path, folder, **hooks):
+def executed(path, folder, kernel=None, **environment):
     """The notebook with what its cells gave; raises when one of them fails.
 
-    It is run in `folder`, and in there it makes its own temporary one, with its workspace ``team.duckdb``.
+    It is run in `folder`, and in there it makes its own temporary one, with its workspace ``team.duckdb``; in a
+    `kernel` that goes on, if there is one, else in one of its own.
     """
     notebook = nbformat.read(path, 4)
     home = {"IPYTHONDIR": str(folder), "PYTHONPATH": str(ROOT), "TMPDIR": str(folder), "WSQ_TIMEZONE": "UTC"}
-    run = Run(notebook, timeout=60, coalesce_streams=True, resources={"metadata": {"path": str(folder)}}, **hooks)
-    run.execute(env=os.environ | home)
+    given = {"timeout": 200, "coalesce_streams": True, "resources": {"metadata": {"path": str(folder)}}}
+    run = Run(notebook, kernel, **given)
+    run.execute(env=os.environ | home | environment)
     return notebook
 
 

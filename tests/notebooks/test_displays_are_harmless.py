@@ -147,7 +147,7 @@ def test_the_still_picture_of_a_board_shows_texts_as_texts(acme):
     acme.create_recurring_task(TEXTS[0], TEXTS[0], every="1 day", assignees=[TEXTS[1]], description=TEXTS[2])
     board = Board(acme)
 
-    seen = assert_harmless(board.still())
+    seen = assert_harmless(board.to_html())
     board.close()
 
     assert set(TEXTS) <= set(seen.texts)
@@ -183,9 +183,9 @@ def test_a_chart_of_nothing_and_of_one_bar_can_be_drawn():
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        (-1, "Column 'a' holds -1; a bar is as long as a number of at least 0."),
-        (float("inf"), "Column 'a' holds inf; a bar is as long as a number of at least 0."),
-        ("x", "Column 'a' holds 'x', which is no number."),
+        (-1, "Column 'a' contains -1; bars need numbers of at least 0."),
+        (float("inf"), "Column 'a' contains inf; bars need numbers of at least 0."),
+        ("x", "Column 'a' contains 'x', which is not a number."),
     ],
 )
 def test_a_chart_of_what_has_no_length_is_refused(value, sentence):
@@ -197,7 +197,7 @@ def test_a_board_without_a_card_has_a_still_picture(ws):
     ws.create_store("empty")
     board = Board(ws.store("empty"))
 
-    seen = assert_harmless(board.still())
+    seen = assert_harmless(board.to_html())
     board.close()
 
     assert [text.strip() for text in seen.texts if text.strip()] == [

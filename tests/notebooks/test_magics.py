@@ -112,28 +112,28 @@ def test_the_workspace_is_the_newest_open_one_unless_another_is_named(notebook, 
 
 
 REFUSALS = [
-    ("%%wsql\nselect 1; select 2", "One statement is expected here, and 2 came."),
-    ("%%wsql\ndelete from tasks", "Only statements that read are answered here, and this is DELETE."),
-    ("%%wsql\nselect $nobody", "The statement asks for $nobody, and there is no variable nobody."),
-    ("%%wsql\nselect ?", "Values come from variables: write $name instead of ? or $1."),
+    ("%%wsql\nselect 1; select 2", "Expected one SQL statement, got 2."),
+    ("%%wsql\ndelete from tasks", "Only statements that read are allowed here; this is DELETE."),
+    ("%%wsql\nselect $nobody", "The statement uses $nobody, but there is no variable nobody."),
+    ("%%wsql\nselect ?", "Parameters are variables: write $name instead of ? or $1."),
     (
         "%%wsql\nselect * from tasks where id = {launch}",
-        "Variables are handed over, not pasted: write $launch for {launch}.",
+        "Variables are passed as parameters: write $launch instead of {launch}.",
     ),
-    ("%%wsql --into 2x\nselect 1", "'2x' is no name of a variable."),
-    ("%%wsql --workspace launch\nselect 1", "There is no workspace in a variable launch; wsq.open(…) makes one."),
+    ("%%wsql --into 2x\nselect 1", "'2x' is not a valid variable name."),
+    ("%%wsql --workspace launch\nselect 1", "There is no workspace in a variable launch. Create one with wsq.open(…)."),
     ("%%wsql --database nowhere.duckdb\nselect 1", "There is no workspace at nowhere.duckdb."),
     (
         "%%wsql --database a --workspace ws\nselect 1",
-        "Either --workspace or --database says which workspace is meant, not both.",
+        "Use either --workspace or --database, not both.",
     ),
     ("%%wsql --limit 5\nselect 1", "Unrecognized arguments: --limit 5 (see `%%wsql?`)."),
-    ("%%wsql --into 'a\nselect 1", "The line of options cannot be understood: no closing quotation."),
+    ("%%wsql --into 'a\nselect 1", "The options cannot be parsed: no closing quotation."),
     ("%%recurring\nList the tasks", "The following arguments are required: NAME (see `%%recurring?`)."),
-    ("%%recurring A --save\n  ", "The cell has no prompt: write below the first line what the agent is to do."),
+    ("%%recurring A --save\n  ", "The cell has no prompt. Write what the agent should do below the first line."),
     (
         "%%recurring A --save\nList the tasks",
-        "'A' would be a new task and needs --every, such as --every '1 day'.",
+        "'A' is a new task and needs --every, such as --every '1 day'.",
     ),
 ]
 
@@ -152,7 +152,7 @@ def test_what_is_wrong_with_a_value_is_said_by_the_rules_of_the_command(notebook
         assert word in notebook.refusal(f"%%recurring A {options} --save\nList the tasks")
         assert word in notebook.refusal(f"%%recurring A {options}\nList the tasks")
     assert "Lunch" in notebook.refusal("%%recurring A --every '1 day' --project Lunch --save\nList the tasks")
-    assert "cannot be answered" in notebook.refusal("%%wsql\nselect no_such_column from tasks")
+    assert "The query failed" in notebook.refusal("%%wsql\nselect no_such_column from tasks")
 
 
 def test_a_notebook_without_a_workspace_is_told_how_to_open_one(shell, capsys):
@@ -161,7 +161,7 @@ def test_a_notebook_without_a_workspace_is_told_how_to_open_one(shell, capsys):
 
     told = notebook.refusal("%%wsql\nselect 1")
 
-    assert told == "No workspace is open here: ws = wsq.open(…) opens one, or --database names its file."
+    assert told == "No workspace is open. Open one with ws = wsq.open(…), or name its file with --database."
 
 
 def test_a_prompt_that_is_saved_is_a_recurring_task(notebook, acme, launch_id):
@@ -210,7 +210,7 @@ def test_of_two_tasks_with_one_name_none_is_changed(notebook, acme):
 
     told = notebook.refusal("%%recurring plan --save\nSummarise the board")
 
-    assert told == "2 recurring tasks of store acme are called 'plan': rename one first."
+    assert told == "2 recurring tasks of store acme are named 'plan'. Rename one first."
 
 
 def test_which_store_is_meant_is_said_or_is_the_only_one(notebook, ws, tmp_path):
@@ -222,7 +222,7 @@ def test_which_store_is_meant_is_said_or_is_the_only_one(notebook, ws, tmp_path)
     assert row.store_id == "acme"  # the one that a variable holds
     notebook.run("del acme")
     told = notebook.refusal("%%recurring Plan --every '1 day' --save\nList the tasks")
-    assert told == "Say with --store which store is meant: acme, beta."
+    assert told == "Choose a store with --store: acme, beta."
 
 
 @pytest.fixture

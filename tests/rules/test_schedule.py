@@ -310,7 +310,7 @@ def test_ten_years_of_slots_are_counted_at_once(unit):
 
 def test_an_instant_without_a_zone_is_refused():
     schedule = Schedule(at("2026-03-01"), 1, "hours", "UTC")
-    with pytest.raises(InvalidInput, match="names no time zone"):
+    with pytest.raises(InvalidInput, match="has no time zone"):
         slot_after(schedule, datetime(2026, 3, 1))  # noqa: DTZ001 - the lack is what is tested
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.crew import Counters
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb.engine import EmbeddedEngine
 
 
 @pytest.fixture

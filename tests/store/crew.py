@@ -25,8 +25,8 @@ import pytest
 
 from wsq.errors import WorkspaceLost
 from wsq.settings import is_server
-from wsq.store import lease
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb import lease
+from wsq.store.duckdb.engine import EmbeddedEngine
 from wsq.store.engine import Cursor
 
 _ROOT = Path(__file__).parents[2]
@@ -124,7 +124,7 @@ def counted(engine: EmbeddedEngine) -> int:
 
 def studied(engine: EmbeddedEngine) -> int:
     """The same, from a private copy."""
-    with engine.study() as cursor:
+    with engine.snapshot() as cursor:
         return int(cursor.query("SELECT n FROM counters WHERE id = 'c'")[0][0])
 
 
@@ -161,7 +161,7 @@ def write_on(path: Path, go: Path, report: Path) -> None:
 
 def mark_and_tell(path: Path, worker: str, first: int, told: Path) -> None:
     """Write one mark after the other, and tell of each when it is committed, until killed."""
-    lease.LONG_LOG = 600  # so that checkpoints are killed as well
+    lease.CHECKPOINT_AFTER = 600  # so that checkpoints are killed as well
     engine = EmbeddedEngine(path, Counters())
     for number in range(first, first + 10_000):
         with engine.write() as cursor:
@@ -186,14 +186,14 @@ def die_in_a_write(path: Path, flag: Path) -> None:
     engine = EmbeddedEngine(path, Counters())
     with engine.write() as cursor:
         cursor.query("UPDATE counters SET n = 999")
-        engine._lease.tally.before_commit()
+        engine._lease.counter.before_commit()
         flag.touch()
         time.sleep(60)
 
 
 def write_and_be_away(place: str, flag: Path, report: Path) -> None:
     """Have the right to write, be stopped meanwhile by whoever sees the flag, and try to go on."""
-    engine = engine_at(place, absence=0.4)
+    engine = engine_at(place, idle_timeout=0.4)
     try:
         with engine.write() as cursor:
             cursor.query("UPDATE counters SET n = 999")
@@ -216,7 +216,7 @@ def write_twice_and_die(place: str) -> None:
 def hold_copies(place: str, flag: Path) -> None:
     """Have private copies of a server's workspace until killed; the flag says where."""
     engine = engine_at(place)
-    with engine.study() as cursor, engine.snapshot() as path:
+    with engine.snapshot() as cursor, engine.snapshot_file() as path:
         cursor.query("SELECT * FROM counters")
         flag.with_suffix(".new").write_text(str(path.parent))
         flag.with_suffix(".new").rename(flag)
@@ -234,7 +234,7 @@ def hold_with_another_program(path: Path, flag: Path) -> None:
 def be_interrupted(path: Path, flag: Path, report: Path) -> None:
     """Read and write in the main thread, and take every interrupt for what it is, until the flag has gone."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    engine = EmbeddedEngine(path, Counters(), patience=20)
+    engine = EmbeddedEngine(path, Counters(), timeout=20)
     interrupts = 0
     flag.touch()
     while True:
@@ -255,7 +255,7 @@ def wait_and_be_interrupted(path: Path, flag: Path, report: Path) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     flag.touch()
     try:
-        EmbeddedEngine(path, Counters(), patience=60)
+        EmbeddedEngine(path, Counters(), timeout=60)
     except KeyboardInterrupt:
         report.touch()
     time.sleep(60)
@@ -263,7 +263,7 @@ def wait_and_be_interrupted(path: Path, flag: Path, report: Path) -> None:
 
 def take_a_snapshot_and_wait(path: Path, flag: Path) -> None:
     """Hold a private copy until killed."""
-    with EmbeddedEngine(path, Counters()).snapshot():
+    with EmbeddedEngine(path, Counters()).snapshot_file():
         flag.touch()
         time.sleep(60)
 

@@ -27,7 +27,7 @@ from wsq.agent.providers import finish as finished
 from wsq.cli.main import main
 from wsq.clock import ManualClock
 from wsq.store import archive
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb.engine import EmbeddedEngine
 from wsq.store.log import stored_world
 
 CREATE = "Create a task called 'Ping'"
@@ -135,11 +135,11 @@ def test_a_file_can_be_read_without_wsq(packed):
 def test_a_file_that_was_cut_anywhere_is_refused_and_nothing_of_it_stays(packed, refusal):
     lines = unpacked(packed)
     assert "was cut" in refusal(packed[: len(packed) // 2])
-    assert f"ends with line {len(lines) - 1}" in refusal(gzip.compress(b"".join(lines[:-1])))
-    assert f"in the midst of line {len(lines)}" in refusal(gzip.compress(b"".join(lines)[:-1]))
-    assert "no file of `wsq export`" in refusal(b"")
-    assert "no file of `wsq export`" in refusal(b"PK\3\4 something else")
-    assert "no file of `wsq export`" in refusal(gzip.compress(b'{"a": 1}\n'))
+    assert f"end is missing after line {len(lines) - 1}" in refusal(gzip.compress(b"".join(lines[:-1])))
+    assert f"truncated in line {len(lines)}" in refusal(gzip.compress(b"".join(lines)[:-1]))
+    assert "not a file of `wsq export`" in refusal(b"")
+    assert "not a file of `wsq export`" in refusal(b"PK\3\4 something else")
+    assert "not a file of `wsq export`" in refusal(gzip.compress(b'{"a": 1}\n'))
 
 
 def test_a_line_that_was_edited_moved_taken_out_or_added_is_named(packed, refusal):
@@ -149,7 +149,7 @@ def test_a_line_that_was_edited_moved_taken_out_or_added_is_named(packed, refusa
     assert "line 5 or 6" in refusal(gzip.compress(b"".join(edited)))
     assert "line 2 or 3" in refusal(gzip.compress(b"".join([lines[0], lines[1], lines[3], *lines[2:]])))
     assert "line 3 or 4" in refusal(gzip.compress(b"".join([*lines[:3], *lines[4:]])))
-    assert f"line {len(lines) + 1}: something follows" in refusal(packed + gzip.compress(b"more\n"))
+    assert f"line {len(lines) + 1}: there is data after" in refusal(packed + gzip.compress(b"more\n"))
 
 
 @settings(max_examples=40)
@@ -181,11 +181,11 @@ def test_a_forged_chain_does_not_bring_in_what_cannot_be(packed, refusal):
         return refusal(chained(changed))
 
     assert "where 1 was expected" in forged(at["event"], seq=7)
-    assert "not what it was" in forged(at["body"], text="other")
+    assert "does not match its hash" in forged(at["body"], text="other")
     assert "does not know" in forged(at["event"], name="task.teleport")
     assert "newer wsq (its format is 99" in forged(0, format=99, more="than is known")
     assert "newer wsq (its schema is 99" in forged(0, schema=99)
-    assert "counts other" in forged(len(records) - 1, events=1)
+    assert "counts do not match" in forged(len(records) - 1, events=1)
     for field, other in (("seq", "one"), ("seq", 2**70), ("recorded_at", "2026-03-02T12:00:00"), ("more", 1)):
         assert "cannot be read" in forged(at["event"], **{field: other})
 
@@ -194,7 +194,7 @@ def test_nothing_is_put_over_a_workspace_that_holds_something(packed, acme, tmp_
     acme.create_task("Precious")
     (tmp_path / "w.gz").write_bytes(packed)
 
-    with pytest.raises(wsq.InvalidInput, match="holds a workspace already"):
+    with pytest.raises(wsq.InvalidInput, match="already holds a workspace"):
         acme.workspace.import_from(tmp_path / "w.gz")
 
     assert [task.title for task in acme.tasks()] == ["Precious"]
@@ -266,7 +266,7 @@ def test_a_workspace_goes_to_a_server_and_back_and_is_the_same_to_the_byte(tmp_p
     for source, target in ((here, server.url), (server.url, back)):
         assert main(["copy", source, target]) == 0
         said = capsys.readouterr().out
-        assert "each the same as in" in said
+        assert "all of them match" in said
         assert said.count("\n") == 2
 
     # Then all three are the same, and each is whole
@@ -283,9 +283,9 @@ def test_a_workspace_goes_to_a_server_and_back_and_is_the_same_to_the_byte(tmp_p
     # And nothing is put over what is there, on either
     for source, target in ((here, server.url), (server.url, back), (server.url, server.url)):
         assert main(["copy", source, target]) == 2
-        assert "holds a workspace already" in capsys.readouterr().err
+        assert "already holds a workspace" in capsys.readouterr().err
     assert main(["copy", str(tmp_path / "none.duckdb"), server.url]) == 2
-    assert "only a workspace can be copied" in capsys.readouterr().err
+    assert "There is no workspace at" in capsys.readouterr().err
     with wsq.open(server.url) as there:
         assert exported(there) == content
         there.store("acme").create_task("After")

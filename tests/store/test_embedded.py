@@ -13,8 +13,8 @@ import duckdb
 from tests.store import crew
 from tests.store.crew import Counters, counted, increment, kill, start, wait_for
 from wsq.errors import WorkspaceError
-from wsq.store import instance
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb import instance
+from wsq.store.duckdb.engine import EmbeddedEngine
 
 
 def test_the_file_and_its_folder_are_made_when_they_are_missing(tmp_path):
@@ -93,7 +93,7 @@ def test_nothing_is_held_between_leases(engine, path):
 def test_an_idle_process_stays_small(path):
     script = (
         "import sys; from pathlib import Path; from tests.store.crew import Counters, counted, increment;"
-        "from wsq.store.embedded import EmbeddedEngine;"
+        "from wsq.store.duckdb.engine import EmbeddedEngine;"
         f"engine = EmbeddedEngine(Path({str(path)!r}), Counters());"
         "[increment(engine) for _ in range(5)]; counted(engine); engine.changes();"
         "assert not {'pandas', 'pyarrow', 'numpy', 'panel'} & set(sys.modules), sorted(sys.modules);"
@@ -131,7 +131,7 @@ def test_a_study_ends_soon_when_its_engine_is_closed_and_says_so(engine):
 
     def study():
         try:
-            with engine.study() as cursor:
+            with engine.snapshot() as cursor:
                 asked.set()
                 cursor.query("SELECT count(*) FROM range(1_000_000_000) AS a, range(1_000_000) AS b WHERE a <> b")
         except WorkspaceError as refusal:
@@ -146,7 +146,7 @@ def test_a_study_ends_soon_when_its_engine_is_closed_and_says_so(engine):
     engine.close()
     assert time.monotonic() - began < 1
     studying.join(5)
-    assert told == [f"The workspace {engine.place} has been closed."]
+    assert told == [f"The workspace {engine.place} is closed."]
 
 
 def test_snapshots_of_a_killed_process_are_thrown_away_by_the_next_one_and_those_of_the_living_are_not(
@@ -160,7 +160,7 @@ def test_snapshots_of_a_killed_process_are_thrown_away_by_the_next_one_and_those
             kill(process)
     assert len(list(private.iterdir())) == 1
 
-    with engine.snapshot():
+    with engine.snapshot_file():
         assert len(list(private.iterdir())) == 2
     kill(process)
 

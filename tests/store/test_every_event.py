@@ -98,7 +98,7 @@ def executions(ws: wsq.Workspace, acme: wsq.Store, clock: ManualClock) -> None:
     waits = acme.create_recurring_task("Waits", "wait", every="1 day")
     acme.cancel_execution(acme.start_now(waits.id).id)
     acme.start_now(waits.id)
-    ws._stop()
+    ws._service.stop()
     clock.advance(LEASE)
     resumed = ws.begin_pass()
     assert callable(resumed)

@@ -17,7 +17,7 @@ from tests.store.histories import History, unruly
 from wsq.clock import ManualClock
 from wsq.errors import InvalidInput, UnreadableLog
 from wsq.projections import TABLES
-from wsq.store import log, past, transaction
+from wsq.store import log, past, rows
 from wsq.store.folding import fold
 from wsq.store.instants import instants
 
@@ -279,7 +279,7 @@ def test_long_answers_are_those_that_short_ones_are(tmp_path: Path, monkeypatch:
     with wsq.open(tmp_path / "w.duckdb", clock=clock, provider=unruly(chance), actor="ada") as ws:
         History(ws, clock, chance).live(12)
         said = {store.id: answers(ws.store(store.id)) for store in ws.stores()}
-        monkeypatch.setattr(transaction, "MANY", 1)
+        monkeypatch.setattr(rows, "MANY", 1)
         monkeypatch.setattr(past, "MANY", 1)
 
         # When the projections are made anew, then they are as they were

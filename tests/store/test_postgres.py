@@ -23,8 +23,8 @@ from wsq.clock import ManualClock
 from wsq.errors import NotAWorkspace, SettingError, WorkspaceBusy, WorkspaceError, WorkspaceLost
 from wsq.events.stores import StoreCreated
 from wsq.store.log import TRIES, stored_world
-from wsq.store.postgres.birth import WRITING
 from wsq.store.postgres.clock import KEPT, PAUSE, ServerClock
+from wsq.store.postgres.create import WRITING
 from wsq.store.postgres.cursor import COLLATION
 from wsq.store.postgres.faults import without_password
 from wsq.store.postgres.listening import QUIET
@@ -130,7 +130,7 @@ def test_when_the_server_is_started_anew_everybody_goes_on_and_nothing_is_lost_o
 
 
 def test_a_server_that_is_away_is_told_in_a_sentence_and_waited_for(opening, server):
-    engine = opening(patience=0.3)
+    engine = opening(timeout=0.3)
     increment(engine)
     server.stop()
     try:
@@ -246,10 +246,10 @@ def test_a_command_whose_connection_is_lost_is_done_once(server, relay):
 
 
 def test_who_waits_too_long_for_the_others_is_told_so(opening, server):
-    engine = opening(patience=0.2)
+    engine = opening(timeout=0.2)
     with psycopg.connect(server.url) as other:
         other.execute(f"SELECT pg_advisory_xact_lock({WRITING})")
-        with pytest.raises(WorkspaceBusy, match=r"is being written by others for too long; try again\.$"):
+        with pytest.raises(WorkspaceBusy, match=r"was locked by other writers for too long\. Try again\.$"):
             increment(engine)
         assert counted(engine) == 0
     increment(engine)
@@ -257,7 +257,7 @@ def test_who_waits_too_long_for_the_others_is_told_so(opening, server):
 
 def test_a_machine_that_is_suspended_while_it_writes_keeps_the_others_out_for_a_while_only(opening, server, tmp_path):
     # Given a process that has the right to write, and is stopped
-    engine, flag, report = opening(patience=10), tmp_path / "flag", tmp_path / "report"
+    engine, flag, report = opening(timeout=10), tmp_path / "flag", tmp_path / "report"
     away = start(crew.write_and_be_away, server.url, flag, report)
     wait_for(flag)
     os.kill(away.pid, signal.SIGSTOP)
@@ -415,7 +415,7 @@ def test_the_copies_of_who_was_killed_are_removed_by_the_next(opening, server, t
     assert homes["dead"].exists()
 
     # When another makes one
-    with opening().snapshot():
+    with opening().snapshot_file():
         # Then those of the dead are gone
         assert not homes["dead"].exists()
         assert homes["alive"].exists()
@@ -475,17 +475,17 @@ def locked(postgres):
         ("postgresql://u:sesame@127.0.0.1:1/db", WorkspaceError, "Connection refused"),
         ("postgresql://u:sesame@HERE/db?sslmode=require", WorkspaceError, "does not support SSL"),
         ("postgresql://u:sesame@HERE/db?sslmode=perhaps", WorkspaceError, "perhaps"),
-        ("postgresql://u:sesame@HERE/db?sesame=1", SettingError, "no URL"),
-        ("postgresql://u:se/sesame@127.0.0.1/db", SettingError, "no URL"),
-        ("postgresql://u:se%zzsesame@127.0.0.1/db", SettingError, "no URL"),
-        ("postgresql://u:sesame@[::1/db", SettingError, "no URL"),
-        ("postgresql://u:sesame@host:port/db", SettingError, "no URL"),
+        ("postgresql://u:sesame@HERE/db?sesame=1", SettingError, "not a URL"),
+        ("postgresql://u:se/sesame@127.0.0.1/db", SettingError, "not a URL"),
+        ("postgresql://u:se%zzsesame@127.0.0.1/db", SettingError, "not a URL"),
+        ("postgresql://u:sesame@[::1/db", SettingError, "not a URL"),
+        ("postgresql://u:sesame@host:port/db", SettingError, "not a URL"),
     ],
 )
 def test_what_cannot_be_reached_is_told_at_once_in_a_sentence_without_the_password(url, kind, says, locked, relay):
     began = time.monotonic()
     with pytest.raises(kind) as raised:
-        engine_at(url.replace("HERE", relay.url.split("@")[1].split("/")[0]), patience=0.2)
+        engine_at(url.replace("HERE", relay.url.split("@")[1].split("/")[0]), timeout=0.2)
 
     assert time.monotonic() - began < 4
     assert says in str(raised.value)
@@ -522,7 +522,7 @@ def test_a_schema_of_our_name_that_is_something_else_is_left_as_it_is(server, ot
     look = "SELECT oid, relname FROM pg_class WHERE relnamespace = 'wsq'::regnamespace ORDER BY oid"
     before = server.run(look)
 
-    with pytest.raises(NotAWorkspace, match=r"it was left as it is\.$"):
+    with pytest.raises(NotAWorkspace, match=r"It was not changed\.$"):
         engine_at(server.url)
     assert server.run(look) == before
 
@@ -536,7 +536,7 @@ def test_a_database_without_unicode_is_refused(server):
     for name, encoding in (("ascii", "SQL_ASCII"), ("latin", "LATIN1")):
         server.run(f"DROP DATABASE IF EXISTS {name}")
         server.run(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
-        with pytest.raises(NotAWorkspace, match=f"keeps its texts as {encoding}; wsq needs a database in UTF8"):
+        with pytest.raises(NotAWorkspace, match=f"uses the encoding {encoding}; wsq needs a database in UTF8"):
             engine_at(server.url.replace("/postgres?", f"/{name}?"))
         server.run(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -639,7 +639,7 @@ def test_a_copy_holds_what_the_server_holds(opening, tmp_path):
     question = "SELECT n, t, l, i, b, z, d, o FROM kept ORDER BY n"
     engine.backup(tmp_path / "kept.duckdb")
     copy = engine_at(tmp_path / "kept.duckdb", Everything())
-    with engine.study() as study, copy.read() as backup, engine.read() as here:
+    with engine.snapshot() as study, copy.read() as backup, engine.read() as here:
         # Then they are the same
         assert here.query(question) == rows
         assert study.query(question) == rows
@@ -667,7 +667,7 @@ def test_a_study_is_of_one_moment_while_others_write(opening):
     # When studies are made meanwhile, and asked for one after the other
     seen = []
     while len(seen) < 8:
-        with engine.study() as cursor:
+        with engine.snapshot() as cursor:
             ((n,),) = cursor.query("SELECT n FROM counters")
             time.sleep(0.02)
             seen.append((n, *cursor.query("SELECT count(*) FROM marks")[0]))
@@ -682,20 +682,20 @@ def test_a_study_is_of_one_moment_while_others_write(opening):
 
 
 def test_a_study_that_could_not_be_had_whole_can_be_had_the_next_time(opening, server):
-    engine, question = opening(patience=0.2), "SELECT n, count(marks.number) FROM counters, marks GROUP BY n"
+    engine, question = opening(timeout=0.2), "SELECT n, count(marks.number) FROM counters, marks GROUP BY n"
     with engine.write() as cursor:
         cursor.post("INSERT INTO marks (worker, number) VALUES ('a', 1)")
     with psycopg.connect(server.url) as other:
         other.execute("LOCK TABLE wsq.marks IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(WorkspaceBusy), engine.study() as cursor:
+        with pytest.raises(WorkspaceBusy), engine.snapshot() as cursor:
             cursor.query(question)
-    with engine.study() as cursor:
+    with engine.snapshot() as cursor:
         assert cursor.query(question) == [(0, 1)]
 
 
 def test_nothing_of_a_copy_stays(opening, server):
     engine = opening()
-    with engine.study() as cursor, engine.snapshot() as path:
+    with engine.snapshot() as cursor, engine.snapshot_file() as path:
         cursor.query("SELECT * FROM counters")
         home = path.parent
     assert home.exists()
@@ -788,7 +788,7 @@ def test_who_reads_while_the_tables_are_made_anew_sees_them_as_they_were(server)
         acme = ws.store("acme")
         for n in range(3):
             acme.create_task(f"Task {n}")
-        for view in (other._engine.read, other._engine.study):
+        for view in (other._engine.read, other._engine.snapshot):
             with view() as cursor:
                 cursor.query("SELECT count(*) FROM projects")
 
@@ -808,7 +808,7 @@ def test_a_study_has_what_is_named_of_a_table_and_all_of_it_where_all_is_asked_f
     with wsq.open(server.url, clock=ManualClock(NOON)) as ws:
         acme = ws.store("acme")
         acme.create_task("Write copy", description="Soon.", assignees=["Ada", "Bo, the 2nd"])
-        with ws._engine.study() as cursor, ws._engine.read() as there:
+        with ws._engine.snapshot() as cursor, ws._engine.read() as there:
             assert cursor.query("SELECT count(*) FROM tasks") == [(1,)]
             assert cursor.query("SELECT title FROM tasks") == [("Write copy",)]
             assert cursor.query("SELECT assignees, title FROM tasks AS t") == [(["Ada", "Bo, the 2nd"], "Write copy")]

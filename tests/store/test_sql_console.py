@@ -9,7 +9,7 @@ import pytest
 
 from tests.store.crew import Counters, counted, increment
 from wsq.errors import InvalidInput
-from wsq.store.embedded import EmbeddedEngine
+from wsq.store.duckdb.engine import EmbeddedEngine
 
 
 class Board(Counters):
@@ -188,5 +188,5 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 def test_parameters_that_do_not_fit_are_said_in_a_sentence(engine):
     for parameters in ([], [1, 2], {"other": 1}, [object()]):
-        with pytest.raises(InvalidInput, match="cannot be answered"):
+        with pytest.raises(InvalidInput, match="The query failed"):
             engine.console().query("SELECT $1", parameters)

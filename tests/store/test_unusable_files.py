@@ -11,8 +11,8 @@ import pytest
 from tests.store import crew
 from tests.store.crew import Counters, counted, increment, kill, start, wait_for
 from wsq.errors import NotAWorkspace, WorkspaceBusy, WorkspaceError, WorkspaceUnwritable
-from wsq.store.embedded import EmbeddedEngine
-from wsq.store.lease import LONG_LOG
+from wsq.store.duckdb.engine import EmbeddedEngine
+from wsq.store.duckdb.lease import CHECKPOINT_AFTER
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_a_file_that_another_program_has_open_is_busy(path, tmp_path):
 def test_a_file_that_this_process_has_open_through_duckdb_is_busy(path):
     EmbeddedEngine(path, Counters()).close()
     connection = duckdb.connect(str(path))
-    with pytest.raises(WorkspaceBusy, match="in this very process outside of wsq"):
+    with pytest.raises(WorkspaceBusy, match="already open in this process outside of wsq"):
         EmbeddedEngine(path, Counters())
     connection.close()
     EmbeddedEngine(path, Counters()).close()
@@ -232,14 +232,14 @@ def _fill_up_and_free(directory):
         assert counted(engine) == before
         acknowledged = before + _increment_until_the_disk_is_full(engine)
         for _ in range(3):
-            with pytest.raises(WorkspaceUnwritable, match="no room left"), engine.write() as cursor:
+            with pytest.raises(WorkspaceUnwritable, match="is full"), engine.write() as cursor:
                 cursor.query("INSERT INTO marks SELECT 'w', range, repeat('x', 500) FROM range(3000)")
-        with pytest.raises(WorkspaceUnwritable, match="no room left"):
+        with pytest.raises(WorkspaceUnwritable, match="is full"):
             engine.backup(directory / "b.duckdb")
-        with pytest.raises(WorkspaceUnwritable, match="no room left"):
+        with pytest.raises(WorkspaceUnwritable, match="is full"):
             engine.console().query("SELECT 1")
         assert not (directory / "b.duckdb").exists()
-        with pytest.raises(WorkspaceUnwritable, match="no room left"):
+        with pytest.raises(WorkspaceUnwritable, match="is full"):
             EmbeddedEngine(directory / "new.duckdb", Counters())
         assert not (directory / "new.duckdb").exists()
         assert counted(engine) == acknowledged, round_
@@ -275,7 +275,7 @@ def _fill_up_before_the_checkpoint(directory):
         crew.fill_the_disk(directory)
         reserve.unlink()
     log = directory / "team.duckdb.wal"
-    assert log.stat().st_size > LONG_LOG, "the checkpoint did not fail"
+    assert log.stat().st_size > CHECKPOINT_AFTER, "the checkpoint did not fail"
     with engine.read() as cursor:
         assert cursor.query("SELECT count(*) FROM marks") == [(2000,)]
     crew.free_the_disk(directory)

@@ -8,19 +8,19 @@ import pytest
 from wsq.clock import ManualClock
 from wsq.events.recurring import RecurringTaskUpdated
 from wsq.views import Admin
-from wsq.views.admin import Overseer
-from wsq.views.cards import told_line
-from wsq.views.dispatch import Dispatcher
-from wsq.views.hub import forget
-from wsq.views.survey import COLUMNS, Survey
+from wsq.views.admin.component import Overseer
+from wsq.views.admin.table import COLUMNS, TaskTable
+from wsq.views.page.cards import told_line
+from wsq.views.page.dispatch import Dispatcher
+from wsq.views.page.hub import forget
 
 
 @pytest.fixture
 def ask(workspace):
-    overseer = Overseer(workspace, Survey(workspace), actor="grace")
+    overseer = Overseer(workspace, TaskTable(workspace), actor="grace")
 
     def asked(kind, **fields):
-        return overseer.answer(json.dumps({"ask": kind, "ref": 7, **fields}))
+        return overseer.answer(json.dumps({"type": kind, "ref": 7, **fields}))
 
     return asked
 
@@ -77,14 +77,14 @@ def test_the_workspace_and_a_store_are_paused_and_resumed_as_the_message_says(wo
     until = (workspace.clock.now() + timedelta(hours=1)).isoformat()
 
     assert ask(
-        "within", store="acme", message={"ask": "pause", "ref": 0, "whole": False, "until": until, "reason": "x"}
+        "within", store="acme", message={"type": "pause", "ref": 0, "whole": False, "until": until, "reason": "x"}
     )["ok"]
     assert (store.paused().workspace, store.paused().reason) == (False, "x")
     assert ask("pause", whole=True, until=None, reason=None)["ok"]
     assert store.paused().workspace
     assert ask("resume", whole=True)["ok"]
     assert not store.paused().workspace
-    assert ask("within", store="acme", message={"ask": "resume", "ref": 0, "whole": False})["ok"]
+    assert ask("within", store="acme", message={"type": "resume", "ref": 0, "whole": False})["ok"]
     assert store.paused() is None
 
     past = ask("pause", whole=True, until="2020-01-01T00:00:00Z", reason=None)
@@ -95,21 +95,21 @@ def test_the_workspace_and_a_store_are_paused_and_resumed_as_the_message_says(wo
 @pytest.mark.parametrize(
     "message",
     [
-        {"ask": "create_task", "title": "x", "lane": "todo", "project": None},
-        {"ask": "run", "id": "x"},
-        {"ask": "pause", "whole": False, "until": None, "reason": None},
-        {"ask": "delete", "id": "x"},
-        {"ask": "within", "store": "acme", "message": {"ask": "delete", "ref": 0, "id": "x"}},
-        {"ask": "within", "store": "acme", "message": {"ask": "enable_many", "ref": 0, "ids": []}},
-        {"ask": "within", "store": "no such!", "message": {"ask": "run", "ref": 0, "id": "x"}},
-        {"ask": "within", "store": "acme", "message": {"ask": "within", "ref": 0, "store": "b", "message": {}}},
+        {"type": "create_task", "title": "x", "lane": "todo", "project": None},
+        {"type": "run", "id": "x"},
+        {"type": "pause", "whole": False, "until": None, "reason": None},
+        {"type": "delete", "id": "x"},
+        {"type": "within", "store": "acme", "message": {"type": "delete", "ref": 0, "id": "x"}},
+        {"type": "within", "store": "acme", "message": {"type": "enable_many", "ref": 0, "ids": []}},
+        {"type": "within", "store": "no such!", "message": {"type": "run", "ref": 0, "id": "x"}},
+        {"type": "within", "store": "acme", "message": {"type": "within", "ref": 0, "store": "b", "message": {}}},
     ],
 )
 def test_what_it_has_no_button_for_is_refused_and_writes_nothing(store, ask, message):
     store.create_task("so that the store is there")
     before = store.head()
 
-    assert not ask(message.pop("ask"), **message)["ok"]
+    assert not ask(message.pop("type"), **message)["ok"]
 
     assert store.head() == before
 
@@ -118,7 +118,7 @@ def test_a_task_of_another_store_than_the_one_named_is_not_found(workspace, stor
     task = store.create_recurring_task("Triage", "List the tasks", every="1 day")
     workspace.store("beta").create_task("so that the store is there")
 
-    answer = ask("within", store="beta", message={"ask": "run", "ref": 0, "id": task.id})
+    answer = ask("within", store="beta", message={"type": "run", "ref": 0, "id": task.id})
 
     assert not answer["ok"]
     assert task.id in answer["error"]
@@ -127,12 +127,12 @@ def test_a_task_of_another_store_than_the_one_named_is_not_found(workspace, stor
 @pytest.mark.parametrize(
     "message",
     [
-        {"ask": "overview", "known": 0},
-        {"ask": "alerts"},
-        {"ask": "enable_many", "ids": []},
-        {"ask": "disable_many", "ids": [], "reason": None},
-        {"ask": "within", "store": "acme", "message": {"ask": "run", "ref": 0, "id": "x"}},
-        {"ask": "since", "since": "2026-03-02T12:00:00Z"},
+        {"type": "overview", "known": 0},
+        {"type": "alerts"},
+        {"type": "enable_many", "ids": []},
+        {"type": "disable_many", "ids": [], "reason": None},
+        {"type": "within", "store": "acme", "message": {"type": "run", "ref": 0, "id": "x"}},
+        {"type": "since", "since": "2026-03-02T12:00:00Z"},
     ],
 )
 def test_a_page_of_one_store_reaches_no_others(store, message):
@@ -145,15 +145,15 @@ def test_what_was_missed_is_run_late_by_one_message_and_the_policy_goes_back_by_
     task = store.create_recurring_task("Triage", "List the tasks", every="1 day")
     page = Dispatcher(store)
 
-    late = page.answer(json.dumps({"ask": "run_late", "ref": 1, "id": task.id}))
+    late = page.answer(json.dumps({"type": "run_late", "ref": 1, "id": task.id}))
     assert store.execution(late["value"]["execution"]).trigger == "manual"
     assert store.recurring_task(task.id).missed == "run_once"
-    assert page.answer(json.dumps({"ask": "missed", "ref": 2, "id": task.id, "policy": "skip"}))["ok"]
+    assert page.answer(json.dumps({"type": "missed", "ref": 2, "id": task.id, "policy": "skip"}))["ok"]
     assert store.recurring_task(task.id).missed == "skip"
 
     # One that cannot start keeps its policy
     store.disable_recurring_task(task.id)
-    assert not page.answer(json.dumps({"ask": "run_late", "ref": 3, "id": task.id}))["ok"]
+    assert not page.answer(json.dumps({"type": "run_late", "ref": 3, "id": task.id}))["ok"]
     assert store.recurring_task(task.id).missed == "skip"
 
 
@@ -183,7 +183,7 @@ def test_what_has_started_late_is_told_though_its_policy_cannot_be_changed_any_m
 
     task = store.create_recurring_task("Triage", "List the tasks", every="1 day")
 
-    answer = Dispatcher(DeletedMeanwhile()).answer(json.dumps({"ask": "run_late", "ref": 1, "id": task.id}))
+    answer = Dispatcher(DeletedMeanwhile()).answer(json.dumps({"type": "run_late", "ref": 1, "id": task.id}))
 
     assert answer["ok"]
     assert store.execution(answer["value"]["execution"]).recurring_task_id == task.id
@@ -194,7 +194,7 @@ def test_the_table_is_read_again_only_when_somebody_has_written_or_a_minute_is_o
     clock = ManualClock(open_workspace().clock.now())
     ws = open_workspace(clock=clock)
     ws.store("acme").create_recurring_task("Triage", "List the tasks", every="1 day")
-    survey = Survey(ws)
+    survey = TaskTable(ws)
 
     known = survey.lines()
     assert survey.lines() is known

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 import wsq
 from tests.domain.worlds import PaidProvider
+from tests.views.promptness import strictly, within
 from tests.views.windows import card, eventually, fill_form, lane
 from wsq.agent.providers import OfflineProvider, ScriptedProvider, call, finish, say
 from wsq.clock import ManualClock
@@ -24,6 +25,7 @@ def test_the_board_opens_with_its_five_lanes(open_board, acme):
     expect(card(lane(page, "Doing"), "Write copy")).to_contain_text("Ada")
 
 
+@pytest.mark.journey
 @pytest.mark.usefixtures("kept")
 def test_a_recurring_task_is_made_with_the_form_and_stands_on_the_board(open_board, acme):
     page = open_board()
@@ -108,7 +110,7 @@ def test_a_draft_is_opened_in_the_mail_program_by_whoever_reads_it(open_board, a
     page = open_board()
 
     card(page, "Remind").get_by_role("listitem").first.get_by_role("button").click()
-    made = page.get_by_role("dialog").get_by_role("region", name="Documents it made")
+    made = page.get_by_role("dialog").get_by_role("region", name="Created documents")
     made.get_by_text("Draft: reminder").click()
 
     expect(made).to_contain_text("It is due on Friday.")
@@ -139,8 +141,8 @@ def test_run_now_leaves_a_manual_completed_execution_and_its_details(open_board,
 
 
 @pytest.mark.usefixtures("kept")
-@pytest.mark.alone
-def test_run_now_is_busy_in_every_window_until_the_execution_has_ended(open_board, acme):
+@strictly
+def test_run_now_is_busy_in_every_window_until_the_execution_has_ended(open_board, acme, go_on):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="unhurried")
     here, there = open_board(), open_board()
     expect(card(there, "Triage")).to_be_visible()
@@ -148,8 +150,9 @@ def test_run_now_is_busy_in_every_window_until_the_execution_has_ended(open_boar
     card(here, "Triage").get_by_role("button", name="Run now").click()
 
     for page in (here, there):
-        expect(card(page, "Triage").get_by_role("button", name="Run now")).to_be_disabled(timeout=1_500)
+        expect(card(page, "Triage").get_by_role("button", name="Run now")).to_be_disabled(timeout=within(1_500))
         expect(card(page, "Triage").get_by_role("listitem").first).to_contain_text("Running")
+    go_on()
     for page in (here, there):
         expect(card(page, "Triage").get_by_role("button", name="Run now")).to_be_enabled()
         expect(card(page, "Triage").get_by_role("listitem").first).to_contain_text("Completed")
@@ -157,7 +160,7 @@ def test_run_now_is_busy_in_every_window_until_the_execution_has_ended(open_boar
 
 
 @pytest.mark.usefixtures("kept")
-def test_what_a_running_execution_says_shows_on_its_card_and_in_its_details_until_it_has_ended(open_board, acme):
+def test_what_a_running_execution_says_shows_on_its_card_and_in_its_details_until_it_has_ended(open_board, acme, go_on):
     acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="unhurried")
     page = open_board()
 
@@ -167,12 +170,13 @@ def test_what_a_running_execution_says_shows_on_its_card_and_in_its_details_unti
     card(page, "Triage").get_by_role("listitem").first.click()
     detail = page.get_by_role("dialog", name="Execution")
     expect(detail.get_by_label("What it does now")).to_have_text("Let me think <b>it</b> over.")
+    go_on()
     expect(detail).to_contain_text("Completed")
     expect(page.get_by_text("Let me think")).to_have_count(0)
 
 
 @pytest.mark.usefixtures("kept")
-def test_who_asks_for_a_run_that_is_under_way_hears_that_it_is(open_board, acme):
+def test_who_asks_for_a_run_that_is_under_way_hears_that_it_is(open_board, acme, go_on):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="unhurried")
     here, there = open_board(), open_board()
     card(here, "Triage").get_by_role("button", name="Run now").click()
@@ -182,11 +186,13 @@ def test_who_asks_for_a_run_that_is_under_way_hears_that_it_is(open_board, acme)
     run.evaluate("button => { button.disabled = false; button.click(); }")  # as if it had not heard yet
 
     expect(there.get_by_role("alert").filter(has_text="is running already")).to_be_visible()
+    go_on()
     expect(run).to_be_enabled()
     assert len(acme.executions(task.id)) == 1
 
 
 @pytest.mark.usefixtures("kept")
+@pytest.mark.usefixtures("go_on")
 def test_a_running_execution_can_be_cancelled_from_its_details(open_board, acme):
     task = acme.create_recurring_task("Triage", "List the tasks", every="4 hours", description="unhurried")
     page = open_board()
@@ -197,11 +203,6 @@ def test_a_running_execution_can_be_cancelled_from_its_details(open_board, acme)
 
     expect(card(page, "Triage").get_by_role("listitem").first).to_contain_text("Cancelled")
     assert acme.latest_execution(task.id).status == "cancelled"
-
-
-def test_the_servers_notice_stands_on_every_page(open_board):
-    for path in ("board", "statistics", "admin", "since"):
-        expect(open_board(path=path).get_by_text("A notice for all")).to_be_visible()
 
 
 def test_a_scheduler_that_does_not_come_by_any_more_is_missed_on_the_page(open_board, team, acme):
@@ -226,7 +227,7 @@ def test_what_was_missed_is_run_late_from_its_card_and_who_is_told_stands_there(
     # Given a task whose slot passed while nobody came by
     with wsq.open(team.place, clock=ManualClock(team.clock.now() - timedelta(hours=30))) as yesterday:
         task = yesterday.store(acme.id).create_recurring_task("Triage", "List the tasks", every="1 day")
-    team.process(stores=[acme.id])
+    team.process(now=team.clock.now(), stores=[acme.id])
     page = open_board()
 
     # Then that is offered, but not while a pause would refuse it
@@ -253,10 +254,10 @@ def test_what_was_missed_is_run_late_from_its_card_and_who_is_told_stands_there(
     expect(dialog.get_by_label("It failed")).to_be_checked()
     dialog.get_by_label("It is done").check()
     dialog.get_by_label("It failed").uncheck()
-    fill_form(page, Tell="ada, <b>grace</b>").get_by_role("button", name="Save", exact=True).click()
+    fill_form(page, Notify="ada, <b>grace</b>").get_by_role("button", name="Save", exact=True).click()
 
     # Then the card names them
-    expect(card(page, "Triage").get_by_title("Told when it could not do it, or it is done")).to_have_text(
+    expect(card(page, "Triage").get_by_title("Notified when it could not do it, or it is done")).to_have_text(
         "ada, <b>grace</b>"
     )
     told = acme.recurring_task(task.id)
@@ -295,7 +296,7 @@ def test_a_renamed_project_is_renamed_on_its_cards(open_board, acme):
 
 
 @pytest.mark.usefixtures("kept")
-@pytest.mark.alone
+@strictly
 def test_what_another_process_writes_shows_within_a_second_and_a_half(open_board, acme):
     acme.create_task("first")
     page = open_board()
@@ -303,11 +304,11 @@ def test_what_another_process_writes_shows_within_a_second_and_a_half(open_board
 
     acme.create_task("from elsewhere")
 
-    expect(card(page, "from elsewhere")).to_be_visible(timeout=1_500)
+    expect(card(page, "from elsewhere")).to_be_visible(timeout=within(1_500))
 
 
 @pytest.mark.usefixtures("kept")
-@pytest.mark.alone
+@strictly
 def test_an_action_shows_in_every_window(open_board, acme):
     acme.create_task("first")
     here, there = open_board(), open_board()
@@ -315,7 +316,7 @@ def test_an_action_shows_in_every_window(open_board, acme):
 
     card(here, "first").get_by_label("Move to").select_option("Done")
 
-    expect(card(lane(there, "Done"), "first")).to_be_visible(timeout=1_500)
+    expect(card(lane(there, "Done"), "first")).to_be_visible(timeout=within(1_500))
 
 
 @pytest.mark.usefixtures("kept")
@@ -407,20 +408,6 @@ def test_what_people_and_models_write_is_text_and_nothing_else(open_board, acme)
     assert page.locator("main img, dialog img, main script, dialog script").count() == 0
 
 
-@pytest.mark.parametrize("path", ["board", "statistics", "admin", "since"])
-def test_no_page_scrolls_sideways_at_any_width(open_board, acme, path):
-    task = acme.create_recurring_task("Triage " + "x" * 150, "Create a task called 'Check'", every="4 hours")
-    acme.run_now(task.id)
-    acme.create_task("w" * 180)
-    page = open_board(path=path, also=f"&in={acme.id}")
-    expect(page.get_by_text("Triage xxx").locator("visible=true").first).to_be_visible()
-
-    for width in (390, 768, 1440, 3840):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.scrollingElement.scrollWidth") <= width
-        assert page.locator(".wsq").evaluate("element => element.scrollWidth") <= width
-
-
 def test_dark_is_the_systems_choice_until_another_is_made(open_board, acme):
     page = open_board(scheme="dark")
     ground = "getComputedStyle(document.documentElement).backgroundColor"
@@ -434,16 +421,6 @@ def test_dark_is_the_systems_choice_until_another_is_made(open_board, acme):
 
     expect(page.get_by_role("button", name="Dark theme")).to_be_visible()
     assert page.evaluate(ground) == light != dark
-
-
-def test_statistics_and_administration_tell_what_happened(open_board, acme):
-    task = acme.create_recurring_task("Triage", "Create a task called 'Check mail'", every="4 hours")
-    acme.run_now(task.id)
-
-    statistics = open_board(path="statistics")
-    expect(statistics.get_by_role("region", name="Executions", exact=True)).to_contain_text("1 completed, 0 failed")
-    administration = open_board(path="admin", also=f"&in={acme.id}")
-    expect(administration.get_by_role("row", name="Triage")).to_contain_text("Every 4 hours")
 
 
 def test_scripts_are_sent_compressed_to_whoever_understands_it_and_are_kept(open_board):

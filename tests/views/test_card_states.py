@@ -10,7 +10,7 @@ from tests.conftest import NOON
 from tests.domain.worlds import PaidProvider
 from wsq.agent.providers import ProviderError, ScriptedProvider, call, finish, say
 from wsq.clock import ManualClock
-from wsq.views import cards, words
+from wsq.views.page import cards, words
 
 HOUR = timedelta(hours=1)
 REASON = "No room: " + "a\u0301" * 600
@@ -152,7 +152,7 @@ def test_skipped_aloud_when_nobody_wished_it(at_work, clock):
     [run] = card_of(store, task)["runs"]
 
     assert (run["word"], run["count"], run["slots"], run["loud"]) == ("Skipped", 1, 3, True)
-    assert run["reason"] == "Nothing ran the scheduler when it was due."
+    assert run["reason"] == "No scheduler was running when it was due."
 
 
 def test_skipped_quietly_when_it_was_asked_for(at_work, clock):
@@ -194,7 +194,7 @@ def test_over_its_budget(at_work, clock):
     assert card["spent"]["state"] == "used_up"
     skipped, carried_out = card["runs"]
     assert (skipped["count"], skipped["slots"], skipped["loud"]) == (2, 2, True)
-    assert skipped["reason"] == words.REASONS["over_budget"]
+    assert skipped["reason"] == words.reason("over_budget")
     assert carried_out["word"] == "Completed"
 
 

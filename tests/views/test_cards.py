@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from wsq.rules.budgets import Spending
-from wsq.views import cards
+from wsq.views.page import cards
 
 
 def card_of(store, task):

@@ -6,8 +6,8 @@ import pytest
 from bokeh.document import Document
 from bokeh.io.doc import patch_curdoc
 
-from wsq.views import charts as room
-from wsq.views.charts import charts
+from wsq.views.statistics import charts as room
+from wsq.views.statistics.charts import charts
 
 
 def test_a_chart_without_anything_to_draw_says_what_there_was_none_of(store):
@@ -20,8 +20,8 @@ def test_a_chart_without_anything_to_draw_says_what_there_was_none_of(store):
 
     assert after["executions"]["empty"] is None
     assert after["cost"]["empty"] == "Nothing was spent in this span."
-    assert after["tokens"]["empty"] == "No model was asked in this span."
-    assert after["lateness"]["empty"] == "Nothing was started by a schedule in this span."
+    assert after["tokens"]["empty"] == "No model was used in this span."
+    assert after["lateness"]["empty"] == "No scheduled execution started in this span."
     # A number that no binary fraction holds is not written with all its digits
     assert "%.6g s" in json.dumps(after["duration"]["item"])
 

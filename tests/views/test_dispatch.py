@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from wsq.views.dispatch import LATER, Dispatcher
+from wsq.views.page.dispatch import LATER, Dispatcher
 
 
 @pytest.fixture
@@ -10,7 +10,7 @@ def ask(store):
     dispatcher = Dispatcher(store)
 
     def asked(kind, **fields):
-        return dispatcher.answer(json.dumps({"ask": kind, "ref": 7, **fields}))
+        return dispatcher.answer(json.dumps({"type": kind, "ref": 7, **fields}))
 
     return asked
 
@@ -110,7 +110,7 @@ def test_a_malformed_message_is_refused_and_writes_nothing(store):
     store.create_task("so that the store is there")
     before = len(store.events())
 
-    answer = Dispatcher(store).answer('{"ask": "archive_task", "ref": 1}')
+    answer = Dispatcher(store).answer('{"type": "archive_task", "ref": 1}')
 
     assert not answer["ok"]
     assert len(store.events()) == before
@@ -147,15 +147,15 @@ def test_a_form_that_was_opened_before_someone_else_saved_is_refused_and_told_wh
 @pytest.mark.parametrize(
     "message",
     [
-        {"ask": "open", "form": "task"},
-        {"ask": "check", "form": "document", "fields": {}},
-        {"ask": "archive_task"},
-        {"ask": "submit", "form": "contact", "version": 1, "fields": {}},
-        {"ask": "history", "before": None},
-        {"ask": "restore_task", "position": None},
-        {"ask": "open_execution"},
-        {"ask": "run"},
-        {"ask": "delete"},
+        {"type": "open", "form": "task"},
+        {"type": "check", "form": "document", "fields": {}},
+        {"type": "archive_task"},
+        {"type": "submit", "form": "contact", "version": 1, "fields": {}},
+        {"type": "history", "before": None},
+        {"type": "restore_task", "position": None},
+        {"type": "open_execution"},
+        {"type": "run"},
+        {"type": "delete"},
     ],
 )
 def test_nothing_of_another_store_is_within_reach(workspace, store, ask, message):
@@ -170,11 +170,11 @@ def test_nothing_of_another_store_is_within_reach(workspace, store, ask, message
     before = len(other.events())
 
     answers = [
-        ask(message["ask"], **({"id": row.id} | {k: v for k, v in message.items() if k != "ask"})) for row in rows
+        ask(message["type"], **({"id": row.id} | {k: v for k, v in message.items() if k != "type"})) for row in rows
     ]
 
     assert "secret" not in json.dumps([answer for answer in answers if answer["ok"]])
-    assert all(not answer["ok"] or message["ask"] == "check" for answer in answers)
+    assert all(not answer["ok"] or message["type"] == "check" for answer in answers)
     assert len(other.events()) == before
 
 
@@ -249,7 +249,7 @@ def test_an_execution_is_opened_with_its_transcript_and_what_it_made(store, ask)
 
 
 def test_a_failure_that_nobody_thought_of_is_answered_without_its_details(caplog):
-    answer = Dispatcher(None).answer('{"ask": "run", "ref": 1, "id": "abc"}')
+    answer = Dispatcher(None).answer('{"type": "run", "ref": 1, "id": "abc"}')
 
     assert answer == {"type": "answer", "ref": 1, "ok": False, "error": LATER}
     assert "NoneType" in caplog.text

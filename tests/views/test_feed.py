@@ -8,8 +8,8 @@ from tests.domain.worlds import PaidProvider
 from tests.views.browsers import patched
 from wsq.agent.providers import ScriptedProvider, say
 from wsq.clock import ManualClock
-from wsq.views import cards
-from wsq.views.feed import Feed
+from wsq.views.board.feed import Feed
+from wsq.views.page import cards
 
 
 @pytest.fixture
@@ -185,15 +185,15 @@ def test_a_board_tells_what_the_day_has_cost_and_when_it_is_over(tmp_path):
         assert feed.refresh()["cards"][0]["spent"]["state"] == "warning"
         store.update_recurring_task(task.id, budget_per_day=0.5)
         assert feed.refresh()["cards"][0]["spent"] == {"text": "$0.90 of $0.50 today", "state": "used_up"}
-        assert not feed.is_of_yesterday(clock.now())
+        assert not feed.is_outdated(clock.now())
         assert feed.refresh(clock.now()) is None
 
         clock.advance(timedelta(hours=12))
 
-        assert feed.is_of_yesterday(clock.now())
+        assert feed.is_outdated(clock.now())
         patch = feed.refresh(clock.now())
         assert (patch["cards"][0]["spent"], patch["spent"]) == (None, None)
-        assert not feed.is_of_yesterday(clock.now())
+        assert not feed.is_outdated(clock.now())
 
 
 def test_what_runs_stays_on_its_card_however_many_slots_are_skipped_meanwhile(tmp_path):

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wsq.errors import Conflict, InvalidInput, NotFound
-from wsq.views.forms import FORMS, ContactForm, DocumentForm, ProjectForm, RecurringTaskForm, Refused, TaskForm
+from wsq.views.dialogs.forms import (
+    FORMS,
+    ContactForm,
+    DocumentForm,
+    ProjectForm,
+    RecurringTaskForm,
+    Refused,
+    TaskForm,
+)
 
 
 def triage(**fields):

@@ -6,8 +6,8 @@ import queue
 import pytest
 
 from wsq.views import Library
-from wsq.views.dispatch import Dispatcher
-from wsq.views.hub import forget
+from wsq.views.page.dispatch import Dispatcher
+from wsq.views.page.hub import forget
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def ask(store):
     dispatcher = Dispatcher(store)
 
     def asked(wish, /, **fields):
-        return dispatcher.answer(json.dumps({"ask": wish, "ref": 7, **fields}))
+        return dispatcher.answer(json.dumps({"type": wish, "ref": 7, **fields}))
 
     return asked
 
@@ -131,28 +131,28 @@ def test_a_contact_is_deleted_once(store, ask):
 @pytest.mark.parametrize(
     "forged",
     [
-        {"ask": "library"},
-        {"ask": "library", "archived": "yes", "known": ""},
-        {"ask": "library", "archived": True, "known": None},
-        {"ask": "library", "archived": True, "known": "x" * 65},
-        {"ask": "library", "archived": True, "known": "", "store": "globex"},
-        {"ask": "archive", "kind": "contact", "id": "x"},
-        {"ask": "archive", "kind": "task", "id": "x"},
-        {"ask": "archive", "id": "x"},
-        {"ask": "archive", "kind": "project", "id": ""},
-        {"ask": "archive", "kind": "project", "id": ["x"]},
-        {"ask": "restore", "kind": "project", "id": "x", "enable": "x"},
-        {"ask": "restore", "kind": "project", "id": "x", "enable": [7]},
-        {"ask": "restore", "kind": "project", "id": "x", "enable": ["x"] * 1_001},
-        {"ask": "delete_contact", "id": None},
-        {"ask": "delete_contact", "id": "x", "sure": True},
+        {"type": "library"},
+        {"type": "library", "archived": "yes", "known": ""},
+        {"type": "library", "archived": True, "known": None},
+        {"type": "library", "archived": True, "known": "x" * 65},
+        {"type": "library", "archived": True, "known": "", "store": "globex"},
+        {"type": "archive", "kind": "contact", "id": "x"},
+        {"type": "archive", "kind": "task", "id": "x"},
+        {"type": "archive", "id": "x"},
+        {"type": "archive", "kind": "project", "id": ""},
+        {"type": "archive", "kind": "project", "id": ["x"]},
+        {"type": "restore", "kind": "project", "id": "x", "enable": "x"},
+        {"type": "restore", "kind": "project", "id": "x", "enable": [7]},
+        {"type": "restore", "kind": "project", "id": "x", "enable": ["x"] * 1_001},
+        {"type": "delete_contact", "id": None},
+        {"type": "delete_contact", "id": "x", "sure": True},
     ],
 )
 def test_a_malformed_wish_is_refused_and_writes_nothing(store, forged):
     answer = Dispatcher(store).answer(json.dumps({"ref": 1, **forged}))
 
     assert not answer["ok"]
-    assert "cannot be understood" in answer["error"]
+    assert "invalid request" in answer["error"]
     assert store.workspace.stores() == []
 
 
@@ -172,7 +172,7 @@ def test_a_library_tells_its_browser_that_something_has_changed_and_answers_it(s
     store.create_project("Launch")
     next_told(library, "changed")
 
-    library._handle_msg(json.dumps({"ask": "library", "ref": 3, "archived": False, "known": ""}))
+    library._handle_msg(json.dumps({"type": "library", "ref": 3, "archived": False, "known": ""}))
 
     answer = next_told(library, "answer")
     assert answer["ref"] == 3
@@ -184,7 +184,7 @@ def test_a_library_finds_documents_by_their_whole_text(store, library):
     brief = store.create_document("Brief", "x " * 5_000 + "contract")
     store.create_document("Notes")
 
-    library._handle_msg(json.dumps({"ask": "search", "ref": 1, "text": "CONTRACT"}))
+    library._handle_msg(json.dumps({"type": "search", "ref": 1, "text": "CONTRACT"}))
 
     assert next_told(library, "answer")["value"] == [brief.id]
 
@@ -193,6 +193,6 @@ def test_a_page_begins_without_a_read_and_finds_nothing_where_there_is_no_store_
     first = json.loads(library.first)
     assert (first["type"], first["opening"]["path"], first["projects"]) == ("opening", "library", [])
 
-    library._handle_msg(json.dumps({"ask": "search", "ref": 1, "text": "contract"}))
+    library._handle_msg(json.dumps({"type": "search", "ref": 1, "text": "contract"}))
 
     assert next_told(library, "answer")["value"] == []

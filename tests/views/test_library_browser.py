@@ -6,9 +6,10 @@ from playwright.sync_api import expect
 import wsq
 from tests.views.axe import serious
 from tests.views.payloads import PAYLOADS
+from tests.views.promptness import strictly, within
 from tests.views.windows import eventually, fill_form
 from wsq.agent.providers import ScriptedProvider, call, finish
-from wsq.views.markdown import LIMIT
+from wsq.views.page.markdown import LIMIT
 
 TABS = ("projects", "contacts", "documents")
 
@@ -59,6 +60,7 @@ def test_an_empty_library_invites_and_says_who_reads_it(open_library, acme):
     expect(page.get_by_role("dialog", name="New document")).to_be_visible()
 
 
+@pytest.mark.journey
 def test_a_project_is_made_and_edited(open_library, acme):
     acme.create_task("so that the store is there")
     page = open_library()
@@ -145,18 +147,17 @@ def test_where_there_is_little_room_one_switches_between_writing_and_the_preview
 def test_a_document_of_a_million_characters_is_edited_and_its_preview_says_where_it_is_cut(open_library, acme):
     document = acme.create_document("Novel", ("Zürich, 東京 und 😀\n" * 62_501)[:999_996])
     page = open_library("documents")
-    page.set_default_timeout(20_000)
 
     dialog = open_row(page, "Novel")
     preview = dialog.get_by_role("region", name="Preview")
-    expect(preview).to_contain_text("Cut here: the preview shows the first", timeout=20_000)
+    expect(preview).to_contain_text("Cut here: the preview shows the first")
     assert preview.evaluate("each => each.innerText.length") <= LIMIT + 100
     text = dialog.locator("textarea")
     text.press("Control+Home")
     text.press_sequentially("New ")
     press(page, "Save")
 
-    expect(page.get_by_role("dialog")).to_have_count(0, timeout=20_000)
+    expect(page.get_by_role("dialog")).to_have_count(0)
     assert acme.document(document.id).content == "New " + document.content
 
 
@@ -296,17 +297,17 @@ def test_tabs_and_rows_are_walked_with_arrows(open_library, acme):
 # Others at work
 
 
-@pytest.mark.alone
+@strictly
 def test_what_any_process_writes_shows_within_a_second_and_a_half(open_library, acme, launch):
     page = open_library()
     expect(row(page, "Launch")).to_contain_text("No open tasks")
 
     acme.create_task("Write copy", project_id=launch.id)
-    expect(row(page, "Launch")).to_contain_text("1 open task", timeout=1_500)
+    expect(row(page, "Launch")).to_contain_text("1 open task", timeout=within(1_500))
     acme.create_project("Website")
-    expect(row(page, "Website")).to_be_visible(timeout=1_500)
+    expect(row(page, "Website")).to_be_visible(timeout=within(1_500))
     acme.update_project(launch.id, name="Spring launch")
-    expect(row(page, "Spring launch")).to_be_visible(timeout=1_500)
+    expect(row(page, "Spring launch")).to_be_visible(timeout=within(1_500))
 
 
 def test_two_who_edit_the_same_document_overwrite_nothing_silently(open_library, acme):
@@ -434,21 +435,22 @@ def test_axe_finds_nothing_serious_on_any_tab_or_dialog(open_library, acme, laun
         page.get_by_role("tab", name=tab).click()
         expect(row(page, name)).to_be_visible()
         assert serious(page) == []
-        open_row(page, name)
-        assert serious(page) == []
-        page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+        dialog = open_row(page, name)
+        assert serious(page, dialog) == []
+        dialog.get_by_role("button", name="Cancel").click()
         press(page, f"New {one}")
         press(page, "Create")
-        expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
-        assert serious(page) == []
-        page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+        expect(dialog.get_by_role("alert")).to_be_visible()
+        assert serious(page, dialog) == []
+        dialog.get_by_role("button", name="Cancel").click()
     page.set_viewport_size({"width": 390, "height": 844})
-    open_row(page, "Draft: brief").get_by_role("tab", name="Preview").click()
-    assert serious(page) == []
-    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    open_row(page, "Draft: brief")
+    dialog.get_by_role("tab", name="Preview").click()
+    assert serious(page, dialog) == []
+    dialog.get_by_role("button", name="Cancel").click()
     page.get_by_role("tab", name="Projects").click()
     row(page, "Launch").get_by_role("button", name="Archive").click()
-    assert serious(page) == []
-    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    assert serious(page, dialog) == []
+    dialog.get_by_role("button", name="Cancel").click()
     page.get_by_label("Search").fill("there is no such thing")
     assert serious(page) == []

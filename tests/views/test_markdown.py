@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.views.payloads import PAYLOADS
-from wsq.views.markdown import DEPTH, LIMIT, OPEN, TAGS, Element, is_safe, tree
+from wsq.views.page.markdown import DEPTH, LIMIT, OPEN, TAGS, Element, is_safe, tree
 
 MARKS = st.sampled_from([
     "*", "**", "_", "~~", "`", "``", "[", "]", "(", ")", "![", "](", "<", ">", "&", "&#", ";", "\\", "|", "\n", "\n\n",
@@ -194,7 +194,7 @@ def test_an_address_that_is_referred_to_over_and_over_does_not_fill_the_page():
     nodes = tree("[a]: http://b/" + "c" * 10_000 + "\n\n" + "[a] ![a] " * 3_000)
 
     assert len(json.dumps(nodes)) < 40 * 40_000
-    assert "too long to be repeated" in words(nodes)
+    assert "too long to repeat" in words(nodes)
 
 
 def test_tables_that_would_fill_the_page_with_empty_cells_stay_as_they_were_written():

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from tests.views.payloads import PAYLOADS
-from wsq.views.live import resource
-from wsq.views.markdown import TAGS, tree
+from wsq.views.page.live import resource
+from wsq.views.page.markdown import TAGS, tree
+from wsq.views.page.scripts import script
 
 HOME = "http://page.example/"
 PAGE = """<!doctype html><title>Bare</title><div class="wsq"><div class="md"></div></div>"""
@@ -40,9 +40,9 @@ class Bare:
         page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.goto(HOME)
-        script = resource("frame.js", "markdown.js") + "\nwindow.drawMarkdown = drawMarkdown;"
-        page.add_script_tag(content=script, type="module")
-        page.add_style_tag(content=resource("theme.css", "markdown.css"))
+        text = script("page/markdown.js") + "\nwindow.drawMarkdown = drawMarkdown;"
+        page.add_script_tag(content=text, type="module")
+        page.add_style_tag(content=resource("page/theme.css", "page/markdown.css"))
         page.wait_for_function("window.drawMarkdown")
 
     def _answer(self, route):
@@ -63,17 +63,15 @@ class Bare:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+def context(browser):
+    with browser.new_context() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
-def shared(browser):
+def shared(context):
     """One page for all that must leave no trace on it."""
-    return Bare(browser.new_page())
+    return Bare(context.new_page())
 
 
 @pytest.fixture
@@ -206,8 +204,8 @@ def test_the_longest_text_that_is_read_is_drawn_at_once(bare):
     assert bare.page.locator(".md li").count() > 10_000
 
 
-def test_the_page_would_have_noticed(browser):
-    page = Bare(browser.new_page())
+def test_the_page_would_have_noticed(context):
+    page = Bare(context.new_page())
 
     page.page.evaluate(
         "html => { document.querySelector('.md').innerHTML = html; }",

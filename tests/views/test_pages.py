@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import pytest
 
 from wsq.errors import SettingError
-from wsq.views import pages
-from wsq.views.hub import forget
+from wsq.views.page.hub import forget
+from wsq.views.server import pages
 
 
 @pytest.fixture
@@ -45,5 +45,5 @@ def test_the_default_store_is_shown_first_where_there_is_one(workspace):
 def test_where_people_have_to_log_in_no_page_is_served_without_the_door(workspace, tmp_path, page):
     (tmp_path / "team.duckdb.users.json").write_text("{}")
 
-    with pytest.raises(SettingError, match="served by `wsq serve` alone"):
+    with pytest.raises(SettingError, match="Use `wsq serve`"):
         getattr(pages, f"{page}_page")(workspace)

@@ -14,3 +14,4 @@ def test_an_address_of_a_store_that_cannot_be_is_refused_in_a_sentence_and_leads
     expect(page.get_by_role("combobox", name="Store")).to_contain_text(acme.id)
     page.get_by_role("link", name="Library").click()
     expect(page.get_by_role("tab", name="Projects")).to_be_visible()
+    team.resume()

@@ -13,8 +13,8 @@ from tests.conftest import NOON
 from wsq.agent.providers import ScriptedProvider, finish
 from wsq.clock import ManualClock
 from wsq.queries.executions import LOOKED_AT
-from wsq.views import cards
-from wsq.views.feed import Feed
+from wsq.views.board.feed import Feed
+from wsq.views.page import cards
 
 LONG_AGO = timedelta(hours=3)
 """Older than the window in which a slot is still carried out."""

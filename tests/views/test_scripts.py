@@ -1,71 +1,106 @@
-"""What the pages' scripts make of what they are told, in a real browser, without a server."""
+"""The pages' scripts as they are joined, in a real browser without a server; tests/js has those that need none."""
 
-import csv
-import io
 import re
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from wsq.views import Board, words
-from wsq.views.hub import GRACE, scheduler_state
-from wsq.views.statistics import StatisticsPage
+import wsq.views.page.scripts
+from wsq.views import Board
+from wsq.views.admin.component import Admin
+from wsq.views.library.component import Library
+from wsq.views.page import words
+from wsq.views.page.refusal import RefusalPage
+from wsq.views.page.scripts import script
+from wsq.views.since.component import SincePage
+from wsq.views.statistics.component import StatisticsPage
+
+PAGES = (Board, Admin, Library, RefusalPage, SincePage, StatisticsPage)
 
 
 @pytest.fixture(scope="module")
-def page(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        opened = browser.new_page()
-        opened.add_script_tag(content=Board._esm.replace("export function", "function"))
+def page(browser):
+    """A page where the modules of the board's script can be called by what they export."""
+    with browser.new_context() as context:
+        opened = context.new_page()
+        opened.add_script_tag(content=Board._esm.rpartition("export {")[0])
         yield opened
-        browser.close()
 
 
-def says(page, seconds, scheduler):
-    return page.evaluate("([seconds, scheduler]) => until(seconds, scheduler)", [seconds, scheduler])
+@pytest.fixture
+def write(tmp_path, monkeypatch):
+    """Write a module where those of the package are looked for."""
+    monkeypatch.setattr(wsq.views.page.scripts, "files", lambda _package: tmp_path)
+    wsq.views.page.scripts._module.cache_clear()
+
+    def written(name, text):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    yield written
+    wsq.views.page.scripts._module.cache_clear()
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_every_page_is_one_module_that_exports_what_panel_calls(browser, kind):
+    opened, errors = browser.new_page(), []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.add_script_tag(content=f"{kind._esm}\nwindow.kind = typeof render;", type="module")
+    opened.wait_for_function("window.kind")
+
+    assert opened.evaluate("window.kind") == "function"
+    assert errors == []
+    assert not re.search(r"^import|^\s|^//", kind._esm, re.MULTILINE)
+    opened.close()
+
+
+def test_modules_are_joined_in_the_order_of_their_imports_each_in_its_own_scope(browser, write):
+    write("page.js", 'import { b } from "./parts/b.js";\nimport {\n  a,\n  A,\n} from "./parts/a.js";\n\n'
+          "const own = 1;\n\nexport function render() {\n  return [own, a(), A, b];\n}\n")  # fmt: skip
+    write("parts/a.js", "// Why.\nconst own = 2;\n\n/**\n * What.\n */\nexport async function a() {\n  return own;\n}\n"
+          "\nexport class A {}\n")  # fmt: skip
+    write("parts/b.js", 'import { a } from "./a.js";\n\nconst own = "// text";\nexport const b = own + typeof a;\n')
+
+    joined = script("page.js")
+
+    opened = browser.new_page()
+    opened.add_script_tag(content=f"{joined}\nwindow.found = render();", type="module")
+    opened.wait_for_function("window.found")
+    found = "found.map(each => Promise.resolve(each).then(String))"
+    assert opened.evaluate(f"Promise.all({found})") == ["1", "2", "class A {}", "// textfunction"]
+    assert not re.search(r"^\s|Why|What", joined, re.MULTILINE)
+    opened.close()
 
 
 @pytest.mark.parametrize(
-    ("within", "words"),
+    ("text", "complaint"),
     [
-        (15, "due; next pass within 15 s"),
-        (60, "due; next pass within 1 min"),
-        (120, "due; next pass within 2 min"),
-        (7200, "due; next pass within 2 h"),
+        ('import { b } from "./b.js";\nexport const a = b;\n', "imports itself"),
+        ('import { gone } from "./c.js";\n', "does not export"),
+        ('import { c as d } from "./c.js";\n', "does not export"),
+        ('import c from "./c.js";\n', "cannot be joined"),
+        ("export default 1;\n", "cannot be joined"),
+        ("const a = 1;\nexport { a };\n", "cannot be joined"),
+        ('import { c } from "./c.js";\nexport const c2 = c;\nexport const c = 1;\n', "same names"),
     ],
 )
-def test_what_is_due_says_by_when_the_next_pass_comes(page, within, words):
-    assert says(page, 0, {"state": "ok", "within": within}) == words
-    assert says(page, -30, {"state": "ok", "within": within}) == words
+def test_a_module_that_cannot_be_joined_is_refused(write, text, complaint):
+    write("a.js", text)
+    write("b.js", 'import { a } from "./a.js";\nexport const b = a;\n')
+    write("c.js", "export const c = 1;\n")
+
+    with pytest.raises(ValueError, match=complaint):
+        script("a.js")
 
 
-def test_what_is_due_says_when_nobody_comes_by(page):
-    assert says(page, 0, scheduler_state(None, GRACE + 1)) == "due; no scheduler has come by"
-    assert says(page, 0, {"state": "late"}) == "due; no scheduler has come by"
-
-
-def test_before_anything_is_known_of_the_scheduler_a_slot_is_just_due(page):
-    assert says(page, 0, scheduler_state(None, 0)) == "due now"
-    assert says(page, 0, None) == "due now"
-
-
-def test_what_is_not_due_yet_counts_down_whatever_the_scheduler_does(page):
-    for scheduler in (None, {"state": "late"}, {"state": "ok", "within": 60}):
-        assert says(page, 61, scheduler) == "in 1:01"
-
-
-def test_a_countdown_that_was_drawn_before_looks_at_the_header_each_second(page):
+def test_a_countdown_that_was_drawn_before_follows_the_scheduler(page):
     said = page.evaluate(
         """() => {
-          const frame = Object.create(Frame.prototype);
-          frame.ahead = 0;
-          frame.root = document.body;
-          frame.root.append(frame.countdown("2026-03-02T12:00:00.000+00:00"));
-          const drawn = frame.root.textContent;
-          frame.header = { scheduler: { state: "ok", within: 120 } };
-          frame.tick();
-          return [drawn, frame.root.textContent];
+          const clock = new Clock(new Date().toISOString());
+          document.body.append(clock.countdown("2020-03-02T12:00:00.000+00:00"));
+          const drawn = document.body.textContent;
+          clock.scheduler = { state: "ok", within: 120 };
+          clock.tick(document.body);
+          return [drawn, document.body.textContent];
         }"""
     )
 
@@ -73,34 +108,31 @@ def test_a_countdown_that_was_drawn_before_looks_at_the_header_each_second(page)
 
 
 def run(**fields):
-    made = {"id": "r1", "status": "completed", "word": "Completed", "trigger": "Automatic", "seconds": 3, "tasks": 0}
-    told = {"slots": 1, "count": 1, "verdict": None, "could_not": False, "reason": "", "loud": False, "offline": False}
-    return made | told | {"at": "2026-03-02T12:00:00.000+00:00"} | fields
+    row = {"id": "r1", "status": "completed", "word": "Completed", "trigger": "Automatic", "seconds": 3, "tasks": 0}
+    more = {"slots": 1, "count": 1, "verdict": None, "could_not": False, "reason": "", "loud": False, "offline": False}
+    return row | more | {"at": "2026-03-02T12:00:00.000+00:00"} | fields
 
 
 def parts(page, fields):
     return page.evaluate(
         """run => {
-          const board = Object.create(BoardPage.prototype);
-          board.ahead = 0;
-          const row = board.drawRunRow(run);
+          const row = drawRunRow({ clock: new Clock(run.at) }, run);
           return [row.querySelector(".badge").textContent, row.querySelector(".what").textContent];
         }""",
         fields,
     )
 
 
-def test_skips_that_are_told_as_one_say_how_many_they_are(page):
+def test_skips_that_are_shown_as_one_say_how_many_they_are(page):
     why = "Nothing ran the scheduler when it was due"
     skipped = run(status="skipped", word="Skipped", seconds=0, reason=f"{why}.")
 
-    assert parts(page, skipped | {"count": 12, "slots": 12}) == ["Skipped ×12", f"{why} · 12 slots"]
+    assert parts(page, skipped | {"count": 12, "slots": 12}) == ["Skipped ×12", f"{why} · 12 scheduled runs"]
     assert parts(page, skipped) == ["Skipped", why]
 
 
 def test_a_row_says_how_many_tasks_were_created(page):
     assert parts(page, run(tasks=2, verdict="Done")) == ["Completed", "Done · 2 tasks created"]
-    assert parts(page, run(tasks=1, verdict="Done")) == ["Completed", "Done · 1 task created"]
 
 
 def test_shares_and_money_are_written_on_every_page_as_the_server_writes_them(page):
@@ -108,35 +140,3 @@ def test_shares_and_money_are_written_on_every_page_as_the_server_writes_them(pa
 
     assert page.evaluate("each => each.map(percent)", shares) == [words.share(share) for share in shares]
     assert page.evaluate("each => each.map(money)", amounts) == [words.money(amount) for amount in amounts]
-    assert [words.share(share) for share in shares] == ["0 %", "0.1 %", "50.0 %", "66.7 %", "99.9 %", "100 %"]
-    assert page.evaluate("[percent(null), money(null)]") == ["–", "–"]
-
-
-def test_a_date_of_another_year_says_which(page):
-    said = page.evaluate(
-        "['2026', '2027'].map(year => dayAndHour(Date.parse(`${year}-06-01T12:00`), Date.UTC(2026, 5)))"
-    )
-
-    assert ["2026" in said[0], "2027" in said[1]] == [False, True]
-
-
-def test_no_text_in_a_file_begins_a_formula_wherever_a_spreadsheet_parts_cells(page):
-    harmless = ["Triage", "a; b", "1 = 1", "a-b", 'say "so"', "", "x\ny"]
-    formulas = ["=1", "\n=1", "\t@x", "＝1", " +1", '"=1', "\u200b-1", "a;=1", 'a; "=1', "a\t=1", ";;＋1"]
-    other = page.context.browser.new_page()
-    other.add_script_tag(content=StatisticsPage._esm.replace("export function", "function"))
-
-    def file(texts):
-        return other.evaluate("each => csv([{ name: 'Name' }, { name: 'n' }], each.map(text => [text, -1]))", texts)
-
-    assert list(csv.reader(io.StringIO(file(harmless), newline=""))) == [
-        ["Name", "n"],
-        *([each, "-1"] for each in harmless),
-    ]
-    for given, (read, number) in zip(
-        formulas, list(csv.reader(io.StringIO(file(formulas), newline="")))[1:], strict=True
-    ):
-        assert read.replace("'", "") == given
-        assert number == "-1"
-        assert re.search(r"(^|[;\t\r\n])'", read)
-        assert not re.search(r"(^|[;\t\r\n])[\s\u200b\"]*[=+@＝＋-]", read)

@@ -14,11 +14,12 @@ import wsq
 from tests.domain.lives import lives, write
 from tests.views.axe import serious
 from tests.views.payloads import PAYLOADS
+from tests.views.serving import served as serving
 from tests.views.test_hostile_texts_browser import FOREIGN
 from tests.views.windows import eventually
 from wsq.agent.providers import ScriptedProvider, finish
 from wsq.agent.providers.base import ProviderError
-from wsq.views.statistics import StatisticsPage
+from wsq.views.statistics.component import StatisticsPage
 
 HOSTILE = [payload.text for payload in PAYLOADS if len(payload.text) <= 150 and "\n" not in payload.text][:12]
 
@@ -41,6 +42,18 @@ INK = """(section) => {
   return [...colours];
 }"""
 """The colours that are drawn in a chart."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A workspace of this module's own, for the page shows all its stores."""
+    return tmp_path_factory.mktemp("statistics") / "team.duckdb"
+
+
+@pytest.fixture(scope="module")
+def served(place):
+    with serving(place, notice="A notice for all") as server:
+        yield server.url
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +91,7 @@ def figure(page, name):
 def drawn(page, title):
     section = chart(page, title)
     section.scroll_into_view_if_needed()
-    eventually(lambda: len(section.evaluate(INK)) > 1, within=10)
+    eventually(lambda: len(section.evaluate(INK)) > 1)
     return section.evaluate(INK)
 
 
@@ -90,6 +103,7 @@ def saved(page, press):
         return download.value.suggested_filename, list(csv.reader(file))
 
 
+@pytest.mark.journey
 def test_figures_charts_filters_and_files(open_board, busy):
     found = busy.workspace.statistics("busy")
     page = open_board(path="statistics")
@@ -167,7 +181,7 @@ def test_figures_charts_filters_and_files(open_board, busy):
     # In the dark the charts have other colours
     page.get_by_role("button", name="Dark theme").click()
     page.get_by_role("main").evaluate("main => main.scrollTo(0, 0)")
-    eventually(lambda: "#46b878" in chart(page, "Executions per day").evaluate(INK), within=10)
+    eventually(lambda: "#46b878" in chart(page, "Executions per day").evaluate(INK))
 
 
 def test_failures_lead_to_their_executions_and_names_of_strangers_run_nothing(open_board, busy):
@@ -178,7 +192,7 @@ def test_failures_lead_to_their_executions_and_names_of_strangers_run_nothing(op
     # Of this page's store the execution opens here, also after a reload
     failures.get_by_role("link").first.click()
     dialog = page.get_by_role("dialog", name="Execution")
-    expect(dialog).to_contain_text("It went wrong.", timeout=15_000)
+    expect(dialog).to_contain_text("It went wrong.")
     expect(dialog).to_contain_text(failure.name)
     page.reload()
     expect(dialog).to_contain_text("It went wrong.")
@@ -209,19 +223,20 @@ def test_failures_lead_to_their_executions_and_names_of_strangers_run_nothing(op
     place = page.get_by_role("main").evaluate("main => main.scrollTop")
     with wsq.open(busy.workspace.place, provider=ScriptedProvider([finish()])) as other:
         other.store("busy").run_now(busy.recurring_tasks()[0].id)
-    expect(figure(page, "executions")).to_have_text(str(before + 1), timeout=15_000)
+    expect(figure(page, "executions")).to_have_text(str(before + 1))
     expect(press).to_be_focused()
     assert page.get_by_role("main").evaluate("main => main.scrollTop") == place > 0
 
 
 def test_nothing_serious_stands_in_the_way_of_anybody_on_a_telephone(open_board, busy):
     page = open_board(path="statistics", width=390, height=844, also="&days=90")
-    expect(figure(page, "executions")).not_to_have_text("0", timeout=15_000)
+    expect(figure(page, "executions")).not_to_have_text("0")
     drawn(page, "Executions per day")
     page.get_by_text("What the figures mean").click()
     for folded in page.get_by_text("Table", exact=True).all()[:2]:
         folded.click()
 
+    expect(page.get_by_text("A notice for all")).to_be_visible()
     assert serious(page) == []
     for width in (390, 768, 1440, 3840):
         page.set_viewport_size({"width": width, "height": 900})
@@ -259,7 +274,7 @@ def test_with_the_figures_come_the_pauses_of_which_the_page_may_not_have_heard(s
     try:
         store.pause()
         asked = dict.fromkeys(("project", "task", "model", "since", "until"))
-        ask = {"ask": "statistics", "ref": 1, "store": None, "days": 7, "theme": "light", "known": "", **asked}
+        ask = {"type": "statistics", "ref": 1, "store": None, "days": 7, "theme": "light", "known": "", **asked}
         answer = page.completed(page._dispatcher.answer(json.dumps(ask)))
     finally:
         page.close()
@@ -270,5 +285,5 @@ def test_with_the_figures_come_the_pauses_of_which_the_page_may_not_have_heard(s
 def test_a_store_in_which_nothing_was_ever_done_says_so(open_board, acme):
     page = open_board(path="statistics")
 
-    expect(page.get_by_text("Nothing has been carried out in this store yet.")).to_be_visible()
+    expect(page.get_by_text("Nothing has run in this store yet.")).to_be_visible()
     expect(page.locator(".chart")).to_have_count(0)

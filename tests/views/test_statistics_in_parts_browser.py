@@ -1,39 +1,16 @@
 """The statistics page while its figures are there and its tables are still being counted, in a real browser."""
 
-import os
-import signal
-import subprocess
-import sys
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from playwright.sync_api import expect
 
 import wsq
+from tests.views.gates import hold_counts
+from tests.views.serving import served as serving
 from tests.views.windows import eventually
 from wsq.agent.providers import OfflineProvider
-
-SERVE = """\
-import sys, time, wsq
-from pathlib import Path
-from wsq.statistics import counting
-from wsq.views import serve
-
-def held(name):
-    count, gate = getattr(counting, name), Path(sys.argv[2], name)
-    def unhurried(*given):
-        while gate.exists():
-            time.sleep(0.01)
-        return count(*given)
-    setattr(counting, name, unhurried)
-
-counting.MOST_IN_A_READ = 0  # on a copy, as it is of so many that one sees the parts come
-held("_by_day")
-held("_groups")
-with wsq.open(sys.argv[1]) as ws:
-    serve(ws, port=0, on_up=lambda url: print(url, flush=True))
-"""
-"""Counts as ever, but waits before a pass as long as there is a file of its name."""
 
 NOTED = """() => {
   const find = (root) => root.querySelector("main.statistics") ?? [...root.querySelectorAll("*")]
@@ -54,15 +31,14 @@ def gates(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def served(team, gates):
-    environment = {**os.environ, "WSQ_TIMEZONE": "UTC"}
-    with subprocess.Popen(
-        [sys.executable, "-c", SERVE, team.place, gates], stdout=subprocess.PIPE, text=True, env=environment
-    ) as server:
-        try:
-            yield server.stdout.readline().strip()
-        finally:
-            server.send_signal(signal.SIGTERM)
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("parts") / "team.duckdb"
+
+
+@pytest.fixture(scope="module")
+def served(place, gates):
+    with serving(place, prepare=partial(hold_counts, gates)) as server:
+        yield server.url
 
 
 @pytest.fixture
@@ -102,8 +78,9 @@ def test_figures_and_charts_stand_there_before_tables_and_those_are_never_of_ano
     # A page that opens shows its figures and charts while its tables are still being counted
     let_groups = hold("_groups")
     page = open_board(path="statistics")
-    expect(figure(page)).to_have_text("3", timeout=15_000)
+    expect(figure(page)).to_have_text("3")
     expect(page.get_by_role("region", name="Skipped slots by reason", exact=True)).to_be_visible()
+    expect(page.get_by_role("region", name="Executions", exact=True)).to_contain_text("3 completed, 0 failed")
     expect(rows(page)).to_have_count(0)
     let_groups()
     expect(rows(page)).to_have_text(["Twice", "Once"])
@@ -125,7 +102,7 @@ def test_figures_and_charts_stand_there_before_tables_and_those_are_never_of_ano
     pick.select_option("Twice")
     received.clear()
     let_groups()
-    eventually(lambda: page.wait_for_timeout(20) or "lists" in "".join(received), within=8)
+    eventually(lambda: page.wait_for_timeout(20) or "lists" in "".join(received))
     page.wait_for_timeout(100)
     assert page.evaluate("[...window.seen]") == []
     let_figures()
@@ -138,3 +115,4 @@ def test_figures_and_charts_stand_there_before_tables_and_those_are_never_of_ano
     pick.select_option("")
     expect(rows(page)).to_have_text(["Twice", "Once"])
     eventually(rows(page).last.is_visible)
+    wire.detach()

@@ -13,10 +13,10 @@ import wsq
 BUSY = """\
 import sys, wsq
 from wsq.views import serve
-from wsq.views.live import pool
+from wsq.views.page.live import pool
 
 def count():
-    with ws._log.engine.study() as cursor:
+    with ws._log.engine.snapshot() as cursor:
         print("busy", flush=True)
         cursor.query("SELECT count(*) FROM range(1_000_000_000) AS a, range(1_000_000) AS b WHERE a <> b")
 

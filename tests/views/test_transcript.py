@@ -3,7 +3,7 @@ import json
 import wsq
 from wsq.agent.providers import ScriptedProvider, call, finish, say
 from wsq.agent.providers.base import ProviderError
-from wsq.views import transcript
+from wsq.views.dialogs import transcript
 
 
 def turns_of(tmp_path, lines):

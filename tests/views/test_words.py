@@ -1,6 +1,6 @@
 import pytest
 
-from wsq.views import words
+from wsq.views.page import words
 
 
 @pytest.mark.parametrize(

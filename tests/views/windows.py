@@ -2,6 +2,8 @@
 
 import time
 
+from tests.browsing import PATIENCE
+
 
 def lane(page, name):
     return page.get_by_role("region", name=name, exact=True)
@@ -18,7 +20,7 @@ def fill_form(page, **fields):
     return dialog
 
 
-def eventually(holds, within=3.0):
+def eventually(holds, within=PATIENCE / 1_000):
     """Wait for what a page shows before it is written."""
     deadline = time.monotonic() + within
     while not holds():

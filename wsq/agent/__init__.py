@@ -1,1 +1,1 @@
-"""The guest: a loop that asks a model, carries out its tools on the board, and records every step."""
+"""The agent: a loop that calls a model, runs its tool calls on the board, and records every step."""

@@ -1,4 +1,4 @@
-"""`wsq export`, `import`, `copy`: the whole workspace in a file that anything can read, or in another database."""
+"""`wsq export`, `import`, `copy`: write the whole workspace to a portable file, or to another database."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import wsq
 from wsq import settings as configuration
 from wsq.cli.output import count, say
 from wsq.errors import InvalidInput
-from wsq.store.archive import End, prove_file
+from wsq.store.archive import End, validate_file
 
 
 def export_command(given: Namespace) -> int:
-    """Write the workspace to a file, or to standard output and nothing else there."""
+    """Write the workspace to a file, or to standard output."""
     if given.path == "-":
         _refuse_a_terminal()
         with wsq.open(given.database) as ws:
@@ -25,7 +25,7 @@ def export_command(given: Namespace) -> int:
     with wsq.open(given.database) as ws:
         counts, chain = ws.export(path)
     size = path.stat().st_size
-    say(f"{_told(counts)} are written to {given.path} ({size / 1e6:,.1f} MB); its last line's SHA-256 is {chain}.")
+    say(f"Wrote {_counted(counts)} to {given.path} ({size / 1e6:,.1f} MB). SHA-256 of the last line: {chain}.")
     return 0
 
 
@@ -35,35 +35,35 @@ def _refuse_a_terminal() -> None:
 
 
 def import_command(given: Namespace) -> int:
-    """Bring a file into a new workspace; the file is proved before one is made."""
+    """Restore a file to a new workspace. The file is checked first."""
     path = configuration.file_path(given.path, "FILE")
     if path.exists() and not path.is_file():
-        raise InvalidInput(f"{path} is no file; an import reads it twice, to prove it first.")
-    prove_file(path)
+        raise InvalidInput(f"{path} is not a regular file. An import reads it twice, to check it first.")
+    validate_file(path)
     with wsq.open(given.database) as ws:
         counts = ws.import_from(path)
         place = ws.place
-    say(f"{_told(counts)} are restored to {place}.")
+    say(f"Restored {_counted(counts)} to {place}.")
     return 0
 
 
 def copy_command(given: Namespace) -> int:
-    """Bring a workspace into another one, and compare the two record by record."""
+    """Copy a workspace to another one, and compare them record by record."""
     with wsq.open(_old(given.source)) as source, wsq.open(given.target) as target:
         counts = source.copy_to(target)
         places = source.place, target.place
-    say(f"{_told(counts)} are in {places[1]}, each the same as in {places[0]}.")
-    say(f"{places[0]} is as it was: see that nothing serves it any more, or both carry out the same slots.")
+    say(f"Copied {_counted(counts)} to {places[1]}; all of them match {places[0]}.")
+    say(f"{places[0]} is unchanged. Make sure that no scheduler uses it any more, or both run the same schedules.")
     return 0
 
 
 def _old(source: str) -> str:
-    """A workspace that is there: opening another one would make it."""
+    """Return the source if it exists: opening a missing one would create it."""
     database = configuration.load(database=source).database
     if not configuration.is_server(database) and not Path(database).exists():
-        raise InvalidInput(f"{source} is not there, and only a workspace can be copied.")
+        raise InvalidInput(f"There is no workspace at {source}.")
     return source
 
 
-def _told(counts: End) -> str:
+def _counted(counts: End) -> str:
     return f"{count(counts.events, 'event')} and {count(counts.bodies, 'body', 'bodies')}"

@@ -1,4 +1,4 @@
-"""`wsq demo`: an example workspace in a file of its own, with a past that really took place by a moved clock."""
+"""`wsq demo`: an example workspace in its own file, whose history was really produced, with a moved clock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wsq.errors import InvalidInput, SettingError
 STORE = "demo"
 PLAN = "Plan the day"
 DAYS = 2
-"""How far its past goes back."""
+"""Days of history."""
 
 _TASKS = (
     ("Book the venue for the evening", "done", "Launch event", "Grace"),
@@ -69,17 +69,17 @@ _DOCUMENTS = (
 
 
 class MovedClock:
-    """Goes as the machine's does, from wherever it was last moved to."""
+    """Runs in real time from the instant it was last moved to."""
 
     def __init__(self) -> None:
         self._clock: Clock = SystemClock()
 
     def now(self) -> datetime:
-        """The instant that it shows."""
+        """Return the current instant."""
         return self._clock.now()
 
     def move_to(self, instant: datetime) -> None:
-        """Show `instant` and go on from there."""
+        """Set the clock to `instant`; it goes on from there."""
         self._clock = ShiftedClock(instant)
 
     async def sleep(self, seconds: float) -> None:
@@ -88,29 +88,29 @@ class MovedClock:
 
 
 def demo_command(given: Namespace) -> int:
-    """Make the example workspace, and say how to use it."""
+    """Create the example workspace, and print how to use it."""
     path = prepared(given.database)
-    say(f"The example workspace is {path}; it is always offline: no language model is asked.")
-    say("Look at it with:  wsq serve --demo" + (f" --database {path}" if given.database else ""))
+    say(f"The example workspace is {path}. It is always offline: no language model is used.")
+    say("To see it:  wsq serve --demo" + (f" --database {path}" if given.database else ""))
     say(f"Or on the command line:  wsq list --database {path} --store {STORE}")
     return 0
 
 
 def prepared(database: str | None = None) -> Path:
-    """Where the example workspace is, made and filled when it is not there yet.
+    """Return the path of the example workspace, created if missing.
 
     Raises:
-        InvalidInput: What is there is no example.
-        SettingError: There is no folder to keep it in, or `database` is no path.
+        InvalidInput: The file is not an example workspace.
+        SettingError: There is no folder for it, or `database` is not a path.
     """
     path = _place(database)
     if path.exists():
         with wsq.open(path) as ws:
             if not ws.is_demo:
-                raise InvalidInput(f"{path} is a workspace already, and no example; choose another with --database.")
+                raise InvalidInput(f"{path} is a workspace but not an example. Choose another file with --database.")
         return path
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="wsq-demo-") as folder:  # whole or not at all
+    with tempfile.TemporaryDirectory(prefix="wsq-demo-") as folder:  # so that a partial file is never left
         clock = MovedClock()
         with wsq.open(Path(folder, "demo.duckdb"), clock=clock) as ws:
             fill(ws, clock)
@@ -119,7 +119,7 @@ def prepared(database: str | None = None) -> Path:
 
 
 def fill(ws: wsq.Workspace, clock: MovedClock) -> None:
-    """Give an empty workspace its content and its past, which ends at the instant the clock shows."""
+    """Fill an empty workspace with content and history, up to the clock's current instant."""
     now = clock.now()
     ws.mark_as_demo()
     begin = now - timedelta(days=DAYS, hours=1)
@@ -168,7 +168,7 @@ def _daily(ada: wsq.Store, projects: dict[str, str]) -> None:
 
 
 def _often(ws: wsq.Workspace, edsger: wsq.Store, projects: dict[str, str], clock: MovedClock, now: datetime) -> None:
-    """Two tasks by turns, a minute apart: one who watches sees a card come and go."""
+    """Create two alternating tasks, a minute apart: a card appears and disappears while one watches."""
     minute = timedelta(minutes=1)
     clock.move_to(now - 5 * minute)
     edsger.create_recurring_task(
@@ -193,7 +193,7 @@ def _often(ws: wsq.Workspace, edsger: wsq.Store, projects: dict[str, str], clock
 
 
 def _wall_times(times: tuple[time, ...], since: datetime, until: datetime, zone: ZoneInfo) -> list[datetime]:
-    """The instants in between at which clocks in `zone` show one of `times`, oldest first."""
+    """Return the instants in between at which clocks in `zone` show one of `times`, oldest first."""
     first = since.astimezone(zone).date()
     days = [first + timedelta(days=n) for n in range((until - since).days + 2)]
     instants = (datetime.combine(day, at, zone) for day in days for at in times)
@@ -213,5 +213,5 @@ def _place(database: str | None) -> Path:
     except RuntimeError:
         folder = Path("~")
     if not folder.is_absolute():
-        raise SettingError("This user has no home folder to keep the example in; say where with --database.")
+        raise SettingError("This user has no home folder for the example. Choose a file with --database.")
     return folder / "demo.duckdb"

@@ -1,4 +1,4 @@
-"""`wsq doctor`: is everything healthy? Each check finds what is wrong, in one sentence, and what would help."""
+"""`wsq doctor`: check the workspace. Each check reports problems in one sentence, and what to do."""
 
 from __future__ import annotations
 
@@ -15,139 +15,138 @@ from wsq.errors import WsqError
 from wsq.runner.report import as_json
 from wsq.statistics.health import Alert
 
-TOLD = 3
-"""How many alerts of a check are told in full; of the others it is said how many there are."""
+SHOWN = 3
+"""Maximum number of alerts shown per check; the others are counted."""
 
 
 class Finding(NamedTuple):
-    """What a check came to: a remark when all is well, else the reason why not."""
+    """The result of a check: a remark if all is well, else the problem."""
 
     ok: bool
     sentence: str
 
 
-class _Patient:
-    """A workspace under examination; its alerts are asked for by the first check that looks at them."""
+class _Examined:
+    """A workspace that is checked; its alerts are computed on first use."""
 
     def __init__(self, ws: wsq.Workspace, zone: str) -> None:
         self.ws, self.zone = ws, zone
 
     @cached_property
     def alerts(self) -> list[Alert]:
-        """What is not as it should be."""
+        """All current alerts."""
         return self.ws.alerts()
 
 
 def doctor_command(given: Namespace) -> int:
-    """Make every check and tell what was found; 1 when anything is not well."""
+    """Run all checks and print the results; return 1 if there are problems."""
     findings = examine(given.database)
     if given.json:
-        say(as_json([{"check": check, "ok": ok, "sentence": told} for check, (ok, told) in findings.items()]))
+        say(as_json([{"check": check, "ok": ok, "sentence": text} for check, (ok, text) in findings.items()]))
     else:
-        for check, (ok, told) in findings.items():
-            say(f"{'ok     ' if ok else 'problem'}  {check}: {plain(told)}")
+        for check, (ok, text) in findings.items():
+            say(f"{'ok     ' if ok else 'problem'}  {check}: {plain(text)}")
         problems = sum(not finding.ok for finding in findings.values())
         say(f"{count(problems, 'problem')} found." if problems else "Everything is healthy.")
     return 0 if all(finding.ok for finding in findings.values()) else 1
 
 
 def examine(database: str | None = None) -> dict[str, Finding]:
-    """Every check's finding, by the check's name; the others are left out when the workspace cannot be opened."""
+    """Return all findings by check; only the first if the workspace cannot be opened."""
     settings = configuration.load(database=database)
     if "://" not in settings.database and not Path(settings.database).exists():
-        missing = f"There is no workspace at {settings.database}; it is made when it is first used, as by wsq add."
+        missing = f"There is no workspace at {settings.database}. Run wsq init or wsq add to create one."
         return {"workspace": Finding(ok=False, sentence=missing)}
     try:
         with wsq.open(database) as ws:
-            patient = _Patient(ws, settings.timezone)
+            examined = _Examined(ws, settings.timezone)
             opened = Finding(ok=True, sentence=f"{ws.place} opens and has {count(len(ws.stores()), 'store')}.")
-            return {"workspace": opened, **{check: _made(look, patient) for check, look in _CHECKS.items()}}
+            return {"workspace": opened, **{check: _made(look, examined) for check, look in _CHECKS.items()}}
     except WsqError as error:
         return {"workspace": Finding(ok=False, sentence=str(error))}
 
 
-def _made(look: Callable[[_Patient], Finding], patient: _Patient) -> Finding:
+def _made(look: Callable[[_Examined], Finding], examined: _Examined) -> Finding:
     try:
-        return look(patient)
+        return look(examined)
     except WsqError as error:
         return Finding(ok=False, sentence=str(error))
 
 
-def _log(patient: _Patient) -> Finding:
-    differences = patient.ws.verify()
+def _log(examined: _Examined) -> Finding:
+    differences = examined.ws.verify()
     if not differences:
-        return Finding(ok=True, sentence="The log has no gap, and the projections are what it says.")
+        return Finding(ok=True, sentence="The log has no gaps, and the projections match it.")
     found = f"{count(len(differences), 'difference')} between the projections and the log, such as: {differences[0]}"
-    return Finding(ok=False, sentence=f"{found} See wsq verify.")
+    return Finding(ok=False, sentence=f"{found} Run wsq verify to see all.")
 
 
-def _settlements(patient: _Patient) -> Finding:
-    violations = patient.ws.unsettled()
+def _settlements(examined: _Examined) -> Finding:
+    violations = examined.ws.unsettled()
     if not violations:
-        return Finding(ok=True, sentence="Every slot that came due belongs to exactly one settlement.")
-    found = f"{count(len(violations), 'settlement is', 'settlements are')} not what the log says: {violations[0]}"
+        return Finding(ok=True, sentence="Every due slot belongs to exactly one settlement.")
+    found = f"{count(len(violations), 'settlement')} not matching the log: {violations[0]}"
     return Finding(ok=False, sentence=found)
 
 
-def _alerted(check: str, *kinds: str) -> Callable[[_Patient], Finding]:
-    """A check that finds what `ws.alerts` tells of these kinds; what is only information is no problem."""
+def _alerts(check: str, *kinds: str) -> Callable[[_Examined], Finding]:
+    """Return a check that reports alerts of these kinds; information is not a problem."""
 
-    def look(patient: _Patient) -> Finding:
-        told = [alert for alert in patient.alerts if alert.kind in kinds]
-        if not told:
-            return Finding(ok=True, sentence=_well(check, patient))
-        more = f" And {len(told) - TOLD:,} more." if len(told) > TOLD else ""
-        sentences = " ".join(alert.sentence for alert in told[:TOLD])
-        return Finding(ok=all(alert.level == "information" for alert in told), sentence=sentences + more)
+    def look(examined: _Examined) -> Finding:
+        alerts = [alert for alert in examined.alerts if alert.kind in kinds]
+        if not alerts:
+            return Finding(ok=True, sentence=_well(check, examined))
+        more = f" And {len(alerts) - SHOWN:,} more." if len(alerts) > SHOWN else ""
+        sentences = " ".join(alert.sentence for alert in alerts[:SHOWN])
+        return Finding(ok=all(alert.level == "information" for alert in alerts), sentence=sentences + more)
 
     return look
 
 
-def _well(check: str, patient: _Patient) -> str:
-    seen = patient.ws.scheduler() if check == "scheduler" else None
+def _well(check: str, examined: _Examined) -> str:
+    seen = examined.ws.scheduler() if check == "scheduler" else None
     if seen is not None:
-        last = local(seen.last.started_at, patient.zone)
-        return f"The last pass was at {last} on {seen.last.host}, usually one comes every {seen.usual:g} s."
+        last = local(seen.last.started_at, examined.zone)
+        return f"The last pass was at {last} on {seen.last.host}; usually one runs every {seen.usual:g} s."
     return _WELL[check]
 
 
 _WELL = {
-    "scheduler": "None was seen, and no task is waiting for one.",
-    "slots": "No slot is waiting for longer than it should.",
+    "scheduler": "No scheduler was seen, and no task is waiting for one.",
+    "slots": "No run is late.",
     "tasks": "No task is failing.",
     "budgets": "No budget of today is spent to four fifths.",
-    "leases": "No execution was left by its worker.",
+    "leases": "No run was abandoned by its worker.",
     "pauses": "Nothing is paused.",
 }
 
 
-def _provider(patient: _Patient) -> Finding:
-    provider = patient.ws.provider()
+def _provider(examined: _Examined) -> Finding:
+    provider = examined.ws.provider()
     if provider.kind == "offline":
-        told = "The offline provider answers; no language model is asked."
-        return Finding(ok=True, sentence=told)
-    return Finding(ok=True, sentence=f"{provider.name} answers; the credentials for it are set.")
+        return Finding(ok=True, sentence="The offline provider is used, and no language model.")
+    return Finding(ok=True, sentence=f"{provider.name} is used; its credentials are set.")
 
 
-def _outside(patient: _Patient) -> Finding:
-    settings = patient.ws.settings
+def _notifications(examined: _Examined) -> Finding:
+    settings = examined.ws.settings
     if settings.unsaid:
         return Finding(ok=False, sentence=settings.unsaid)
     if settings.alert_url is None:
-        return Finding(ok=True, sentence="No alerts are told outside.")
-    daily = f", and at {settings.digest} a digest" if settings.digest else ""
-    return Finding(ok=True, sentence=f"Alerts go to {configuration.host_of(settings.alert_url)}{daily}.")
+        return Finding(ok=True, sentence="No alerts are sent.")
+    daily = f", and a digest at {settings.digest}" if settings.digest else ""
+    return Finding(ok=True, sentence=f"Alerts are sent to {configuration.host_of(settings.alert_url)}{daily}.")
 
 
-_CHECKS: dict[str, Callable[[_Patient], Finding]] = {
+_CHECKS: dict[str, Callable[[_Examined], Finding]] = {
     "log": _log,
     "settlements": _settlements,
-    "scheduler": _alerted("scheduler", "scheduler"),
-    "slots": _alerted("slots", "never_ran", "late"),
-    "tasks": _alerted("tasks", "failing", "failed_repeatedly"),
-    "budgets": _alerted("budgets", "over_budget"),
-    "leases": _alerted("leases", "lease_expired"),
-    "pauses": _alerted("pauses", "paused"),
+    "scheduler": _alerts("scheduler", "scheduler"),
+    "slots": _alerts("slots", "never_ran", "late"),
+    "tasks": _alerts("tasks", "failing", "failed_repeatedly"),
+    "budgets": _alerts("budgets", "over_budget"),
+    "leases": _alerts("leases", "lease_expired"),
+    "pauses": _alerts("pauses", "paused"),
     "provider": _provider,
-    "outside": _outside,
+    "outside": _notifications,
 }

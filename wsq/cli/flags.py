@@ -1,4 +1,4 @@
-"""Flags of a command without subcommands, read by hand: argparse would cost an idle pass a tenth of its time."""
+"""A minimal parser for flags: argparse would take a tenth of an idle pass's time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _COLUMN = 26
 
 
 class Flag(NamedTuple):
-    """A flag: its name with dashes, what it does, and the word for its value; None when it takes none."""
+    """A flag: its name with dashes, its help, and a word for its value; None if it takes none."""
 
     name: str
     help: str
@@ -20,17 +20,17 @@ class Flag(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The flag as it stands in a help text."""
+        """The flag as shown in help texts."""
         return f"{self.name} {self.value}" if self.value else self.name
 
 
 def parse(arguments: Sequence[str], flags: Sequence[Flag]) -> dict[str, str | bool]:
-    """The flags that are given, by name: their values, True for those that take none.
+    """Return the given flags by name, with their values; True for flags without a value.
 
-    ``--flag value`` and ``--flag=value`` mean the same, and of a flag given twice the last one holds.
+    ``--flag value`` and ``--flag=value`` are equivalent; the last occurrence of a flag wins.
 
     Raises:
-        InvalidInput: A flag is not known, or its value is missing or too much.
+        InvalidInput: A flag is unknown, or its value is missing or not allowed.
     """
     known = {flag.name: flag for flag in flags}
     given: dict[str, str | bool] = {}
@@ -42,7 +42,7 @@ def parse(arguments: Sequence[str], flags: Sequence[Flag]) -> dict[str, str | bo
             raise InvalidInput(_unknown(argument, known))
         if flag.value is None:
             if separator:
-                raise InvalidInput(f"{name} takes no value, and was given {value!r}.")
+                raise InvalidInput(f"{name} takes no value, got {value!r}.")
             given[name] = True
             continue
         if not separator:
@@ -55,7 +55,7 @@ def parse(arguments: Sequence[str], flags: Sequence[Flag]) -> dict[str, str | bo
 
 
 def help_text(program: str, about: str, flags: Sequence[Flag], after: str = "") -> str:
-    """What ``--help`` shows."""
+    """Return the text of ``--help``."""
     from textwrap import wrap
 
     usage = wrap(
@@ -73,8 +73,8 @@ def help_text(program: str, about: str, flags: Sequence[Flag], after: str = "") 
 
 def _unknown(argument: str, known: dict[str, Flag]) -> str:
     if not argument.startswith("-"):
-        return f"{argument!r} is one word too many; what is given here begins with a flag such as --watch."
+        return f"Unexpected argument {argument!r}; expected a flag such as --watch."
     from wsq.rules.values import nearest
 
     near = nearest(argument.partition("=")[0], known)
-    return f"There is no flag {argument!r}{f'; the nearest is {near}' if near else ''}."
+    return f"Unknown flag {argument!r}{f'; the nearest is {near}' if near else ''}."

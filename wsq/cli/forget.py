@@ -1,4 +1,4 @@
-"""`wsq forget`: the one change of what was written before."""
+"""`wsq forget`: erase a contact or a document, also from past events."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from wsq.errors import InvalidInput
 if TYPE_CHECKING:
     from wsq.commands.erasure import Forgotten, Mention
 
-MOST_TOLD = 50
-"""Mentions that are listed; of more it is said how many there are."""
+MAX_MENTIONS = 50
+"""Maximum number of mentions listed; the others are counted."""
 
 
 def forget_command(given: Namespace) -> int:
-    """Forget a contact or a document; 1 when it was not confirmed."""
+    """Forget a contact or a document; return 1 if not confirmed."""
     with wsq.open(given.database) as ws:
         store = ws.store(given.store)
         if not (given.yes or _confirmed(given)):
@@ -28,17 +28,17 @@ def forget_command(given: Namespace) -> int:
             return 1
         done = store.forget_contact(given.id) if given.what == "contact" else store.forget_document(given.id)
         zone, place = ws.settings.timezone, Path(ws.place)
-    _tell(given, done, zone)
-    _tell_of_copies(place)
+    _print(given, done, zone)
+    _print_copies(place)
     return 0
 
 
 def _confirmed(given: Namespace) -> bool:
     if sys.stdin is None or not sys.stdin.isatty():
-        raise InvalidInput(f"Nobody can be asked here whether to forget {given.what} {given.id!r}: say so with --yes.")
+        raise InvalidInput(f"Cannot ask for confirmation here. Use --yes to forget {given.what} {given.id!r}.")
     say(
-        f"All that is on record of {given.what} {given.id!r} in store {given.store!r} is to be forgotten, also in past"
-        " events, with every conversation of the agent that speaks of it. This cannot be undone."
+        f"This erases all data of {given.what} {given.id!r} in store {given.store!r}, also in past events, and every"
+        " agent conversation that mentions it. It cannot be undone."
     )
     try:
         return input("Forget it? [y/N] ").strip().casefold() in ("y", "yes")
@@ -46,29 +46,29 @@ def _confirmed(given: Namespace) -> bool:
         return False
 
 
-def _tell(given: Namespace, done: Forgotten, zone: str) -> None:
+def _print(given: Namespace, done: Forgotten, zone: str) -> None:
     if not (done.events or done.conversations):
-        say(f"There was nothing left to forget of {given.what} {done.id}; the file was written anew.")
+        say(f"There was nothing left to forget of {given.what} {done.id}. The file was rewritten.")
         return
     say(
         f"Forgotten: {given.what} {done.id}, in {count(done.events, 'event')},"
-        f" with {count(done.conversations, 'conversation')}."
+        f" and {count(done.conversations, 'conversation')}."
     )
     if done.mentions:
         many = count(len(done.mentions), "event")
-        say(f"What people and models wrote elsewhere is as it was; {many} may speak of it:")
+        say(f"Text that people and models wrote elsewhere is unchanged; {many} may mention it:")
         say(_listed(done.mentions, zone))
-        if len(done.mentions) > MOST_TOLD:
-            say(f"… and {len(done.mentions) - MOST_TOLD:,} more.")
+        if len(done.mentions) > MAX_MENTIONS:
+            say(f"… and {len(done.mentions) - MAX_MENTIONS:,} more.")
 
 
 def _listed(mentions: Iterable[Mention], zone: str) -> str:
     rows = [(m.store_id, m.seq, m.name, m.about or "–", local(m.recorded_at, zone)) for m in mentions]
-    return table(("STORE", "EVENT", "WHAT", "ID", "WHEN"), rows[:MOST_TOLD])
+    return table(("STORE", "EVENT", "WHAT", "ID", "WHEN"), rows[:MAX_MENTIONS])
 
 
-def _tell_of_copies(place: Path) -> None:
-    """What this cannot reach."""
-    say("Backups and exports made before hold it still, and so does whoever it was sent to.")
+def _print_copies(place: Path) -> None:
+    """Print what was not erased."""
+    say("Earlier backups and exports still contain it, and so does everything that was sent elsewhere.")
     for old in sorted(place.parent.glob(f"{place.name}.v*.bak")):
-        say(f"{plain(str(old))} is such a backup, made before an upgrade: remove it.")
+        say(f"{plain(str(old))} is a backup made before an upgrade. Remove it.")

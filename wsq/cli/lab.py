@@ -1,4 +1,4 @@
-"""`wsq lab`: the notebooks, copied beside you, in JupyterLab."""
+"""`wsq lab`: copy the notebooks to this folder and open JupyterLab."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import wsq
-from wsq.cli.output import complain, count, say
+from wsq.cli.output import count, print_error, say
 from wsq.cli.parser import PROGRAM
 
 _PACKAGE = Path(wsq.__file__).resolve().parent
 
 
 def lab_command(given: Namespace) -> int:
-    """Copy the notebooks here, and open them unless that is not wanted."""
+    """Copy the notebooks, and open them unless `--no-open` is given."""
     source = notebooks()
     if source is None:
-        complain(PROGRAM, "This installation of wsq has no notebooks; install it from a wheel or a checkout.")
+        print_error(PROGRAM, "This installation of wsq has no notebooks. Install it from a wheel or a checkout.")
         return 2
     copied, kept = copy(source, Path.cwd())
     say(f"{count(copied, 'notebook')} copied from {source}.")
     for name in kept:
-        say(f"Kept yours: {name} differs from the one that comes with wsq {wsq.__version__}.")
+        say(f"Kept yours: {name} differs from the version of wsq {wsq.__version__}.")
     if given.no_open:
         return 0
     if find_spec("jupyterlab") is None:
-        complain(PROGRAM, "JupyterLab is not installed; install it with: pip install 'wsq[notebook]'")
+        print_error(PROGRAM, "JupyterLab is not installed. Install it with: pip install 'wsq[notebook]'")
         return 2
     return subprocess.run([sys.executable, "-m", "jupyterlab"], check=False).returncode
 
 
 def notebooks() -> Path | None:
-    """Where the notebooks lie: in the package, or beside it in a checkout; None when nowhere."""
+    """Return the folder of the notebooks, in the package or beside it in a checkout; None if there is none."""
     places = (_PACKAGE / "notebooks", _PACKAGE.parent / "notebooks")
     return next((place for place in places if any(place.glob("**/*.ipynb"))), None)
 
 
 def copy(source: Path, target: Path) -> tuple[int, list[str]]:
-    """Copy what is not there yet; returns how many notebooks came, and which files were kept as they differ."""
+    """Copy missing files; return the number of copied notebooks, and the files kept because they differ."""
     copied, kept = 0, []
     for file in sorted(file for file in source.rglob("*") if file.is_file() and not _hidden(file, source)):
         name, content = file.relative_to(source), file.read_bytes()

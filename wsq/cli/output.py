@@ -1,4 +1,4 @@
-"""What a command says: lines and tables on standard output, sentences on standard error."""
+"""Output of the commands: lines and tables on standard output, errors on standard error."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
 from zoneinfo import ZoneInfo
 
+from wsq.vocabulary import phrase
+
 if TYPE_CHECKING:
     from wsq.projections import Execution, RecurringTask
 
 
-def ready() -> None:
-    """Make what is written survive any terminal: characters that it cannot show are written as escapes.
+def prepare_streams() -> None:
+    """Prepare the standard streams: characters that a terminal cannot show are escaped.
 
-    A standard stream that was closed before the program began leads nowhere from here on. Its descriptor
-    would go to the next file that is opened, which may be the workspace, and who writes to standard error
-    without asking Python would write into that.
+    Standard streams that were closed before the program began are opened to nowhere. Otherwise the next opened file,
+    perhaps the workspace, would get their descriptor, and code that writes to standard error directly would write into
+    it.
     """
     _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
@@ -28,7 +30,7 @@ def ready() -> None:
 
 
 def say(text: str) -> None:
-    """Write a line on standard output. When nobody reads it any more the work goes on unheard."""
+    """Write a line to standard output. If nobody reads it any more, the work goes on."""
     _write(sys.stdout, text)
 
 
@@ -37,28 +39,28 @@ def _open_what_is_closed() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # which gets the lowest descriptor that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor: this one
 
 
-def complain(program: str, sentence: object) -> None:
-    """Write what went wrong on standard error, on one line."""
+def print_error(program: str, sentence: object) -> None:
+    """Write an error to standard error, on one line."""
     _write(sys.stderr, f"{program}: {plain(_of_the_system(sentence) or str(sentence))}")
 
 
 def _of_the_system(error: object) -> str | None:
-    """What the operating system complains of, as a sentence; None for anything else."""
+    """Return an error of the operating system as a sentence; None for anything else."""
     if not isinstance(error, OSError) or error.strerror is None:
         return None
-    what = f"{error.filename} cannot be used" if error.filename else "The system refuses"
+    what = f"{error.filename} cannot be used" if error.filename else "The operating system reports an error"
     return f"{what}: {error.strerror.lower()}."
 
 
-def confess(program: str, error: Exception) -> None:
-    """Write an error that nobody foresaw on standard error: with its traceback, it is to be reported."""
+def print_unexpected(program: str, error: Exception) -> None:
+    """Write an unexpected error to standard error, with its traceback."""
     from traceback import print_exception
 
     print_exception(error)
-    complain(program, f"It stopped on something unforeseen, {type(error).__name__}: {error}")
+    print_error(program, f"Unexpected error, please report it: {type(error).__name__}: {error}")
 
 
 def _write(stream: TextIO | None, text: str) -> None:
@@ -67,12 +69,12 @@ def _write(stream: TextIO | None, text: str) -> None:
     try:
         stream.write(f"{text}\n")
         stream.flush()
-    except OSError:  # a broken pipe, or a full disk behind it; ValueError would be a bug of ours
+    except OSError:  # a broken pipe or a full disk; a ValueError would be a bug
         _mute(stream)
 
 
 def _mute(stream: TextIO) -> None:
-    """Let go of a stream that cannot be written, so that the interpreter does not complain at the end."""
+    """Redirect a stream that cannot be written to nowhere, so that the interpreter's exit does not fail."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, stream.fileno())
@@ -81,22 +83,22 @@ def _mute(stream: TextIO) -> None:
 
 
 def plain(text: str) -> str:
-    """`text` on one line and without what would steer a terminal: names and answers come from anyone."""
+    """Return `text` on one line without terminal control characters: names and outputs come from anyone."""
     return "".join(c if c.isprintable() else " " if c in "\n\t\r" else ascii(c)[1:-1] for c in text)
 
 
 def paragraphs(text: str) -> str:
-    """`text` with its line breaks, and without what would steer a terminal."""
+    """Return `text` with its line breaks, without terminal control characters."""
     return "\n".join(plain(line) for line in text.splitlines())
 
 
 def local(instant: datetime | None, zone: str) -> str:
-    """An instant as the clock on the wall shows it in `zone`, with the zone's short name."""
+    """Return an instant as local time in `zone`, with the zone's abbreviation."""
     return f"{instant.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S %Z}" if instant else "–"
 
 
 def seconds(duration: timedelta | None) -> str:
-    """A duration: ``0.3 s``, ``2 min 5 s``."""
+    """Return a duration as text: ``0.3 s``, ``2 min 5 s``."""
     if duration is None:
         return "–"
     total = duration.total_seconds()
@@ -107,32 +109,30 @@ def seconds(duration: timedelta | None) -> str:
 
 
 def count(number: int, what: str, plural: str | None = None) -> str:
-    """``1 task``, ``2 tasks``, ``1,000 tasks``."""
+    """Return a number with its noun: ``1 task``, ``2 tasks``, ``1,000 tasks``."""
     return f"{number:,} {what if number == 1 else plural or what + 's'}"
 
 
 def every(task: RecurringTask) -> str:
-    """``4 hours``, ``1 day at 09:00``."""
+    """Return the interval: ``4 hours``, ``1 day at 09:00``."""
     words = count(task.interval_value, task.interval_unit.removesuffix("s"))
     return f"{words} at {task.starting}" if task.starting and "T" not in task.starting else words
 
 
 def outcome(execution: Execution) -> str:
-    """The agent's verdict where there is one, else why it ended or was skipped."""
-    word = execution.verdict or execution.reason
-    if word is None:
-        word = "running" if execution.status == "running" else "verdict unknown"
-    return word.replace("_", " ")
+    """Return the agent's verdict if there is one, else the reason why it ended or was skipped."""
+    unknown = "running" if execution.status == "running" else "verdict unknown"
+    return phrase(execution.verdict or execution.reason or unknown)
 
 
 def created(execution: Execution) -> str:
-    """``2 tasks created``; empty when it created none."""
+    """Return the number of created tasks: ``2 tasks created``; empty if none."""
     made = len(execution.created_task_ids)
     return f"{count(made, 'task')} created" if made else ""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """Columns as wide as their widest cell, under their heads."""
+    """Return aligned columns with headings."""
     lines = [list(heads), *([plain(str(cell)) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(

@@ -1,9 +1,9 @@
-"""`wsq-process`: one pass of the scheduler for cron, or one every few seconds under ``--watch``.
+"""`wsq-process`: one pass of the scheduler, for cron, or one every few seconds with ``--watch``.
 
-Exit status 0: everything due was settled. 1: an execution failed. 2: it could not do its work, and says
-why in one sentence. 128 and the signal's number: it was told to stop.
+Exit status 0: everything due was settled. 1: an execution failed. 2: it could not do its work, and prints the reason.
+128 + the signal's number: it was stopped by a signal.
 
-What a pass with nothing to do does not need is loaded late or not at all.
+Modules that an idle pass does not need are imported late or not at all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wsq import settings as configuration
 from wsq.cli.flags import Flag, help_text, parse
-from wsq.cli.output import complain, confess, count, created, local, outcome, plain, ready, say, seconds
+from wsq.cli.output import (
+    count,
+    created,
+    local,
+    outcome,
+    plain,
+    prepare_streams,
+    print_error,
+    print_unexpected,
+    say,
+    seconds,
+)
 from wsq.cli.signals import Stopped, stoppable
 from wsq.errors import (
     InvalidInput,
@@ -40,42 +51,42 @@ if TYPE_CHECKING:
     from wsq.agent.providers import Provider
     from wsq.api import Workspace
     from wsq.projections import Execution
-    from wsq.runner.outside import Pings
     from wsq.runner.report import ProcessReport
+    from wsq.runner.webhook import Pings
 
 PROGRAM = "wsq-process"
 ABOUT = (
-    "One pass of the scheduler over every store: executions whose worker was lost are taken up again, and "
-    "every slot that has come due is settled. Run it from cron every few minutes, or with --watch."
+    "One pass of the scheduler over every store: executions whose worker was lost are resumed, and "
+    "every due slot is settled. Run it from cron every few minutes, or with --watch."
 )
 STATUSES = (
-    "Exit status: 0 when everything due was settled, 1 when an execution failed, 2 when the work could not "
-    "be done, 128 and the signal's number when it was told to stop."
+    "Exit status: 0 if everything due was settled, 1 if an execution failed, 2 if the work could not "
+    "be done, 128 + the signal's number if it was stopped by a signal."
 )
 FLAGS = (
     Flag("--database", "The workspace: a path to a DuckDB file; else WSQ_DATABASE.", "PATH"),
     Flag("--stores", "Serve these stores only, by id and separated by commas; else WSQ_STORES.", "A,B"),
     Flag("--now", "Set the clock to this instant for the pass; ISO 8601 with an offset. Not with --watch.", "ISO"),
-    Flag("--dry-run", "Say what would run, and write nothing."),
+    Flag("--dry-run", "Show what would run, and write nothing."),
     Flag("--json", "Print one JSON object per pass on one line, and nothing else on standard output."),
-    Flag("--quiet", "Say nothing of a pass that found nothing to do."),
-    Flag("--watch", "Make a pass every so many seconds until told to stop.", "SECONDS"),
-    Flag("--meanwhile", "While what it has started runs, look every so many seconds what else is due.", "SECONDS"),
-    Flag("--max-concurrency", "Carry out at most so many at the same time; else WSQ_MAX_CONCURRENCY or 16.", "N"),
-    Flag("--tethered", "Stop when standard input ends; so wsq serve takes its scheduler along."),
+    Flag("--quiet", "Print nothing for a pass without due tasks."),
+    Flag("--watch", "Make a pass every so many seconds until stopped.", "SECONDS"),
+    Flag("--meanwhile", "While its executions run, check for other due tasks every so many seconds.", "SECONDS"),
+    Flag("--max-concurrency", "Run at most so many executions at a time; else WSQ_MAX_CONCURRENCY or 16.", "N"),
+    Flag("--tethered", "Stop when standard input ends; used by wsq serve for its scheduler."),
     Flag("--version", "Show the version and exit."),
     Flag("--help", "Show this and exit; -h does the same."),
 )
 LASTING = (SettingError, MissingCredentials, NewerWorkspace, NotAWorkspace, NotFound)
-"""Errors that the next tick would meet again: they end a watch. Others are logged, and it goes on."""
+"""Errors that the next pass would have too: they end a watch. Others are logged, and the watch goes on."""
 
 LONGEST_WATCH = 86_400.0
 
 
 class Options(NamedTuple):
-    """How passes are made and told. `watch` is the seconds between two of them, None for a single one.
+    """Options of the passes. `watch` is the seconds between passes; None for a single one.
 
-    `meanwhile` is the same for as long as the executions of a single one run; None for not looking again.
+    `meanwhile` is the same while the executions of a single pass run; None for no further passes.
     """
 
     now: datetime | None = None
@@ -88,24 +99,24 @@ class Options(NamedTuple):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with `arguments` and return the exit status; without them those of the command line.
+    """Run the command with `arguments` and return the exit status; by default with those of the command line.
 
-    In the latter case the process ends here: everything was closed and written, and taking the
-    interpreter and DuckDB apart would cost an idle pass another sixth of its time.
+    In the latter case the process exits here: everything is closed and written, and tearing down the interpreter and
+    DuckDB would take another sixth of an idle pass's time.
     """
     if arguments is not None:
         return _run(arguments)
-    gc.set_threshold(50_000)  # looking through what is only being loaded takes an idle pass some milliseconds
+    gc.set_threshold(50_000)  # collections during imports take an idle pass some milliseconds
     os._exit(_run(sys.argv[1:]))
 
 
 def _run(arguments: Sequence[str]) -> int:
-    ready()
+    prepare_streams()
     try:
         with stoppable():
             return _answer(arguments)
     except Stopped as stop:
-        complain(PROGRAM, stop)
+        print_error(PROGRAM, stop)
         return stop.status
 
 
@@ -121,71 +132,71 @@ def _answer(arguments: Sequence[str]) -> int:
         options, settings = _options(given), _settings(given)
         if options.tethered:
             _stop_at_end_of_input()
-        from wsq.store import instance
+        from wsq.store.duckdb import instance
 
         instance.make_ready()
         return run(settings, options)
     except (WsqError, OSError) as error:
-        complain(PROGRAM, error)
-    except Exception as error:  # noqa: BLE001 - Python's own status would say that an execution failed
-        confess(PROGRAM, error)
+        print_error(PROGRAM, error)
+    except Exception as error:  # noqa: BLE001 - Python would exit with 1, which means a failed execution
+        print_unexpected(PROGRAM, error)
     return 2
 
 
 def run(settings: configuration.Settings, options: Options, provider: Provider | None = None) -> int:
-    """Make the passes that `options` ask for; returns the exit status.
+    """Make the passes that `options` specify; return the exit status.
 
     Args:
-        settings: The workspace, the stores and how many executions run at the same time.
-        options: How many passes are made, by which clock, and how they are told.
-        provider: Answers instead of the one that the settings choose.
+        settings: The workspace, the stores and the maximum concurrency.
+        options: The passes, their clock and their output.
+        provider: A provider to use instead of the settings'.
 
     Raises:
-        WsqError: The work could not be done; what runs already is stopped, its leases released.
+        WsqError: The work could not be done; running executions are stopped, and their leases released.
     """
-    pings, farewell = _pings(settings, options), _Farewell()
+    pings, deadline = _pings(settings, options), _CloseDeadline()
     if pings is None:
         return _passes(settings, options, provider, None, None)
     pings.begin()
     try:
-        return _passes(settings, options, provider, pings, farewell)
+        return _passes(settings, options, provider, pings, deadline)
     except Exception as error:
         pings.end(2, str(error))
         raise
     finally:
-        pings.close(farewell.left())
+        pings.close(deadline.left())
 
 
 def _pings(settings: configuration.Settings, options: Options) -> Pings | None:
-    """Who tells outside that passes are made; None when nobody is to, and then nothing for it is loaded."""
+    """Return the pings of the ping service; None if none is set, and then nothing is imported for it."""
     if settings.alert_url or settings.ping_url:
-        from wsq.cli import journal
+        from wsq.cli import logs
 
-        journal.keep()
+        logs.set_up()
     if settings.unsaid and not options.dry_run:
-        from wsq.cli import journal
+        from wsq.cli import logs
 
-        journal.warn("not_told", settings.unsaid)
+        logs.warn("not_sent", settings.unsaid)
     if settings.ping_url is None or options.dry_run:
         return None
-    from wsq.runner.outside import Pings
+    from wsq.runner.webhook import Pings
 
     return Pings(settings.ping_url, watching=options.watch is not None)
 
 
-class _Farewell:
-    """How long is still waited at the end for what is being sent: once, however many send."""
+class _CloseDeadline:
+    """The shared deadline for pending requests at the end."""
 
     def __init__(self) -> None:
         self._since: float | None = None
 
     def left(self) -> float:
-        """Seconds, counted from the first time that this was asked."""
-        from wsq.runner.outside import PATIENCE
+        """Return the seconds left, counted from the first call."""
+        from wsq.runner.webhook import CLOSE_TIMEOUT
 
         if self._since is None:
             self._since = monotonic()
-        return PATIENCE - (monotonic() - self._since)
+        return CLOSE_TIMEOUT - (monotonic() - self._since)
 
 
 def _passes(
@@ -193,27 +204,27 @@ def _passes(
     options: Options,
     provider: Provider | None,
     pings: Pings | None,
-    farewell: _Farewell | None,
+    deadline: _CloseDeadline | None,
 ) -> int:
     if options.watch is None:
         ws = _open(settings, options, provider)
-        return _closing(ws, lambda: Passes(ws, options, pings).once(), farewell)
+        return _closing(ws, lambda: Passes(ws, options, pings).once(), deadline)
     ws = _open_in_time(settings, options, options.watch, provider)
-    return _closing(ws, lambda: Passes(ws, options, pings).watch(), farewell)
+    return _closing(ws, lambda: Passes(ws, options, pings).watch(), deadline)
 
 
-def _closing(ws: Workspace, work: Callable[[], int], farewell: _Farewell | None) -> int:
+def _closing(ws: Workspace, work: Callable[[], int], deadline: _CloseDeadline | None) -> int:
     try:
         return work()
     finally:
-        if farewell is not None:
-            farewell.left()
+        if deadline is not None:
+            deadline.left()
         try:
             ws.close()
         except (WsqError, OSError) as error:
-            from wsq.cli import journal
+            from wsq.cli import logs
 
-            journal.warn("not_closed", f"What ran could not be given back in good order: {error!r}")
+            logs.warn("not_closed", f"Closing the workspace failed: {error!r}")
 
 
 def _open(settings: configuration.Settings, options: Options, provider: Provider | None) -> Workspace:
@@ -227,29 +238,29 @@ def _open(settings: configuration.Settings, options: Options, provider: Provider
 def _open_in_time(
     settings: configuration.Settings, options: Options, pause: float, provider: Provider | None
 ) -> Workspace:
-    """Open the workspace, trying again while it is held by somebody else or cannot be written."""
+    """Open the workspace; retry while it is locked or not writable."""
     while True:
         try:
             return _open(settings, options, provider)
         except LASTING:
             raise
         except WsqError as error:
-            from wsq.cli import journal
+            from wsq.cli import logs
 
-            journal.warn("tick_failed", error)
+            logs.warn("tick_failed", error)
             threading.Event().wait(pause)
 
 
 class Passes:
-    """The passes of one run. Other threads leave in `inbox` what the main thread, and it alone, is to tell."""
+    """The passes of one run. Other threads put what the main thread should print into the inbox."""
 
     def __init__(self, ws: Workspace, options: Options, pings: Pings | None = None) -> None:
         self.ws = ws
         self._pings = pings
         self.options = options
         self.status = 0
-        """What a single run exits with: the gravest of all its passes, also when a later look met no trouble."""
-        self._told = ""
+        """The exit code of a single run: the highest of all its passes, even if a later one succeeds."""
+        self._summary = ""
         self._open = 0
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._names: dict[str, str] = {}
@@ -257,45 +268,45 @@ class Passes:
         self._bar: tqdm[None] | None = None
 
     def once(self) -> int:
-        """One pass, to its end, and those that were asked for meanwhile; returns the exit status."""
+        """Make one pass, and the `meanwhile` passes until it ends; return the exit status."""
         self._bar = self._progress()
         try:
             self._begin()
-            look_at = self._next_look()
+            next_pass = self._next_pass()
             while self._open:
-                if self._tell_next(look_at):
+                if self._handle_next(next_pass):
                     continue
                 self._survive(self._begin)
-                look_at = self._next_look()
+                next_pass = self._next_pass()
         finally:
             self._end_progress()
         if self._pings is not None:
-            self._pings.end(self.status, self._told)
+            self._pings.end(self.status, self._summary)
         return self.status
 
     def watch(self) -> int:
-        """A pass every so many seconds, while the executions of earlier ones run; until it is told to stop."""
+        """Make a pass every so many seconds, while earlier executions run, until stopped."""
         pause = self.options.watch or 1.0
         due_at = monotonic()
         while True:
             self._survive(self._begin)
-            due_at = max(due_at + pause, monotonic())  # a tick that took long is not made up for
-            self._listen(due_at)
+            due_at = max(due_at + pause, monotonic())  # passes missed meanwhile are not made up
+            self._handle_until(due_at)
 
-    def _next_look(self) -> float | None:
-        """When a pass is to begin beside the one that runs, on the monotonic clock; None for never."""
+    def _next_pass(self) -> float | None:
+        """Return when the next `meanwhile` pass begins, on the monotonic clock; None for never."""
         return None if self.options.meanwhile is None else monotonic() + self.options.meanwhile
 
-    def _tell_next(self, until: float | None) -> bool:
-        """Tell what ends next; False when that instant of the monotonic clock has come before."""
+    def _handle_next(self, until: float | None) -> bool:
+        """Handle the next item of the inbox; return False if `until` comes first."""
         left = None if until is None else until - monotonic()
         if left is not None and left <= 0:
             return False
         try:
-            told = self._inbox.get(timeout=left)
+            item = self._inbox.get(timeout=left)
         except Empty:
             return False
-        told()
+        item()
         return True
 
     def _begin(self) -> None:
@@ -308,9 +319,9 @@ class Passes:
         if not callable(begun):
             self._report(begun)
             return
-        from wsq.cli import journal
+        from wsq.cli import logs
 
-        journal.keep()
+        logs.set_up()
         self._open += 1
         threading.Thread(target=self._await, args=[begun], name="wsq-pass", daemon=True).start()
 
@@ -330,48 +341,48 @@ class Passes:
         else:
             self._inbox.put(lambda: conclude(report, None))
 
-    def _listen(self, until: float) -> None:
-        """Tell what ends until that instant of the monotonic clock."""
+    def _handle_until(self, until: float) -> None:
+        """Handle the inbox until this instant of the monotonic clock."""
         while (left := until - monotonic()) > 0:
             try:
-                told = self._inbox.get(timeout=left)
+                item = self._inbox.get(timeout=left)
             except Empty:
                 return
-            self._survive(told)
+            self._survive(item)
 
     def _survive(self, work: Callable[[], None]) -> None:
-        """Do it; what the next tick may not meet again is logged, and the watch goes on."""
+        """Run it; log errors that the next pass may not have, so that the watch goes on."""
         try:
             work()
         except LASTING:
             raise
         except WsqError as error:
-            from wsq.cli import journal
+            from wsq.cli import logs
 
-            journal.warn("tick_failed", error)
+            logs.warn("tick_failed", error)
             self._ended(2, str(error))
         except Exception as error:  # noqa: BLE001 - logged with its traceback
-            from wsq.cli import journal
+            from wsq.cli import logs
 
-            journal.keep()
-            journal.logger.exception("A pass met something unforeseen.", extra={"action": "tick_failed"})
+            logs.set_up()
+            logs.logger.exception("Unexpected error in a pass.", extra={"action": "tick_failed"})
             self._ended(2, str(error) or type(error).__name__)
 
-    # Telling
+    # Output
 
-    def _ended(self, status: int, told: str) -> None:
-        """A pass has ended. Under a watch that is told outside; a single run tells its end once, when it has come."""
+    def _ended(self, status: int, summary: str) -> None:
+        """Record the end of a pass. With `--watch` it is pinged at once; a single run is pinged once at its end."""
         if status >= self.status:
-            self.status, self._told = status, told
+            self.status, self._summary = status, summary
         if self.options.watch is not None and self._pings is not None:
-            self._pings.end(status, told)
+            self._pings.end(status, summary)
 
     def _report(self, report: ProcessReport) -> None:
         status = 2 if report.unserved else 1 if report.failed else 0
         self._ended(status, "\n".join([_closing_line(report), *report.unserved.values()]))
         for store, sentence in report.unserved.items():
-            if self._unserved.get(store) != sentence:  # a watch says it once
-                complain(PROGRAM, sentence)
+            if self._unserved.get(store) != sentence:  # a watch prints it once
+                print_error(PROGRAM, sentence)
         self._unserved = report.unserved
         if self.options.quiet and not (report.due or report.executions):
             return
@@ -401,7 +412,7 @@ class Passes:
         self._say("  ".join(filter(None, parts)))
 
     def _name(self, row: Execution) -> str:
-        """The task's name; its id when it has been deleted meanwhile."""
+        """Return the task's name; its id if it was deleted."""
         task = row.recurring_task_id
         if task not in self._names:
             tasks = self.ws.store(row.store_id).recurring_tasks()
@@ -415,7 +426,7 @@ class Passes:
     # On a terminal
 
     def _progress(self) -> tqdm[None] | None:
-        """A bar over what is due, when a person is watching."""
+        """Return a progress bar of the due tasks, if a person is watching."""
         if self.options.dry_run or sys.stderr is None or not sys.stderr.isatty():
             return None
         due = self.ws.begin_pass(dry_run=True)
@@ -442,21 +453,21 @@ def _closing_line(report: ProcessReport) -> str:
     where = f"in {count(report.stores, 'store')}"
     if not report.due and not report.executions:
         return f"Nothing was due {where}."
-    came_to = [
+    outcomes = [
         f"{number:,} {what}"
         for number, what in (
             (report.completed, "completed"),
             (report.failed, "failed"),
             (report.skipped, "skipped"),
             (report.cancelled, "cancelled"),
-            (report.resumed, "taken up again"),
+            (report.resumed, "resumed"),
         )
         if number
     ]
     due = f"{count(report.due, 'task was', 'tasks were')} due {where}"
-    if came_to:
-        return f"{due}: {', '.join(came_to)}."
-    return f"{due}." if report.would_run else f"{due}; another pass has taken up what was."
+    if outcomes:
+        return f"{due}: {', '.join(outcomes)}."
+    return f"{due}." if report.would_run else f"{due}; another pass is running them."
 
 
 def _options(given: dict[str, str | bool]) -> Options:
@@ -470,9 +481,9 @@ def _options(given: dict[str, str | bool]) -> Options:
         tethered="--tethered" in given,
     )
     if options.now is not None and options.watch is not None:
-        raise InvalidInput("--now sets the clock for a single pass and cannot be given with --watch.")
+        raise InvalidInput("--now sets the clock for a single pass and cannot be used with --watch.")
     if options.meanwhile is not None and options.watch is not None:
-        raise InvalidInput("--meanwhile is for a single pass; --watch looks again anyway.")
+        raise InvalidInput("--meanwhile is for a single pass and cannot be used with --watch.")
     return options
 
 
@@ -510,13 +521,13 @@ def _pause(flag: str, text: str) -> float:
 
 
 def _stop_at_end_of_input() -> None:
-    """End as if by SIGTERM when whoever holds the other end of standard input is gone, however it went."""
+    """Send this process SIGTERM when the process at the other end of standard input has ended."""
 
     def wait_for_the_end() -> None:
         try:
             while os.read(0, 1024):
                 pass
-        except OSError:  # there is no standard input: nobody holds the other end
+        except OSError:  # there is no standard input
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 

@@ -13,19 +13,19 @@ from wsq.cli.parser import STORE
 from wsq.errors import InvalidInput, NotFound
 from wsq.projections import Execution, RecurringTask
 from wsq.projections.display import shown
-from wsq.rules import values
 from wsq.runner.report import as_json
+from wsq.vocabulary import DEFAULT_NOTIFY_ON
 
 
 @contextmanager
 def _store(given: Namespace) -> Iterator[tuple[wsq.Store, str]]:
-    """The store that is meant, and the zone in which times are shown."""
+    """Give the chosen store, and the zone for times."""
     with wsq.open(given.database) as ws:
         yield ws.store(given.store), ws.settings.timezone
 
 
 def add_command(given: Namespace) -> int:
-    """Add a recurring task, and say when it runs next."""
+    """Add a recurring task, and print its next run."""
     prompt = sys.stdin.read() if given.prompt == "-" else given.prompt
     with _store(given) as (store, zone):
         task = store.create_recurring_task(
@@ -43,7 +43,7 @@ def add_command(given: Namespace) -> int:
             budget_per_day=given.budget,
             skip_unchanged=given.skip_unchanged,
             notify=given.notify,
-            notify_on=values.USUALLY_TOLD if given.notify_on is None else _ends(given.notify_on),
+            notify_on=DEFAULT_NOTIFY_ON if given.notify_on is None else _ends(given.notify_on),
         )
     if given.json:
         say(as_json(task))
@@ -64,14 +64,14 @@ def list_command(given: Namespace) -> int:
     with wsq.open(given.database) as ws:
         zone = ws.settings.timezone
         there = [store.id for store in ws.stores()]
-        if given.store != STORE or STORE in there:  # else nothing was done yet in this workspace
+        if given.store != STORE or STORE in there:  # the default store may not exist yet
             store = ws.store(given.store)
             tasks = store.recurring_tasks()
             latest = {} if given.json else {task.id: store.latest_execution(task.id) for task in tasks}
             pause = store.paused()
     if pause is not None and not given.json:
         end = f"until {local(pause.until, zone)}" if pause.until else "until wsq resume"
-        say(f"{plain(str(pause))}; nothing starts, {end}.")
+        say(f"{plain(str(pause))}; nothing starts {end}.")
     if given.json:
         say(as_json(tasks))
     elif tasks:
@@ -79,8 +79,8 @@ def list_command(given: Namespace) -> int:
         say(table(("NAME", "ID", "EVERY", "NEXT RUN", "LATEST"), rows))
     else:
         others = ", ".join(store for store in there if store != given.store)
-        hint = f" The stores here are {others}; choose with --store." if others else ""
-        say(f"There is no recurring task in store {given.store!r}; `wsq add` makes one.{hint}")
+        hint = f" Other stores: {others}; choose one with --store." if others else ""
+        say(f"There are no recurring tasks in store {given.store!r}. Add one with `wsq add`.{hint}")
     return 0
 
 
@@ -107,24 +107,24 @@ def show_command(given: Namespace) -> int:
     say(f"forecast: {forecast}")
     if latest is not None:
         say("")
-        _tell(latest, task.name, zone)
+        _print(latest, task.name, zone)
     return 0
 
 
 def run_command(given: Namespace) -> int:
-    """Carry a recurring task out now; 1 when it did not complete."""
+    """Run a recurring task now; return 1 if it did not complete."""
     with _store(given) as (store, zone):
         task = _found(store, given.task)
         execution = store.run_now(task.id)
     if given.json:
         say(as_json(execution))
     else:
-        _tell(execution, task.name, zone)
+        _print(execution, task.name, zone)
     return 0 if execution.status == "completed" else 1
 
 
 def history_command(given: Namespace) -> int:
-    """List the executions of a recurring task, also of one that was deleted (by its id)."""
+    """List the executions of a recurring task, even of a deleted one (by id)."""
     with _store(given) as (store, zone):
         try:
             task_id = _found(store, given.task).id
@@ -149,7 +149,7 @@ def _past(row: Execution, zone: str) -> tuple[str, ...]:
 
 
 def enable_command(given: Namespace) -> int:
-    """Switch a recurring task on, and say when it runs next."""
+    """Enable a recurring task, and print its next run."""
     with _store(given) as (store, zone):
         task = store.enable_recurring_task(_found(store, given.task).id)
     say(f"{plain(task.name)!r} is enabled; {_next(task, zone)}")
@@ -157,10 +157,10 @@ def enable_command(given: Namespace) -> int:
 
 
 def disable_command(given: Namespace) -> int:
-    """Switch a recurring task off."""
+    """Disable a recurring task."""
     with _store(given) as (store, _zone):
         task = store.disable_recurring_task(_found(store, given.task).id, reason=given.reason)
-    say(f"{plain(task.name)!r} is disabled; `wsq enable` switches it on again.")
+    say(f"{plain(task.name)!r} is disabled. Enable it again with `wsq enable`.")
     return 0
 
 
@@ -168,20 +168,20 @@ def delete_command(given: Namespace) -> int:
     """Delete a recurring task."""
     with _store(given) as (store, _zone):
         task = store.delete_recurring_task(_found(store, given.task).id)
-    say(f"{plain(task.name)!r} is deleted; `wsq history {task.id}` still shows what it did.")
+    say(f"{plain(task.name)!r} is deleted. Its executions: `wsq history {task.id}`.")
     return 0
 
 
 def _found(store: wsq.Store, name_or_id: str) -> RecurringTask:
-    """The task by its id, else the only one by its name, whatever its case."""
+    """Return the task by id, else the only one with this name, case-insensitively."""
     tasks = store.recurring_tasks()
     by_id = [task for task in tasks if task.id == name_or_id]
     wanted = name_or_id.strip().casefold()
     named = by_id or [task for task in tasks if task.name.casefold() == wanted]
     if len(named) > 1:
         ids = ", ".join(task.id for task in named)
-        raise InvalidInput(f"{count(len(named), 'recurring task')} are called {name_or_id!r}; say which by id: {ids}.")
-    return named[0] if named else store.recurring_task(name_or_id)  # which raises, and names the nearest
+        raise InvalidInput(f"{count(len(named), 'recurring task')} are named {name_or_id!r}. Choose one by id: {ids}.")
+    return named[0] if named else store.recurring_task(name_or_id)  # raises, and names the nearest
 
 
 def _next(task: RecurringTask, zone: str) -> str:
@@ -190,8 +190,8 @@ def _next(task: RecurringTask, zone: str) -> str:
     return f"its next run is {local(task.next_execution_at, zone)}."
 
 
-def _tell(execution: Execution, name: str, zone: str) -> None:
-    """An execution's outcome in full."""
+def _print(execution: Execution, name: str, zone: str) -> None:
+    """Print an execution's outcome in full."""
     facts = [
         f"{plain(name)}: {execution.status}",
         outcome(execution),

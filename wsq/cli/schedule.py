@@ -1,4 +1,4 @@
-"""`wsq schedule`: has this machine run `wsq-process` every few minutes, by the best that it has for that."""
+"""`wsq schedule`: let this machine run `wsq-process` every few minutes, with its best scheduler."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from wsq.runner.report import as_json
 
 PROCESS = "wsq-process"
 
-_KEPT_BY = {"ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"}
-"""What `wsq init --with-key` writes down."""
+_WRITTEN_BY_INIT = {"ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"}
+"""Variables that `wsq init --with-key` writes to wsq.toml."""
 
 
 def schedule_command(given: Namespace) -> int:
-    """Install the schedule, tell how it is, or remove it."""
+    """Install the schedule, show its state, or remove it."""
     database = _file(given.database)
     if given.what == "install":
         return _install(database, given.every, given.by)
@@ -36,10 +36,10 @@ def schedule_command(given: Namespace) -> int:
 
 def _file(database: str | None) -> str:
     settings = configuration.load(database=database)
-    if "://" in settings.database:  # whose password would have to stand in the schedule
+    if "://" in settings.database:  # the schedule would have to contain its password
         place = configuration.without_password(settings.database)
         raise SettingError(
-            f"The workspace is {place}, expected a file: only one on this machine can be scheduled here."
+            f"The workspace is {place}, expected a file: `wsq schedule` only supports workspaces on this machine."
         )
     return settings.database
 
@@ -50,14 +50,14 @@ def _file(database: str | None) -> str:
 def _install(database: str, every: int, word: str | None) -> int:
     by = _chosen(word)
     entry = entry_for(database, every, SystemClock().now())
-    wsq.open(database).close()  # what would go wrong with it at every pass goes wrong now
+    wsq.open(database).close()  # fail now rather than at every pass
     by.install(entry)
-    if by.logs_to_file:  # which tells what the tasks are called: to nobody else
+    if by.logs_to_file:  # the log contains task names, so only the owner may read it
         os.close(os.open(entry.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
-    for other in _having(entry.name):
+    for other in _with_entry(entry.name):
         if other.word != by.word:
             other.remove(entry.name)
-    say(f"{by.word} now runs {PROCESS} every {count(entry.every, 'minute')} over {plain(database)}.")
+    say(f"{by.word} now runs {PROCESS} every {count(entry.every, 'minute')} for {plain(database)}.")
     say(by.hint(entry))
     for sentence in _unseen():
         say(sentence)
@@ -65,10 +65,10 @@ def _install(database: str, every: int, word: str | None) -> int:
 
 
 def _chosen(word: str | None) -> Scheduling:
-    """What is asked for, else the best that can be used here.
+    """Return the requested scheduler, or the best available one.
 
     Raises:
-        WsqError: It cannot be used, or nothing can.
+        WsqError: It is unavailable, or none is available.
     """
     if word is None:
         hindrances = []
@@ -77,9 +77,9 @@ def _chosen(word: str | None) -> Scheduling:
             if hindrance is None:
                 return each
             hindrances.append(hindrance.rstrip("."))
-        told = "; ".join(hindrances)
+        why = "; ".join(hindrances)
         raise WsqError(
-            f"Nothing here can run it: {told}. Keep `wsq serve` or `wsq-process --watch 300` running instead."
+            f"No scheduler is available: {why}. Keep `wsq serve` or `wsq-process --watch 300` running instead."
         )
     by = next(each for each in ALL if each.word == word)
     hindrance = by.hindrance()
@@ -89,7 +89,7 @@ def _chosen(word: str | None) -> Scheduling:
 
 
 def entry_for(database: str, every: int, since: datetime) -> Entry:
-    """The entry of a workspace's file, for the settings that hold here.
+    """Return the entry of a workspace's file, with the current settings.
 
     Raises:
         InvalidInput: A path cannot be written in a schedule.
@@ -97,14 +97,14 @@ def entry_for(database: str, every: int, since: datetime) -> Entry:
     """
     program = Path(sys.executable).with_name(PROCESS)
     if not os.access(program, os.X_OK):
-        raise WsqError(f"There is no {program} to be run; install wsq with pip, and use the wsq that comes of it.")
-    told = configuration.file_in_use()
+        raise WsqError(f"There is no {program}. Install wsq with pip, and use the wsq command that it installs.")
+    config = configuration.file_in_use()
     return checked(
         Entry(
             name=name_for(database),
             program=str(program),
             database=database,
-            folder=str(told.parent if told else Path("/")),  # where no wsq.toml of somebody else lies in wait
+            folder=str(config.parent if config else Path("/")),  # a folder where no other user can put a wsq.toml
             log=f"{database}.log",
             every=every,
             since=since,
@@ -113,26 +113,26 @@ def entry_for(database: str, every: int, since: datetime) -> Entry:
 
 
 def _unseen() -> Iterable[str]:
-    """What is set in this shell alone, in sentences."""
+    """Yield sentences about settings that only this shell's environment has."""
     unseen = configuration.only_in_environment()
     if not unseen:
         return
-    told = configuration.file_in_use()
+    config = configuration.file_in_use()
     names = " and ".join(configuration.VARIABLES[setting] for setting in unseen)
     yield f"The scheduler will not see {names}, which only this environment sets."
-    if told:
-        yield f"Write it to {told} ({', '.join(unseen)} = …)."
-    elif _KEPT_BY.intersection(configuration.VARIABLES[setting] for setting in unseen):
-        yield "`wsq init --user --with-key` writes the key to a wsq.toml that it reads; then install again."
+    if config:
+        yield f"Write it to {config} ({', '.join(unseen)} = …)."
+    elif _WRITTEN_BY_INIT.intersection(configuration.VARIABLES[setting] for setting in unseen):
+        yield "Run `wsq init --user --with-key` to write the key to a wsq.toml that it reads, and install again."
     else:
-        yield "`wsq init --user` makes a wsq.toml that it reads; then install again."
+        yield "Run `wsq init --user` to create a wsq.toml that it reads, and install again."
 
 
-# Looking
+# Status
 
 
 class _State:
-    """What there is to tell of a workspace's schedule."""
+    """The state of a workspace's schedule."""
 
     def __init__(self, database: str, now: datetime) -> None:
         self.name = name_for(database)
@@ -146,19 +146,19 @@ class _State:
 
     @property
     def is_missing(self) -> bool:
-        """Whether passes should have come and did not; one that was just installed has its time for the first.
+        """Whether passes are overdue; a new installation has some time for its first pass.
 
-        One of which nobody knows when it was installed has had its time.
+        If the time of installation is unknown, that time has passed.
         """
         if self.installed is None:
             return True
-        patience = LATE * timedelta(minutes=self.installed.every or 5)
+        grace = LATE * timedelta(minutes=self.installed.every or 5)
         since = self.installed.since
-        return (self.seen is None or self.seen.missed) and (since is None or self.now - since > patience)
+        return (self.seen is None or self.seen.missed) and (since is None or self.now - since > grace)
 
     @property
     def next_pass(self) -> datetime | None:
-        """By when the next pass should have come; None when nobody knows."""
+        """When the next pass is due at the latest; None if unknown."""
         expected = self.seen.expected_at if self.seen is not None and not self.seen.missed else None
         if self.installed is None or self.installed.every is None:
             return expected
@@ -184,7 +184,7 @@ class _State:
 
 
 def _seen(database: str) -> Scheduler | None:
-    if not Path(database).exists():  # looking makes none
+    if not Path(database).exists():  # opening it would create it
         return None
     with wsq.open(database) as ws:
         return ws.scheduler()
@@ -195,27 +195,27 @@ def _status(database: str, *, in_json: bool) -> int:
     if in_json:
         say(as_json(state.as_plain))
     else:
-        _tell(state, database)
+        _print(state, database)
     return 1 if state.is_missing else 0
 
 
-def _tell(state: _State, database: str) -> None:
+def _print(state: _State, database: str) -> None:
     zone = configuration.load().timezone
     installed, seen = state.installed, state.seen
     if installed is None:
-        say(f"Nothing is installed for {plain(database)}; wsq schedule install does it.")
+        say(f"Nothing is installed for {plain(database)}. Run wsq schedule install.")
     else:
-        often = f"every {count(installed.every, 'minute')}" if installed.every else "as somebody has set it"
+        often = f"every {count(installed.every, 'minute')}" if installed.every else "with a changed schedule"
         say(f"Installed with {installed.by}, {often}: {installed.name} in {plain(installed.where)}.")
     for other in state.entries[1:]:
-        say(f"Also with {other.by}: {other.name} in {plain(other.where)}; installing again leaves one.")
+        say(f"Also with {other.by}: {other.name} in {plain(other.where)}. Install again to keep only one.")
     say(
         f"Last pass: {local(seen.last.started_at, zone)} on {plain(seen.last.host)}."
         if seen
-        else "No pass was seen yet."
+        else "No pass has run yet."
     )
     if installed and state.is_missing:
-        say("Passes are missing: look at what it printed, and whether the machine was on.")
+        say("Passes are missing. Check the log, and whether the machine was on.")
     elif state.next_pass:
         say(f"Next pass: by {local(state.next_pass, zone)}.")
 
@@ -225,13 +225,13 @@ def _tell(state: _State, database: str) -> None:
 
 def _remove(database: str) -> int:
     name = name_for(database)
-    having = list(_having(name))
-    for by in having:
+    schedulers = list(_with_entry(name))
+    for by in schedulers:
         by.remove(name)
-    told = " and ".join(by.word for by in having)
-    say(f"Removed from {told}: {name}." if having else f"Nothing is installed for {plain(database)}.")
+    words = " and ".join(by.word for by in schedulers)
+    say(f"Removed from {words}: {name}." if schedulers else f"Nothing is installed for {plain(database)}.")
     return 0
 
 
-def _having(name: str) -> Iterable[Scheduling]:
+def _with_entry(name: str) -> Iterable[Scheduling]:
     return [by for by in ALL if by.found(name) is not None]

@@ -1,4 +1,4 @@
-"""`wsq serve`: the dashboards, and a scheduler beside them that lives as long as they do."""
+"""`wsq serve`: the dashboards, with a scheduler that stops with them."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from typing import TYPE_CHECKING
 
 import wsq
 from wsq import settings as configuration
-from wsq.cli import journal
-from wsq.cli.output import complain, say
+from wsq.cli import logs
+from wsq.cli.output import print_error, say
 from wsq.cli.parser import PROGRAM
 from wsq.errors import InvalidInput, SettingError
 
 if TYPE_CHECKING:
-    from wsq.views.door.door import Door
+    from wsq.views.auth.authenticator import Authenticator
 
 WATCH = 15
 """Seconds between the scheduler's passes."""
 
-TELLING = 60.0
-"""Seconds between two looks at what is to be told outside."""
+NOTIFY_EVERY = 60.0
+"""Seconds between two checks for notifications."""
 
 RESTARTS = 5
-"""How often a scheduler that ends by itself is started again; each time it is waited for twice as long."""
+"""How often a scheduler that exits is restarted; the pause doubles each time."""
 
 STEADY = 600.0
-"""Seconds after which a scheduler's earlier ends no longer count."""
+"""Seconds of running after which earlier exits no longer count."""
 
-_PATIENCE = 5.0
+_STOP_TIMEOUT = 5.0
 
 
 def serve_command(given: Namespace) -> int:
-    """Serve the pages until told to stop."""
+    """Serve the pages until stopped by a signal."""
     database = given.database
     if given.demo:
         from wsq.cli.demo import prepared
 
         database = str(prepared(given.database))
-    with wsq.open(database) as ws, _scheduling(ws, wanted=not given.no_scheduler), telling(ws):
-        door = _door(ws, given)
-        from wsq.views.server import serve
+    with wsq.open(database) as ws, _scheduling(ws, wanted=not given.no_scheduler), notifying(ws):
+        auth = _login(ws, given)
+        from wsq.views.server.server import serve
 
         try:
             serve(
@@ -54,8 +54,8 @@ def serve_command(given: Namespace) -> int:
                 port=given.port,
                 address=given.address,
                 origins=_origins(ws, given),
-                on_up=lambda url: _announce(url, ws, given, door),
-                door=door,
+                on_up=lambda url: _announce(url, ws, given, auth),
+                auth=auth,
             )
         except OSError as error:
             raise SettingError(
@@ -64,32 +64,32 @@ def serve_command(given: Namespace) -> int:
     return 0
 
 
-def _announce(url: str, ws: wsq.Workspace, given: Namespace, door: Door | None) -> None:
-    say(f"wsq is up at {url}, on {ws.place}; Ctrl+C stops it.")
-    if door is not None and not is_here(given.address):
-        say("One has to log in. What is sent is only safe behind a proxy that speaks https.")
+def _announce(url: str, ws: wsq.Workspace, given: Namespace, auth: Authenticator | None) -> None:
+    say(f"wsq is up at {url}, on {ws.place}. Press Ctrl+C to stop.")
+    if auth is not None and not is_here(given.address):
+        say("A login is required. Passwords are only safe behind a proxy with HTTPS.")
     if ws.provider_kind == "offline":
-        say("No language model is asked here: the offline provider understands a few sentences.")
+        say("No language model is used: the offline provider understands a few sentences.")
     if given.no_scheduler:
-        say("No scheduler was started beside it: recurring tasks run when wsq-process does.")
+        say("No scheduler is running: recurring tasks only run when wsq-process does.")
     else:
-        say(f"A scheduler looks for due tasks every {WATCH} s, and stops with this command.")
-        say("For one that stays: wsq schedule install")
+        say(f"A scheduler checks for due tasks every {WATCH} s, and stops with this command.")
+        say("To install a permanent one: wsq schedule install")
 
 
-def _door(ws: wsq.Workspace, given: Namespace) -> Door | None:
-    """The door, where a login is set up; None on a machine of one's own without one."""
-    from wsq.views.door.setup import door_of
+def _login(ws: wsq.Workspace, given: Namespace) -> Authenticator | None:
+    """Return the authenticator if a login is set up; None on a loopback address without one."""
+    from wsq.views.auth.setup import authenticator_of
 
-    door = door_of(ws, ws.settings)
-    if door is None and not is_here(given.address):
+    auth = authenticator_of(ws, ws.settings)
+    if auth is None and not is_here(given.address):
         raise InvalidInput(
-            f"--address is {given.address!r}, expected a loopback address such as 127.0.0.1 as long as there is no "
-            "login: `wsq user add` makes one."
+            f"--address is {given.address!r}, expected a loopback address such as 127.0.0.1, since there is no login. "
+            "Run `wsq user add` to set one up."
         )
-    if door is not None:
-        journal.keep()
-    return door
+    if auth is not None:
+        logs.set_up()
+    return auth
 
 
 def _origins(ws: wsq.Workspace, given: Namespace) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def _origins(ws: wsq.Workspace, given: Namespace) -> tuple[str, ...]:
 
 
 def is_here(address: str) -> bool:
-    """Whether only this machine reaches an address."""
+    """Whether an address is only reachable from this machine."""
     try:
         return address == "localhost" or ip_address(address).is_loopback
     except ValueError:
@@ -118,17 +118,17 @@ def _scheduling(ws: wsq.Workspace, *, wanted: bool) -> Iterator[None]:
 
 
 @contextmanager
-def telling(ws: wsq.Workspace, *, every: float = TELLING) -> Iterator[None]:
-    """Have it told outside what is not well, also that passes have stopped, which no pass can tell."""
+def notifying(ws: wsq.Workspace, *, every: float = NOTIFY_EVERY) -> Iterator[None]:
+    """Send notifications periodically, also that passes have stopped, which no pass can report."""
     over = threading.Event()
 
-    def tell() -> None:
+    def notify() -> None:
         while not over.wait(every):
-            ws.tell()
+            ws.notify()
 
     if ws.settings.alert_url:
-        journal.keep()
-        threading.Thread(target=tell, name="wsq-telling", daemon=True).start()
+        logs.set_up()
+        threading.Thread(target=notify, name="wsq-notifications", daemon=True).start()
     try:
         yield
     finally:
@@ -137,7 +137,7 @@ def telling(ws: wsq.Workspace, *, every: float = TELLING) -> Iterator[None]:
 
 def _command(ws: wsq.Workspace) -> list[str]:
     served = ws.settings.stores
-    if served and ws.is_demo:  # those that the settings name belong to another workspace
+    if served and ws.is_demo:  # the settings name stores of another workspace
         served = tuple(store.id for store in ws.stores())
     stores = ["--stores", ",".join(served)] if served else []
     return [
@@ -148,11 +148,10 @@ def _command(ws: wsq.Workspace) -> list[str]:
 
 
 class Scheduler:
-    """A scheduler in a process of its own, started again when it ends by itself.
+    """A scheduler in its own process, restarted if it exits.
 
-    It reads from a pipe whose other end is held here and by nobody else, and stops when that ends: so it
-    does not outlive this process, not even when this one is killed. It has a session of its own, so that
-    Ctrl+C reaches it through here alone.
+    It reads from a pipe that only this process holds, and stops when that closes: so it never outlives this process,
+    even if this one is killed. It has its own session, so that Ctrl+C does not reach it directly.
     """
 
     def __init__(self, command: Sequence[str], *, pause: float = 1.0) -> None:
@@ -165,7 +164,7 @@ class Scheduler:
 
     @property
     def pid(self) -> int | None:
-        """The process that schedules now, None when there is none."""
+        """The scheduler's process id; None if it is not running."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self) -> None:
@@ -174,7 +173,7 @@ class Scheduler:
         self._keeper.start()
 
     def stop(self) -> None:
-        """End it, by force when it does not end in five seconds."""
+        """Stop it, and kill it if that takes over five seconds."""
         self._stopping.set()
         with self._lock:
             process = self._process
@@ -182,7 +181,7 @@ class Scheduler:
             return
         process.terminate()
         try:
-            process.wait(_PATIENCE + 1)
+            process.wait(_STOP_TIMEOUT + 1)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -196,7 +195,7 @@ class Scheduler:
                 return None
             if self._process is not None and self._process.stdin:
                 self._process.stdin.close()
-            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
                 self._command, stdin=subprocess.PIPE, start_new_session=True
             )
             return self._process
@@ -210,10 +209,10 @@ class Scheduler:
                 return
             ends = 1 if monotonic() - began > STEADY else ends + 1
             if ends > RESTARTS:
-                told = f"The scheduler ended {ends} times and is not started again; see what it said above."
-                complain(PROGRAM, told)
+                message = f"The scheduler exited {ends} times and is not restarted. See its output above."
+                print_error(PROGRAM, message)
                 return
-            journal.warn("scheduler_ended", f"The scheduler ended with status {status}; it is started again.")
+            logs.warn("scheduler_ended", f"The scheduler exited with status {status} and is restarted.")
             if self._stopping.wait(self._pause * 2 ** (ends - 1)):
                 return
             process = self._launch()

@@ -1,4 +1,4 @@
-"""Being told to stop: SIGTERM and SIGINT end a command in good order, and in any case in time."""
+"""Stop on SIGTERM and SIGINT: clean up, but exit in time in any case."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-PATIENCE = 4.5
-"""Seconds that a command has for giving back what it holds before it is ended for good."""
+CLEAN_UP = 4.5
+"""Seconds that a command has for cleaning up before it is killed."""
 
-_TOLD = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopped(KeyboardInterrupt):
-    """The process was told to stop by a signal; `status` is what it exits with."""
+    """The process was stopped by a signal; `status` is its exit status."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -26,19 +26,19 @@ class Stopped(KeyboardInterrupt):
 
     @property
     def status(self) -> int:
-        """128 and the signal's number."""
+        """128 + the signal's number."""
         return 128 + self.number
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Raise `Stopped` in the main thread at the first signal; later ones only repeat what is known.
+    """Raise `Stopped` in the main thread at the first signal; later ones are ignored.
 
-    From the first signal on the process has `PATIENCE` seconds. Then it exits whatever it waits for, also
-    when it does so after the end of this block: another process's lock cannot be waited for any longer.
+    After the first signal the process has `CLEAN_UP` seconds. Then it exits whatever it waits for, even if this block
+    has ended: it must not wait any longer for another process's lock.
 
-    SIGINT stays ignored where it was when the process began, as in a script's background: the Ctrl+C that comes
-    there is meant for what runs in front.
+    SIGINT stays ignored if it was ignored when the process started, as in a script's background: Ctrl+C is meant for
+    the foreground there.
     """
     watchdog = _Watchdog()
 
@@ -47,8 +47,8 @@ def stoppable() -> Iterator[None]:
             watchdog.wake(128 + number)
             raise Stopped(number)
 
-    told = [number for number in _TOLD if number != signal.SIGINT or signal.getsignal(number) != signal.SIG_IGN]
-    former = {number: signal.signal(number, stop) for number in told}
+    handled = [each for each in _SIGNALS if each != signal.SIGINT or signal.getsignal(each) != signal.SIG_IGN]
+    former = {number: signal.signal(number, stop) for number in handled}
     try:
         yield
     except KeyboardInterrupt as interrupt:
@@ -63,7 +63,7 @@ def stoppable() -> Iterator[None]:
 
 
 class _Watchdog:
-    """A thread that was started in good time: a signal's handler may not take the locks of starting one."""
+    """A thread started in advance: a signal handler must not take the locks of starting one."""
 
     def __init__(self) -> None:
         self.status: int | None = None
@@ -72,16 +72,16 @@ class _Watchdog:
         threading.Thread(target=self._watch, name="wsq-watchdog", daemon=True).start()
 
     def wake(self, status: int) -> None:
-        """Exit with `status` in `PATIENCE` seconds."""
+        """Exit with `status` in `CLEAN_UP` seconds."""
         self.status = status
         self._asleep.release()
 
     def dismiss(self) -> None:
-        """Nothing came: go away."""
+        """End the thread without exiting."""
         self._asleep.release()
 
     def _watch(self) -> None:
         self._asleep.acquire()
         if self.status is not None:
-            threading.Event().wait(PATIENCE)
+            threading.Event().wait(CLEAN_UP)
             os._exit(self.status)

@@ -1,4 +1,4 @@
-"""`wsq user`: who may log in to the pages, and what they may do there."""
+"""`wsq user`: manage who may log in to the pages, and their roles."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from wsq.clock import SystemClock
 from wsq.errors import InvalidInput
 from wsq.rules.roles import EVERYWHERE, Memberships, memberships, role, user_name
 from wsq.runner.report import as_json
-from wsq.views.door import passwords
-from wsq.views.door.setup import users_file
-from wsq.views.door.users import User, UsersFile
+from wsq.views.auth import passwords
+from wsq.views.auth.setup import users_file
+from wsq.views.auth.users import User, UsersFile
 
 
 def user_command(given: Namespace) -> int:
-    """Do with the users file what is asked for."""
+    """Run a subcommand on the users file."""
     file = users_file(configuration.load(database=given.database, users=given.users, flags=True))
     {"add": _add, "list": _list, "role": _role, "password": _password, "remove": _remove}[given.what](file, given)
     return 0
@@ -28,26 +28,26 @@ def user_command(given: Namespace) -> int:
 def _add(file: UsersFile, given: Namespace) -> None:
     name, stores = user_name(given.name), memberships(role(given.role), given.store)
     if name.casefold() in file.users():
-        raise InvalidInput(f"There is a user {name!r} already.")  # before a password is asked for in vain
-    kept = None if given.no_password else passwords.hashed(_asked())
+        raise InvalidInput(f"There is already a user {name!r}.")  # before asking for a password
+    kept = None if given.no_password else passwords.hash_password(_asked())
     file.add(User(name=name, stores=stores, since=SystemClock().now(), password=kept))
-    say(f"{name} may log in: {_told(stores)}. It stands in {file.path}.")
+    say(f"{name} may log in as {_roles(stores)}. Saved to {file.path}.")
 
 
 def _role(file: UsersFile, given: Namespace) -> None:
     stores = memberships(role(given.role), given.store)
     changed = file.change(given.name, lambda user: structs.replace(user, stores=stores))
-    say(f"{changed.name} is {_told(stores)} now.")
+    say(f"{changed.name} is now {_roles(stores)}.")
 
 
 def _password(file: UsersFile, given: Namespace) -> None:
-    kept = passwords.hashed(_asked())
+    kept = passwords.hash_password(_asked())
     changed = file.change(given.name, lambda user: structs.replace(user, password=kept))
-    say(f"{changed.name} has another password, and is logged out everywhere.")
+    say(f"{changed.name} has a new password, and is logged out everywhere.")
 
 
 def _remove(file: UsersFile, given: Namespace) -> None:
-    say(f"{file.remove(given.name).name} may log in no more, and is logged out everywhere.")
+    say(f"{file.remove(given.name).name} may no longer log in, and is logged out everywhere.")
 
 
 def _list(file: UsersFile, given: Namespace) -> None:
@@ -56,18 +56,20 @@ def _list(file: UsersFile, given: Namespace) -> None:
         shown = [{"name": each.name, "stores": each.stores, "password": each.password is not None} for each in users]
         say(as_json(shown))
     elif users:
-        lines = ([each.name, _told(each.stores), "provider" if each.password is None else "password"] for each in users)
-        say(table(["name", "role", "comes in by"], lines))
+        lines = (
+            [each.name, _roles(each.stores), "provider" if each.password is None else "password"] for each in users
+        )
+        say(table(["name", "role", "logs in with"], lines))
     else:
         say(f"{count(0, 'user')} in {file.path}.")
 
 
-def _told(stores: Memberships) -> str:
+def _roles(stores: Memberships) -> str:
     return ", ".join(f"{of} of {'all stores' if store == EVERYWHERE else store}" for store, of in stores.items())
 
 
 def _asked() -> str:
-    """The password: typed twice without being shown, or the first line of standard input."""
+    """Return the password: typed twice without echo, or the first line of standard input."""
     if sys.stdin is None or not sys.stdin.isatty():
         line = sys.stdin.readline() if sys.stdin is not None else ""
         return line.rstrip("\r\n")
@@ -75,5 +77,5 @@ def _asked() -> str:
 
     typed = getpass("Password: ")
     if getpass("Once more: ") != typed:
-        raise InvalidInput("The password was typed in two ways; try again.")
+        raise InvalidInput("The passwords do not match. Try again.")
     return typed

@@ -18,7 +18,7 @@ from wsq.runner.report import as_json
 
 
 def init_command(given: Namespace) -> int:
-    """Write wsq.toml, and make the workspace that it names."""
+    """Write wsq.toml, and create its workspace."""
     target = _target(for_user=given.user)
     database = given.database or (configuration.load().database if given.user else Path(target.parent, "wsq.duckdb"))
     settings = configuration.load(database=database, timezone=given.timezone, model=given.model, flags=True)
@@ -33,23 +33,23 @@ def init_command(given: Namespace) -> int:
         base_url=settings.base_url if given.with_key else None,
         model=given.model,
     )
-    say(f"The settings are in {target}, the workspace in {settings.database}.")
+    say(f"Wrote the settings to {target}. The workspace is {settings.database}.")
     say('Next: wsq add "Triage" --prompt "Create a task called \'Check mail\'" --every "4 hours", then wsq serve.')
     return 0
 
 
 def _target(*, for_user: bool) -> Path:
-    """Where wsq.toml is to be written, which must be free: nothing is made when it is not."""
+    """Return the path for wsq.toml, which must not exist: nothing is created otherwise."""
     target = configuration.config_file() if for_user else Path.cwd() / configuration.FILE_NAME
     if target is None:
-        raise SettingError("This user has no home folder, and so no configuration folder; leave --user out.")
+        raise SettingError("This user has no home folder, and so no configuration folder. Omit --user.")
     if target.exists():
-        raise SettingError(f"{target} is there already, and is not overwritten.")
+        raise SettingError(f"{target} already exists and is not overwritten.")
     return target
 
 
 def sql_command(given: Namespace) -> int:
-    """Ask in SQL."""
+    """Run an SQL query."""
     with wsq.open(given.database) as ws:
         zone = ws.settings.timezone
         frame = ws.sql(given.query)
@@ -63,7 +63,7 @@ def sql_command(given: Namespace) -> int:
 
 
 def _value(cell: Any) -> Any:
-    """A cell of a DataFrame as a plain Python value."""
+    """Return a DataFrame cell as a plain Python value."""
     if isinstance(cell, str) or cell is None:
         return cell
     if isinstance(cell, dict):
@@ -71,7 +71,7 @@ def _value(cell: Any) -> Any:
     for convert in ("to_pydatetime", "to_pytimedelta", "tolist"):
         if hasattr(cell, convert):
             cell = getattr(cell, convert)()
-    if cell != cell or (isinstance(cell, float) and not math.isfinite(cell)):  # NaN and NaT are not what they are
+    if cell != cell or (isinstance(cell, float) and not math.isfinite(cell)):  # NaN and NaT differ from themselves
         return None
     return [_value(each) for each in cell] if isinstance(cell, list | tuple) else cell
 
@@ -85,20 +85,20 @@ def backup_command(given: Namespace) -> int:
     target = configuration.file_path(given.path, "PATH")
     with wsq.open(given.database) as ws:
         place = ws.backup(target)
-    say(f"The workspace is copied to {place} ({place.stat().st_size / 1e6:,.1f} MB).")
+    say(f"Copied the workspace to {place} ({place.stat().st_size / 1e6:,.1f} MB).")
     return 0
 
 
 def rebuild_command(given: Namespace) -> int:
-    """Fold the log anew."""
+    """Rebuild the projections."""
     with wsq.open(given.database) as ws:
         events = ws.rebuild()
-    say(f"Folded {count(events, 'event')} anew; every projection is replaced.")
+    say(f"Rebuilt every projection from {count(events, 'event')}.")
     return 0
 
 
 def verify_command(given: Namespace) -> int:
-    """Compare the projections with the log; 1 on any difference."""
+    """Compare the projections with the log; return 1 if they differ."""
     with wsq.open(given.database) as ws:
         differences = ws.verify()
     if given.json:
@@ -106,9 +106,9 @@ def verify_command(given: Namespace) -> int:
     elif differences:
         for difference in differences:
             say(str(difference))
-        say(f"{count(len(differences), 'difference')}; `wsq rebuild` makes the projections say what the log says.")
+        say(f"{count(len(differences), 'difference')}. Run `wsq rebuild` to rebuild the projections from the log.")
     else:
-        say("The projections are what the log says.")
+        say("The projections match the log.")
     return 1 if differences else 0
 
 

@@ -11,6 +11,7 @@ from wsq.commands.recurring import disable_recurring_task
 from wsq.errors import InvalidInput
 from wsq.events import boards as e
 from wsq.projections import Contact, Document, Project
+from wsq.queries import boards as queries
 from wsq.rules import values
 from wsq.store.transaction import Transaction
 
@@ -71,12 +72,8 @@ def archive_project(tx: Transaction, store_id: str, project_id: str) -> Project:
     row = project(tx, store_id, project_id)
     if row.archived_at is None:
         tx.record(store_id, e.ProjectArchived(project_id=project_id))
-        enabled = tx.query(
-            "SELECT id FROM recurring_tasks WHERE store_id = $1 AND project_id = $2 AND enabled ORDER BY id",
-            [store_id, project_id],
-        )
-        for (task_id,) in enabled:
-            reason = f"project {row.name!r} was archived"
+        reason = f"project {row.name!r} was archived"
+        for task_id in queries.enabled_in_project(tx, store_id, project_id):
             disable_recurring_task(tx, store_id, task_id, reason=reason)
     return project(tx, store_id, project_id)
 
@@ -172,9 +169,9 @@ def _free(tx: Transaction, store_id: str, address: str | None, folded: str | Non
     """Say whose an address is; the constraint in the database is what decides between two at once."""
     if folded is None:
         return
-    found = tx.query("SELECT id, name FROM contacts WHERE store_id = $1 AND email_folded = $2", [store_id, folded])
-    if found:
-        raise InvalidInput(f"{address} is the address of contact {found[0][1]!r} ({found[0][0]}) already.")
+    if found := queries.contact_with_email(tx, store_id, folded):
+        id_, name = found
+        raise InvalidInput(f"{address} is the address of contact {name!r} ({id_}) already.")
 
 
 # Documents
@@ -187,9 +184,8 @@ def create_document(
     content: str = "",
     *,
     project_id: str | None = None,
-    execution_id: str | None = None,
 ) -> Document:
-    """Write a document."""
+    """Create a document."""
     title, content = values.name(title, "title"), values.content(content)
     existing_store(tx, store_id)
     projects = (project(tx, store_id, project_id).id,) if project_id is not None else ()
@@ -201,7 +197,7 @@ def create_document(
             title=title,
             content=content,
             project_ids=projects,
-            execution_id=execution_id,
+            execution_id=tx.execution_id,
         ),
     )
     return document(tx, store_id, document_id)

@@ -9,6 +9,7 @@ from msgspec import UNSET
 from wsq.errors import Conflict, InvalidInput
 from wsq.events.stores import StoreCreated
 from wsq.projections import Row, StoreRow
+from wsq.queries import boards
 from wsq.rules import naming, values
 from wsq.store.transaction import Transaction
 
@@ -32,12 +33,7 @@ def existing(tx: Transaction, kind: type[R], table: str, store_id: str, row_id: 
     row = tx.row(table, row_id) if naming.can_be_an_id(row_id) else None
     if isinstance(row, kind) and getattr(row, "store_id", store_id) == store_id:
         return row
-    title, order = naming.TITLES[table]
-    rows = tx.query(
-        f"SELECT id, {title} FROM {table} WHERE store_id = $1 ORDER BY {order} DESC LIMIT 500",  # noqa: S608
-        [store_id],
-    )
-    raise naming.not_found(table, store_id, row_id, dict(rows))
+    raise boards.no_row(tx, table, store_id, row_id)
 
 
 def at_version(row: Row, expected: int | None) -> None:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
 from wsq.commands import executions
 from wsq.errors import AlreadyRunning
-from wsq.events import Fact, decode, encode
+from wsq.events import Fact
 from wsq.events import boards as b
 from wsq.projections import Execution, Row
+from wsq.queries import boards
 from wsq.rules import naming
 from wsq.rules.erasure import Traces, marked, traces_of
+from wsq.store import erasure
 from wsq.store.engine import Cursor, ReadingCursor
 from wsq.store.transaction import Transaction
-
-BODIES_AT_ONCE = 200
-EVENTS_AT_ONCE = 5_000
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -72,9 +69,10 @@ def look(cursor: ReadingCursor, subject: Subject) -> Looked:
     """Go through every body: seconds for a gigabyte of them, so it is done on a private copy."""
     traces = traces_of(subject.id, (fact for _, fact in _facts_of(cursor, subject)))
     seen, speaking = set[str](), set[str]()
-    for rows in cursor.batches("SELECT hash, body FROM bodies", BODIES_AT_ONCE):
-        seen.update(name for name, _ in rows)
-        speaking.update(_speaking(rows, traces))
+    for name, text in erasure.all_bodies(cursor):
+        seen.add(name)
+        if traces.are_in(text):
+            speaking.add(name)
     return Looked(traces, frozenset(seen), frozenset(speaking))
 
 
@@ -90,17 +88,14 @@ def forget(tx: Transaction, subject: Subject, looked: Looked) -> tuple[Traces, i
     """
     past = _facts_of(tx, subject)
     if not past:
-        _refuse(tx, subject)
+        raise boards.no_row(tx, subject.table, subject.store_id, subject.id)
     traces = traces_of(subject.id, (fact for _, fact in past))
     speaking = _still_speaking(tx, traces, looked)
     told = _executions_told(tx, subject.store_id, speaking)
     _refuse_while_running(told, subject)
     changed = [(seq, other) for seq, fact in past if (other := marked(fact)) != fact]
     for seq, fact in changed:
-        tx.query(
-            "UPDATE events SET version = $3, args = $4 WHERE store_id = $1 AND seq = $2",
-            [subject.store_id, seq, fact.stored_version, encode(fact)],
-        )
+        erasure.replace_fact(tx, subject.store_id, seq, fact)
     pruned = [row.id for row in told]
     executions.prune(tx, subject.store_id, pruned)
     tx.give_up(speaking)
@@ -112,11 +107,9 @@ def forget(tx: Transaction, subject: Subject, looked: Looked) -> tuple[Traces, i
 def mentions(cursor: ReadingCursor, subject: Subject, traces: Traces) -> Iterator[Mention]:
     """The events of any store in which the subject still occurs, but for those that only name its id."""
     telling = traces.without(subject.id)
-    log = "SELECT store_id, seq, name, recorded_at, args FROM events ORDER BY store_id, seq"
-    for rows in cursor.batches(log, EVENTS_AT_ONCE):
-        for store_id, seq, name, recorded_at, args in rows:
-            if telling.are_in(args):
-                yield Mention(store_id=store_id, seq=seq, name=name, about=_about(name, args), recorded_at=recorded_at)
+    for store_id, seq, name, recorded_at, args in erasure.whole_log(cursor):
+        if telling.are_in(args):
+            yield Mention(store_id=store_id, seq=seq, name=name, about=_about(name, args), recorded_at=recorded_at)
 
 
 def _about(name: str, args: str) -> str | None:
@@ -144,26 +137,8 @@ def _facts_of(cursor: Cursor, subject: Subject) -> list[tuple[int, Fact]]:
     """The facts that hold texts of the subject, by seq; those that were marked before are among them."""
     if not naming.can_be_an_id(subject.id):
         return []
-    found = cursor.query(
-        "SELECT seq, name, version, args FROM events WHERE store_id = $1 AND name IN (SELECT unnest($2::VARCHAR[]))"
-        " AND position($3::VARCHAR IN args) > 0 ORDER BY seq",
-        [subject.store_id, [kind.stored_name for kind in _KINDS[subject.table]], _as_json(subject.id)],
-    )
-    facts = ((seq, decode(name, version, args)) for seq, name, version, args in found)
+    facts = erasure.facts_naming(cursor, subject.store_id, _KINDS[subject.table], subject.id)
     return [(seq, fact) for seq, fact in facts if getattr(fact, f"{subject.word}_id") == subject.id]
-
-
-def _as_json(text: str) -> str:
-    return msgspec.json.encode(text).decode()
-
-
-def _refuse(tx: Transaction, subject: Subject) -> None:
-    title, order = naming.TITLES[subject.table]
-    rows = tx.query(
-        f"SELECT id, {title} FROM {subject.table} WHERE store_id = $1 ORDER BY {order} DESC LIMIT 500",  # noqa: S608
-        [subject.store_id],
-    )
-    raise naming.not_found(subject.table, subject.store_id, subject.id, dict(rows))
 
 
 def _still_speaking(tx: Transaction, traces: Traces, looked: Looked) -> set[str]:
@@ -171,29 +146,14 @@ def _still_speaking(tx: Transaction, traces: Traces, looked: Looked) -> set[str]
     same = traces == looked.traces
     seen = looked.seen if same else frozenset()
     speaking = set(looked.speaking) if same else set()
-    new = sorted(name for (name,) in tx.query("SELECT hash FROM bodies") if name not in seen)
-    for names in _batched(new, BODIES_AT_ONCE):
-        rows = tx.query("SELECT hash, body FROM bodies WHERE hash IN (SELECT unnest($1::VARCHAR[]))", [names])
-        speaking.update(_speaking(rows, traces))
+    speaking.update(name for name, text in erasure.bodies_beside(tx, seen) if traces.are_in(text))
     return speaking
-
-
-def _speaking(rows: Iterable[tuple[str, bytes]], traces: Traces) -> Iterator[str]:
-    for name, body in rows:
-        if traces.are_in(zlib.decompress(bytes(body)).decode(errors="replace")):
-            yield name
 
 
 def _executions_told(tx: Transaction, store_id: str, speaking: set[str]) -> list[Execution]:
     """The store's executions whose conversation holds one of these bodies, by id."""
-    names = sorted(speaking)
-    found = tx.query(
-        """SELECT execution_id FROM execution_steps WHERE store_id = $1 AND body IN (SELECT unnest($2::VARCHAR[]))
-        UNION SELECT id FROM task_executions WHERE store_id = $1 AND (system IN (SELECT unnest($2::VARCHAR[]))
-            OR first_message IN (SELECT unnest($2::VARCHAR[])) OR tools IN (SELECT unnest($2::VARCHAR[])))""",
-        [store_id, names],
-    )
-    return [executions.execution(tx, store_id, id_) for id_ in sorted(id_ for (id_,) in found)]
+    found = erasure.executions_with(tx, store_id, speaking)
+    return [executions.execution(tx, store_id, id_) for id_ in found]
 
 
 def _refuse_while_running(told: list[Execution], subject: Subject) -> None:
@@ -205,9 +165,3 @@ def _refuse_while_running(told: list[Execution], subject: Subject) -> None:
             " cancel it or wait for its end, then forget.",
             execution_id=running.id,
         )
-
-
-def _batched(many: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    rest = iter(many)
-    while batch := list(islice(rest, size)):
-        yield batch

@@ -1,11 +1,12 @@
-"""Commands on executions: claiming slots, recording steps, ending, taking over.
+"""Commands on executions: judging, skipping and starting what is due; recording steps; ending; taking over.
 
-Every write of a worker names the epoch of its lease; `held` refuses those of a former holder.
+`wsq.runner.starting` composes `judge`, `skip` and `start` in one transaction. Every write of a worker names the epoch
+of its lease; `held` refuses those of a former holder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,23 +18,25 @@ from wsq.commands.stores import note_model
 from wsq.commands.unchanged import nothing_changed
 from wsq.errors import AlreadyRunning, InvalidInput, LeaseLost, NotRunnable
 from wsq.events import recurring as e
-from wsq.projections import Execution, RecurringTask, Row, Running, StoreRow
+from wsq.projections import Execution, RecurringTask, Running, StoreRow
+from wsq.queries import executions as queries
+from wsq.queries.executions import DueTask
 from wsq.rules import schedule
 from wsq.rules.budgets import Most
+from wsq.store import leases
 from wsq.store.transaction import Transaction
 
 WINDOW = timedelta(minutes=10)
-"""How old the newest due slot may be (inclusive) to be carried out as if it were on time."""
+"""How old the newest due slot may be (inclusive) for its run to count as on time."""
 
 LEASE = timedelta(seconds=60)
-"""How long a worker's hold on an execution lasts unless it is renewed."""
+"""How long a worker's lease on an execution lasts unless it is renewed."""
 
 MOST_TAKEOVERS = 3
 """How often an execution is taken over before it is given up."""
 
 ABANDONED_AFTER = timedelta(hours=1)
-"""How long after its lease has passed an execution may still be taken over (inclusive)."""
-
+"""How long after its lease has expired an execution may still be taken over (inclusive)."""
 
 MOST_FAILURES = 5
 """Failures in a row with which a recurring task is disabled."""
@@ -42,12 +45,34 @@ DISABLED_FOR_FAILURES = f"It failed {MOST_FAILURES} times in a row."
 """Why it is then, as its row says."""
 
 
+class Trigger(msgspec.Struct, frozen=True, kw_only=True):
+    """What starts an execution of `task`: its due `slots`, or a person if there are none.
+
+    `skip_reason` is why the slots are skipped instead, None if the task is to run.
+    """
+
+    task: RecurringTask
+    slots: schedule.Slots | None = None
+    skip_reason: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """``automatic`` or ``manual``."""
+        return "automatic" if self.slots else "manual"
+
+    @property
+    def scheduled_for(self) -> datetime | None:
+        """The newest due slot; None for a manual run."""
+        return self.slots.newest if self.slots else None
+
+
 class Preparation(msgspec.Struct, frozen=True, kw_only=True):
     """What is frozen when an execution starts: provider, model, texts and limits.
 
-    `most` is what its first call may come to, None where nothing is paid for.
+    `most` is the greatest cost of its first call, None where calls are free.
     """
 
+    execution_id: str
     provider: str
     provider_kind: str
     model: str | None
@@ -58,28 +83,13 @@ class Preparation(msgspec.Struct, frozen=True, kw_only=True):
     most: Most | None = None
 
 
-class Occasion(msgspec.Struct, frozen=True, kw_only=True):
-    """Why and when an execution starts; `scheduled_for` is None for a manual one."""
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """An execution that has started; `cost_reserved` if the cost of its first call is reserved already."""
 
-    execution_id: str
-    trigger: str
-    scheduled_for: datetime | None
-    now: datetime
-
-
-Begin = Callable[[RecurringTask, Occasion], Preparation]
-"""Freezes what an execution of a task starts with."""
-
-Prepare = Callable[[Transaction, Sequence[RecurringTask]], Begin]
-"""Looks at all that executions of these tasks start with, before anything is written."""
-
-
-class DueTask(msgspec.Struct, frozen=True, kw_only=True):
-    """A recurring task with a slot that was due when a pass looked at `seen_at`."""
-
-    store_id: str
-    recurring_task_id: str
-    seen_at: datetime
+    execution: Execution
+    task: RecurringTask
+    preparation: Preparation
+    cost_reserved: bool
 
 
 def execution(tx: Transaction, store_id: str, execution_id: str) -> Execution:
@@ -87,147 +97,102 @@ def execution(tx: Transaction, store_id: str, execution_id: str) -> Execution:
     return existing(tx, Execution, "task_executions", store_id, execution_id)
 
 
-class Settled(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of due tasks: executions that were skipped or now run, and tasks left for want of room.
+# Starting
 
-    For those `with_means` the most that their first call may come to is set aside already.
+
+def judge(tx: Transaction, due: DueTask) -> Trigger | None:
+    """Whether a due task runs or is skipped, and why; None if its slots have been settled in the meantime."""
+    task = tx.row("recurring_tasks", due.recurring_task_id)
+    if not isinstance(task, RecurringTask) or _is_archived(tx, task.store_id):
+        return None
+    slots = recurring.owed(task, due.seen_at)
+    if slots is None:
+        return None
+    return Trigger(task=task, slots=slots, skip_reason=_reason_to_skip(tx, task, slots, due.seen_at))
+
+
+def request(tx: Transaction, store_id: str, task_id: str) -> Trigger:
+    """A person's request to run a task now: it settles no slot and moves no grid.
+
+    Raises:
+        NotRunnable: The task is disabled, its store is paused, or a budget is used up.
+        AlreadyRunning: It is running; the error has the execution's id.
     """
-
-    executions: list[Execution]
-    left: list[DueTask]
-    with_means: frozenset[str] = frozenset()
-
-
-# Beginning
-
-
-def settle(tx: Transaction, due: Sequence[DueTask], holder: str, prepare: Prepare, room: int) -> Settled:
-    """Settle the due slots of these tasks: each is skipped and why, or begins to run, at most `room` of them.
-
-    A task whose slots somebody else has settled meanwhile yields nothing.
-    """
-    tx.fetch("recurring_tasks", [(task.recurring_task_id,) for task in due])
-    tx.fetch("running_executions", [(task.recurring_task_id,) for task in due])
-    judged, left = _judge(tx, due, room)
-    begin = prepare(tx, [row for row, _, reason in judged if reason is None])
-    settled: list[str] = []
-    with_means: set[str] = set()
-    for row, slots, reason in judged:
-        if reason is not None:
-            settled.append(recurring.record_skip(tx, row, slots, reason, nxt=slots.next))
-            continue
-        execution_id, has_means = _start(tx, row, slots, begin, holder)
-        settled.append(execution_id)
-        if has_means:
-            with_means.add(execution_id)
-    executions = [_there(tx.row("task_executions", each)) for each in settled]
-    return Settled(executions=executions, left=left, with_means=frozenset(with_means))
-
-
-Judged = tuple[RecurringTask, schedule.Slots, str | None]
-"""A task, its due slots, and why they are skipped; None when they are carried out."""
-
-
-def _judge(tx: Transaction, due: Sequence[DueTask], room: int) -> tuple[list[Judged], list[DueTask]]:
-    """What becomes of each task, and those left for want of room; nothing is written yet."""
-    purse = budgets.Purse(tx)
-    judged: list[Judged] = []
-    left: list[DueTask] = []
-    for task in due:
-        row = tx.row("recurring_tasks", task.recurring_task_id)
-        if not isinstance(row, RecurringTask) or _put_away(tx, row.store_id):
-            continue
-        slots = recurring.owed(row, task.seen_at)
-        if slots is None:
-            continue
-        reason = _reason_to_skip(tx, row, slots, task.seen_at, purse)
-        if reason is None and room == 0:
-            left.append(task)
-            continue
-        room -= reason is None
-        judged.append((row, slots, reason))
-    return judged, left
-
-
-def start_manually(tx: Transaction, store_id: str, task_id: str, holder: str, prepare: Prepare) -> Settled:
-    """Begin an execution on somebody's wish; it settles no slot and moves no grid."""
-    row = recurring.recurring_task(tx, store_id, task_id)
+    task = recurring.recurring_task(tx, store_id, task_id)
     existing_store(tx, store_id)
-    if not row.enabled:
-        why = f" ({row.disabled_reason})" if row.disabled_reason else ""
-        raise NotRunnable(f"{row.name!r} is disabled{why}; enable it to run it.")
+    if not task.enabled:
+        why = f" ({task.disabled_reason})" if task.disabled_reason else ""
+        raise NotRunnable(f"{task.name!r} is disabled{why}; enable it to run it.")
     if pause := pauses.pause_of(tx, store_id, tx.now):
-        raise NotRunnable(f"{pause}; resume it to run {row.name!r}.")
+        raise NotRunnable(f"{pause}; resume it to run {task.name!r}.")
     other = _running(tx, task_id)
     if other is not None:
-        raise AlreadyRunning(f"{row.name!r} is running already, as execution {other}.", execution_id=other)
-    if over := budgets.Purse(tx).used_up(row):
+        raise AlreadyRunning(f"{task.name!r} is running already, as execution {other}.", execution_id=other)
+    if over := budgets.used_up(tx, task):
         raise NotRunnable(f"{over} Give it a larger budget, or wait until tomorrow.")
-    execution_id, has_means = _start(tx, row, None, prepare(tx, [row]), holder)
-    execution = _there(tx.row("task_executions", execution_id))
-    return Settled(executions=[execution], left=[], with_means=frozenset({execution_id} if has_means else ()))
+    return Trigger(task=task)
 
 
-def _put_away(tx: Transaction, store_id: str) -> bool:
+def skip(tx: Transaction, trigger: Trigger) -> Execution:
+    """Settle due slots as one skipped execution and advance the task."""
+    assert trigger.slots is not None
+    assert trigger.skip_reason is not None
+    skipped = recurring.record_skip(tx, trigger.task, trigger.slots, trigger.skip_reason, nxt=trigger.slots.next)
+    return _row(tx, skipped)
+
+
+def start(tx: Transaction, trigger: Trigger, prepared: Preparation, holder: str) -> Started:
+    """Start an execution under a lease of the holder's: settle the slots, advance the task, reserve the first call.
+
+    Where a budget does not cover that call nothing is reserved; the execution starts all the same.
+    """
+    task, slots, execution_id = trigger.task, trigger.slots, prepared.execution_id
+    note_model(tx, prepared.provider, prepared.provider_kind)
+    if slots is None:
+        tx.record(task.store_id, e.ExecutionRequested(recurring_task_id=task.id, execution_id=execution_id))
+    tx.record(
+        task.store_id,
+        e.ExecutionStarted(
+            execution_id=execution_id,
+            recurring_task_id=task.id,
+            trigger=trigger.kind,
+            scheduled_for=trigger.scheduled_for,
+            first_slot=slots.first if slots else None,
+            slots=slots.count if slots else 0,
+            next_execution_at=slots.next if slots else None,
+            project_id=task.project_id,
+            provider=prepared.provider,
+            provider_kind=prepared.provider_kind,
+            model=prepared.model,
+            system=tx.keep(prepared.system),
+            tools=tx.keep(prepared.tools),
+            first_message=tx.keep(prepared.first_message),
+            limits=prepared.limits,
+        ),
+    )
+    row = _row(tx, execution_id)
+    leases.begin(tx, task.store_id, execution_id, holder, tx.now + LEASE)
+    reserved = prepared.most is not None and budgets.reserve(tx, row, prepared.most) is None
+    return Started(execution=row, task=task, preparation=prepared, cost_reserved=reserved)
+
+
+def _is_archived(tx: Transaction, store_id: str) -> bool:
     store = tx.row("stores", store_id)
     return isinstance(store, StoreRow) and store.archived_at is not None
 
 
-def _reason_to_skip(
-    tx: Transaction, row: RecurringTask, slots: schedule.Slots, seen_at: datetime, purse: budgets.Purse
-) -> str | None:
-    if _running(tx, row.id) is not None:
+def _reason_to_skip(tx: Transaction, task: RecurringTask, slots: schedule.Slots, seen_at: datetime) -> str | None:
+    if _running(tx, task.id) is not None:
         return "still_running"
-    if pauses.pause_of(tx, row.store_id, tx.now) or pauses.pause_of(tx, row.store_id, slots.newest):
+    if pauses.pause_of(tx, task.store_id, tx.now) or pauses.pause_of(tx, task.store_id, slots.newest):
         return "paused"
-    if slots.newest < seen_at - WINDOW and row.missed == "skip":
+    if slots.newest < seen_at - WINDOW and task.missed == "skip":
         return "missed"
-    if purse.used_up(row):
+    if budgets.used_up(tx, task):
         return "over_budget"
-    if row.skip_unchanged and nothing_changed(tx, row):
+    if task.skip_unchanged and nothing_changed(tx, task):
         return "unchanged"
     return None
-
-
-def _start(
-    tx: Transaction, row: RecurringTask, slots: schedule.Slots | None, begin: Begin, holder: str
-) -> tuple[str, bool]:
-    """Begin an execution under a lease of the holder's; its id, and whether its first call's cost is set aside."""
-    execution_id = tx.new_id()
-    occasion = Occasion(
-        execution_id=execution_id,
-        trigger="automatic" if slots else "manual",
-        scheduled_for=slots.newest if slots else None,
-        now=tx.now,
-    )
-    ready = begin(row, occasion)
-    note_model(tx, ready.provider, ready.provider_kind)
-    if slots is None:
-        tx.record(row.store_id, e.ExecutionRequested(recurring_task_id=row.id, execution_id=execution_id))
-    tx.record(
-        row.store_id,
-        e.ExecutionStarted(
-            execution_id=execution_id,
-            recurring_task_id=row.id,
-            trigger=occasion.trigger,
-            scheduled_for=occasion.scheduled_for,
-            first_slot=slots.first if slots else None,
-            slots=slots.count if slots else 0,
-            next_execution_at=slots.next if slots else None,
-            project_id=row.project_id,
-            provider=ready.provider,
-            provider_kind=ready.provider_kind,
-            model=ready.model,
-            system=tx.keep(ready.system),
-            tools=tx.keep(ready.tools),
-            first_message=tx.keep(ready.first_message),
-            limits=ready.limits,
-        ),
-    )
-    execution = _there(tx.row("task_executions", execution_id))
-    tx.after(_BEGIN_LEASE, execution_id, row.store_id, holder, tx.now + LEASE)
-    most = ready.most
-    return execution_id, most is not None and budgets.reserve(tx, execution, most) is None
 
 
 def _running(tx: Transaction, task_id: str) -> str | None:
@@ -236,7 +201,8 @@ def _running(tx: Transaction, task_id: str) -> str | None:
     return row.execution_id if isinstance(row, Running) else None
 
 
-def _there(row: Row | None) -> Execution:
+def _row(tx: Transaction, execution_id: str) -> Execution:
+    row = tx.row("task_executions", execution_id)
     assert isinstance(row, Execution)
     return row
 
@@ -244,54 +210,37 @@ def _there(row: Row | None) -> Execution:
 # Leases
 
 
-_BEGIN_LEASE = (
-    "INSERT INTO leases (execution_id, store_id, holder, epoch, expires_at) SELECT unnest($1::VARCHAR[]),"
-    " unnest($2::VARCHAR[]), unnest($3::VARCHAR[]), 1, unnest($4::TIMESTAMPTZ[])"
-)
-
-
 def renew(tx: Transaction, execution_ids: Iterable[str], holder: str) -> set[str]:
-    """Prolong the holder's leases on these executions; returns those that are still its own."""
-    wanted = list(execution_ids)
-    own = "holder = $1 AND execution_id IN (SELECT unnest($2::VARCHAR[]))"
-    tx.query(f"UPDATE leases SET expires_at = $3 WHERE {own}", [holder, wanted, tx.now + LEASE])  # noqa: S608
-    found = tx.query(f"SELECT execution_id FROM leases WHERE {own}", [holder, wanted])  # noqa: S608
-    return {execution_id for (execution_id,) in found}
+    """Extend the holder's leases on these executions; returns those that it still holds."""
+    return leases.renew(tx, execution_ids, holder, tx.now + LEASE)
 
 
 def release(tx: Transaction, holder: str) -> None:
-    """Let all of the holder's leases pass now, so that another may go on at once."""
-    tx.query("UPDATE leases SET expires_at = $2 WHERE holder = $1 AND expires_at > $2", [holder, tx.now])
+    """Let all of the holder's leases expire now, so that another worker can go on at once."""
+    leases.expire(tx, holder, tx.now)
 
 
 def take_over(tx: Transaction, store_id: str, execution_id: str, holder: str) -> Execution | None:
-    """Take up an execution whose lease has passed: running under a new epoch, or failed as abandoned.
+    """Take over an execution whose lease has expired: running under a new epoch, or failed as abandoned.
 
-    None when it is no longer to be had: it has ended, or somebody else holds it.
+    None when it is no longer to be had: it has ended, or another worker holds it.
     """
     row = tx.row("task_executions", execution_id)
-    lease = tx.query("SELECT expires_at FROM leases WHERE execution_id = $1", [execution_id])
-    if not isinstance(row, Execution) or row.status != "running" or not lease or lease[0][0] > tx.now:
+    lease = leases.lease(tx, execution_id)
+    if not isinstance(row, Execution) or row.status != "running" or lease is None or lease.expires_at > tx.now:
         return None
-    idle = tx.now - lease[0][0]
+    idle = tx.now - lease.expires_at
     budgets.charge_reserved(tx, row)
-    row = _there(tx.row("task_executions", execution_id))
-    if row.takeovers >= MOST_TAKEOVERS or idle > ABANDONED_AFTER:
+    row = _row(tx, execution_id)
+    if row.takeovers >= MOST_TAKEOVERS:
+        return fail(tx, row, "abandoned", f"It was taken over {MOST_TAKEOVERS} times and never came to an end.")
+    if idle > ABANDONED_AFTER:
         hours = ABANDONED_AFTER.total_seconds() / 3600
-        error = (
-            f"It was taken over {MOST_TAKEOVERS} times and never came to an end."
-            if row.takeovers >= MOST_TAKEOVERS
-            else f"Its worker was gone for more than {hours:g} hour."
-        )
-        return fail(tx, row, "abandoned", error)
+        return fail(tx, row, "abandoned", f"Its worker was gone for more than {hours:g} hour.")
     epoch = row.epoch + 1
     tx.record(store_id, e.ExecutionResumed(execution_id=execution_id, epoch=epoch, idle=idle.total_seconds()))
-    tx.query(
-        "UPDATE leases SET holder = $2, epoch = $3, expires_at = $4, reserved_usd = 0, reserved_tokens = 0"
-        " WHERE execution_id = $1",
-        [execution_id, holder, epoch, tx.now + LEASE],
-    )
-    return _there(tx.row("task_executions", execution_id))
+    leases.take_over(tx, execution_id, holder, epoch, tx.now + LEASE)
+    return _row(tx, execution_id)
 
 
 def held(tx: Transaction, execution_id: str, epoch: int) -> Execution:
@@ -309,7 +258,7 @@ def held(tx: Transaction, execution_id: str, epoch: int) -> Execution:
 
 
 def record_answer(tx: Transaction, row: Execution, *, message: bytes, **figures: Any) -> None:
-    """Put a model's answer on record as the execution's next step."""
+    """Record a model's answer as the execution's next step."""
     tx.record(
         row.store_id,
         e.ModelAnswered(execution_id=row.id, epoch=row.epoch, step=row.steps + 1, body=tx.keep(message), **figures),
@@ -320,7 +269,7 @@ def record_answer(tx: Transaction, row: Execution, *, message: bytes, **figures:
 
 
 def record_call(tx: Transaction, row: Execution, *, tool: str, tool_use_id: str, result: bytes, **outcome: Any) -> None:
-    """Put a tool's call and its result on record, in the transaction of its effect."""
+    """Record a tool's call and its result, in the transaction of its effect."""
     tx.record(
         row.store_id,
         e.ToolCalled(
@@ -336,7 +285,7 @@ def record_call(tx: Transaction, row: Execution, *, tool: str, tool_use_id: str,
 
 
 def record_failed_attempt(tx: Transaction, row: Execution, *, error: str, wait: float) -> None:
-    """Put on record that a call of the model failed and is tried again after `wait` seconds."""
+    """Record that a call of the model failed and is tried again after `wait` seconds."""
     tx.record(
         row.store_id,
         e.AttemptFailed(
@@ -354,7 +303,7 @@ def record_failed_attempt(tx: Transaction, row: Execution, *, error: str, wait: 
 
 
 def complete(tx: Transaction, row: Execution, verdict: str | None, output: str) -> Execution:
-    """End an execution that came to its end."""
+    """End an execution successfully."""
     fact = e.ExecutionCompleted(
         execution_id=row.id,
         recurring_task_id=row.recurring_task_id,
@@ -366,7 +315,7 @@ def complete(tx: Transaction, row: Execution, verdict: str | None, output: str) 
 
 
 def fail(tx: Transaction, row: Execution, reason: str, error: str, output: str | None = None) -> Execution:
-    """End an execution that did not come to its end."""
+    """End an execution that failed; with too many failures in a row its task is disabled."""
     fact = e.ExecutionFailed(
         execution_id=row.id,
         recurring_task_id=row.recurring_task_id,
@@ -383,7 +332,11 @@ def fail(tx: Transaction, row: Execution, reason: str, error: str, output: str |
 
 
 def cancel_execution(tx: Transaction, store_id: str, execution_id: str) -> Execution:
-    """Cancel a running execution on somebody's wish; `InvalidInput` when it has ended already."""
+    """Cancel a running execution: it has ended when this returns, and its worker stops within a second.
+
+    Raises:
+        InvalidInput: It has ended already.
+    """
     row = execution(tx, store_id, execution_id)
     if row.status != "running":
         raise InvalidInput(f"Execution {execution_id} has ended already: it is {row.status}.")
@@ -392,29 +345,25 @@ def cancel_execution(tx: Transaction, store_id: str, execution_id: str) -> Execu
 
 
 def prune(tx: Transaction, store_id: str, execution_ids: Iterable[str]) -> int:
-    """Give up the conversations of these ended executions; returns how many there were to give up.
+    """Delete the conversations of these executions if they have ended; returns how many were deleted.
 
-    What an execution came to, its figures and its times stay.
+    An execution's outcome, figures and times stay.
     """
     pruned = [
         row
         for execution_id in execution_ids
         if (row := execution(tx, store_id, execution_id)).status != "running" and row.first_message is not None
     ]
-    said = tx.query(
-        "SELECT DISTINCT body FROM execution_steps"
-        " WHERE body IS NOT NULL AND execution_id IN (SELECT unnest($1::VARCHAR[]))",
-        [[row.id for row in pruned]],
-    )
+    said = queries.bodies_of_steps(tx, [row.id for row in pruned])
     for row in pruned:
         tx.record(store_id, e.ConversationPruned(execution_id=row.id, steps=row.steps))
     begun = [name for row in pruned for name in (row.system, row.tools, row.first_message) if name]
-    tx.give_up([*begun, *(name for (name,) in said)])
+    tx.give_up([*begun, *said])
     return len(pruned)
 
 
 def _end(tx: Transaction, row: Execution, fact: e.ExecutionCompleted | e.ExecutionFailed) -> Execution:
     tx.record(row.store_id, fact)
-    tx.after(recurring.END_LEASE, row.id)
+    leases.end(tx, row.id)
     budgets.release(tx, row, ended=True)
-    return _there(tx.row("task_executions", row.id))
+    return _row(tx, row.id)

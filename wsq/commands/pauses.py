@@ -11,17 +11,22 @@ from datetime import datetime
 from wsq.commands import recurring, stores
 from wsq.events.stores import StorePaused, StoreResumed, WorkspacePaused, WorkspaceResumed
 from wsq.projections import RecurringTask, StoreRow, WorkspaceRow
+from wsq.queries import executions
 from wsq.rules import pauses, values
 from wsq.store.transaction import Transaction
-
-_DUE = """SELECT id FROM recurring_tasks WHERE next_execution_at <= $1 AND ($2::VARCHAR IS NULL OR store_id = $2)
-    AND store_id NOT IN (SELECT id FROM stores WHERE archived_at IS NOT NULL) ORDER BY next_execution_at, id"""
 
 
 def pause_store(
     tx: Transaction, store_id: str, *, until: datetime | None = None, reason: str | None = None
 ) -> StoreRow:
-    """Let nothing start in a store; saying the same again changes nothing, another end or reason is noted."""
+    """Start nothing in the store, until an instant (exclusive) or until it is resumed.
+
+    What runs already ends normally. Slots that fall due meanwhile are settled as skipped, ``paused``. No task is
+    disabled and no schedule moves. Pausing again with another end or reason records these.
+
+    Raises:
+        InvalidInput: `until` is in the past, or is no datetime with a time zone.
+    """
     row = stores.store(tx, store_id)
     end, why = pauses.ends(until, tx.now), _reason(reason)
     if not (pauses.holds(row, tx.now) and (row.paused_until, row.paused_reason) == (end, why)):
@@ -31,7 +36,7 @@ def pause_store(
 
 
 def resume_store(tx: Transaction, store_id: str) -> StoreRow:
-    """Let a store go on; slots that fell due in the pause are settled first. Without a pause nothing changes."""
+    """End the store's pause; slots that fell due in it are settled as skipped. Without a pause nothing changes."""
     row = stores.store(tx, store_id)
     if pauses.holds(row, tx.now):
         _settle(tx, store_id, row)
@@ -80,7 +85,8 @@ def _settle(tx: Transaction, store_id: str | None, paused: StoreRow | WorkspaceR
     """
     if paused.paused_at is None:
         return
-    due = [task_id for (task_id,) in tx.query(_DUE, [tx.now, store_id])]
+    stores_ = None if store_id is None else (store_id,)
+    due = [each.recurring_task_id for each in executions.due(tx, tx.now, stores_)]
     tx.fetch("recurring_tasks", [(task_id,) for task_id in due])
     for task_id in due:
         row = tx.row("recurring_tasks", task_id)

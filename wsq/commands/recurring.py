@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 from msgspec import UNSET
 
 from wsq.commands import budgets
-from wsq.commands.common import at_version, cleaned, cleared, differing, existing, existing_store
+from wsq.commands.common import at_version, differing, existing, existing_store
 from wsq.errors import InvalidInput, NotFound
 from wsq.events import recurring as e
 from wsq.projections import Execution, Project, RecurringTask, Running
+from wsq.queries.settlements import settled_to
 from wsq.rules import naming, schedule, values
+from wsq.store import leases
 from wsq.store.transaction import Transaction
-
-END_LEASE = "DELETE FROM leases WHERE execution_id IN (SELECT unnest($1::VARCHAR[]))"
+from wsq.vocabulary import DEFAULT_NOTIFY_ON, SkipReason, Unit
 
 
 def recurring_task(tx: Transaction, store_id: str, task_id: str) -> RecurringTask:
@@ -29,7 +31,7 @@ def schedule_of(task: RecurringTask) -> schedule.Schedule:
     return schedule.Schedule(
         anchor=task.anchor,
         value=task.interval_value,
-        unit=cast(schedule.Unit, task.interval_unit),
+        unit=cast(Unit, task.interval_unit),
         timezone=task.timezone,
     )
 
@@ -70,55 +72,92 @@ def create_recurring_task(
     skip_unchanged: bool = False,
     enabled: bool = True,
     notify: Iterable[str] = (),
-    notify_on: Iterable[str] = values.USUALLY_TOLD,
+    notify_on: Iterable[str] = DEFAULT_NOTIFY_ON,
 ) -> RecurringTask:
-    """Make a recurring task; its first slot is the start's next occurrence, or one interval from now."""
-    name, prompt = values.name(name), values.prompt(prompt)
-    interval = schedule.parse_every(every)
-    zone = values.timezone(timezone) if timezone is not None else None
-    enabled = values.flag(enabled, "enabled")
-    told = {"notify": values.assignees(notify, "notify"), "notify_on": values.outcomes(notify_on)}
-    values.told_of(told["notify"], told["notify_on"])
+    """Create a recurring task; its first slot is the next occurrence of `starting`, or one interval from now.
+
+    `every` is an interval such as ``"4 hours"``: whole minutes, hours or days, at most 3,650 days. `starting` is a wall
+    time of `timezone` (IANA; None: the store's) or an instant; slots lie whole intervals from there, None: from now.
+    The agent works in `project_id` (None: the whole store) with `model` (None: the store's, else the settings'), and
+    `assignees` are those of the tasks that it creates. `missed` says what happens to missed slots: ``skip`` or
+    ``run_once``. It may spend `budget_per_day` US dollars in a day of the store's time zone (None: $1), and work for
+    `time_limit`, 1 second to 1 hour. With `skip_unchanged`, a slot is skipped if nothing in its project (without one:
+    the store) has changed since its last execution. `notify`, free names or addresses, are notified of executions that
+    end as `notify_on` says: any of ``failed``, ``could_not`` and ``done``. While not `enabled`, it has no slots.
+
+    Raises:
+        InvalidInput: An argument is out of range.
+        NotFound: There is no such project.
+    """
     given = {
-        "description": values.text(description, "description"),
-        "assignees": values.assignees(assignees),
-        "model": values.model(model),
-        "missed": values.missed(missed),
-        "budget_per_day": values.budget(budget_per_day),
-        "time_limit": values.time_limit(time_limit).total_seconds(),
-        **told,
-    }
+        "name": name, "prompt": prompt, "description": description, "assignees": assignees, "model": model,
+        "missed": missed, "budget_per_day": budget_per_day, "time_limit": time_limit, "enabled": enabled,
+        "skip_unchanged": skip_unchanged, "notify": notify, "notify_on": notify_on,
+    }  # fmt: skip
+    return _create(tx, store_id, given, schedule.parse_every(every), starting, timezone, project_id)
+
+
+def _create(
+    tx: Transaction,
+    store_id: str,
+    given: dict[str, Any],
+    interval: tuple[int, Unit],
+    starting: Any,
+    timezone: str | None,
+    project_id: str | None,
+) -> RecurringTask:
+    zone = values.timezone(timezone) if timezone is not None else None
+    fields = _cleaned(given)
+    values.told_of(fields["notify"], fields["notify_on"])
     store = existing_store(tx, store_id)
     if project_id is not None:
         _open_project(tx, store_id, project_id)
     plan = schedule.planned(interval, starting, zone or store.timezone, tx.now)
     grid = plan.grid
-    task_id = tx.new_id()
-    tx.record(
-        store_id,
-        e.RecurringTaskCreated(
-            recurring_task_id=task_id,
-            name=name,
-            prompt=prompt,
-            interval_value=grid.value,
-            interval_unit=grid.unit,
-            starting=plan.starting,
-            anchor=grid.anchor,
-            timezone=grid.timezone,
-            project_id=project_id,
-            skip_unchanged=values.flag(skip_unchanged, "skip_unchanged"),
-            enabled=enabled,
-            next_execution_at=schedule.first_slot(grid, plan.starting, tx.now) if enabled else None,
-            **given,  # type: ignore[arg-type]
-        ),
+    created = e.RecurringTaskCreated(
+        recurring_task_id=tx.new_id(),
+        interval_value=grid.value,
+        interval_unit=grid.unit,
+        starting=plan.starting,
+        anchor=grid.anchor,
+        timezone=grid.timezone,
+        project_id=project_id,
+        next_execution_at=schedule.first_slot(grid, plan.starting, tx.now) if fields["enabled"] else None,
+        **fields,
     )
-    return recurring_task(tx, store_id, task_id)
+    tx.record(store_id, created)
+    return recurring_task(tx, store_id, created.recurring_task_id)
+
+
+_CLEAN: dict[str, Callable[[Any], Any]] = {
+    "name": values.name,
+    "prompt": values.prompt,
+    "description": partial(values.text, what="description"),
+    "assignees": values.assignees,
+    "model": values.model,
+    "missed": values.missed,
+    "budget_per_day": values.budget,
+    "time_limit": lambda limit: values.time_limit(limit).total_seconds(),
+    "enabled": partial(values.flag, what="enabled"),
+    "skip_unchanged": partial(values.flag, what="skip_unchanged"),
+    "notify": partial(values.assignees, what="notify"),
+    "notify_on": values.outcomes,
+}
+"""What makes of a given value that of an event, for each field that says nothing of the schedule."""
+
+_CLEARED = {"description": "", "assignees": (), "notify": (), "notify_on": DEFAULT_NOTIFY_ON}
+"""What None stands for in an update, where it is no value of the field."""
+
+
+def _cleaned(given: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an event; those left out are left out."""
+    return {name: _CLEAN[name](value) for name, value in given.items() if value is not UNSET}
 
 
 def update_recurring_task(
     tx: Transaction,
     store_id: str,
-    task_id: str,
+    recurring_task_id: str,
     *,
     name: Any = UNSET,
     prompt: Any = UNSET,
@@ -138,71 +177,69 @@ def update_recurring_task(
     expected_version: int | None = None,
 ) -> RecurringTask:
     """Change what is given; a new interval, start or zone moves the grid and settles what was due."""
-    row = recurring_task(tx, store_id, task_id)
+    row = recurring_task(tx, store_id, recurring_task_id)
     at_version(row, expected_version)
     if project_id is not UNSET and project_id is not None:
         _open_project(tx, store_id, project_id)
-    changes = differing(
-        row,
-        {
-            "name": cleaned(name, values.name),
-            "prompt": cleaned(prompt, values.prompt),
-            "description": cleared(description, "", values.text, "description"),
-            "project_id": project_id,
-            "assignees": cleared(assignees, (), values.assignees),
-            "model": cleaned(model, values.model),
-            "missed": cleaned(missed, values.missed),
-            "budget_per_day": cleaned(budget_per_day, values.budget),
-            "time_limit": cleaned(time_limit, values.time_limit),
-            "skip_unchanged": cleaned(skip_unchanged, values.flag, "skip_unchanged"),
-            "notify": cleared(notify, (), values.assignees, "notify"),
-            "notify_on": cleared(notify_on, values.USUALLY_TOLD, values.outcomes),
-        },
-    )
-    if changes.keys() & {"notify", "notify_on"}:
-        values.told_of(changes.get("notify", row.notify), changes.get("notify_on", row.notify_on))
-    if "time_limit" in changes:
-        changes["time_limit"] = changes["time_limit"].total_seconds()
+    given = {
+        "name": name, "prompt": prompt, "description": description, "assignees": assignees, "model": model,
+        "missed": missed, "budget_per_day": budget_per_day, "time_limit": time_limit,
+        "skip_unchanged": skip_unchanged, "notify": notify, "notify_on": notify_on,
+    }  # fmt: skip
+    cleared = {field: _CLEARED[field] if v is None and field in _CLEARED else v for field, v in given.items()}
+    changes = _differing(row, _cleaned(cleared) | {"project_id": project_id})
     changes |= _moved_grid(tx, row, every, starting, timezone)
     if changes:
         if "next_execution_at" in changes:
             settle_as_skipped(tx, row, "rescheduled", nxt=changes["next_execution_at"])
-        tx.record(store_id, e.RecurringTaskUpdated(recurring_task_id=task_id, **changes))
-    return recurring_task(tx, store_id, task_id)
+        tx.record(store_id, e.RecurringTaskUpdated(recurring_task_id=recurring_task_id, **changes))
+    return recurring_task(tx, store_id, recurring_task_id)
 
 
-def enable_recurring_task(tx: Transaction, store_id: str, task_id: str) -> RecurringTask:
+def _differing(row: RecurringTask, fields: dict[str, Any]) -> dict[str, Any]:
+    """Of an event's fields those that are given and not what the row has already."""
+    changes = differing(row, fields)
+    if changes.get("time_limit") == row.time_limit.total_seconds():
+        del changes["time_limit"]
+    if changes.keys() & {"notify", "notify_on"}:
+        values.told_of(changes.get("notify", row.notify), changes.get("notify_on", row.notify_on))
+    return changes
+
+
+def enable_recurring_task(tx: Transaction, store_id: str, recurring_task_id: str) -> RecurringTask:
     """Switch a task on: it goes on with the next point of its grid. Enabling twice changes nothing.
 
     What was settled already is not settled again, where a clock was ahead and has been put right.
     """
-    row = recurring_task(tx, store_id, task_id)
-    return row if row.enabled else _enable(tx, row, _settled_to(tx, [task_id])[task_id])
+    row = recurring_task(tx, store_id, recurring_task_id)
+    return row if row.enabled else _enable(tx, row, settled_to(tx, [recurring_task_id], tx.now)[recurring_task_id])
 
 
-def _enable(tx: Transaction, row: RecurringTask, settled_to: datetime) -> RecurringTask:
+def _enable(tx: Transaction, row: RecurringTask, settled: datetime) -> RecurringTask:
     if row.project_id is not None:
         _open_project(tx, row.store_id, row.project_id)
-    nxt = slot_after(row, settled_to)
+    nxt = slot_after(row, settled)
     tx.record(row.store_id, e.RecurringTaskEnabled(recurring_task_id=row.id, next_execution_at=nxt))
     return recurring_task(tx, row.store_id, row.id)
 
 
-def disable_recurring_task(tx: Transaction, store_id: str, task_id: str, *, reason: str | None = None) -> RecurringTask:
+def disable_recurring_task(
+    tx: Transaction, store_id: str, recurring_task_id: str, *, reason: str | None = None
+) -> RecurringTask:
     """Switch a task off; a running execution ends normally. Disabling twice changes nothing."""
-    row = recurring_task(tx, store_id, task_id)
+    row = recurring_task(tx, store_id, recurring_task_id)
     if row.enabled:
         why = values.text(reason, "reason").strip() or None if reason is not None else None
         settle_as_skipped(tx, row, "disabled", nxt=None)
-        tx.record(store_id, e.RecurringTaskDisabled(recurring_task_id=task_id, reason=why))
-    return recurring_task(tx, store_id, task_id)
+        tx.record(store_id, e.RecurringTaskDisabled(recurring_task_id=recurring_task_id, reason=why))
+    return recurring_task(tx, store_id, recurring_task_id)
 
 
 def enable_many(tx: Transaction, task_ids: Iterable[str]) -> list[RecurringTask]:
     """Switch tasks on, of whichever stores; returns those that this changed. One that cannot be refuses them all."""
     rows = [row for row in _those(tx, task_ids) if not row.enabled]
-    settled_to = _settled_to(tx, [row.id for row in rows])
-    return [_enable(tx, row, settled_to[row.id]) for row in rows]
+    settled = settled_to(tx, [row.id for row in rows], tx.now)
+    return [_enable(tx, row, settled[row.id]) for row in rows]
 
 
 def disable_many(tx: Transaction, task_ids: Iterable[str], *, reason: str | None = None) -> list[RecurringTask]:
@@ -224,15 +261,15 @@ def _those(tx: Transaction, task_ids: Iterable[str]) -> list[RecurringTask]:
     return rows
 
 
-def delete_recurring_task(tx: Transaction, store_id: str, task_id: str) -> RecurringTask:
+def delete_recurring_task(tx: Transaction, store_id: str, recurring_task_id: str) -> RecurringTask:
     """Remove a task, cancelling its running execution; its executions stay. Returns the last row."""
-    row = recurring_task(tx, store_id, task_id)
-    running = tx.row("running_executions", task_id)
+    row = recurring_task(tx, store_id, recurring_task_id)
+    running = tx.row("running_executions", recurring_task_id)
     if isinstance(running, Running):
-        cancel(tx, store_id, running.execution_id, task_id)
+        cancel(tx, store_id, running.execution_id, recurring_task_id)
     settle_as_skipped(tx, row, "deleted", nxt=None)
-    last = recurring_task(tx, store_id, task_id)
-    tx.record(store_id, e.RecurringTaskDeleted(recurring_task_id=task_id))
+    last = recurring_task(tx, store_id, recurring_task_id)
+    tx.record(store_id, e.RecurringTaskDeleted(recurring_task_id=recurring_task_id))
     return last
 
 
@@ -245,10 +282,10 @@ def cancel(tx: Transaction, store_id: str, execution_id: str, task_id: str) -> N
     if isinstance(row, Execution):
         budgets.charge_reserved(tx, row)
     tx.record(store_id, e.ExecutionCancelled(execution_id=execution_id, recurring_task_id=task_id))
-    tx.after(END_LEASE, execution_id)
+    leases.end(tx, execution_id)
 
 
-def settle_as_skipped(tx: Transaction, row: RecurringTask, reason: str, *, nxt: datetime | None) -> None:
+def settle_as_skipped(tx: Transaction, row: RecurringTask, reason: SkipReason, *, nxt: datetime | None) -> None:
     """Settle every slot that is due by now as one skipped execution; nothing when none is."""
     slots = owed(row, tx.now)
     if slots is not None:
@@ -292,17 +329,8 @@ def _moved_grid(tx: Transaction, row: RecurringTask, every: Any, starting: Any, 
     spelled = {"interval_value": grid.value, "interval_unit": grid.unit, "timezone": grid.timezone}
     changes = differing(row, {**spelled, "starting": new.starting, "anchor": grid.anchor})
     if row.enabled:
-        changes["next_execution_at"] = schedule.slot_after(grid, _settled_to(tx, [row.id])[row.id])
+        changes["next_execution_at"] = schedule.slot_after(grid, settled_to(tx, [row.id], tx.now)[row.id])
     return changes
-
-
-_SETTLED_LATER = """SELECT task_id, max(scheduled_time) FROM processed_task_executions
-    WHERE scheduled_time > $1 AND task_id IN (SELECT unnest($2::VARCHAR[])) GROUP BY task_id"""
-
-
-def _settled_to(tx: Transaction, task_ids: list[str]) -> dict[str, datetime]:
-    """By task, up to when nothing is left to settle: now, or the newest slot that was settled where that is later."""
-    return dict.fromkeys(task_ids, tx.now) | dict(tx.query(_SETTLED_LATER, [tx.now, task_ids]))
 
 
 def _open_project(tx: Transaction, store_id: str, project_id: str) -> Project:

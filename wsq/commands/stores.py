@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import UNSET
 
 from wsq.commands.common import at_version, cleaned, differing
-from wsq.errors import InvalidInput, NotFound
+from wsq.errors import InvalidInput
 from wsq.events.stores import (
     ModelFirstUsed,
     SessionEnded,
@@ -17,6 +17,7 @@ from wsq.events.stores import (
     WorkspaceMarkedAsDemo,
 )
 from wsq.projections import StoreRow, WorkspaceRow
+from wsq.queries import boards
 from wsq.rules import values
 from wsq.store.transaction import Transaction
 
@@ -36,7 +37,14 @@ def create_store(
     model: str | None = None,
     budget_per_day: float | None = None,
 ) -> StoreRow:
-    """Make a store; `InvalidInput` when there is one by that id."""
+    """Create a store.
+
+    `timezone` defaults to the settings'. `budget_per_day` is what its executions may spend in a day of that zone, in US
+    dollars; None: $5.
+
+    Raises:
+        InvalidInput: There is a store with that id, or an argument is out of range.
+    """
     store_id = values.store_id(store_id)
     if tx.row("stores", store_id) is not None:
         raise InvalidInput(f"There is a store {store_id!r} already.")
@@ -62,7 +70,7 @@ def update_store(
     budget_per_day: Any = UNSET,
     expected_version: int | None = None,
 ) -> StoreRow:
-    """Change what is given; a budget or model of None clears it."""
+    """Change what is given; a model or budget of None goes back to the settings' model or to $5 a day."""
     row = store(tx, store_id)
     at_version(row, expected_version)
     changes = differing(
@@ -80,7 +88,7 @@ def update_store(
 
 
 def archive_store(tx: Transaction, store_id: str) -> StoreRow:
-    """Put a store away; doing it twice changes nothing."""
+    """Archive a store: nothing in it runs any more. Archiving twice changes nothing."""
     if store(tx, store_id).archived_at is None:
         tx.record(store_id, StoreArchived())
     return store(tx, store_id)
@@ -90,9 +98,7 @@ def store(tx: Transaction, store_id: str) -> StoreRow:
     """The store as it is in this transaction; `NotFound` names the nearest."""
     row = tx.row("stores", store_id)
     if not isinstance(row, StoreRow):
-        nearest = values.nearest(store_id, [name for (name,) in tx.query("SELECT id FROM stores")])
-        hint = f"; the nearest is {nearest!r}" if nearest else ""
-        raise NotFound(f"There is no store {store_id!r}{hint}.")
+        raise boards.no_store(tx, store_id)
     return row
 
 

@@ -11,8 +11,10 @@ from wsq.commands.boards import project
 from wsq.commands.common import at_version, cleaned, cleared, differing, existing, existing_store
 from wsq.events import boards as e
 from wsq.projections import Task
+from wsq.queries import lanes
 from wsq.rules import ranks, values
 from wsq.store.transaction import Transaction
+from wsq.vocabulary import LANES
 
 
 def task(tx: Transaction, store_id: str, task_id: str) -> Task:
@@ -20,12 +22,7 @@ def task(tx: Transaction, store_id: str, task_id: str) -> Task:
     row = existing(tx, Task, "tasks", store_id, task_id)
     if row.archived_at is not None:
         return row
-    ((before,),) = tx.query(
-        "SELECT count(*) FROM tasks"
-        " WHERE store_id = $1 AND status = $2 AND archived_at IS NULL AND (rank, id) < ($3, $4)",
-        [store_id, row.status, row.rank, row.id],
-    )
-    return structs.replace(row, position=before)
+    return structs.replace(row, position=lanes.position(tx, row))
 
 
 def create_task(
@@ -37,9 +34,8 @@ def create_task(
     project_id: str | None = None,
     status: str = "todo",
     assignees: Iterable[str] = (),
-    execution_id: str | None = None,
 ) -> Task:
-    """Put a task at the end of a lane."""
+    """Create a task at the end of a lane."""
     title, description = values.name(title, "title"), values.text(description, "description")
     status, assigned = values.status(status), values.assignees(assignees)
     existing_store(tx, store_id)
@@ -58,7 +54,7 @@ def create_task(
             rank=rank,
             assignees=assigned,
             project_id=project_id,
-            execution_id=execution_id,
+            execution_id=tx.execution_id,
         ),
     )
     tx.remembered[_End, store_id, status] = (rank, how_many + 1)
@@ -134,7 +130,7 @@ def unarchive_task(tx: Transaction, store_id: str, task_id: str) -> Task:
     """Put a task back at the end of its lane."""
     row = existing(tx, Task, "tasks", store_id, task_id)
     if row.archived_at is not None:
-        rank = ranks.last(_last_rank(tx, store_id, row.status))
+        rank = ranks.last(lanes.end(tx, store_id, row.status)[0])
         _forget_the_ends(tx, store_id)
         tx.record(store_id, e.TaskUnarchived(task_id=task_id, rank=rank))
     return task(tx, store_id, task_id)
@@ -147,45 +143,25 @@ _End = tuple[str | None, int]
 def _end_of_lane(tx: Transaction, store_id: str, status: str) -> _End:
     """The end of a lane, remembered from one new task to the next."""
     known: _End | None = tx.remembered.get((_End, store_id, status))
-    if known is not None:
-        return known
-    ((rank, how_many),) = tx.query(
-        "SELECT max(rank), count(*) FROM tasks WHERE store_id = $1 AND status = $2 AND archived_at IS NULL",
-        [store_id, status],
-    )
-    return rank, how_many
+    return known if known is not None else lanes.end(tx, store_id, status)
 
 
 def _forget_the_ends(tx: Transaction, store_id: str) -> None:
     """Remember no lane's end any more: tasks leave or change places."""
-    for lane in values.STATUSES:
+    for lane in LANES:
         tx.remembered.pop((_End, store_id, lane), None)
-
-
-def _last_rank(tx: Transaction, store_id: str, status: str, *, but: str | None = None) -> str | None:
-    ((rank,),) = tx.query(
-        "SELECT max(rank) FROM tasks"
-        " WHERE store_id = $1 AND status = $2 AND archived_at IS NULL AND id IS DISTINCT FROM $3",
-        [store_id, status, but],
-    )
-    return rank if rank is None else str(rank)
 
 
 def _rank_at(tx: Transaction, row: Task, lane: str, place: int | None) -> str:
     """A rank for the task at `place` among the others of `lane`; its own when it stands there already."""
     if place is None:
-        return ranks.last(_last_rank(tx, row.store_id, lane, but=row.id))
+        return ranks.last(lanes.end(tx, row.store_id, lane, without=row.id)[0])
     if lane == row.status and place == row.position:
         return row.rank
-    skip = max(place - 1, 0)
-    found = tx.query(
-        "SELECT rank FROM tasks WHERE store_id = $1 AND status = $2 AND archived_at IS NULL AND id <> $3"
-        " ORDER BY rank, id LIMIT $4 OFFSET $5",
-        [row.store_id, lane, row.id, 1 if place == 0 else 2, skip],
-    )
-    around = [str(rank) for (rank,) in found]
+    start, limit = max(place - 1, 0), 1 if place == 0 else 2
+    around = lanes.ranks(tx, row.store_id, lane, without=row.id, start=start, limit=limit)
     if place == 0:
         return ranks.between(None, around[0] if around else None)
     if not around:
-        return ranks.last(_last_rank(tx, row.store_id, lane, but=row.id))
+        return ranks.last(lanes.end(tx, row.store_id, lane, without=row.id)[0])
     return ranks.between(around[0], around[1] if len(around) > 1 else None)

@@ -1,6 +1,6 @@
-"""What has become of a board between two moments: of each row that differs, what it was and what it is.
+"""Differences of a board between two moments: each changed row, before and after.
 
-Looking back at two instants and trying a prompt out tell of it in the same way.
+Looking back and dry runs both report changes this way.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ TITLES = {
     "recurring_tasks": ("recurring task", "name", "created_at"),
     "task_executions": ("execution", "id", "started_at"),
 }
-"""The tables that are compared: what a row of each is called, is known by, and since when it is there."""
+"""The compared tables: the name of one row, its title field, and its creation field."""
 
 THINGS = ("projects", "contacts", "documents", "tasks")
-"""What people and agents keep on a board, as against what happens to it by itself."""
+"""Tables that people and agents edit directly."""
 
-_NEVER_TOLD = frozenset(("id", "store_id", "created_at", "updated_at", "version"))
-"""Fields that tell nothing, or that follow from there being a change."""
+_NEVER_SHOWN = frozenset(("id", "store_id", "created_at", "updated_at", "version"))
+"""Fields that carry no information, or follow from the change itself."""
 
 LONGEST_VALUE = 24
-"""Characters of a value in a change's one line."""
+"""Maximum characters of a value in a change's line."""
 
 Rooms = Mapping[str, Mapping[Any, Row]]
-"""Rows of some tables by their keys."""
+"""Rows of some tables, by key."""
 
 
 class Change(Row, frozen=True, kw_only=True):
-    """What became of one row.
+    """The change of one row.
 
-    `what` is ``created``, ``changed``, ``archived``, ``unarchived`` or ``deleted``; `kind` is what the row is
-    (``task``, ``document``, …), `id` and `name` are its own. `before` and `after` hold the fields that differ, by
-    name: `before` is empty for what was created, `after` for what was deleted. Only where nothing else differs, a
-    task's `rank` is among them: it was moved within its lane.
+    `what` is ``created``, ``changed``, ``archived``, ``unarchived`` or ``deleted``; `kind` is the kind of row
+    (``task``, ``document``, …); `id` and `name` are the row's. `before` and `after` map the names of differing fields
+    to values: `before` is empty for created rows, `after` for deleted ones. A task's `rank` is included only if nothing
+    else differs: it was moved within its lane.
     """
 
     _plural: ClassVar[str] = "changes"
@@ -58,21 +58,21 @@ class Change(Row, frozen=True, kw_only=True):
 
     @property
     def difference(self) -> str:
-        """The fields in words: ``status: todo → doing``; of what is new or gone, those that hold something."""
-        told = (_told(name, self.before, self.after) for name in {**self.before, **self.after})
-        return "; ".join(text for text in told if text)
+        """The changed fields as text, such as ``status: todo → doing``; for new or deleted rows the non-empty ones."""
+        texts = (_in_words(name, self.before, self.after) for name in {**self.before, **self.after})
+        return "; ".join(text for text in texts if text)
 
 
 def changes(before: Rooms, after: Rooms, tables: Collection[str] = TITLES.keys()) -> Rows[Change]:
-    """What became of the rows of these tables; a row that is alike in both is left out.
+    """Return the changes of the rows of these tables, without unchanged rows.
 
-    They come by table, those that have been there for longer first.
+    Ordered by table, then by age, oldest first.
     """
-    told: list[Change] = []
+    found: list[Change] = []
     for table in TITLES:
         if table in tables:
-            told += _of_table(table, before.get(table, {}), after.get(table, {}), {**before, **after})
-    return Rows(told, kind=Change)
+            found += _of_table(table, before.get(table, {}), after.get(table, {}), {**before, **after})
+    return Rows(found, kind=Change)
 
 
 def _of_table(table: str, before: Mapping[Any, Row], after: Mapping[Any, Row], all_: Rooms) -> list[Change]:
@@ -91,10 +91,10 @@ def _of_table(table: str, before: Mapping[Any, Row], after: Mapping[Any, Row], a
 
 
 def _change(table: str, was: Any, is_: Any, all_: Rooms) -> Change | None:
-    """What became of a row; None when nothing that is told differs."""
+    """Return the change of a row; None if no visible field differs."""
     row = was if is_ is None else is_
-    untold = _NEVER_TOLD | row._machinery | {*TABLES[table].counted}
-    fields = [name for name in row.__struct_fields__ if name not in untold]
+    hidden = _NEVER_SHOWN | row._machinery | {*TABLES[table].counted}
+    fields = [name for name in row.__struct_fields__ if name not in hidden]
     if was is not None and is_ is not None:
         fields = [name for name in fields if getattr(was, name) != getattr(is_, name)]
         if not fields and getattr(was, "rank", None) != getattr(is_, "rank", None):
@@ -121,15 +121,15 @@ def _what(was: Any, is_: Any) -> str:
 
 
 def _name(table: str, row: Any, all_: Rooms) -> str:
-    """What people know a row by: an execution by its recurring task, as far as that is among the rows."""
+    """Return the name of a row for people; for an execution its recurring task's, if that is among the rows."""
     if isinstance(row, Execution):
         task = all_.get("recurring_tasks", {}).get((row.recurring_task_id,))
         return task.name if isinstance(task, RecurringTask) else ""
     return str(getattr(row, TITLES[table][1]))
 
 
-def _told(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """A field in words; of ids, which say nothing to people and are others each time, only that they differ."""
+def _in_words(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Return a field's change as text; for ids, which mean nothing to people, only that it changed."""
     if name.endswith(("_id", "_ids", "rank")):
         return f"{name} changed" if name in before and name in after else ""
     if name in before and name in after:

@@ -1,4 +1,4 @@
-"""How rows show themselves in a notebook and on a terminal: everything escaped, the same each time."""
+"""How rows are displayed in notebooks and terminals: escaped and reproducible."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from typing import Any
 from unicodedata import combining, east_asian_width
 
 MOST_ROWS = 50
-"""Rows of a list that are shown; of the others it is said how many there are."""
+"""Maximum number of rows shown of a list; the others are counted."""
 
 LONGEST_CELL = 80
-"""Characters of a text that a table shows."""
+"""Maximum characters of a text in a table."""
 
 LONGEST_COLUMN = 40
-"""The same in plain text, where a long one would break every line."""
+"""The same in plain text, where a long column would break every line."""
 
 _UNSEEN = dict.fromkeys([*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
-"""Control characters, which a terminal obeys, and those that turn the direction of the text around them."""
+"""Control characters, which terminals interpret, and characters that change the text direction."""
 
 _UNSEEN_IN_LINES = {sign: seen for sign, seen in _UNSEEN.items() if sign != ord("\n")}
 
 
 def in_a_kernel() -> bool:
-    """Whether a notebook's kernel runs this process."""
+    """Whether this process runs in a notebook kernel."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return getattr(shell, "kernel", None) is not None
 
 
 def printable(text: str) -> str:
-    """`text` on as many lines as before, without what only a terminal understands."""
+    """Return `text` with its line breaks, without characters that terminals interpret."""
     return text.expandtabs(4).translate(_UNSEEN_IN_LINES)
 
 
 def shown(value: Any) -> str:
-    """A field's value as plain text: instants to the second, durations in words, nothing as a dash."""
+    """Return a value as plain text: instants to the second, durations in seconds, nothing as a dash."""
     if is_nothing(value):
         return "–"
     if isinstance(value, datetime):
@@ -52,12 +52,12 @@ def shown(value: Any) -> str:
 
 
 def is_nothing(value: Any) -> bool:
-    """Whether a field holds nothing: None, no text, no names."""
+    """Whether a value is empty: None, an empty text or tuple."""
     return value is None or value == () or value == ""
 
 
 def as_card(title: str, fields: Mapping[str, Any]) -> str:
-    """A two-column table of a row's fields."""
+    """Return a row's fields as a two-column HTML table."""
     lines = "".join(
         f'<tr><th style="text-align:left">{escape(name)}</th>'
         f'<td style="text-align:left;white-space:pre-wrap">{escape(shown(value))}</td></tr>\n'
@@ -67,24 +67,24 @@ def as_card(title: str, fields: Mapping[str, Any]) -> str:
 
 
 def as_lines(title: str, fields: Mapping[str, Any]) -> str:
-    """The same as plain text, a field on a line."""
+    """Return a row's fields as plain text, one per line."""
     width = max(map(len, fields), default=0)
     indented = "\n" + " " * (width + 4)
-    told = {name: printable(shown(value)) for name, value in fields.items()}
-    lines = (f"  {name:{width}}  {text}".replace("\n", indented) for name, text in told.items())
+    texts = {name: printable(shown(value)) for name, value in fields.items()}
+    lines = (f"  {name:{width}}  {text}".replace("\n", indented) for name, text in texts.items())
     return "\n".join([title, *lines])
 
 
 def in_brief(kind: str, fields: Mapping[str, Any]) -> str:
-    """A row among others, on one line: what it is and what tells it from them."""
-    told = (shown(value) for value in fields.values() if not is_nothing(value))
-    return f"<{kind} {' · '.join(told)}>".replace("\n", " ").translate(_UNSEEN)
+    """Return a row on one line, with the fields that identify it."""
+    texts = (shown(value) for value in fields.values() if not is_nothing(value))
+    return f"<{kind} {' · '.join(texts)}>".replace("\n", " ").translate(_UNSEEN)
 
 
 def as_table(kind: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], more: int) -> str:
-    """A table with a line for each row, and how many `more` there are; `kind` is what they are, in the plural.
+    """Return rows as an HTML table, and the number of `more` rows; `kind` is their plural.
 
-    The classes keep a notebook from taking what stands between two dollar signs for a formula.
+    The classes keep notebooks from rendering text between dollar signs as a formula.
     """
     head = "".join(f'<th style="text-align:left">{escape(name)}</th>' for name in columns)
     body = "".join(
@@ -102,17 +102,17 @@ def as_table(kind: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], m
 
 
 def as_aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]], more: int) -> str:
-    """The same as plain text: a row on a line, its values under their names."""
+    """Return rows as plain text with aligned columns."""
     lines = [list(columns), *([in_a_cell(value, LONGEST_COLUMN) for value in row] for row in rows)]
     widths = [max(map(_width, column)) for column in zip_longest(*lines, fillvalue="")]
-    told = [
+    aligned = [
         "  ".join(_padded(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     ]
-    return "\n".join([*told, _and_more(more)] if more else told)
+    return "\n".join([*aligned, _and_more(more)] if more else aligned)
 
 
 def in_a_cell(value: Any, longest: int) -> str:
-    """A field's value on one line of at most `longest` characters, without what only a terminal understands."""
+    """Return a value on one line of at most `longest` characters, without characters that terminals interpret."""
     text = " ".join(shown(value)[: longest * 8].split()).translate(_UNSEEN)
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
@@ -126,5 +126,5 @@ def _padded(text: str, width: int) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns of a terminal that a text takes; wide signs take two."""
+    """Return the number of terminal columns that a text takes; wide characters take two."""
     return sum(0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in text)

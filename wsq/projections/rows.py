@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar, overload
 import msgspec
 
 from wsq.projections.display import MOST_ROWS, as_aligned, as_card, as_lines, as_table, in_brief, is_nothing
+from wsq.vocabulary import DEFAULT_NOTIFY_ON
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -277,7 +278,7 @@ class RecurringTask(Row, frozen=True, kw_only=True):
     version: int = 1
     seq: int = 0
     notify: tuple[str, ...] = ()
-    notify_on: tuple[str, ...] = ("failed", "could_not")
+    notify_on: tuple[str, ...] = DEFAULT_NOTIFY_ON
 
     @property
     def every(self) -> str:

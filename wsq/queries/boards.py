@@ -20,14 +20,13 @@ from wsq.projections import (
     Task,
     WorkspaceRow,
 )
+from wsq.queries import lanes
 from wsq.rules import naming, values
 from wsq.store.engine import Cursor
-from wsq.store.transaction import to_rows
+from wsq.store.rows import to_rows
+from wsq.vocabulary import LANES
 
 R = TypeVar("R", bound=Row)
-
-LANES = ("todo", "doing", "in_review", "done")
-"""The statuses of tasks in the order of the board's lanes."""
 
 BEGINNING = 200
 """How many characters of a document its line holds."""
@@ -80,14 +79,25 @@ def stores(cursor: Cursor, *, include_archived: bool = False) -> Rows[StoreRow]:
     return select(cursor, "stores", StoreRow, f"{_alive(include_archived, 'WHERE')} ORDER BY name, id", [])
 
 
+def count_stores(cursor: Cursor) -> int:
+    """How many stores are not archived."""
+    ((count,),) = cursor.query("SELECT count(*) FROM stores WHERE archived_at IS NULL")
+    return int(count)
+
+
 def store(cursor: Cursor, store_id: str) -> StoreRow:
     """The store by its id; `NotFound` names the nearest."""
     found = select(cursor, "stores", StoreRow, "WHERE id = $1", [store_id])
     if found:
         return found[0]
+    raise no_store(cursor, store_id)
+
+
+def no_store(cursor: Cursor, store_id: str) -> NotFound:
+    """That there is no such store, with the nearest that there is."""
     nearest = values.nearest(store_id, [name for (name,) in cursor.query("SELECT id FROM stores")])
     hint = f"; the nearest is {nearest!r}" if nearest else ""
-    raise NotFound(f"There is no store {store_id!r}{hint}.")
+    return NotFound(f"There is no store {store_id!r}{hint}.")
 
 
 def projects(cursor: Cursor, store_id: str, *, include_archived: bool = False) -> Rows[Project]:
@@ -204,12 +214,7 @@ def task(cursor: Cursor, store_id: str, task_id: str) -> Task:
     row = one(cursor, "tasks", Task, store_id, task_id)
     if row.archived_at is not None:
         return row
-    ((before,),) = cursor.query(
-        "SELECT count(*) FROM tasks"
-        " WHERE store_id = $1 AND status = $2 AND archived_at IS NULL AND (rank, id) < ($3, $4)",
-        [store_id, row.status, row.rank, row.id],
-    )
-    return _with_position(row, before)
+    return structs.replace(row, position=lanes.position(cursor, row))
 
 
 def recurring_tasks(cursor: Cursor, store_id: str, project_id: str | None = None) -> Rows[RecurringTask]:
@@ -233,14 +238,29 @@ def one(cursor: Cursor, table: str, kind: type[R], store_id: str, row_id: str) -
 def missing(cursor: Cursor, table: str, store_id: str, row_id: str) -> NotFound:
     """That there is no such row, with the nearest that there is."""
     store(cursor, store_id)
+    return no_row(cursor, table, store_id, row_id)
+
+
+def no_row(cursor: Cursor, table: str, store_id: str, row_id: str) -> NotFound:
+    """That the store has no such row, with the nearest of its 500 newest."""
     title, order = naming.TITLES[table]
-    there = dict(
-        cursor.query(
-            f"SELECT id, {title} FROM {table} WHERE store_id = $1 ORDER BY {order} DESC LIMIT 500",  # noqa: S608
-            [store_id],
-        )
+    sql = f"SELECT id, {title} FROM {table} WHERE store_id = $1 ORDER BY {order} DESC LIMIT 500"  # noqa: S608
+    return naming.not_found(table, store_id, row_id, dict(cursor.query(sql, [store_id])))
+
+
+def contact_with_email(cursor: Cursor, store_id: str, folded: str) -> tuple[str, str] | None:
+    """The id and name of the store's contact that has a folded address; None when nobody has."""
+    found = cursor.query("SELECT id, name FROM contacts WHERE store_id = $1 AND email_folded = $2", [store_id, folded])
+    return found[0] if found else None
+
+
+def enabled_in_project(cursor: Cursor, store_id: str, project_id: str) -> list[str]:
+    """The ids of a project's enabled recurring tasks."""
+    found = cursor.query(
+        "SELECT id FROM recurring_tasks WHERE store_id = $1 AND project_id = $2 AND enabled ORDER BY id",
+        [store_id, project_id],
     )
-    return naming.not_found(table, store_id, row_id, there)
+    return [id_ for (id_,) in found]
 
 
 def _known_project(cursor: Cursor, store_id: str, project_id: str | None) -> None:
@@ -250,10 +270,6 @@ def _known_project(cursor: Cursor, store_id: str, project_id: str | None) -> Non
 
 def _alive(include_archived: bool, word: str = "AND") -> str:  # noqa: FBT001 - a private word of SQL
     return "" if include_archived else f"{word} archived_at IS NULL"
-
-
-def _with_position(row: Task, position: int) -> Task:
-    return structs.replace(row, position=position)
 
 
 def project(cursor: Cursor, store_id: str, project_id: str) -> Project:

@@ -120,6 +120,24 @@ def latest(cursor: Cursor, store_id: str, recurring_task_id: str) -> Execution |
     return found[0] if found else None
 
 
+class LastEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """A task's newest execution that has ended without being skipped; `seq` is that of its start."""
+
+    execution_id: str
+    status: str
+    seq: int
+
+
+def last_end(cursor: Cursor, store_id: str, recurring_task_id: str) -> LastEnd | None:
+    """The task's newest execution that is neither running nor skipped; None when there is none."""
+    found = cursor.query(
+        """SELECT id, status, seq FROM task_executions WHERE store_id = $1 AND recurring_task_id = $2
+        AND status NOT IN ('skipped', 'running') ORDER BY started_at DESC, seq DESC LIMIT 1""",
+        [store_id, recurring_task_id],
+    )
+    return LastEnd(execution_id=found[0][0], status=found[0][1], seq=found[0][2]) if found else None
+
+
 def _known_task(cursor: Cursor, store_id: str, recurring_task_id: str) -> None:
     """Raise `NotFound` unless there is, or was, such a recurring task: a deleted one's executions stay."""
     seen = naming.can_be_an_id(recurring_task_id) and cursor.query(
@@ -135,6 +153,16 @@ def _known_task(cursor: Cursor, store_id: str, recurring_task_id: str) -> None:
 def steps(cursor: Cursor, execution_id: str) -> Rows[Step]:
     """The execution's durable steps in order; none once its conversation was pruned."""
     return select(cursor, "execution_steps", Step, "WHERE execution_id = $1 ORDER BY step", [execution_id])
+
+
+def bodies_of_steps(cursor: Cursor, execution_ids: list[str]) -> list[str]:
+    """The hashes of what was said in these executions after their first messages, each once."""
+    found = cursor.query(
+        "SELECT DISTINCT body FROM execution_steps"
+        " WHERE body IS NOT NULL AND execution_id IN (SELECT unnest($1::VARCHAR[]))",
+        [execution_ids],
+    )
+    return [name for (name,) in found]
 
 
 def bodies(cursor: Cursor, hashes: list[str]) -> dict[str, bytes]:
@@ -210,25 +238,24 @@ def transcript(cursor: Cursor, store_id: str, execution_id: str) -> Rows[Line]:
     return lines
 
 
-class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """A recurring task with an unsettled slot at or before the instant that was asked for."""
+class DueTask(msgspec.Struct, frozen=True, kw_only=True):
+    """A recurring task with an unsettled slot that was due at `seen_at`."""
 
     store_id: str
     recurring_task_id: str
-    name: str
-    next_execution_at: datetime
+    seen_at: datetime
 
 
-def due(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = None) -> list[Due]:
+def due(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = None) -> list[DueTask]:
     """Every task with a slot due at or before `now`, over all stores or these, oldest slot first."""
     found = cursor.query(
-        """SELECT r.store_id, r.id, r.name, r.next_execution_at FROM recurring_tasks r
+        """SELECT r.store_id, r.id FROM recurring_tasks r
         WHERE r.next_execution_at <= $1 AND ($2::VARCHAR[] IS NULL OR r.store_id = ANY($2::VARCHAR[]))
         AND r.store_id NOT IN (SELECT id FROM stores WHERE archived_at IS NOT NULL)
         ORDER BY r.next_execution_at, r.id""",
         [now, None if stores is None else list(stores)],
     )
-    return [Due(store_id=s, recurring_task_id=i, name=n, next_execution_at=at) for s, i, n, at in found]
+    return [DueTask(store_id=s, recurring_task_id=i, seen_at=now) for s, i in found]
 
 
 class Abandoned(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from wsq.events import Recorded
+from wsq.events import Fact, Recorded, decode
 from wsq.store.engine import Cursor
 from wsq.store.folding import read_log
 
@@ -33,10 +33,29 @@ def head(cursor: Cursor, store_id: str) -> int:
     return int(found[0][0]) if found else 0
 
 
+def facts_by_others(
+    cursor: Cursor, store_id: str, after: int, execution_id: str, recurring_task_id: str, limit: int
+) -> list[Fact]:
+    """What others than an execution did to a store's board, or to one recurring task by editing it.
+
+    Of the events whose seq is greater than `after` the first `limit`, in their order.
+    """
+    found = cursor.query(
+        """SELECT name, version, args FROM events WHERE store_id = $1 AND seq > $2
+        AND (cause IS NULL OR NOT starts_with(cause, $3))
+        AND (split_part(name, '.', 1) IN ('task', 'project', 'document', 'contact')
+            OR (name = 'recurring_task.update' AND contains(args, $4)))
+        ORDER BY seq LIMIT $5""",
+        [store_id, after, f"{execution_id}:", f'"{recurring_task_id}"', limit],
+    )
+    return [decode(*event) for event in found]
+
+
 def last_edit(cursor: Cursor, store_id: str, kind: str, row_id: str) -> Edit | None:
     """Who changed a row last, and when; None when that is more than `REACH` events ago.
 
-    What an execution did to a recurring task by running it is no edit of it.
+    `kind` is ``task``, ``recurring_task``, ``project``, ``contact`` or ``document``. Running a recurring task is no
+    edit of it.
     """
     found = cursor.query(
         """SELECT actor, recorded_at FROM events

@@ -229,3 +229,13 @@ def violations(cursor: Cursor) -> Rows[Violation]:
     return Rows(
         (Violation(store_id=s, recurring_task_id=t, seq=n, told=told) for s, t, n, told in found), kind=Violation
     )
+
+
+def settled_to(cursor: Cursor, task_ids: list[str], now: datetime) -> dict[str, datetime]:
+    """By task, up to when nothing is left to settle: now, or the newest settled slot where that is later."""
+    found = cursor.query(
+        """SELECT task_id, max(scheduled_time) FROM processed_task_executions
+        WHERE scheduled_time > $1 AND task_id IN (SELECT unnest($2::VARCHAR[])) GROUP BY task_id""",
+        [now, task_ids],
+    )
+    return dict.fromkeys(task_ids, now) | dict(found)

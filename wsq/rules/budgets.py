@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from wsq.vocabulary import UNIT_MINUTES
+
 TASK_PER_DAY = 1.0
 """US dollars that a recurring task may spend in a day unless it says otherwise."""
 
@@ -19,8 +21,6 @@ WARNING = 0.8
 TOKENS_PER_DOLLAR = 200_000
 """What a model without a known price is counted at, so that a budget bounds it too: 5 US dollars for a
 million tokens of any kind."""
-
-MINUTES = {"minutes": 1, "hours": 60, "days": 24 * 60}
 
 
 class Most(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +101,6 @@ def forecast(value: int, unit: str, costs: list[float | None]) -> Forecast:
     """What a task with this interval will cost a day, if it goes on as its last executions did."""
     known = [cost for cost in costs if cost is not None]
     return Forecast(
-        runs_per_day=timedelta(days=1) / timedelta(minutes=value * MINUTES[unit]),
+        runs_per_day=timedelta(days=1) / timedelta(minutes=value * UNIT_MINUTES[unit]),
         cost_per_run=sum(known) / len(known) if known else None,
     )

@@ -19,18 +19,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
 
 import msgspec
 from msgspec import UNSET, structs
 
 from wsq.clock import aware
 from wsq.rules.values import refusal, zone
-
-Unit = Literal["minutes", "hours", "days"]
-
-UNITS: tuple[Unit, ...] = ("minutes", "hours", "days")
-"""What intervals are counted in."""
+from wsq.vocabulary import UNIT_MINUTES, Unit
 
 LONGEST = timedelta(days=3650)
 """The longest interval: it keeps every slot within what a datetime can hold."""
@@ -47,11 +42,7 @@ _UNITS: dict[str, Unit] = {
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "hours"),
     **dict.fromkeys(("d", "day", "days"), "days"),
 }
-_LENGTHS: dict[str, timedelta] = {
-    "minutes": timedelta(minutes=1),
-    "hours": timedelta(hours=1),
-    "days": timedelta(days=1),
-}
+_LENGTHS: dict[str, timedelta] = {unit: timedelta(minutes=minutes) for unit, minutes in UNIT_MINUTES.items()}
 _INTERVAL = re.compile(r"([0-9]{1,9}) *([a-z]+)", re.IGNORECASE)
 _WALL_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _EVERY = "whole minutes, hours or days such as '4 hours', from 1 minute to 3650 days"

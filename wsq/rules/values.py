@@ -18,20 +18,13 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from wsq.errors import InvalidInput
+from wsq.vocabulary import LANES, MISSED, NOTIFY_ON
 
 LONGEST_NAME = 200
 LONGEST_TEXT = 20_000
 LONGEST_CONTENT = 1_000_000
 MOST_ASSIGNEES = 50
 MOST_LISTED = 2**31 - 1
-STATUSES = ("todo", "doing", "in_review", "done")
-"""The lanes of the board, in their order."""
-MISSED = ("skip", "run_once")
-"""What can be done with slots that nobody was there for."""
-OUTCOMES = ("failed", "could_not", "done")
-"""The ends of an execution of which somebody can be told."""
-USUALLY_TOLD = ("failed", "could_not")
-"""Those of which somebody is told unless it is said otherwise."""
 SHORTEST_TIME_LIMIT = timedelta(seconds=1)
 LONGEST_TIME_LIMIT = timedelta(hours=1)
 
@@ -63,10 +56,10 @@ def shown(value: object) -> str:
 
 
 def outcomes(value: object, what: str = "notify_on") -> tuple[str, ...]:
-    """Of which ends of an execution somebody is told: any of ``failed``, ``could_not``, ``done``, in that order."""
-    if not isinstance(value, list | tuple) or not set(value) <= set(OUTCOMES):
-        raise refusal(what, value, f"a list of {', '.join(OUTCOMES[:-1])} and {OUTCOMES[-1]}")
-    return tuple(outcome for outcome in OUTCOMES if outcome in value)
+    """The ends of an execution of which people are notified: any of `NOTIFY_ON`, returned in that order."""
+    if not isinstance(value, list | tuple) or not set(value) <= set(NOTIFY_ON):
+        raise refusal(what, value, f"a list of {', '.join(NOTIFY_ON[:-1])} and {NOTIFY_ON[-1]}")
+    return tuple(outcome for outcome in NOTIFY_ON if outcome in value)
 
 
 def told_of(names: tuple[str, ...], ends: tuple[str, ...], what: str = "notify_on") -> tuple[str, ...]:
@@ -137,7 +130,7 @@ def email(value: object, what: str = "email") -> tuple[str, str]:
 
 def status(value: object, what: str = "status") -> str:
     """The lane of a task."""
-    return _one_of(STATUSES, value, what)
+    return _one_of(LANES, value, what)
 
 
 def missed(value: object, what: str = "missed") -> str:

@@ -1,1 +1,1 @@
-"""The hands: passes of the scheduler, and the executor that carries executions out side by side."""
+"""Passes of the scheduler, and the executor that runs executions side by side."""

@@ -1,4 +1,4 @@
-"""A prompt tried out: the agent at work on a fork of the store, and what would have come of it."""
+"""Dry runs: the agent runs a prompt on a fork of the store, and nothing of it is kept but its cost."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from wsq.store.log import Log
 from wsq.store.transaction import Transaction
 
 NAME = "New recurring task"
-"""What the agent is told that its task is called: not that this is a trial, which might make it act otherwise."""
+"""The task's name for the agent: it must not know that this is a dry run, lest it act differently."""
 
-Hands = Callable[[Log], Executor]
-"""Makes what carries out executions of a log."""
+ExecutorFactory = Callable[[Log], Executor]
+"""Makes an executor for a fork's log."""
 
 Watching = Callable[[Log, str], Any]
-"""Makes a context that gives who watches executions of a store, in a log."""
+"""Makes a context manager that gives the `Watch` of a store's executions."""
 
 
 class DryRun(Row, frozen=True, kw_only=True):
-    """What came of a prompt on a fork of the store: nothing of it was written.
+    """The result of a prompt on a fork of the store; nothing of it was written to the store.
 
     `status`, `verdict`, `reason`, `output`, `error` and the figures are those of an execution: tokens are counts,
-    `cost_usd` is in US dollars and None when the model has no known price. `duration` is from start to end.
-    `changes` is what it would have made of the projects, contacts, documents and tasks; `transcript` is the
+    `cost_usd` is in US dollars and None if the model has no known price. `duration` is from start to end.
+    `changes` is what would have changed in projects, contacts, documents and tasks; `transcript` is the
     conversation.
     """
 
@@ -82,8 +82,8 @@ class DryRun(Row, frozen=True, kw_only=True):
         )
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be tried out: as a recurring task would have it."""
+class DryRunRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What to run; the fields are those of a recurring task."""
 
     store_id: str
     prompt: str
@@ -93,30 +93,32 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     actor: str | None
 
 
-def dry_run(log: Log, provider: Provider, wish: Wish, hands: Hands, watching: Watching) -> DryRun:
-    """Carry a prompt out on a fork of the store, which is gone afterwards.
+def dry_run(
+    log: Log, provider: Provider, request: DryRunRequest, executor_for: ExecutorFactory, watching: Watching
+) -> DryRun:
+    """Run a prompt on a fork of the store, which is deleted afterwards.
 
-    The fork has the store's rows, budgets and limits; the agent there has the same loop and the same tools.
-    What it spends is put on record in the store, also when it fails or is interrupted; nothing else is.
+    The fork has the store's rows, budgets and limits; the agent has the same loop and the same tools. What it costs
+    is recorded in the store, also if it fails or is interrupted; nothing else is.
 
     Raises:
-        InvalidInput: The prompt, model or time limit is outside what it may be.
+        InvalidInput: The prompt, model or time limit is invalid.
         NotFound: There is no such project.
         NotRunnable: The store has spent its budget for today, or is paused.
     """
-    with forked(log.engine, wish.store_id, log.clock.now()) as engine, _log_on(engine, log) as fork:
-        task_id = fork.decide(lambda tx: _prepared(tx, wish, provider), actor=wish.actor)
-        before = fork.ask(lambda cursor: log_queries.head(cursor, wish.store_id))
-        executor = hands(fork)
+    with forked(log.engine, request.store_id, log.clock.now()) as engine, _log_on(engine, log) as fork:
+        task_id = fork.decide(lambda tx: _prepared(tx, request, provider), actor=request.actor)
+        before = fork.ask(lambda cursor: log_queries.head(cursor, request.store_id))
+        executor = executor_for(fork)
         try:
-            with watching(fork, wish.store_id) as watch:
-                ended = executor.run_now(wish.store_id, task_id, wish.actor, watch)
-            return _told(fork, engine, wish, ended, before)
+            with watching(fork, request.store_id) as watch:
+                ended = executor.run_now(request.store_id, task_id, request.actor, watch)
+            return _result(fork, engine, request, ended, before)
         finally:
             try:
                 executor.stop()
             finally:
-                _count(log, fork, wish.store_id, task_id)
+                _count(log, fork, request.store_id, task_id)
 
 
 @contextmanager
@@ -128,36 +130,36 @@ def _log_on(engine: Fork, log: Log) -> Iterator[Log]:
         fork.close()
 
 
-def _prepared(tx: Transaction, wish: Wish, provider: Provider) -> str:
-    """The recurring task that stands for the prompt; its id. It is never due: it lies in a fork."""
-    existing_store(tx, wish.store_id)
+def _prepared(tx: Transaction, request: DryRunRequest, provider: Provider) -> str:
+    """Create a recurring task for the prompt in the fork, where it is never due; returns its id."""
+    existing_store(tx, request.store_id)
     task = recurring.create_recurring_task(
         tx,
-        wish.store_id,
+        request.store_id,
         NAME,
-        wish.prompt,
+        request.prompt,
         every="1 day",
-        project_id=wish.project_id,
-        model=wish.model,
-        time_limit=wish.time_limit,
+        project_id=request.project_id,
+        model=request.model,
+        time_limit=request.time_limit,
     )
     if not budgets.costs_nothing(provider.kind):
-        budgets.refuse_when_used_up(tx, wish.store_id)
+        budgets.refuse_when_used_up(tx, request.store_id)
     return task.id
 
 
-def _told(fork: Log, engine: Fork, wish: Wish, row: Execution, before: int) -> DryRun:
+def _result(fork: Log, engine: Fork, request: DryRunRequest, row: Execution, before: int) -> DryRun:
     transcript, events = fork.ask(
         lambda cursor: (
-            queries.transcript(cursor, wish.store_id, row.id),
-            log_queries.events(cursor, wish.store_id, before),
+            queries.transcript(cursor, request.store_id, row.id),
+            log_queries.events(cursor, request.store_id, before),
         )
     )
     touched = {address for event in events for address in keys(event) if address[0] in THINGS}
     return DryRun(
-        store_id=wish.store_id,
-        project_id=wish.project_id,
-        prompt=wish.prompt,
+        store_id=request.store_id,
+        project_id=request.project_id,
+        prompt=request.prompt,
         changes=changes(engine.rows_before(touched), engine.rows_now(touched), THINGS),
         transcript=transcript,
         **{name: getattr(row, name) for name in DryRun.__struct_fields__ if name in _OF_EXECUTION},
@@ -168,7 +170,7 @@ _OF_EXECUTION = frozenset(Execution.__struct_fields__) - {"store_id", "project_i
 
 
 def _count(log: Log, fork: Log, store_id: str, task_id: str) -> None:
-    """Put on record what a model was paid for; nothing when none was asked."""
+    """Record what the model cost; nothing if none was called."""
     row = fork.ask(lambda cursor: queries.latest(cursor, store_id, task_id))
     if row is None or budgets.costs_nothing(row.provider_kind or ""):
         return

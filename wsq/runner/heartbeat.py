@@ -1,4 +1,4 @@
-"""That the scheduler lives: each pass leaves a note, also one that had nothing to do."""
+"""Heartbeats of the scheduler: each pass leaves a note, even if it had nothing to do."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from wsq.store.engine import Engine
 from wsq.version import VERSION
 
 USUAL = timedelta(minutes=5)
-"""How far apart passes are taken to be until two have been seen."""
+"""The assumed interval between passes until two have been seen."""
 
 LATE = 3
-"""A scheduler that has not been seen for so many of its usual intervals is missed."""
+"""Number of usual intervals without a heartbeat after which the scheduler counts as missing."""
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
-    """The note of one pass; `interval` is the seconds between passes under ``--watch``, else None."""
+    """The note of one pass; `interval` is the seconds between passes with ``--watch``, else None."""
 
     started_at: datetime
     finished_at: datetime
@@ -36,10 +36,10 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scheduler(msgspec.Struct, frozen=True, kw_only=True):
-    """What the newest notes tell: the last pass, how far apart passes usually are, and the next one.
+    """The scheduler's state according to the newest heartbeats.
 
-    `usual` is in seconds. `expected_at` is when the next pass should come, `missed` whether none has come
-    for three times the usual interval.
+    `usual` is the usual interval between passes in seconds. `expected_at` is when the next pass is due; `missed` is
+    True if none came for three times the usual interval.
     """
 
     last: Heartbeat
@@ -59,7 +59,7 @@ def note(
     interval: float | None = None,
     **counts: int,
 ) -> None:
-    """Leave the note of a pass."""
+    """Add the heartbeat of a pass."""
     beat = Heartbeat(
         started_at=started_at,
         finished_at=finished_at,
@@ -73,7 +73,7 @@ def note(
 
 
 def scheduler(engine: Engine, now: datetime) -> Scheduler | None:
-    """What is known of the scheduler at `now`; None when it was never seen."""
+    """Return the scheduler's state at `now`; None if it was never seen."""
     beats = [_decoder.decode(note) for note in engine.passes()]
     if not beats:
         return None
@@ -88,9 +88,10 @@ def scheduler(engine: Engine, now: datetime) -> Scheduler | None:
 
 
 def _usual(beats: list[Heartbeat], last: Heartbeat) -> timedelta:
-    """What ``--watch`` says of itself, else the median distance between passes that were started one by one.
+    """Return the interval of ``--watch``, else the median interval between single passes.
 
-    Of several that watch the quickest counts, also where cron came last: else it would change with every pass.
+    Of several watching schedulers the fastest counts, even if the last pass was cron's: otherwise the result would
+    change with every pass.
     """
     watching = [(timedelta(seconds=beat.interval), beat.started_at) for beat in beats if beat.interval is not None]
     alive = [interval for interval, seen_at in watching if last.started_at - seen_at <= LATE * interval]

@@ -1,4 +1,4 @@
-"""How far an execution is, told to every process while it goes on; never the record."""
+"""How far an execution is, published to every process while it runs; never the record."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EVERY = 0.25
-"""Seconds between two notes of an execution; one that ends sooner leaves none."""
+"""Seconds between two notes of an execution; one that ends sooner writes none."""
 
 TAIL = 4000
-"""Characters of the answer's text that a note keeps: its end."""
+"""Characters of the answer's end that a note keeps."""
 
 
 class Doing(msgspec.Struct, frozen=True, kw_only=True):
-    """What an execution does now: its 0-based turn, the end of the text so far, the tool that is called."""
+    """What an execution does now: its 0-based turn, the end of the text so far, the tool that it calls."""
 
     turn: int = 0
     text: str = ""
@@ -34,12 +34,12 @@ _decoder = msgspec.json.Decoder(Doing)
 
 
 def doing(engine: Engine, execution_ids: set[str]) -> dict[str, Doing]:
-    """What these executions do now, as far as any process says; the others are left out."""
+    """What these executions do now; those without a note are left out."""
     return {name: _decoder.decode(note) for name, note in engine.progress(execution_ids).items()}
 
 
 class LiveProgress:
-    """Leaves notes of one execution's progress, from the thread of a running event loop."""
+    """Publishes one execution's progress, from the thread of a running event loop."""
 
     def __init__(self, engine: Engine, execution_id: str) -> None:
         self._engine = engine
@@ -49,12 +49,12 @@ class LiveProgress:
         self._noted = self._closed = False
 
     def __call__(self, text: str) -> None:
-        """More text of the answer."""
+        """Append to the answer's text."""
         if text:
             self._note(msgspec.structs.replace(self._now, text=(self._now.text + text)[-TAIL:], tool=None))
 
     def asking(self, turn: int) -> None:
-        """A turn's answer is asked for."""
+        """The model is called for a turn's answer."""
         self._note(Doing(turn=turn))
 
     def calling(self, tool: str) -> None:
@@ -62,12 +62,12 @@ class LiveProgress:
         self._note(msgspec.structs.replace(self._now, tool=tool))
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Delete the note."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         if self._noted:
-            self._tell(None)
+            self._publish(None)
 
     def _note(self, now: Doing) -> None:
         from asyncio import get_running_loop  # an idle pass asks what runs, and runs nothing
@@ -79,10 +79,10 @@ class LiveProgress:
     def _write(self) -> None:
         self._timer = None
         self._noted = True
-        self._tell(self._now)
+        self._publish(self._now)
 
-    def _tell(self, now: Doing | None) -> None:
+    def _publish(self, now: Doing | None) -> None:
         try:
             self._engine.note_progress(self._execution_id, msgspec.json.encode(now) if now else None)
-        except (WsqError, UnicodeEncodeError) as trouble:  # A full disk must not end what it is told of.
-            log.debug("Progress could not be told: %s", trouble, extra={"action": "progress"})
+        except (WsqError, UnicodeEncodeError) as trouble:  # a full disk must not end an execution
+            log.debug("Progress could not be published: %s", trouble, extra={"action": "progress"})

@@ -1,4 +1,4 @@
-"""Conversations are long; those of old executions are given up."""
+"""Deletes the conversations of old executions, which are long."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from wsq.store.log import Log
 from wsq.store.transaction import Transaction
 
 KEPT = 20
-"""Executions of a task whose conversations are kept, however old."""
+"""Executions of a task whose conversations are kept, however old they are."""
 
 DAYS = 30.0
 """How long every conversation is kept."""
 
 
 def prune(log: Log, clock: Clock, *, keep: int = KEPT, days: float = DAYS, rounds: int | None = None) -> int:
-    """Give up what is too old, in steps of some two hundred; `rounds` bounds their number."""
+    """Delete what is too old, some two hundred at a time; returns how many. `rounds` bounds the number of steps."""
     older_than = clock.now() - timedelta(days=days)
     pruned = 0
     while rounds is None or rounds > 0:

@@ -1,4 +1,4 @@
-"""What one pass of the scheduler did."""
+"""The report of one pass of the scheduler."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wsq.projections import Execution
 
 
 class WouldRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A task that a dry run found due. `scheduled_for` is its newest due slot, `slots` how many are due."""
+    """A task that a dry run found due. `scheduled_for` is its newest due slot, `slots` the number of due slots."""
 
     store_id: str
     recurring_task_id: str
@@ -21,10 +21,10 @@ class WouldRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProcessReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One pass: `due` counts tasks that had an unsettled slot, the others what became of executions.
+    """One pass. `due` counts tasks with unsettled slots; the other counts are outcomes of executions.
 
-    `executions` are those that this pass settled or took up again, in the order of their start.
-    `unserved` tells, by store id, in one sentence why a store could not be served.
+    `executions` are those that this pass settled or resumed, in the order of their start. `unserved` maps the id of
+    each store that could not be served to the reason.
     """
 
     started_at: datetime
@@ -41,17 +41,17 @@ class ProcessReport(msgspec.Struct, frozen=True, kw_only=True):
     unserved: dict[str, str] = {}
 
     def to_json(self) -> str:
-        """One JSON object on one line; instants with offset, durations in seconds."""
+        """Return one JSON object on one line; instants with offset, durations in seconds."""
         return as_json(self)
 
 
 def as_json(value: Any) -> str:
-    """Any of wsq's values as JSON: instants in ISO 8601 with offset, durations in seconds."""
+    """Return a value as JSON: instants in ISO 8601 with offset, durations in seconds."""
     return msgspec.json.encode(to_plain(value)).decode()
 
 
 def to_plain(value: Any) -> Any:
-    """The same, as dictionaries, lists and plain values."""
+    """Return a value as dictionaries, lists and plain values."""
     return msgspec.to_builtins(_seconds(value))
 
 

@@ -1,4 +1,4 @@
-"""An execution's steps in a notebook's cell, while they are made."""
+"""Shows an execution's steps in a notebook's cell while it runs."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from wsq.runner.progress import doing
 from wsq.store.log import Log
 
 TAIL = 60
-"""Characters of the answer that is being given which are shown: its end."""
+"""Characters of the current answer's end that are shown."""
 
 
 @contextmanager
 def watched(log: Log, store_id: str, provider_kind: str) -> Iterator[Watch]:
-    """Who shows the steps of a store's execution in the cell that runs, and in the end all of them.
+    """Gives a `Watch` that shows the steps of a store's execution in the running cell, and in the end all of them.
 
-    Nobody outside a kernel, nor on another thread than the cells', nor where no model is asked: such answers take
-    no time, and a notebook that is run again is to say the same.
+    It shows nothing outside a kernel or off the cells' thread, nor where no model is called: such answers take no
+    time, and a notebook that is run again must have the same outputs.
     """
     in_a_cell = in_a_kernel() and threading.current_thread() is threading.main_thread()
     if budgets.costs_nothing(provider_kind) or not in_a_cell:
@@ -40,7 +40,7 @@ def watched(log: Log, store_id: str, provider_kind: str) -> Iterator[Watch]:
 
 
 class _Steps:
-    """One display, which is renewed: the transcript so far, and what goes on now."""
+    """One display that is updated: the transcript so far, and what is happening now."""
 
     def __init__(self, log: Log, store_id: str) -> None:
         self._log = log
@@ -50,13 +50,13 @@ class _Steps:
         self._shown: list[Line] = []
 
     def __call__(self, execution_id: str) -> None:
-        """Show what there is by now, if it is another than was shown last."""
+        """Show the current steps if they have changed."""
         self._execution_id = execution_id
-        with suppress(WsqError):  # a look that fails is no reason to end what goes on; the next one may not
+        with suppress(WsqError):  # a failed read must not end the execution; the next may succeed
             self._show(self._lines(execution_id) + self._now(execution_id))
 
     def end(self) -> None:
-        """Leave the steps alone, which are the same whenever one looks at them; nothing when nothing was shown."""
+        """Leave only the recorded steps in the display, if it was shown."""
         if self._handle is not None and self._execution_id is not None:
             with suppress(WsqError):
                 self._show(self._lines(self._execution_id))

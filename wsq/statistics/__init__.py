@@ -1,7 +1,7 @@
-"""Counting: how it goes, from the projections and the log alone.
+"""Statistics, computed from the projections and the log.
 
-What each figure of `counting` means stands in `wsq.statistics.definitions`, which page and documentation show too.
-A module is loaded when one of its names is first asked for.
+`wsq.statistics.definitions` defines each figure of `counting`, for the page and the documentation too. Modules are
+loaded on first use.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wsq.statistics.counting import Wish, choices, count, counted
+    from wsq.statistics.counting import Selection, choices, count, counted
     from wsq.statistics.definitions import DEFINITIONS
     from wsq.statistics.figures import Choices, Counted, Day, Failure, Group, Reason, Series, Statistics, Total
     from wsq.statistics.span import Span
 
 __all__ = [
-    "DEFINITIONS", "Choices", "Counted", "Day", "Failure", "Group", "Reason", "Series", "Span", "Statistics", "Total",
-    "Wish", "choices", "count", "counted",
+    "DEFINITIONS", "Choices", "Counted", "Day", "Failure", "Group", "Reason", "Selection", "Series", "Span",
+    "Statistics", "Total", "choices", "count", "counted",
 ]  # fmt: skip
 
-_ROOMS = {
-    **dict.fromkeys(("Wish", "choices", "count", "counted"), "wsq.statistics.counting"),
+_MODULES = {
+    **dict.fromkeys(("Selection", "choices", "count", "counted"), "wsq.statistics.counting"),
     "DEFINITIONS": "wsq.statistics.definitions",
     "Span": "wsq.statistics.span",
 }
@@ -31,4 +31,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'wsq.statistics' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_ROOMS.get(name, "wsq.statistics.figures")), name)
+    return getattr(import_module(_MODULES.get(name, "wsq.statistics.figures")), name)

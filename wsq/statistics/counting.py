@@ -1,8 +1,8 @@
-"""The counting: a few passes over the executions of a span, inside one read.
+"""Count executions in a few scans of a span, inside one read.
 
-Grouping by texts is what costs. So there is one pass by day, one by all texts together into a table that goes with
-the read, from which stores, projects, tasks and models are summed up, and one for the percentiles. Percentiles are
-exact. What a page shows first can be had before the groups, which take as long as the rest.
+Grouping by text is what takes time. So one scan groups by day, one by all texts together into a temporary table from
+which stores, projects, tasks and models are summed up, and one computes percentiles. Percentiles are exact. A page can
+show everything but the groups early, which take as long as the rest.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from wsq.commands.budgets import TRIED_AT, UNPRICED
 from wsq.errors import NotFound
 from wsq.queries import boards
+from wsq.queries.spending import TRIED_AT, UNPRICED
 from wsq.rules import naming
 from wsq.rules.values import refusal
 from wsq.statistics.figures import Choice, Choices, Counted, Day, Failure, Group, Reason, Series, Statistics, Total
@@ -25,24 +25,24 @@ from wsq.store.engine import Cursor, Engine
 from wsq.store.log import MOST_IN_A_READ
 
 MOST_GROUPS = 50
-"""Stores, projects, tasks and models of each of which figures are told, unless more are asked for."""
+"""Maximum number of stores, projects, tasks and models in the result, by default."""
 
 RECENT = 20
-"""Failures that are listed."""
+"""Number of recent failures listed."""
 
 MOST_CHOICES = 500
-"""Projects and tasks that are offered to narrow the statistics to."""
+"""Maximum number of projects and tasks offered as filters."""
 
 _EVERYTHING = """SELECT id, seq, store_id, project_id, recurring_task_id, model, status, verdict, trigger, reason,
     error, slots, started_at, completed_at, scheduled_for, cost_usd, provider_kind, input_tokens, output_tokens,
     cache_read_tokens, cache_write_tokens, created_task_ids, attempts, takeovers FROM task_executions LIMIT 0"""
-"""All that is asked for below, named at once: where it has to be brought from a server first, it is brought once."""
+"""All columns used below, named at once, so that a snapshot on a server copies the table once."""
 
 _ENDED = "status IN ('completed', 'failed')"
 _TIMED = "status <> 'skipped' AND trigger = 'automatic'"
 _LATE = "epoch_us(started_at) - epoch_us(scheduled_for)"
 _TOOK = "epoch_us(completed_at) - epoch_us(started_at)"
-"""The same as `duration`, and quicker to read."""
+"""Equals `duration`, and is faster to read."""
 
 _KINDS = "status, coalesce(verdict = 'could_not', false) AS could_not, cost_usd IS NOT NULL AS priced"
 _SUMS = f"""count(*) AS n, sum(slots) AS slots, sum({_TOOK}) AS took,
@@ -51,7 +51,7 @@ _SUMS = f"""count(*) AS n, sum(slots) AS slots, sum({_TOOK}) AS took,
     sum(cost_usd) AS cost, sum(len(created_task_ids)) AS created,
     count(*) FILTER {UNPRICED} AS unpriced,
     sum(greatest(attempts - 1, 0)) AS retries, count(*) FILTER (attempts > 1) AS retried, sum(takeovers) AS takeovers"""
-"""What is summed of the executions of each kind: so most of it needs no condition of its own, which is what costs."""
+"""Sums per kind of executions. Grouping by kind avoids a condition on most sums, which is what takes time."""
 
 _MEASURES = {
     "completed": "sum(n) FILTER (status = 'completed')",
@@ -75,20 +75,20 @@ _MEASURES = {
     "retried": "sum(retried)",
     "takeovers": "sum(takeovers)",
 }
-"""What is told of each group of executions, from the sums of their kinds."""
+"""The figures of each group of executions, from the sums of its kinds."""
 
-_TOLD = ", ".join(
+_FIGURES = ", ".join(
     f"coalesce({sql}, 0)::{'DOUBLE' if name == 'cost' else 'BIGINT'} AS {name}" for name, sql in _MEASURES.items()
 )
 
 Measures = dict[str, Any]
 
 SoFar = Callable[[Statistics], object]
-"""Is told what was counted so far: all but the groups, which are empty. It is called in the midst of a read."""
+"""Receives the statistics without groups, which are still empty. It is called during a read."""
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """What statistics are asked for; see `wsq.Workspace.statistics`."""
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """What to count; see `wsq.Workspace.statistics`."""
 
     days: int = 30
     since: Bound = None
@@ -100,37 +100,41 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     most: int = MOST_GROUPS
 
 
-def counted(engine: Engine, wish: Wish, now: datetime, timezone: str, so_far: SoFar | None = None) -> Statistics:
-    """The statistics of what is wished for, from a read, or from a private copy where they take long.
+def counted(
+    engine: Engine, selection: Selection, now: datetime, timezone: str, so_far: SoFar | None = None
+) -> Statistics:
+    """Return the statistics of a selection, from a read, or from a private copy if they take long.
 
     `so_far` is called once before the groups are counted, from the same view; it must be quick.
 
     Raises:
-        InvalidInput: The span cannot be.
+        InvalidInput: The span is invalid.
         NotFound: There is no such store, project or recurring task.
     """
     with engine.read() as cursor:
-        _refuse_unknown(cursor, wish)
-        if not engine.is_server and _rows_in(cursor, wish, now, timezone) <= MOST_IN_A_READ:
-            return count(cursor, wish, now, timezone, so_far)
-    with engine.study() as cursor:
-        return count(cursor, wish, now, timezone, so_far)
+        _refuse_unknown(cursor, selection)
+        if not engine.is_server and _rows_in(cursor, selection, now, timezone) <= MOST_IN_A_READ:
+            return count(cursor, selection, now, timezone, so_far)
+    with engine.snapshot() as cursor:
+        return count(cursor, selection, now, timezone, so_far)
 
 
-def _rows_in(cursor: Cursor, wish: Wish, now: datetime, timezone: str) -> int:
-    """How many executions would be gone through; asking costs milliseconds."""
-    where, given = _where(wish, _span(cursor, wish, now, timezone))
+def _rows_in(cursor: Cursor, selection: Selection, now: datetime, timezone: str) -> int:
+    """Return the number of executions in the selection; takes milliseconds."""
+    where, given = _where(selection, _span(cursor, selection, now, timezone))
     return int(cursor.query(f"SELECT count(*) FROM task_executions {where}", given)[0][0])  # noqa: S608
 
 
-def count(cursor: Cursor, wish: Wish, now: datetime, timezone: str, so_far: SoFar | None = None) -> Statistics:
-    """The statistics of what is wished for, which must be there; `timezone` is the workspace's.
+def count(
+    cursor: Cursor, selection: Selection, now: datetime, timezone: str, so_far: SoFar | None = None
+) -> Statistics:
+    """Return the statistics of a selection whose ids exist; `timezone` is the workspace's.
 
     `so_far` is as in `counted`.
     """
     cursor.query(_EVERYTHING)
-    over = _span(cursor, wish, now, timezone)
-    where, given = _where(wish, over)
+    over = _span(cursor, selection, now, timezone)
+    where, given = _where(selection, over)
     place = over.place_in_sql("epoch_us(started_at)")
     by_day = _by_day(cursor, where, given, place)
     spread = _spread(cursor, where, given, place)
@@ -139,12 +143,12 @@ def count(cursor: Cursor, wish: Wish, now: datetime, timezone: str, so_far: SoFa
         timezone=over.timezone,
         since=over.since,
         until=over.until,
-        store_id=wish.store_id,
-        project_id=wish.project_id,
-        recurring_task_id=wish.recurring_task_id,
-        model=wish.model,
+        store_id=selection.store_id,
+        project_id=selection.project_id,
+        recurring_task_id=selection.recurring_task_id,
+        model=selection.model,
         total=Total(**_figures(_summed(list(by_day.values()))), **spread.get(None, {})),
-        tried_usd=_tried(cursor, wish, where, given),
+        tried_usd=_tried(cursor, selection, where, given),
         days=Series((_day(over, n, by_day, spread) for n in range(len(over.days))), kind=Day),
         failures=reasons["failed"],
         skips=reasons["skipped"],
@@ -153,11 +157,11 @@ def count(cursor: Cursor, wish: Wish, now: datetime, timezone: str, so_far: SoFa
     )
     if so_far is not None:
         so_far(found)
-    return msgspec.structs.replace(found, **_groups(cursor, where, given, wish.most))
+    return msgspec.structs.replace(found, **_groups(cursor, where, given, selection.most))
 
 
 def choices(cursor: Cursor, store_id: str | None) -> Choices:
-    """What statistics of a store, or of all, can be narrowed to."""
+    """Return the possible filters for the statistics of a store, or of all."""
     where, given = ("WHERE store_id = $1", [store_id]) if store_id is not None else ("", [])
     projects = cursor.query(
         f"SELECT id, name, store_id FROM projects {where} ORDER BY name, id LIMIT {MOST_CHOICES}",  # noqa: S608
@@ -181,30 +185,30 @@ def choices(cursor: Cursor, store_id: str | None) -> Choices:
     )
 
 
-# What is wished for
+# The selection
 
 
-def _span(cursor: Cursor, wish: Wish, now: datetime, timezone: str) -> Span:
-    """The span, as days of the zone that all stores shown have, else of the workspace's."""
-    if wish.store_id is not None:
-        zone = boards.store(cursor, wish.store_id).timezone
+def _span(cursor: Cursor, selection: Selection, now: datetime, timezone: str) -> Span:
+    """Return the span in the zone that all selected stores share, else in the workspace's."""
+    if selection.store_id is not None:
+        zone = boards.store(cursor, selection.store_id).timezone
     else:
         zones = [zone for (zone,) in cursor.query("SELECT DISTINCT timezone FROM stores")]
         zone = zones[0] if len(zones) == 1 else timezone
-    return span(now, zone, wish.days, wish.since, wish.until)
+    return span(now, zone, selection.days, selection.since, selection.until)
 
 
-def _refuse_unknown(cursor: Cursor, wish: Wish) -> None:
-    if wish.project_id is not None:
-        _known(cursor, "projects", wish.store_id, wish.project_id)
-    if wish.recurring_task_id is not None:
-        _known(cursor, "recurring_tasks", wish.store_id, wish.recurring_task_id)
-    if wish.model is not None and not naming.can_be_an_id(wish.model):
-        raise refusal("The model", wish.model, "a model's id")
+def _refuse_unknown(cursor: Cursor, selection: Selection) -> None:
+    if selection.project_id is not None:
+        _known(cursor, "projects", selection.store_id, selection.project_id)
+    if selection.recurring_task_id is not None:
+        _known(cursor, "recurring_tasks", selection.store_id, selection.recurring_task_id)
+    if selection.model is not None and not naming.can_be_an_id(selection.model):
+        raise refusal("The model", selection.model, "a model's id")
 
 
 def _known(cursor: Cursor, table: str, store_id: str | None, row_id: str) -> None:
-    """Raise `NotFound` unless there is such a row; of a deleted recurring task its executions are enough."""
+    """Raise `NotFound` unless the row exists; a deleted recurring task with executions counts as existing."""
     if naming.can_be_an_id(row_id):
         for sql in (f"{table} WHERE id = $1", "task_executions WHERE recurring_task_id = $1"):
             found = cursor.query(f"SELECT store_id FROM {sql} LIMIT 1", [row_id])  # noqa: S608
@@ -217,46 +221,46 @@ def _known(cursor: Cursor, table: str, store_id: str | None, row_id: str) -> Non
     raise NotFound(f"There is no {naming.WORDS[table]} {row_id!r} in any store.")
 
 
-def _where(wish: Wish, over: Span) -> tuple[str, list[Any]]:
-    """The condition, and its parameters."""
+def _where(selection: Selection, over: Span) -> tuple[str, list[Any]]:
+    """Return the SQL condition and its parameters."""
     given: list[Any] = [over.since, over.until]
     conditions = ["started_at >= $1", "started_at < $2"]
     for column in ("store_id", "project_id", "recurring_task_id", "model"):
-        value = getattr(wish, column)
+        value = getattr(selection, column)
         if value is not None:
             given.append(value)
             conditions.append(f"{column} = ${len(given)}")
     return f"WHERE {' AND '.join(conditions)}", given
 
 
-# The passes
+# The scans
 
 
 def _kinds(keys: str, names: str, where: str) -> str:
-    """A query for the sums of each kind of executions by `keys`, which the rows call `names`."""
+    """Return a query for the sums of each kind of executions by `keys`, named `names` in the result."""
     return f"""SELECT {keys}, {_KINDS}, {_SUMS} FROM task_executions {where}
-        GROUP BY {names}, status, could_not, priced"""  # noqa: S608 - texts of our own
+        GROUP BY {names}, status, could_not, priced"""  # noqa: S608 - wsq's own texts
 
 
 def _by_day(cursor: Cursor, where: str, given: list[Any], place: str) -> dict[int, Measures]:
-    """What is counted, by the day's place in the span; days without anything are left out."""
+    """Return the figures by 0-based day of the span; empty days are left out."""
     kinds = _kinds(f"{place} AS day", "day", where)
-    found = cursor.query(f"SELECT day, {_TOLD} FROM ({kinds}) AS kinds GROUP BY day", given)  # noqa: S608
-    return {int(day): dict(zip(_MEASURES, told, strict=True)) for day, *told in found}
+    found = cursor.query(f"SELECT day, {_FIGURES} FROM ({kinds}) AS kinds GROUP BY day", given)  # noqa: S608
+    return {int(day): dict(zip(_MEASURES, figures, strict=True)) for day, *figures in found}
 
 
 def _spread(cursor: Cursor, where: str, given: list[Any], place: str) -> dict[int | None, Measures]:
-    """Percentiles in seconds, by the day's place in the span, and for None of the whole."""
+    """Return percentiles in seconds by 0-based day of the span, and under None for the whole span."""
     spread: dict[int | None, Measures] = {}
     for which, value, names in (
         (_ENDED, _TOOK, ("duration_median", "duration_p95")),
         (_TIMED, _LATE, ("lateness_median", "lateness_p95", "lateness_max", "automatic")),
     ):
-        told = f"quantile_cont({value}, [0.5, 0.95]), max({value}), count(*)"
+        columns = f"quantile_cont({value}, [0.5, 0.95]), max({value}), count(*)"
         condition = f"{where} AND {which}"
         found = [
-            *cursor.query(f"SELECT {place} AS day, {told} FROM task_executions {condition} GROUP BY day", given),  # noqa: S608
-            *cursor.query(f"SELECT NULL, {told} FROM task_executions {condition} HAVING count(*) > 0", given),  # noqa: S608
+            *cursor.query(f"SELECT {place} AS day, {columns} FROM task_executions {condition} GROUP BY day", given),  # noqa: S608
+            *cursor.query(f"SELECT NULL, {columns} FROM task_executions {condition} HAVING count(*) > 0", given),  # noqa: S608
         ]
         for day, (median, p95), most, how_many in found:
             values = (median / 1e6, p95 / 1e6, most / 1e6, how_many)
@@ -265,9 +269,9 @@ def _spread(cursor: Cursor, where: str, given: list[Any], place: str) -> dict[in
     return spread
 
 
-def _tried(cursor: Cursor, wish: Wish, where: str, given: list[Any]) -> float:
-    """What dry runs are counted at; they are of no recurring task."""
-    if wish.recurring_task_id is not None:
+def _tried(cursor: Cursor, selection: Selection, where: str, given: list[Any]) -> float:
+    """Return the cost of dry runs; they belong to no recurring task."""
+    if selection.recurring_task_id is not None:
         return 0.0
     ((dollars,),) = cursor.query(f"SELECT coalesce(sum({TRIED_AT}), 0)::DOUBLE FROM dry_runs {where}", given)  # noqa: S608
     return round(float(dollars), 9)
@@ -314,7 +318,7 @@ _GROUPS = {
     "projects": ("store_id", "project_id"),
     "models": ("NULL", "model"),
 }
-"""Of each kind of groups the store's id and its own."""
+"""The columns of the store's id and the group's id, by kind of group."""
 
 _NAMED = {
     "stores": "stores",
@@ -326,20 +330,20 @@ _NAMED = {
 def _groups(cursor: Cursor, where: str, given: list[Any], most: int) -> dict[str, Series[Group]]:
     keys = "store_id, project_id, model"
     cursor.query(f"CREATE OR REPLACE TEMP TABLE kinds AS {_kinds(keys, keys, where)}", given)
-    told = {
+    groups = {
         name: _group(
             cursor,
             name,
-            f"SELECT {store} AS store_id, {id_} AS id, {_TOLD} FROM kinds GROUP BY ALL",  # noqa: S608
+            f"SELECT {store} AS store_id, {id_} AS id, {_FIGURES} FROM kinds GROUP BY ALL",  # noqa: S608
             [most],
         )
         for name, (store, id_) in _GROUPS.items()
     }
-    return told | {"tasks": _tasks(cursor, where, given, most)}
+    return groups | {"tasks": _tasks(cursor, where, given, most)}
 
 
 def _tasks(cursor: Cursor, where: str, given: list[Any], most: int) -> Series[Group]:
-    """Which have the most executions first: there may be thousands, and the rest is needed of these alone."""
+    """Find the busiest tasks first: there may be thousands, and the figures are only needed for these."""
     busiest = cursor.query(
         f"""SELECT recurring_task_id, count(*) FILTER (status <> 'skipped') AS executions, count(*) OVER ()
         FROM task_executions {where} GROUP BY recurring_task_id
@@ -350,19 +354,20 @@ def _tasks(cursor: Cursor, where: str, given: list[Any], most: int) -> Series[Gr
     of_these = f"{where} AND recurring_task_id IN (SELECT unnest(${len(given) + 1}::VARCHAR[]))"
     keys = "store_id, recurring_task_id"
     kinds = _kinds(keys, keys, of_these)
-    told = f"SELECT store_id, recurring_task_id AS id, {_TOLD} FROM ({kinds}) AS kinds GROUP BY {keys}"  # noqa: S608
-    found = _group(cursor, "tasks", told, [*given, ids, most])
+    groups = f"SELECT store_id, recurring_task_id AS id, {_FIGURES} FROM ({kinds}) AS kinds GROUP BY {keys}"  # noqa: S608
+    found = _group(cursor, "tasks", groups, [*given, ids, most])
     return Series(found, kind=Group, more=busiest[0][-1] - len(busiest) if busiest else 0)
 
 
-def _group(cursor: Cursor, what: str, told: str, given: list[Any]) -> Series[Group]:
-    """The groups that `told` finds, with their names; the last parameter is how many at most."""
+def _group(cursor: Cursor, what: str, groups: str, given: list[Any]) -> Series[Group]:
+    """Return the groups of the query `groups`, with names; the last parameter is their maximum number."""
     table = _NAMED.get(what)
-    name = "named.name" if table else "told.id"
-    join = f"LEFT JOIN {table} AS named ON named.id = told.id" if table else ""
+    name = "named.name" if table else "found.id"
+    join = f"LEFT JOIN {table} AS named ON named.id = found.id" if table else ""
     found = cursor.query(
-        f"""SELECT {name}, count(*) OVER (), told.store_id, told.id, {", ".join(_MEASURES)} FROM ({told}) AS told {join}
-        ORDER BY completed + failed + cancelled + running DESC, told.id NULLS LAST, told.store_id
+        f"""SELECT {name}, count(*) OVER (), found.store_id, found.id, {", ".join(_MEASURES)}
+        FROM ({groups}) AS found {join}
+        ORDER BY completed + failed + cancelled + running DESC, found.id NULLS LAST, found.store_id
         LIMIT ${len(given)}""",  # noqa: S608
         given,
     )
@@ -373,7 +378,7 @@ def _group(cursor: Cursor, what: str, told: str, given: list[Any]) -> Series[Gro
     return Series(rows, kind=Group, more=found[0][1] - len(rows) if found else 0)
 
 
-# From what was counted to figures
+# From counts to figures
 
 
 def _day(over: Span, place: int, by_day: dict[int, Measures], spread: dict[int | None, Measures]) -> Day:
@@ -391,13 +396,13 @@ def _summed(counted: list[Measures]) -> Measures:
 
 
 def _figures(counted: Measures) -> Measures:
-    """The fields of `Counted`."""
-    told = {name: counted[name] for name in Counted.__struct_fields__ if name in counted}
+    """Return the fields of `Counted`."""
+    figures = {name: counted[name] for name in Counted.__struct_fields__ if name in counted}
     ended = counted["completed"] + counted["failed"]
     sent = counted["input_tokens"] + counted["cache_read_tokens"] + counted["cache_write_tokens"]
-    # Sums are taken in any order, which shows in the last digits: cut off, the same figures are equal.
+    # Sums of floats depend on the order in the last digits; rounding makes equal figures equal.
     cost = None if counted["unpriced"] and not counted["priced"] else round(counted["cost"], 9)
-    return told | {
+    return figures | {
         "executions": ended + counted["cancelled"] + counted["running"],
         "success_rate": _share(counted["completed"], ended),
         "duration_mean": _share(counted["took"] / 1e6, ended),

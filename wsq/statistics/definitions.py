@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 DEFINITIONS = {
-    "Span": "From its beginning (inclusive) to its end (exclusive). An execution belongs to the instant at which it "
-    "started, a skipped one to the instant at which it was skipped.",
-    "Day": "A calendar day of the store's zone, by when an execution started; of the workspace's zone where stores of "
-    "different zones are shown together. It begins at the first instant of its date, so a day on which the clocks "
-    "change has 23 or 25 hours. A day without executions counts zero and has no rates.",
-    "Executions": "What was carried out: completed, failed, cancelled, and running. Skipped ones are counted apart.",
-    "Success rate": "Completed ÷ (completed + failed). Cancelled, running and skipped executions are in neither. "
-    "One whose agent said that it could not do it has completed, and is shown apart as “could not”. Where nothing "
-    "has completed or failed there is no rate.",
-    "Duration": "From start to end, waiting between attempts included, of the executions that completed or failed: "
-    "the mean, the median and the 95th percentile.",
-    "Percentile": "Exact, with linear interpolation between the two nearest values: of n values in order, percentile "
-    "p lies at place 1 + (n − 1) × p. The median is the 50th.",
-    "Tokens": "Counted for every execution, however it ended. The cache share is what was read from the cache, of all "
-    "that was sent: cache read ÷ (input + cache read + cache write).",
-    "Cost": "US dollars, the sum over executions whose model has a known price. Unpriced executions (a model was "
-    "asked and its price is not known) are counted apart and never taken for free. What the offline provider does "
-    "costs nothing.",
-    "Cost per created task": "The cost of the priced executions ÷ the tasks that these executions created.",
-    "Dry runs": "What trying prompts out was counted at, in US dollars, tokens of a model without a known price at the "
-    "rate of budgets. It is in no other figure.",
-    "Failures": "Executions that failed, by the stable word for why.",
-    "Lateness": "Start − slot of the automatic executions that were carried out, however they ended; of several "
-    "slots settled at once, the newest. Manual executions settle no slot and have no lateness.",
-    "Skipped slots": "The slots that skipped executions settled, by why; one of them may settle many.",
-    "Retries": "Attempts beyond the first, summed over executions. Takeovers, after a worker was lost, are counted "
-    "apart.",
+    "Span": "From its start (inclusive) to its end (exclusive). A run belongs to the time it started, a skipped run "
+    "to the time it was skipped.",
+    "Day": "A calendar day in the store's time zone; in the workspace's time zone if stores with different time zones "
+    "are shown together. A run belongs to the day it started. A day starts at the first instant of its date, so a day "
+    "on which the clocks change has 23 or 25 hours. A day without runs counts zero and has no rates.",
+    "Runs": "Completed, failed, cancelled and running. Skipped runs are counted separately.",
+    "Success rate": "Completed ÷ (completed + failed). Cancelled, running and skipped runs do not count. A run whose "
+    "agent reported that it could not do its work is completed, and is also shown as “could not”. Without completed "
+    "or failed runs there is no rate.",
+    "Duration": "From start to end of completed and failed runs, including waits between attempts: mean, median and "
+    "95th percentile.",
+    "Percentile": "Exact, with linear interpolation between the two nearest values: of n ordered values, percentile p "
+    "is at position 1 + (n − 1) × p. The median is the 50th percentile.",
+    "Tokens": "Of all runs, however they ended. The cache share is the part of the input that was read from the "
+    "cache: cache read ÷ (input + cache read + cache write).",
+    "Cost": "US dollars, the sum over runs whose model has a known price. Unpriced runs (those of a model without a "
+    "known price) are counted separately, never as free. The offline provider costs nothing.",
+    "Cost per created task": "The cost of the priced runs ÷ the number of tasks they created.",
+    "Dry runs": "The cost of dry runs in US dollars. Tokens of a model without a known price count at the rate that "
+    "budgets use. No other figure includes it.",
+    "Failures": "Failed runs by reason.",
+    "Lateness": "Start − scheduled time of automatic runs that were not skipped, however they ended. If a run covers "
+    "several scheduled runs, the newest one counts. Manual runs have no lateness.",
+    "Skipped scheduled runs": "Scheduled runs that were skipped, by reason. One skipped run can cover several of them.",
+    "Retries": "Attempts after the first, summed over runs. Runs resumed after a worker crashed are counted "
+    "separately.",
 }
 """What a person must know to read the figures, by what they are called."""

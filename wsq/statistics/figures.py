@@ -1,4 +1,4 @@
-"""The figures as values, each with how it shows itself in a notebook and on a terminal."""
+"""Figures as values, with their display in notebooks and terminals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Write = Callable[[Any], Any]
 
 
 class Series(Rows[R]):
-    """A list of figures of one kind; `more` is how many were left out, which had fewer executions."""
+    """A list of figures of one kind; `more` is the number of rows left out, which had fewer executions."""
 
     __slots__ = ("more",)
 
@@ -28,7 +28,7 @@ class Series(Rows[R]):
         self.more = more
 
     def to_pandas(self) -> pd.DataFrame:
-        """A DataFrame with a column for each field, in their documented order; made when it is asked for."""
+        """Return a DataFrame with one column per field, in the documented order."""
         import pandas as pd
 
         columns = self.kind.__struct_fields__
@@ -45,17 +45,16 @@ class Series(Rows[R]):
 
 
 class Counted(Row, frozen=True, kw_only=True):
-    """What came of some executions; see `wsq.statistics.DEFINITIONS` for what each figure means.
+    """Counts of some executions; see `wsq.statistics.DEFINITIONS` for the definition of each figure.
 
-    `executions` are those carried out: `completed` (of them `could_not` with that verdict), `failed`,
-    `cancelled` and `running`. `skipped` executions, which settled `skipped_slots`, are not among them.
-    `success_rate` is completed ÷ (completed + failed), from 0 to 1, None where there is neither.
-    `duration_mean` is seconds from start to end of the completed and failed ones, None without one.
-    Tokens are counts; `cache_share` is cache read ÷ (input + cache read + cache write), from 0 to 1, None
-    where nothing was sent. `cost_usd` is US dollars of the priced executions, None where there are only
-    `unpriced` ones. `cost_per_created_task` divides it by the tasks that priced ones created, None without
-    one; `created_tasks` counts those of all. `retries` are attempts beyond the first, of `retried` executions;
-    `takeovers` are counted apart.
+    `executions` is the number of `completed` (of which `could_not` with that verdict), `failed`, `cancelled` and
+    `running` ones. `skipped` executions, which settled `skipped_slots`, are not included. `success_rate` is completed ÷
+    (completed + failed), from 0 to 1, None if there are neither. `duration_mean` is the seconds from start to end of
+    completed and failed ones, None without any. Tokens are counts; `cache_share` is cache read ÷ (input + cache read +
+    cache write), from 0 to 1, None if nothing was sent. `cost_usd` is US dollars of the priced executions, None if
+    there are only `unpriced` ones. `cost_per_created_task` divides it by the tasks that priced ones created, None
+    without any; `created_tasks` counts those of all. `retries` are attempts beyond the first, of `retried`
+    executions; `takeovers` are counted separately.
     """
 
     executions: int = 0
@@ -83,11 +82,11 @@ class Counted(Row, frozen=True, kw_only=True):
 
 
 class Total(Counted, frozen=True, kw_only=True):
-    """What came of executions, with what takes all of their values.
+    """Counts of executions, with percentiles.
 
-    `duration_median` and `duration_p95` are seconds, of those that `duration_mean` is of; `lateness_median`,
-    `lateness_p95` and `lateness_max` are seconds from slot to start of the automatic ones that were carried
-    out, of which there are `automatic`. All are None where there is nothing to take them of.
+    `duration_median` and `duration_p95` are seconds, of the same executions as `duration_mean`; `lateness_median`,
+    `lateness_p95` and `lateness_max` are seconds from slot to start of the `automatic` executions that were not
+    skipped. All are None if there are no such executions.
     """
 
     duration_median: float | None = None
@@ -101,7 +100,7 @@ class Total(Counted, frozen=True, kw_only=True):
 class Day(Total, frozen=True, kw_only=True):
     """A calendar day, counted from `since` (inclusive) to `until` (exclusive).
 
-    These are its first instant and the next day's, but where the span begins or ends within it.
+    These are its first instant and the next day's, unless the span begins or ends within it.
     """
 
     _plural: ClassVar[str] = "days"
@@ -117,11 +116,10 @@ class Day(Total, frozen=True, kw_only=True):
 
 
 class Group(Counted, frozen=True, kw_only=True):
-    """A store, a project, a recurring task or a model, and what came of its executions.
+    """The counts of a store, a project, a recurring task or a model.
 
-    `id` and `name` are None for executions without a project, and for those without a model: skipped ones
-    and those of the offline provider. The name is also None for what has been deleted. A model is its own
-    id, and belongs to no one store.
+    `id` and `name` are None for executions without a project, and for those without a model: skipped ones and those of
+    the offline provider. The name is also None if the row was deleted. A model is its own id, and belongs to no store.
     """
 
     _plural: ClassVar[str] = "groups"
@@ -137,7 +135,7 @@ class Group(Counted, frozen=True, kw_only=True):
 
 
 class Reason(Row, frozen=True, kw_only=True):
-    """How many executions failed, or were skipped, for a reason; `slots` are what they settled."""
+    """The number of executions that failed or were skipped for a reason; `slots` is what they settled."""
 
     _plural: ClassVar[str] = "reasons"
     _columns: ClassVar[tuple[str, ...]] = ("reason", "executions", "slots")
@@ -149,7 +147,7 @@ class Reason(Row, frozen=True, kw_only=True):
 
 
 class Failure(Row, frozen=True, kw_only=True):
-    """An execution that failed: `id` is the execution's, `name` its recurring task's, None when that is deleted."""
+    """A failed execution: `id` is the execution's, `name` its recurring task's, None if that was deleted."""
 
     _plural: ClassVar[str] = "failures"
     _columns: ClassVar[tuple[str, ...]] = ("started_at", "store_id", "name", "reason", "error")
@@ -165,7 +163,7 @@ class Failure(Row, frozen=True, kw_only=True):
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that statistics can be narrowed to."""
+    """A possible filter value."""
 
     id: str
     name: str
@@ -173,7 +171,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Choices(msgspec.Struct, frozen=True, kw_only=True):
-    """What statistics can be narrowed to, by name; of each kind at most 500, `more_tasks` says of how many more."""
+    """The possible filters, by name; at most 500 of each kind. `more_tasks` is the number of tasks left out."""
 
     projects: tuple[Choice, ...]
     tasks: tuple[Choice, ...]
@@ -182,16 +180,15 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Statistics(Row, frozen=True, kw_only=True):
-    """What came of the executions of a span, over all stores or what it was narrowed to.
+    """Statistics of the executions of a span, over all stores or a selection.
 
-    `days` has every calendar day of the span in order, also those without executions. `failures` and `skips`
-    are by reason, the most frequent first; `recent_failures` the newest first. `stores`, `projects`, `tasks`
-    and `models` are ordered by executions, the most first; what came after the 50th (or as many as were asked
-    for) is left out of each, and its `more` says of how many. Each of these lists has `to_pandas()`.
-    `tried_usd` is what dry runs were counted at, in US dollars: it is in no other figure, and 0 when narrowed
-    to a recurring task.
+    `days` has every calendar day of the span in order, also those without executions. `failures` and `skips` are by
+    reason, the most frequent first; `recent_failures` are newest first. `stores`, `projects`, `tasks` and `models` are
+    ordered by executions, descending; each has at most 50 rows (or as many as requested), and its `more` is the number
+    left out. Each of these lists has `to_pandas()`. `tried_usd` is the cost of dry runs in US dollars: it is not part
+    of any other figure, and 0 if limited to a recurring task.
 
-    What each figure means stands in `wsq.statistics.DEFINITIONS`.
+    `wsq.statistics.DEFINITIONS` defines each figure.
     """
 
     timezone: str
@@ -277,4 +274,4 @@ _SHOWN: dict[str, Write] = {
     ),
     **dict.fromkeys(("cost_usd", "cost_per_created_task"), _dollars),
 }
-"""How a figure is written; whatever is not here, as it is."""
+"""The formats of figures; all others are shown as they are."""

@@ -1,4 +1,4 @@
-"""What is not as it should be, now: told on pages, by `wsq doctor` and outside, by this one definition of each kind."""
+"""Alerts: what is wrong right now. Pages, `wsq doctor` and notifications share these definitions."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from wsq.commands.budgets import COUNTED_AT, TRIED_AT
 from wsq.commands.executions import WINDOW
 from wsq.projections import Row, Rows, StoreRow
 from wsq.queries import boards
+from wsq.queries.spending import COUNTED_AT, TRIED_AT
 from wsq.rules import budgets
 from wsq.rules.pauses import Pausable, holds
 from wsq.store.engine import Cursor
 
 MANY_FAILURES = 5
-"""Failures in a row from which on a task needs somebody to look at it; by then it has been disabled."""
+"""Number of failures in a row at which a task needs attention; it has been disabled by then."""
 
 LATE = 3
-"""A slot that is due for more than so many of the scheduler's usual intervals should have been settled.
+"""Number of the scheduler's usual intervals after which a due slot is late.
 
-It never is before it has been due for `WINDOW`: until then it is carried out as if it were in time, however often
-the scheduler looks, and may have to wait for its turn.
+A slot is never late before `WINDOW` has passed: until then it runs as if on time, however often the scheduler passes.
 """
 
 KINDS = {
@@ -34,21 +33,21 @@ KINDS = {
     "never_ran": "problem",
     "late": "problem",
     "lease_expired": "problem",
-    "over_budget": "problem",  # a warning until all of it is spent
+    "over_budget": "problem",  # a warning until the budget is used up
     "paused": "information",
 }
-"""Every kind of alert in the order in which they are told, and how grave it is."""
+"""Every kind of alert in display order, and its level."""
 
 _LEVELS = ("problem", "warning", "information")
 _LONGEST_ERROR = 200
 
 
 class Alert(Row, frozen=True, kw_only=True):
-    """Something that somebody should know of, as long as it is so.
+    """A condition that somebody should know of, while it lasts.
 
-    `level` is ``problem``, ``warning`` or ``information``. `kind` is a word of `KINDS`. `store_id`,
-    `recurring_task_id` and `execution_id` say where to look and are None where it concerns more than that.
-    `since` is when it began, as far as is known. `key` stays the same for as long as it is the same alert.
+    `level` is ``problem``, ``warning`` or ``information``. `kind` is a key of `KINDS`. `store_id`, `recurring_task_id`
+    and `execution_id` say where to look, and are None if the alert concerns more than that. `since` is when it began,
+    as far as known. `key` identifies the alert for as long as it lasts.
     """
 
     _plural: ClassVar[str] = "alerts"
@@ -67,14 +66,14 @@ class Alert(Row, frozen=True, kw_only=True):
 
     @property
     def is_problem(self) -> bool:
-        """Whether somebody has to do something about it."""
+        """Whether somebody needs to act."""
         return self.level == "problem"
 
 
-class Passing(msgspec.Struct, frozen=True, kw_only=True):
-    """How the scheduler's passes come: the last one's instant and host, and the usual seconds between two.
+class SchedulerHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """The last pass's instant and host, and the usual seconds between two passes.
 
-    `missed`: none has come for three times that. `last_at` is None when none was ever seen.
+    `missed` is True if none came for three times the usual interval. `last_at` is None if none was ever seen.
     """
 
     usual: float
@@ -83,16 +82,16 @@ class Passing(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""
 
 
-def alerts(cursor: Cursor, now: datetime, passing: Passing, timezone: str) -> Rows[Alert]:
-    """Everything that is not as it should be at `now` in any store that is not archived, the gravest first.
+def alerts(cursor: Cursor, now: datetime, scheduler: SchedulerHealth, timezone: str) -> Rows[Alert]:
+    """Return all alerts at `now` of all stores that are not archived, the most severe first.
 
     Args:
         cursor: A view of the workspace.
-        now: The instant that is asked about.
-        passing: What is known of the scheduler, which leaves its notes beside the database.
-        timezone: The zone in which sentences tell times.
+        now: The current instant.
+        scheduler: The scheduler's state, from its heartbeats.
+        timezone: The zone of times in sentences.
     """
-    seen = _Seen(cursor, now, passing, ZoneInfo(timezone))
+    seen = _Seen(cursor, now, scheduler, ZoneInfo(timezone))
     found = [*_scheduler(seen), *_failures(seen), *_slots(seen), *_leases(seen), *_budgets(seen), *_pauses(seen)]
     order = list(KINDS)
     found.sort(key=lambda alert: (_LEVELS.index(alert.level), order.index(alert.kind), alert.since or now, alert.key))
@@ -100,26 +99,26 @@ def alerts(cursor: Cursor, now: datetime, passing: Passing, timezone: str) -> Ro
 
 
 class _Seen:
-    """What all kinds look at: a view, the instant, the stores that are not archived, and which of them are paused."""
+    """What all kinds use: a view, the instant, the unarchived stores, and the ids of paused ones."""
 
-    def __init__(self, cursor: Cursor, now: datetime, passing: Passing, zone: ZoneInfo) -> None:
-        self.cursor, self.now, self.passing, self.zone = cursor, now, passing, zone
+    def __init__(self, cursor: Cursor, now: datetime, scheduler: SchedulerHealth, zone: ZoneInfo) -> None:
+        self.cursor, self.now, self.scheduler, self.zone = cursor, now, scheduler, zone
         self.workspace = boards.workspace(cursor)
         self.stores: dict[str, StoreRow] = {row.id: row for row in boards.stores(cursor)}
-        still = holds(self.workspace, now)
-        self.paused = {row.id for row in self.stores.values() if still or holds(row, now)}
+        all_paused = holds(self.workspace, now)
+        self.paused = {row.id for row in self.stores.values() if all_paused or holds(row, now)}
 
     def ask(self, sql: str, *given: Any) -> list[tuple[Any, ...]]:
-        """The rows of a query."""
+        """Return the rows of a query."""
         return self.cursor.query(sql, given)
 
     def clock(self, instant: datetime) -> str:
-        """An instant as a sentence tells it."""
+        """Return an instant as text."""
         return f"{instant.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
 
 
 def alert(kind: str, sentence: str, *where: str | None, level: str | None = None, **given: Any) -> Alert:
-    """An alert whose key is its kind and where it is, the store and the task, and its level when that is told."""
+    """Return an alert whose key is made of its kind, its store and task, and `level` if that is given."""
     store_id, task_id = (*where, None, None)[:2]
     key = ":".join((kind, *(each or "*" for each in where), *([level] if level else [])))
     grave = level or KINDS[kind]
@@ -129,17 +128,17 @@ def alert(kind: str, sentence: str, *where: str | None, level: str | None = None
 
 
 def _scheduler(seen: _Seen) -> Iterator[Alert]:
-    last, host = seen.passing.last_at, seen.passing.host
-    if seen.passing.missed and last is not None:
-        told = f"The scheduler stands still: its last pass was at {seen.clock(last)} on {host}, and usually one comes"
-        told += f" every {_length(seen.passing.usual)}. See to wsq serve, or to what wsq schedule status tells."
-        yield alert("scheduler", told, since=last)
+    last, host = seen.scheduler.last_at, seen.scheduler.host
+    if seen.scheduler.missed and last is not None:
+        text = f"The scheduler has stopped: its last pass was at {seen.clock(last)} on {host}; usually one runs every"
+        text += f" {_length(seen.scheduler.usual)}. Check wsq serve, or run wsq schedule status."
+        yield alert("scheduler", text, since=last)
     elif last is None:
         waiting = "SELECT min(created_at) FROM recurring_tasks WHERE next_execution_at IS NOT NULL"
         ((since,),) = seen.ask(f"{waiting} AND {_ALIVE}")
         if since is not None:
-            told = "No pass of a scheduler was ever seen, and recurring tasks wait for one."
-            yield alert("scheduler", f"{told} Run wsq serve, or wsq schedule install.", since=since)
+            text = "No scheduler has run yet, and recurring tasks are waiting."
+            yield alert("scheduler", f"{text} Run wsq serve, or wsq schedule install.", since=since)
 
 
 _ALIVE = "store_id NOT IN (SELECT id FROM stores WHERE archived_at IS NOT NULL)"
@@ -154,9 +153,9 @@ _FAILED = f"""WITH failing AS (
 SELECT f.store_id, f.id, f.name, f.failures_in_row, e.id, e.completed_at, e.reason, left(e.error, {_LONGEST_ERROR + 1})
 FROM failing f JOIN newest n ON n.recurring_task_id = f.id
 JOIN task_executions e ON e.recurring_task_id = f.id AND e.seq = n.seq AND e.status = 'failed'"""  # noqa: S608
-"""A task's failures since it last completed or was enabled are counted on its row; a cancelled one says nothing.
+"""Failures since a task last completed or was enabled are counted on its row; cancelled executions do not count.
 
-The newest of a task's executions is that with the highest seq: they all stand in one store's log.
+The newest execution of a task is the one with the highest seq: they are all in one store's log.
 """
 
 
@@ -165,8 +164,8 @@ def _failures(seen: _Seen) -> Iterator[Alert]:
         why = _short(error) or str(reason or "no reason").replace("_", " ")
         where = {"execution_id": execution_id, "since": ended_at}
         if times >= MANY_FAILURES:
-            told = f"{name!r} failed {times} times in a row and is disabled, the last time: {why}"
-            yield alert("failed_repeatedly", told, store_id, task_id, **where)
+            text = f"{name!r} failed {times} times in a row and is disabled. Last error: {why}"
+            yield alert("failed_repeatedly", text, store_id, task_id, **where)
         else:
             yield alert("failing", f"{name!r} failed: {why}", store_id, task_id, **where)
 
@@ -182,19 +181,19 @@ AND (r.next_execution_at < $1 OR (r.last_executed_at IS NULL AND m.since IS NOT 
 
 
 def _slots(seen: _Seen) -> Iterator[Alert]:
-    """Tasks whose slots nobody settles, and those that nobody was ever there for: cron may come too seldom."""
-    patience = max(LATE * timedelta(seconds=seen.passing.usual), WINDOW)
-    for store_id, task_id, name, never, due_at, missed in seen.ask(_DUE, seen.now - patience):
-        waits = due_at < seen.now - patience
+    """Tasks with late slots, and tasks that have never run: cron may pass too rarely."""
+    allowed = max(LATE * timedelta(seconds=seen.scheduler.usual), WINDOW)
+    for store_id, task_id, name, never, due_at, missed in seen.ask(_DUE, seen.now - allowed):
+        waits = due_at < seen.now - allowed
         if store_id in seen.paused:
             continue
         if never and missed is not None:
-            told = f"{name!r} has never run, though it has been due since {seen.clock(missed)}:"
-            told += " the scheduler came too late for its slots."
-            yield alert("never_ran", told, store_id, task_id, since=missed)
+            text = f"{name!r} has never run, although it has been due since {seen.clock(missed)}:"
+            text += " the scheduler always ran too late."
+            yield alert("never_ran", text, store_id, task_id, since=missed)
         elif never:
-            told = f"{name!r} has never run, though it has been due since {seen.clock(due_at)}."
-            yield alert("never_ran", told, store_id, task_id, since=due_at)
+            text = f"{name!r} has never run, although it has been due since {seen.clock(due_at)}."
+            yield alert("never_ran", text, store_id, task_id, since=due_at)
         elif waits:
             yield alert("late", f"{name!r} is late: due since {seen.clock(due_at)}.", store_id, task_id, since=due_at)
 
@@ -207,9 +206,9 @@ WHERE l.expires_at <= $1 AND l.{_ALIVE}"""  # noqa: S608
 
 def _leases(seen: _Seen) -> Iterator[Alert]:
     for store_id, task_id, execution_id, since, name in seen.ask(_EXPIRED, seen.now):
-        told = f"An execution of {name or task_id!r} was left by its worker at {seen.clock(since)};"
-        told += " the next pass takes it up again."
-        yield alert("lease_expired", told, store_id, task_id, execution_id=execution_id, since=since)
+        text = f"The worker of a run of {name or task_id!r} was lost at {seen.clock(since)};"
+        text += " the next pass resumes it."
+        yield alert("lease_expired", text, store_id, task_id, execution_id=execution_id, since=since)
 
 
 _SPENT = f"""WITH days AS (SELECT unnest($1::VARCHAR[]) AS store_id, unnest($2::TIMESTAMPTZ[]) AS since)
@@ -248,9 +247,9 @@ def _spending(whose: str, spending: budgets.Spending, *where: str) -> Iterator[A
     if spending.spent <= 0 or not spending.is_warning:
         return
     level = "problem" if spending.is_used_up else "warning"
-    told = f"{whose} has spent ${spending.spent:,.2f} of its ${spending.budget:,.2f} for today"
-    told += "; nothing more starts until tomorrow." if level == "problem" else "."
-    yield alert("over_budget", told, *where, level=level, since=spending.since)
+    text = f"{whose} has spent ${spending.spent:,.2f} of its ${spending.budget:,.2f} for today"
+    text += "; nothing more starts until tomorrow." if level == "problem" else "."
+    yield alert("over_budget", text, *where, level=level, since=spending.since)
 
 
 def _pauses(seen: _Seen) -> Iterator[Alert]:
@@ -268,11 +267,11 @@ def _paused(seen: _Seen, what: str, paused: Pausable, store_id: str | None) -> A
 
 
 def _length(seconds: float) -> str:
-    """A number of seconds in words: ``15 s``, ``5 min``."""
+    """Return seconds as text: ``15 s``, ``5 min``."""
     return f"{seconds:g} s" if seconds < 120 else f"{seconds / 60:g} min"
 
 
 def _short(error: str | None) -> str:
-    """An error on one line, its beginning where it is long."""
+    """Return an error on one line, shortened if long."""
     text = " ".join((error or "").split())
     return text if len(text) <= _LONGEST_ERROR else f"{text[:_LONGEST_ERROR].rstrip()}…"

@@ -1,7 +1,7 @@
-"""Every recurring task of the workspace in one table: its state, its next slot, how it went, what it costs.
+"""All recurring tasks of the workspace in one table: state, next slot, success rates and cost.
 
-An execution belongs to the instant at which it began. The rates count what was carried out to an end of its own:
-completed ones of completed and failed ones; skipped and cancelled executions count in neither.
+An execution counts at the instant at which it began. Rates are completed ÷ (completed + failed); skipped and cancelled
+executions are not included.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from wsq.store.engine import Cursor
 
 WEEK, MONTH = timedelta(days=7), timedelta(days=30)
 LONGEST_MONTH = timedelta(days=32)
-"""A calendar month with the hour that its clocks may have been set back."""
+"""A calendar month, plus the hour by which its clocks may be set back."""
 
 
 class TaskOverview(Row, frozen=True, kw_only=True):
-    """A recurring task as the one who looks after all stores sees it.
+    """A recurring task in the administrator's table.
 
-    `paused` is the pause that keeps it still, the workspace's or its store's. The `last_` fields tell of the
-    execution that began last among those that have ended, skipped ones too; None and empty when there is none.
-    `completed_7_days` and so on count the executions that began in the last 7 and 30 times 24 hours. `cost_this_month`
-    is in US dollars, of the calendar month that it is in the store's zone; `unpriced_this_month` is how many
-    executions it leaves out, because their model has no known price. `notify` names who is told of how it ends.
+    `paused` is the pause that applies to it, the workspace's or its store's. The `last_` fields describe the ended
+    execution that began last, skipped ones included; None if there is none. `completed_7_days` etc. count the
+    executions that began in the last 7 and 30 times 24 hours. `cost_this_month` is in US dollars, for the current
+    calendar month in the store's zone; `unpriced_this_month` is the number of executions left out, because their model
+    has no known price. `notify` names the people notified of how it ends.
     """
 
     _plural: ClassVar[str] = "recurring tasks"
@@ -70,7 +70,7 @@ class TaskOverview(Row, frozen=True, kw_only=True):
 
     @property
     def state(self) -> str:
-        """``running``, ``disabled``, ``paused`` or ``enabled``: the first of these that it is."""
+        """The first that applies of ``running``, ``disabled``, ``paused`` and ``enabled``."""
         if self.running_execution_id is not None:
             return "running"
         if not self.enabled:
@@ -79,18 +79,18 @@ class TaskOverview(Row, frozen=True, kw_only=True):
 
     @property
     def every(self) -> str:
-        """How often: ``4 hours``, ``1 day``."""
+        """The interval: ``4 hours``, ``1 day``."""
         unit = self.interval_unit.removesuffix("s") if self.interval_value == 1 else self.interval_unit
         return f"{self.interval_value} {unit}"
 
     @property
     def success_rate_7_days(self) -> float | None:
-        """The completed of the completed and failed executions of the last 7 days, 0 to 1; None without any."""
+        """Completed ÷ (completed + failed) of the last 7 days, from 0 to 1; None without any."""
         return _rate(self.completed_7_days, self.failed_7_days)
 
     @property
     def success_rate_30_days(self) -> float | None:
-        """The same of the last 30 days."""
+        """Completed ÷ (completed + failed) of the last 30 days, from 0 to 1; None without any."""
         return _rate(self.completed_30_days, self.failed_30_days)
 
 
@@ -98,8 +98,8 @@ def _rate(completed: int, failed: int) -> float | None:
     return completed / (completed + failed) if completed + failed else None
 
 
-# Instants come as whole microseconds: DuckDB makes a time zone of pytz for each that it hands over itself, which
-# costs more than all the rest of these questions.
+# Instants come as microseconds: DuckDB creates a pytz time zone for each instant, which costs more than the rest of
+# these queries.
 _TASKS = """SELECT r.id, r.store_id, r.name, r.project_id, p.name, r.enabled, r.disabled_reason, r.interval_value,
         r.interval_unit, r.starting, epoch_us(r.next_execution_at), r.failures_in_row,
         CASE WHEN len(r.notify_on) > 0 THEN r.notify END, x.execution_id
@@ -129,7 +129,7 @@ _LAST_BEFORE = _LAST.format(which="started_at < $1 AND recurring_task_id IN (SEL
 
 
 def overview(cursor: Cursor, now: datetime) -> Rows[TaskOverview]:
-    """Every recurring task of every store that is not archived, by the store's name and its own.
+    """Return all recurring tasks of all stores that are not archived, by store name and task name.
 
     Takes 0.3 s for 10,000 tasks with 1,000,000 executions.
     """
@@ -143,13 +143,13 @@ def overview(cursor: Cursor, now: datetime) -> Rows[TaskOverview]:
 
 
 def month_begins(now: datetime, timezone: str) -> datetime:
-    """The first instant of the calendar month that it is in a zone."""
+    """Return the first instant of the current calendar month in a zone."""
     today = now.astimezone(ZoneInfo(timezone)).date()
     return wall_instant(datetime(today.year, today.month, 1), timezone)  # noqa: DTZ001 - a wall time of that zone
 
 
 class _Counted(msgspec.Struct, frozen=True):
-    """What the executions of the last weeks come to."""
+    """Counts of one task's executions of the last weeks."""
 
     completed_7_days: int = 0
     failed_7_days: int = 0
@@ -168,7 +168,7 @@ def _counts(cursor: Cursor, stores: list[StoreRow], now: datetime) -> dict[str, 
 
 
 def _last(cursor: Cursor, task_ids: list[str], now: datetime) -> dict[str, list[Any]]:
-    """Of each task the execution that began last and has ended; most have one of the last week, which is quick."""
+    """Return each task's ended execution that began last; most have one of the last week, which is fast."""
     found = {task_id: rest for task_id, *rest in cursor.query(_LAST_LATELY, [now - WEEK])}
     missing = [task_id for task_id in task_ids if task_id not in found]
     if missing:

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
-from wsq.commands.budgets import TRIED_AT, UNPRICED
-from wsq.commands.executions import DISABLED_FOR_FAILURES
 from wsq.commands.stores import WORKSPACE
 from wsq.projections import Row
 from wsq.projections.display import as_card, as_table, printable
 from wsq.queries import boards
+from wsq.queries.spending import TRIED_AT, UNPRICED
 from wsq.store.engine import Cursor
+from wsq.vocabulary import phrase
 
 MOST_ROWS = 50
 """Rows of a kind that are told one by one; the figures count all."""
@@ -161,10 +161,11 @@ class Since(Row, frozen=True, kw_only=True):
 
     def _lines(self) -> Iterable[str]:
         for each in self.ended:
-            how = f"failed ({_word(each.reason)})" if each.status == "failed" else "could not"
+            why = phrase(each.reason or "no reason")
+            how = f"failed ({why})" if each.status == "failed" else "could not"
             yield f"{each.name!r} {how}: {each.said}"
         for gap in self.skipped:
-            yield f"{gap.name!r} skipped {_numbered(gap.slots, 'slots')}: {_word(gap.reason)}"
+            yield f"{gap.name!r} skipped {_numbered(gap.slots, 'slots')}: {phrase(gap.reason)}"
         for card in self.cards:
             yield f"{card.title!r} was {card.what} by {'an agent' if card.by_agent else card.who}"
         for change in self.changes:
@@ -308,18 +309,38 @@ _DONE = {
 
 
 def _changes(cursor: Cursor, span: list[Any]) -> Iterable[Change]:
-    sql = f"""SELECT name, {_arg("recurring_task_id")}, {_arg("reason")}, actor, recorded_at FROM events
+    sql = f"""SELECT seq, name, {_arg("recurring_task_id")}, {_arg("reason")}, actor, recorded_at FROM events
         WHERE ({_SPAN.format("recorded_at")} AND (name IN ('store.pause', 'store.resume')
             OR starts_with(name, 'recurring_task.') AND name <> 'recurring_task.execute'))
         OR ({_SPAN.replace("$1", "$4").format("recorded_at")} AND name IN ('workspace.pause', 'workspace.resume'))
         ORDER BY recorded_at, store_id, seq"""  # noqa: S608
     found = cursor.query(sql, [*span, WORKSPACE])
-    names = _names(cursor, span[0], (row[1] for row in found if row[1] is not None))
-    for name, task, reason, actor, at in found:
+    names = _names(cursor, span[0], (row[2] for row in found if row[2] is not None))
+    by_failure = _disabled_by_failure(cursor, span[0], found)
+    for seq, name, task, reason, actor, at in found:
         room, what = name.split(".")
         about = names[task] if task is not None else f"the {room}"
-        who = ITSELF if reason == DISABLED_FOR_FAILURES else "an agent" if actor.startswith("agent:") else actor
+        who = ITSELF if (seq, task) in by_failure else "an agent" if actor.startswith("agent:") else actor
         yield Change(recurring_task_id=task, about=about, what=_DONE[what], who=who, reason=reason, happened_at=at)
+
+
+def _disabled_by_failure(cursor: Cursor, store_id: str, found: list[tuple[Any, ...]]) -> set[tuple[int, str]]:
+    """The events, by seq and task, that disabled a task because it failed too often: a rule's, not a person's.
+
+    Such an event follows the failure in one transaction, with at most the skip of due slots between them.
+    """
+    disabled = {
+        (seq - back, task, actor, at): (seq, task)
+        for seq, name, task, _, actor, at in found
+        if name == "recurring_task.disable"
+        for back in (1, 2)
+    }
+    if not disabled:
+        return set()
+    sql = f"""SELECT seq, {_arg("recurring_task_id")}, actor, recorded_at FROM events
+        WHERE store_id = $1 AND name = 'task_execution.fail' AND seq IN (SELECT unnest($2::BIGINT[]))"""  # noqa: S608
+    failures = cursor.query(sql, [store_id, sorted({seq for seq, *_ in disabled})])
+    return {disabled[failure] for failure in failures if failure in disabled}
 
 
 def _names(cursor: Cursor, store_id: str, tasks: Iterable[str]) -> dict[str, str]:
@@ -349,10 +370,6 @@ def _numbered(number: int, words: str) -> str:
     first, *rest = words.split(" ")
     noun = first in ("slots", "cards", "changes", "pauses")
     return " ".join([f"{number:,}", first[:-1] if noun and number == 1 else first, *rest])
-
-
-def _word(reason: str | None) -> str:
-    return (reason or "no reason").replace("_", " ")
 
 
 def _in_a_line(text: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Which instants are counted, and to which day of a zone each belongs."""
+"""The span that is counted, and its days in a time zone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wsq.errors import InvalidInput
 from wsq.rules.values import refusal
 
 MOST_DAYS = 3_660
-"""Days that a span has at most."""
+"""Maximum number of days in a span."""
 
 _DAY = timedelta(days=1)
 _EARLIEST, _LATEST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
@@ -21,11 +21,11 @@ Bound = datetime | date | None
 
 
 class Span(Struct, frozen=True, kw_only=True):
-    """The instants from `since` (inclusive) to `until` (exclusive), as days of a zone.
+    """The instants from `since` (inclusive) to `until` (exclusive), and their calendar days in a zone.
 
-    `days` are the calendar days that have an instant in it, in order, and `starts` the first instant of each,
-    which may lie before `since`, followed by the first instant after the last of them. Both are empty, but for
-    that last instant, when the span is.
+    `days` are the calendar days with an instant in the span, in order. `starts` holds the first instant of each, which
+    may be before `since`, and then the first instant after the last day. For an empty span `days` is empty, and
+    `starts` has only that last instant.
     """
 
     timezone: str
@@ -35,14 +35,14 @@ class Span(Struct, frozen=True, kw_only=True):
     starts: tuple[datetime, ...]
 
     def bounds(self, place: int) -> tuple[datetime, datetime]:
-        """From when (inclusive) until when (exclusive) the day at a 0-based place is counted."""
+        """Return the counted start (inclusive) and end (exclusive) of the day at a 0-based index."""
         return max(self.starts[place], self.since), min(self.starts[place + 1], self.until)
 
     def place_in_sql(self, microseconds: str) -> str:
-        """An SQL expression for the 0-based place of the day of an instant, given as microseconds since 1970.
+        """Return an SQL expression for the 0-based day of an instant in microseconds since 1970.
 
-        Days of 24 hours in a row are told by a division, others by themselves: a few comparisons for a row
-        cost much less than asking a calendar for each.
+        Consecutive days of 24 hours use a division, others a comparison each, which is much cheaper than calendar
+        functions.
         """
         pieces = [
             f"WHEN {microseconds} < {end} THEN {place}"
@@ -52,7 +52,7 @@ class Span(Struct, frozen=True, kw_only=True):
         return f"CASE {' '.join(pieces)} END" if pieces else "0"
 
     def _pieces(self) -> list[tuple[int, int, int, bool]]:
-        """Runs of days as (start, end, first place, whether of 24 hours each), in microseconds since 1970."""
+        """Return runs of days as (start, end, first index, whether of 24 hours each), in microseconds since 1970."""
         pieces: list[tuple[int, int, int, bool]] = []
         for place, (start, end) in enumerate(zip(self.starts, self.starts[1:], strict=False)):
             even = end - start == _DAY
@@ -65,17 +65,17 @@ class Span(Struct, frozen=True, kw_only=True):
 
 
 def span(now: datetime, timezone: str, days: int, since: Bound = None, until: Bound = None) -> Span:
-    """The last `days` calendar days with today's, or what `since` (inclusive) and `until` (exclusive) say.
+    """Return the last `days` calendar days including today, or from `since` (inclusive) to `until` (exclusive).
 
     Args:
-        now: The instant it is.
-        timezone: The IANA zone whose calendar counts.
-        days: How many, 1 to 3,660; it counts back from `until` where that alone is given.
-        since: An aware instant, or a date, which is its first instant; left out, `days` before the end.
-        until: The same; left out, the end of today.
+        now: The current instant.
+        timezone: The IANA zone of the calendar.
+        days: 1 to 3,660; counted back from `until` if only that is given.
+        since: An aware instant, or a date, which means its first instant; by default `days` before the end.
+        until: The same; by default the end of today.
 
     Raises:
-        InvalidInput: A bound names no zone, they are the wrong way round, or there are too many days.
+        InvalidInput: A bound has no time zone, they are in the wrong order, or there are too many days.
     """
     zone = ZoneInfo(timezone)
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MOST_DAYS:
@@ -85,7 +85,7 @@ def span(now: datetime, timezone: str, days: int, since: Bound = None, until: Bo
     last = (end - timedelta(microseconds=1)).astimezone(zone).date()
     start = _instant(since, zone, "since") if since is not None else begins(last - _DAY * (days - 1), zone)
     if start > end:
-        raise InvalidInput(f"The span would end, at {end.isoformat()}, before it begins, at {start.isoformat()}.")
+        raise InvalidInput(f"The span ends at {end.isoformat()}, before it begins at {start.isoformat()}.")
     if end - start > _DAY * (MOST_DAYS + 1):
         raise InvalidInput(f"The span has {(end - start).days:,} days, expected at most {MOST_DAYS:,}.")
     found, starts = _days(start, end, zone)
@@ -93,19 +93,19 @@ def span(now: datetime, timezone: str, days: int, since: Bound = None, until: Bo
 
 
 def begins(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant of a date in a zone; where midnight is skipped, the first one after."""
-    # A wall time in a gap, taken to the instant line and back, comes out after the gap; one that occurs
-    # twice is its first occurrence (fold 0).
+    """Return the first instant of a date in a zone; if midnight is skipped, the first one after it."""
+    # A wall time in a gap, converted to UTC, is the instant after the gap; for one that occurs twice, the first
+    # occurrence counts (fold 0).
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def since_epoch(instant: datetime) -> int:
-    """Microseconds since 1970."""
+    """Return microseconds since 1970."""
     return _micros(instant - datetime(1970, 1, 1, tzinfo=UTC))
 
 
 def _days(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[list[date], list[datetime]]:
-    """The days with an instant in [start, end), the first instant of each, and that of the day after."""
+    """Return the days with an instant in [start, end), the first instant of each, and that of the day after."""
     days: list[date] = []
     starts: list[datetime] = []
     if start == end:
@@ -114,7 +114,7 @@ def _days(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[list[date], l
     following = begins(day, zone)
     while following < end:
         day, begun, following = day + _DAY, following, begins(day + _DAY, zone)
-        if following > max(begun, start):  # some zone has left a date out, and in some an old one came back
+        if following > max(begun, start):  # some zones have skipped or repeated a date
             days.append(day - _DAY)
             starts.append(begun)
     return days, [*starts, following]

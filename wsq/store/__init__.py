@@ -1,1 +1,1 @@
-"""The only room with a database in it."""
+"""Database access. No other package imports a database driver."""

@@ -1,4 +1,4 @@
-"""The port: what a database must do for wsq, and nothing more."""
+"""The engine interface: what wsq needs from a database."""
 
 from __future__ import annotations
 
@@ -8,41 +8,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wsq.clock import Clock
-from wsq.store.notes import Charge
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Parameters = Sequence[Any]
 Scope = frozenset[str] | None
-"""The stores that something concerns; None when it may concern anything."""
+"""Ids of the stores concerned; None for all."""
 
 
 class Cursor(Protocol):
-    """One conversation with the database, inside a read or a transaction."""
+    """Runs statements inside a read or a transaction."""
 
     def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
-        """All rows of one statement; parameters are ``$1``, ``$2``, …; instants come as UTC."""
+        """Return all rows of one statement; parameters are ``$1``, ``$2``, …; instants are in UTC."""
         ...
 
 
 class ReadingCursor(Cursor, Protocol):
-    """A cursor through which many rows can be had."""
+    """A cursor that can stream many rows."""
 
     def batches(self, sql: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of one statement, `size` at a time; nothing else is asked meanwhile."""
+        """Yield the rows of one statement, `size` at a time. Run no other statement meanwhile."""
         ...
 
 
 class LoadingCursor(Cursor, Protocol):
-    """A cursor through which many rows can be brought in at once."""
+    """A cursor that can insert many rows at once."""
 
     def post(self, sql: str, parameters: Parameters = ()) -> None:
-        """Have a statement run whose rows nobody needs; one that fails may be told by a later one, or the commit."""
+        """Run a statement whose rows are not needed. A failure may only surface in a later statement or the commit."""
         ...
 
     def load(self, table: str, kinds: dict[str, str], columns: Sequence[Sequence[Any]]) -> None:
-        """Insert many rows at once, given as columns; `kinds` are their names and SQL types."""
+        """Insert many rows, given as columns; `kinds` maps column names to SQL types."""
         ...
 
 
@@ -56,116 +55,128 @@ class WritingCursor(LoadingCursor, ReadingCursor, Protocol):
 
 
 class Writing(Protocol):
-    """The workspace, had for one transaction or for several in a row."""
+    """Write access to the workspace for one or more consecutive transactions."""
 
     def transaction(self, scope: Scope = None) -> AbstractContextManager[WritingCursor]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
-        `scope` names the stores that alone are written to; others may then be written to at the same time, where
-        the engine can.
+        `scope` limits the stores that are written to; where the engine supports it, others can be written to
+        concurrently.
         """
         ...
 
     def is_wanted(self) -> bool:
-        """Whether somebody else waits for the workspace, who would have it sooner if it were given back."""
+        """Whether another writer is waiting for the workspace."""
         ...
 
 
 class Schema(Protocol):
-    """What stands in the database, by version."""
+    """The database schema, by version."""
 
     version: int
 
     def create(self, cursor: Cursor) -> None:
-        """Make all of it in an empty database."""
+        """Create everything in an empty database."""
         ...
 
     def upgrade(self, cursor: WritingCursor, version: int) -> None:
-        """Bring what stands at an older `version` to this one."""
+        """Upgrade from an older `version` to this one."""
         ...
 
 
 class Console(Protocol):
-    """Where people ask in SQL of their own, and can only read."""
+    """Read-only SQL for people."""
 
     def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """The rows of one statement that reads; `InvalidInput` when it is another one, or cannot be answered."""
+        """Return the rows of one reading statement. Raises `InvalidInput` for other or invalid statements."""
+        ...
+
+
+class LockedNote(Protocol):
+    """A note that all processes of a workspace share, locked by this one."""
+
+    def read(self) -> bytes | None:
+        """Return its content; None if there is none."""
+        ...
+
+    def write(self, note: bytes, *, force: bool = False) -> None:
+        """Replace the content atomically. Without `force`, unchanged content is not written again."""
         ...
 
 
 class Engine(Protocol):
-    """A place where a workspace is kept, usable by many processes and threads at once."""
+    """Stores one workspace; usable by many processes and threads at once."""
 
     place: str
-    """What the user calls it: a path or a URL without its password."""
+    """How the user names it: a path, or a URL without its password."""
 
     is_server: bool
-    """Whether a read keeps nobody waiting, and so may take long; it understands SQL that both databases do, and of
-    DuckDB's own what `study` is for."""
+    """Whether reads block nobody and so may take long. A server accepts only SQL that both databases share;
+    DuckDB's own SQL needs `snapshot`."""
 
     def clock(self) -> Clock:
-        """The clock by which the workspace goes unless another one is given."""
+        """Return the workspace's default clock."""
         ...
 
     def read(self) -> AbstractContextManager[Cursor]:
-        """A consistent view for one short question; writes are refused."""
+        """A consistent view for one short query; writes are refused."""
         ...
 
     def writing(self) -> AbstractContextManager[Writing]:
-        """Have the workspace for writing; after a transaction that failed it is to be given back."""
+        """Acquire write access. Release it after a failed transaction."""
         ...
 
-    def snapshot(self) -> AbstractContextManager[Path]:
-        """A private copy of the database file as it is now, for what takes long; gone afterwards."""
+    def snapshot_file(self) -> AbstractContextManager[Path]:
+        """A private copy of the database as a DuckDB file, for long reads; deleted afterwards."""
         ...
 
     def console(self) -> Console:
-        """Where people ask in SQL of their own."""
+        """Return the console for read-only SQL."""
         ...
 
     def backup(self, target: Path) -> None:
-        """A copy that can be opened as a workspace; refuses to overwrite."""
+        """Write a copy that can be opened as a workspace. Never overwrites."""
         ...
 
     def scrub(self) -> None:
-        """Keep no bytes of what was changed or deleted, neither in the database nor in private copies of it."""
+        """Physically remove changed and deleted data from the database and its private copies."""
         ...
 
     def changes(self) -> int:
-        """A number that has risen when anybody has written; asking costs next to nothing."""
+        """Return a number that rises with every write; cheap."""
         ...
 
     def written_by_others(self) -> object:
-        """What is no longer equal to itself when anybody but this engine has written; it may differ without that."""
+        """Return a value that changes when another engine writes; it may also change without that."""
         ...
 
     def note_pass(self, note: bytes) -> None:
-        """Leave a heartbeat beside the log; the newest some twenty are kept."""
+        """Add a heartbeat; the newest twenty or so are kept."""
         ...
 
     def passes(self) -> list[bytes]:
-        """The heartbeats that are kept, oldest first."""
+        """Return the kept heartbeats, oldest first."""
         ...
 
     def note_progress(self, execution_id: str, note: bytes | None) -> None:
-        """Say how far an execution is, in the place of what was said before; None takes it away.
+        """Replace the progress note of an execution; None removes it.
 
-        It is never the record: it costs no transaction, and may be lost.
+        A note needs no transaction and may be lost.
         """
         ...
 
     def progress(self, execution_ids: Iterable[str]) -> dict[str, bytes]:
-        """How far these executions are; those of which nothing is said are left out."""
+        """Return the progress notes of these executions; those without one are left out."""
         ...
 
-    def shared_note(self, name: str) -> AbstractContextManager[Charge | None]:
-        """Have charge of a note beside the log that all processes share; None when another one has."""
+    def shared_note(self, name: str) -> AbstractContextManager[LockedNote | None]:
+        """Lock a note that all processes share; gives None if another one holds it."""
         ...
 
-    def study(self) -> AbstractContextManager[ReadingCursor]:
-        """Like `read`, on a private copy: for questions that take longer than a lease may be held."""
+    def snapshot(self) -> AbstractContextManager[ReadingCursor]:
+        """Like `read`, on a private copy: for queries that take longer than a lease may be held."""
         ...
 
     def close(self) -> None:
-        """Give everything back; using the engine afterwards raises `WorkspaceError`."""
+        """Release everything. Later use raises `WorkspaceError`."""
         ...

@@ -19,9 +19,7 @@ from wsq.projections import TABLES, Row
 from wsq.projections.reducers import Key, Locator, Reducer, pruned_steps, rules_of
 from wsq.store.engine import Cursor, ReadingCursor
 from wsq.store.instants import instants
-
-World = dict[str, dict[Key, Row]]
-"""Every projection's rows by key."""
+from wsq.store.rows import World
 
 _READ = """SELECT store_id, seq, event_id, name, version, args, actor, cause,
     CAST(epoch_us(recorded_at) AS BIGINT) FROM events"""

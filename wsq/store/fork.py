@@ -1,4 +1,4 @@
-"""A fork: one store's rows in memory, on which everything works as on the workspace and which nobody else sees."""
+"""A fork: a private copy of one store's rows in memory that supports everything a workspace does."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from wsq.projections import TABLES
-from wsq.store import instance
+from wsq.store.duckdb import instance
+from wsq.store.duckdb.memory import MemoryEngine
 from wsq.store.engine import Cursor, Engine
-from wsq.store.folding import World
-from wsq.store.memory import MemoryEngine
+from wsq.store.rows import World, rows_at
 from wsq.store.schema import WorkspaceSchema
-from wsq.store.transaction import rows_at
 
 A_DAYS_WORK = timedelta(days=2)
-"""How old an execution may be to be taken along: budgets are by the day, in any zone."""
+"""Maximum age of copied executions: budgets are per day, in any time zone."""
 
 _FILE, _BEFORE = "origin", "before"
-"""What the copy of the file is called while it is read, and the rows as they were."""
+"""Schema names: the file that is copied from, and the original rows."""
 
 _STORE, _TODAY = "store_id = $1", "store_id = $1 AND (started_at >= $2 OR status = 'running')"
 
 _RESERVED = f"""INSERT INTO dry_runs
     SELECT 'reserved', $1, NULL, NULL, $2, sum(reserved_usd), 0, 0, 0, 0 FROM {_FILE}.leases
     WHERE store_id = $1 HAVING sum(reserved_usd) > 0"""  # noqa: S608
-"""What running executions have set aside counts as spent: nothing would ever give it back here, to be waited for."""
+"""What running executions have reserved counts as spent: the fork never sees them end."""
 
 _TAKEN = {
     "workspace": "$1 IS NOT NULL",
@@ -37,27 +36,27 @@ _TAKEN = {
     "dry_runs": _STORE,
     "heads": "store_id IN ($1, '*')",
 }
-"""What is taken along, of each table: not the log, past conversations, claims and leases, which nothing new needs."""
+"""The copied part of each table. Log, old conversations, claims and leases are not needed."""
 
 
 class Fork(MemoryEngine):
-    """The fork's engine: its rows, and still what they were when it was made."""
+    """The fork's engine: the current rows and the original ones."""
 
     def __init__(self, place: str) -> None:
         super().__init__(place, WorkspaceSchema())
 
     def rows_before(self, addresses: Iterable[tuple[str, tuple[Any, ...]]]) -> World:
-        """The rows by table and key as they were when the fork was made; those that were not there are left out."""
+        """Return rows by table and key as they were when the fork was made; missing rows are left out."""
         with self.read() as cursor:
             return rows_at(cursor, addresses, f"{_BEFORE}.")
 
     def rows_now(self, addresses: Iterable[tuple[str, tuple[Any, ...]]]) -> World:
-        """The same as they are now."""
+        """Return the current rows by table and key; missing rows are left out."""
         with self.read() as cursor:
             return rows_at(cursor, addresses)
 
     def take(self, path: Path, store_id: str, now: datetime) -> None:
-        """Have the rows of a store, as a copy of the workspace's file has them, which is not needed afterwards."""
+        """Copy one store's rows from a copy of the workspace's file, which is not needed afterwards."""
         self._root.execute(f"ATTACH {instance.quoted(path)} AS {_FILE} (TYPE duckdb, READ_ONLY)")
         given = [store_id, now - A_DAYS_WORK]
         with self.write() as cursor:
@@ -72,14 +71,14 @@ class Fork(MemoryEngine):
 
 @contextmanager
 def forked(engine: Engine, store_id: str, now: datetime) -> Iterator[Fork]:
-    """A store as it is now, on its own; gone afterwards. The workspace is held for no longer than a copy takes.
+    """Give a private copy of a store; deleted afterwards. The workspace is locked only while it is copied.
 
     Raises:
-        WorkspaceError: the workspace cannot be had now, or there is no room for a copy.
+        WorkspaceError: The workspace is unavailable, or there is no room for a copy.
     """
     fork = Fork(f"a fork of {engine.place}")
     try:
-        with engine.snapshot() as path:
+        with engine.snapshot_file() as path:
             fork.take(path, store_id, now)
         yield fork
     finally:

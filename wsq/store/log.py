@@ -1,4 +1,4 @@
-"""The log and its projections on one database: deciding, asking, rebuilding, looking back."""
+"""The log and its projections in one database: read, write, rebuild, look back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from wsq.projections import TABLES
 from wsq.store.engine import Cursor, Engine, Scope, Writing
 from wsq.store.folding import (
     Difference,
-    World,
     compare,
     fold,
     gaps,
@@ -28,7 +27,8 @@ from wsq.store.folding import (
     refuse_what_is_unknown,
     without_collector,
 )
-from wsq.store.transaction import BeyondScope, Memory, Transaction, by_key, to_rows
+from wsq.store.rows import World, by_key, to_rows
+from wsq.store.transaction import BeyondScope, Memory, Transaction
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -38,45 +38,45 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MOST_AT_ONCE = 256
-"""Decisions that share one transaction at the most: a bound on how long the lease is held."""
+"""Maximum writes that share one transaction: limits how long the lease is held."""
 
-A_SHORT_WHILE = 0.025
-"""Real seconds: somewhat longer than it takes to give a database back and to have it anew."""
+LINGER = 0.025
+"""Seconds to keep the workspace for further writes: somewhat longer than releasing and acquiring it again."""
 
-A_GOOD_WHILE = 0.5
-"""Real seconds from which on the workspace is given back, even where nobody is seen to wait for it."""
+MAX_HOLD = 0.5
+"""Seconds after which the workspace is released, even if nobody seems to wait for it."""
 
 BETWEEN_LOOKS = 0.001
-"""Real seconds between two looks at whether somebody waits."""
+"""Seconds between two checks whether others are waiting."""
 
-A_MOMENT = 0.002
-"""Real seconds: short beside a commit, long enough for those who were woken by the last one."""
+GATHER_PAUSE = 0.002
+"""Seconds: short compared to a commit, long enough for threads that the last commit woke."""
 
 MOST_STORES = 8
-"""Stores that are had one by one; of more than that, all."""
+"""Maximum number of single stores to lock; for more, everything is locked."""
 
-MOST_MEMORIES = 16
-"""Of so many scopes it is remembered how they were left."""
+MAX_MEMORIES = 16
+"""Number of scopes whose rows are cached."""
 
 TRIES = 5
-"""How often the same is tried on another connection when one is lost in the midst of it."""
+"""How often an operation is tried on another connection after one was lost."""
 
 READ_AT_ONCE = 100_000
-"""Events that are fetched while the workspace is held, at the most: more are read from a private copy."""
+"""Maximum number of events that are read while the workspace is held; more are read from a private copy."""
 
 MOST_IN_A_READ = 300_000
-"""Executions that are gone through while the workspace is held, at the most: more of them on a private copy.
+"""Maximum number of executions that are scanned while the workspace is held; more are read from a private copy.
 
-So many take at most 0.2 s of processor time, of a million statistics take 0.6 s and alerts or the overview 0.4 s;
-to copy the 97 MB with that million takes 0.07 s, and nothing while nobody writes.
+This many take at most 0.2 s of CPU time; for a million, statistics take 0.6 s, and alerts or the overview 0.4 s.
+Copying the 97 MB of that million takes 0.07 s, and nothing while nobody writes.
 """
 
-SOME_MOMENTS = 4
-"""How many of them at the most."""
+GATHER_PAUSES = 4
+"""Maximum number of gather pauses per batch."""
 
 
 class _Decision(Generic[T]):
-    """Something to be decided, and where its outcome goes."""
+    """A queued write and the future of its outcome."""
 
     def __init__(
         self, decide: Callable[[Transaction], T], clock: Clock, actor: str, cause: str | None, scope: Scope
@@ -94,11 +94,10 @@ class _Decision(Generic[T]):
 class Log:
     """One workspace's log, used by any number of threads.
 
-    Writes go to one writer thread; those that wait there together share one lease and one transaction,
-    and each is acknowledged after the commit. The lease is kept for a short while beyond that, for what
-    the acknowledged do next, unless somebody else wants the workspace. When one of them fails they are
-    done one by one, so that only its own caller hears of it. A decision may therefore be asked for more
-    than once and must have no effect but through its transaction.
+    One writer thread does all writes. Writes that are queued together share one lease and one transaction, and each is
+    acknowledged after the commit. The lease is kept a little longer for follow-up writes, unless another process wants
+    the workspace. If one of them fails, they run one by one, so that only its own caller gets the error. A write may
+    therefore run more than once, and must have no effect outside its transaction.
     """
 
     def __init__(self, engine: Engine, *, clock: Clock, ids: Ids, actor: str, timezone: str) -> None:
@@ -115,7 +114,7 @@ class Log:
         self._lock = threading.Lock()
         self._closed = False
 
-    # Deciding
+    # Writing
 
     def submit(
         self,
@@ -126,10 +125,10 @@ class Log:
         clock: Clock | None = None,
         scope: Scope = None,
     ) -> Future[T]:
-        """Have `decide` run in a transaction; the future is done when that is committed or refused.
+        """Run `decide` in a transaction; the future completes when that is committed or refused.
 
-        `scope` are the stores that alone it is thought to write to: those of others are then written to beside it
-        on a server. Where it turns out to concern more it is asked again.
+        `scope` limits the stores that are written to, so that on a server others can be written to concurrently. If it
+        turns out to be too small, `decide` runs again without one.
         """
         self._refuse_within()
         decision = _Decision(decide, clock or self.clock, actor or self.actor, cause, scope)
@@ -160,7 +159,7 @@ class Log:
                 self._serve(self._gather(first))
 
     def _taken(self, timeout: float | None) -> _Decision[Any] | None:
-        """The next in the queue; None when there is none within so many seconds, or its end has come."""
+        """Return the next write; None if there is none within `timeout` seconds, or at the end."""
         try:
             found = self._waiting.get(timeout=timeout)
         except queue.Empty:
@@ -169,15 +168,14 @@ class Log:
         return found
 
     def _gather(self, first: _Decision[Any]) -> list[_Decision[Any]]:
-        """What waits now and has not been cancelled.
+        """Collect the queued writes that have not been cancelled.
 
-        Where several came together lately, the others of this time are given a moment, and one more as
-        long as they come.
+        If several came together lately, pauses briefly for more, as long as they keep coming.
         """
-        seen, moments = -1, SOME_MOMENTS if self._crowd > 1 else 0
+        seen, moments = -1, GATHER_PAUSES if self._crowd > 1 else 0
         while moments and (waiting := self._waiting.qsize()) > seen:
             seen, moments = waiting, moments - 1
-            sleep(A_MOMENT)
+            sleep(GATHER_PAUSE)
         found: _Decision[Any] | None = first
         together = []
         while found is not None:
@@ -188,11 +186,11 @@ class Log:
         return together
 
     def _serve(self, together: list[_Decision[Any]]) -> None:
-        """Settle these, and what comes while the workspace is ours anyway."""
+        """Run these writes, and those that arrive while the workspace is held."""
         had = False
         try:
             with self.engine.writing() as writing:
-                had, until = True, monotonic() + A_GOOD_WHILE
+                had, until = True, monotonic() + MAX_HOLD
                 while together:
                     self._settle(writing, together)
                     together = []
@@ -207,11 +205,11 @@ class Log:
             for decision in together:
                 decision.outcome.set_exception(error)
             if not together:
-                logger.exception("The workspace could not be given back.", extra={"action": "lease_failed"})
+                logger.exception("Releasing the workspace failed.", extra={"action": "lease_failed"})
 
     def _following(self, writing: Writing, until: float) -> _Decision[Any] | None:
-        """What comes within a short while, unless somebody else waits for the workspace."""
-        until = min(until, monotonic() + A_SHORT_WHILE)
+        """Return the next write within `LINGER` seconds, unless another process waits for the workspace."""
+        until = min(until, monotonic() + LINGER)
         found = None
         while found is None and not self._at_end and not writing.is_wanted() and (left := until - monotonic()) > 0:
             found = self._taken(min(left, BETWEEN_LOOKS))
@@ -223,7 +221,7 @@ class Log:
             decision.outcome.set_result(result)
 
     def _settle_alone(self, decision: _Decision[Any]) -> None:
-        """Settle one; when its connection is lost, on another, since nothing was written."""
+        """Run one write; retries on another connection if one is lost, since nothing was written."""
         left = TRIES
         try:
             while True:
@@ -239,8 +237,8 @@ class Log:
                     left -= 1
                     if not left:
                         raise
-                    sleep(A_SHORT_WHILE)  # whoever it yielded to goes first
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits for the outcome
+                    sleep(LINGER)  # let the transaction it gave way to finish
+        except BaseException as error:  # noqa: BLE001 - passed on to the caller
             if not decision.outcome.done():
                 decision.outcome.set_exception(error)
 
@@ -259,24 +257,24 @@ class Log:
             transaction.flush()
         memory.trim()
         if scope is not None:
-            memory.bodies.clear()  # whoever has all stores may give them up
-        if len(self._memories) >= MOST_MEMORIES:
+            memory.bodies.clear()  # a write without scope may delete bodies
+        if len(self._memories) >= MAX_MEMORIES:
             self._memories.clear()
         self._memories[scope] = memory
         return results
 
     def _scope_of(self, together: list[_Decision[Any]]) -> Scope:
-        """What decisions concern together; a file is had whole in any case."""
+        """Return the common scope of several writes; None on a file, which is always locked whole."""
         scopes = [decision.scope for decision in together]
         if not self.engine.is_server or None in scopes:
             return None
         stores = frozenset[str]().union(*(scope for scope in scopes if scope is not None))
         return stores if len(stores) <= MOST_STORES else None
 
-    # Asking
+    # Reading
 
     def ask(self, question: Callable[[Cursor], T]) -> T:
-        """Answer a short question from one consistent view; when its connection is lost, from another."""
+        """Run a short query on a consistent view; retries on another connection if one is lost."""
         self._refuse_within()
         for _ in range(TRIES - 1):
             try:
@@ -288,49 +286,49 @@ class Log:
             return question(cursor)
 
     def ask_of_all(self, question: Callable[[Cursor], T]) -> T:
-        """Like `ask`, for what goes through all executions: where they are many it is asked of a private copy."""
+        """Like `ask`, for queries that scan all executions: if there are many, reads a private copy."""
         self._refuse_within()
         with self.engine.read() as cursor:
             ((many,),) = cursor.query("SELECT count(*) FROM task_executions")
             if self.engine.is_server or many <= MOST_IN_A_READ:
                 return question(cursor)
-        with self.engine.study() as cursor:
+        with self.engine.snapshot() as cursor:
             return question(cursor)
 
     def _refuse_within(self) -> None:
-        """Refuse what a decision asks of the log instead of its transaction: the writer would wait for itself."""
+        """Raise if called inside a transaction: the writer would wait for itself."""
         if threading.current_thread() is self._writer:
             raise InvalidInput(
-                "Inside a transaction, as in together(), only the store that it gives can be used, for commands and"
-                " for questions about now."
+                "Inside a transaction, such as together(), use only the store that it provides, for commands and"
+                " for questions about the present."
             )
 
     def changes(self) -> int:
-        """A number that has risen when anybody has written."""
+        """Return a number that rises with every write."""
         return self.engine.changes()
 
-    # The whole
+    # The whole log
 
     def rebuild(self) -> int:
-        """Fold the log anew and replace every projection; returns the number of events.
+        """Replace every projection with a new fold of the log; returns the number of events.
 
         Nobody else can write meanwhile.
         """
         return self.decide(lambda tx: tx.rebuild(lambda cursor: fold(read_facts(cursor))))
 
     def verify(self) -> list[Difference]:
-        """Where the projections are not what the log says; empty when all is well."""
-        with self.engine.study() as cursor:
+        """Return the differences between the projections and the log; empty if there are none."""
+        with self.engine.snapshot() as cursor:
             expected = fold(read_facts(cursor))
             return gaps(cursor) + compare(expected, stored_world(cursor))
 
     def seq_at(self, store_id: str, until: int | datetime) -> int:
-        """The seq of the store's newest event as of a seq (inclusive) or an instant; 0 when there was none yet.
+        """Return the seq of the store's newest event as of a seq (inclusive) or an instant; 0 if there is none.
 
         An instant means the longest run of events from the first none of which was recorded later.
 
         Raises:
-            UnreadableLog: one of the events up to there is of a kind that this wsq does not know.
+            UnreadableLog: One of these events is of a kind that this wsq does not know.
         """
         self._refuse_within()
         with self.engine.read() as cursor:
@@ -339,9 +337,9 @@ class Log:
             return seq
 
     def worlds_at(self, store_id: str, seqs: Sequence[int], tables: Collection[str]) -> list[World]:
-        """These tables' rows of one store as they were after the events of these seqs, which rise; from one fold."""
+        """Return the rows of these tables of a store after the events of these ascending seqs, from one fold."""
         self._refuse_within()
-        reading = self.engine.study if seqs[-1] > READ_AT_ONCE else self.engine.read
+        reading = self.engine.snapshot if seqs[-1] > READ_AT_ONCE else self.engine.read
         with reading() as cursor:
             events = read_store(cursor, store_id, seqs[-1], tables)
         worlds: list[World] = []
@@ -355,11 +353,11 @@ class Log:
         return worlds
 
     def backup(self, target: Path) -> None:
-        """Copy the workspace to `target`, which must not be there yet."""
+        """Copy the workspace to `target`, which must not exist."""
         self.engine.backup(target)
 
     def close(self) -> None:
-        """Finish what was submitted and give the database back; closing twice does nothing."""
+        """Finish submitted writes and close the database. Closing twice is fine."""
         with self._lock:
             if self._closed:
                 return
@@ -371,10 +369,10 @@ class Log:
 
 
 def stored_world(cursor: Cursor) -> World:
-    """The projections as they stand."""
+    """Return the stored projections."""
     world: World = {}
     for name, table in TABLES.items():
-        found = cursor.query(f"SELECT {', '.join(table.columns)} FROM {name}")  # noqa: S608 - names of our own schema
+        found = cursor.query(f"SELECT {', '.join(table.columns)} FROM {name}")  # noqa: S608 - names of wsq's schema
         world[name] = by_key(table, to_rows(table, found))
     return world
 

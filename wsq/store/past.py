@@ -1,4 +1,4 @@
-"""A store as it was: its tables in memory, each folded from the log when a question first names it."""
+"""A store at an earlier point: tables in memory, each folded from the log when a query first names it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from typing import Any
 import duckdb
 
 from wsq.projections import TABLES
-from wsq.store.cursor import DuckCursor
+from wsq.store.duckdb.cursor import DuckCursor
 from wsq.store.engine import Cursor, Parameters
 from wsq.store.folding import without_collector
 from wsq.store.log import Log
+from wsq.store.rows import MANY, tables_in, write_world
 from wsq.store.schema import OWN_TABLES
-from wsq.store.transaction import MANY, tables_in, write_world
 
 _DELETIONS = """SELECT store_id, seq, event_id, name, version, args, actor, cause, recorded_at FROM events
     WHERE store_id = $1 AND seq <= $2 AND name = 'recurring_task.delete'"""
-"""The only events that a question about rows looks for: whose executions are known by a task that is gone."""
+"""The only events that queries on rows need: they map executions to deleted recurring tasks."""
 
 
 class PastEngine:
-    """Reads alone, from one store as it was after the event of seq `seq`; what is later than that is not there.
+    """A read-only view of one store after the event of seq `seq`.
 
-    The log is only ever appended to, so it does not matter when it is read; of what was forgotten since, the mark is
-    all that is told. What lies beside it, the bodies of conversations, is asked of the living workspace: what was
-    pruned since is gone here too.
+    The log is append-only, so the time of reading does not matter; of forgotten data only the placeholder is left.
+    Message bodies are not in the log: they are read from the live workspace, so pruned bodies are missing here too.
     """
 
     def __init__(self, living: Log, store_id: str, seq: int) -> None:
@@ -46,12 +45,12 @@ class PastEngine:
 
     @contextmanager
     def read(self) -> Iterator[Cursor]:
-        """A view of what was. The garbage collector rests meanwhile: an answer is made of many rows, all of use."""
+        """Open a view. The garbage collector is paused meanwhile: results are many rows, all in use."""
         with self._lock, without_collector():
             yield self
 
     def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
-        """All rows of one statement, of what was."""
+        """Return all rows of one statement."""
         if " FROM bodies " in sql:
             return self._living.ask(lambda cursor: cursor.query(sql, parameters))
         named = tables_in(sql)

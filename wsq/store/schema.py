@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import types
-import typing
-from datetime import datetime, timedelta
-from typing import Any, get_args, get_origin
-
 from wsq.errors import WorkspaceError
-from wsq.projections import TABLES, Table
+from wsq.projections import TABLES
 from wsq.store.engine import Cursor, WritingCursor
+from wsq.store.folding import fold, read_facts
+from wsq.store.rows import create_statement, write_world
 
 VERSION = 3
 """Rises with every change of what stands in the database."""
-
-_SQL_TYPES: dict[Any, str] = {
-    str: "VARCHAR",
-    int: "BIGINT",
-    float: "DOUBLE PRECISION",
-    bool: "BOOLEAN",
-    datetime: "TIMESTAMPTZ",
-    timedelta: "INTERVAL",
-    tuple: "VARCHAR[]",
-}
 
 _DRY_RUNS = """CREATE TABLE dry_runs (
     id VARCHAR PRIMARY KEY, store_id VARCHAR NOT NULL, project_id VARCHAR, model VARCHAR,
@@ -61,32 +47,6 @@ _SINCE = {
 }
 """What a workspace of each version lacks, beside its projections, to be of the next one."""
 
-_hints = functools.cache(typing.get_type_hints)  # which compiles each annotation, whenever it is asked
-
-
-def sql_types(table: Table) -> dict[str, str]:
-    """The SQL type of each stored column, in order."""
-    hints = _hints(table.row)
-    return {column: _SQL_TYPES[_plain(hints[column])[0]] for column in table.columns}
-
-
-def create_statement(table: Table) -> str:
-    """The statement that makes a projection's table."""
-    hints = _hints(table.row)
-    columns = [
-        f"{name} {kind}{'' if _plain(hints[name])[1] else ' NOT NULL'}" for name, kind in sql_types(table).items()
-    ]
-    keys = [f"PRIMARY KEY ({', '.join(table.key)})", *(f"UNIQUE ({', '.join(u)})" for u in table.unique)]
-    return f"CREATE TABLE {table.name} ({', '.join(columns + keys)})"
-
-
-def _plain(hint: Any) -> tuple[Any, bool]:
-    """The bare type of an annotation, and whether it may be None."""
-    if isinstance(hint, types.UnionType) or get_origin(hint) is typing.Union:
-        bare = next(arm for arm in get_args(hint) if arm is not type(None))
-        return _plain(bare)[0], True
-    return get_origin(hint) or hint, False
-
 
 class WorkspaceSchema:
     """The schema of this wsq."""
@@ -102,9 +62,6 @@ class WorkspaceSchema:
 
     def upgrade(self, cursor: WritingCursor, version: int) -> None:
         """Bring an older version to this one: projections are folded anew, the log is never touched."""
-        from wsq.store.folding import fold, read_facts
-        from wsq.store.transaction import write_world
-
         if not 1 <= version < self.version:
             raise WorkspaceError(f"There is no way from schema version {version} to {self.version}.")
         for statement in (each for older in range(version, self.version) for each in _SINCE[older]):

@@ -3,67 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache
-from operator import attrgetter
 from typing import Any
-
-import msgspec
 
 from wsq.errors import Conflict, WorkspaceError
 from wsq.events import Fact, Recorded, encode
 from wsq.ids import Ids
 from wsq.projections import TABLES, Row, Table, keys, reduce
-from wsq.store.engine import Cursor, LoadingCursor, Parameters, ReadingCursor, Scope, WritingCursor
-from wsq.store.folding import World
-from wsq.store.schema import create_statement, sql_types
-
-Key = tuple[Any, ...]
-
-MANY = 5_000
-"""Rows from which on it is worth loading them in bulk."""
-
-LOG_TYPES = {
-    "store_id": "VARCHAR",
-    "seq": "BIGINT",
-    "event_id": "VARCHAR",
-    "name": "VARCHAR",
-    "version": "INTEGER",
-    "args": "VARCHAR",
-    "actor": "VARCHAR",
-    "cause": "VARCHAR",
-    "recorded_at": "TIMESTAMPTZ",
-}
-
-
-@cache
-def _types(table: str) -> dict[str, str]:
-    return sql_types(TABLES[table])
-
-
-@cache
-def _lists(table: str) -> frozenset[str]:
-    return frozenset(column for column, kind in _types(table).items() if kind.endswith("[]"))
-
+from wsq.store.engine import Parameters, ReadingCursor, Scope, WritingCursor
+from wsq.store.rows import (
+    LOG_TYPES,
+    Key,
+    World,
+    by_key,
+    delete_rows,
+    fetch_rows,
+    insert,
+    insert_rows,
+    tables_in,
+    update_rows,
+    write_world,
+)
 
 _GIVE_UP = """DELETE FROM bodies WHERE hash IN (SELECT unnest($1::VARCHAR[])) AND hash NOT IN (
     SELECT body FROM execution_steps WHERE body IS NOT NULL
     UNION ALL SELECT system FROM task_executions WHERE system IS NOT NULL
     UNION ALL SELECT tools FROM task_executions WHERE tools IS NOT NULL
     UNION ALL SELECT first_message FROM task_executions WHERE first_message IS NOT NULL)"""
-
-
-_ALL_TABLES = frozenset({*TABLES, "events", "heads", "bodies", "leases", "dry_runs"})
-
-
-@cache
-def tables_in(sql: str) -> frozenset[str]:
-    """The tables that a statement names."""
-    return _ALL_TABLES.intersection(re.findall(r"[a-z_]+", sql))
 
 
 class BeyondScope(WorkspaceError):
@@ -126,6 +95,11 @@ class Transaction:
         self.recorded = 0
         """How many events this transaction has recorded so far."""
 
+    @property
+    def execution_id(self) -> str | None:
+        """The execution whose tool call causes what is recorded; None for what people do."""
+        return self.cause.partition(":")[0] if self.cause is not None else None
+
     @contextmanager
     def told_by(self, actor: str, cause: str) -> Iterator[None]:
         """Name somebody else and another cause on what is recorded inside."""
@@ -183,20 +157,9 @@ class Transaction:
         missing = [key for key in wanted if key not in stored]
         if not missing:
             return
-        spec = TABLES[table]
-        columns = ", ".join(spec.columns)
-        if len(missing) == 1:
-            where = " AND ".join(f"{column} = ${n}" for n, column in enumerate(spec.key, 1))
-            found = self._cursor.query(f"SELECT {columns} FROM {table} WHERE {where}", missing[0])  # noqa: S608
-        else:
-            found = self._cursor.query(
-                f"SELECT {columns} FROM {table} WHERE {_matches(spec)}",  # noqa: S608
-                [list(values) for values in zip(*missing, strict=True)],
-            )
         stored.update(dict.fromkeys(missing))
-        for row in to_rows(spec, found):
-            key = tuple(getattr(row, part) for part in spec.key)
-            stored[key] = row
+        spec = TABLES[table]
+        stored.update(by_key(spec, fetch_rows(self._cursor, spec, missing)))
 
     # Recording
 
@@ -324,15 +287,10 @@ class Transaction:
     def _write_claims(self, table: Table) -> None:
         gone, waiting = self._gone[table.name], self._seen[table.name]
         if gone:
-            self._delete(table, list(gone))
+            delete_rows(self._cursor, table, gone)
             gone.clear()
         if waiting:
-            insert(
-                self._cursor,
-                table.name,
-                _types(table.name),
-                [_values(row, table.columns) for row in waiting.values() if row],
-            )
+            insert_rows(self._cursor, table, [row for row in waiting.values() if row])
             waiting.clear()
 
     def _write_rows(self, table: Table) -> None:
@@ -353,11 +311,11 @@ class Transaction:
             stored[key] = row
         seen.clear()
         if gone:
-            self._delete(table, gone)
+            delete_rows(self._cursor, table, gone)
         if new:
-            insert(self._cursor, table.name, _types(table.name), [_values(row, table.columns) for row in new])
+            insert_rows(self._cursor, table, new)
         for columns, rows in changed.items():
-            self._update(table, columns, rows)
+            update_rows(self._cursor, table, columns, rows)
 
     def _write_bodies(self) -> None:
         known = self._memory.bodies
@@ -367,124 +325,3 @@ class Transaction:
             insert(self._cursor, "bodies", {"hash": "VARCHAR", "body": "BLOB"}, rows, " ON CONFLICT DO NOTHING")
         known.update(self._bodies)
         self._bodies.clear()
-
-    def _update(self, table: Table, columns: tuple[str, ...], rows: list[Row]) -> None:
-        kinds, given = _types(table.name), (*table.key, *columns)
-        if len(rows) == 1:
-            sets = ", ".join(f"{c} = ${n}" for n, c in enumerate(columns, len(table.key) + 1))
-            where = " AND ".join(f"{c} = ${n}" for n, c in enumerate(table.key, 1))
-            self._cursor.post(
-                f"UPDATE {table.name} SET {sets} WHERE {where}",  # noqa: S608
-                _values(rows[0], given),
-            )
-            return
-        source, parameters = _source(kinds, given, [_values(row, given) for row in rows])
-        sets = ", ".join(f"{c} = v.{c}" for c in columns)
-        where = " AND ".join(f"{table.name}.{c} = v.{c}" for c in table.key)
-        self._cursor.post(
-            f"UPDATE {table.name} SET {sets} FROM (SELECT {source}) v WHERE {where}",  # noqa: S608
-            parameters,
-        )
-
-    def _delete(self, table: Table, gone: list[Key]) -> None:
-        self._cursor.post(
-            f"DELETE FROM {table.name} WHERE {_matches(table)}",  # noqa: S608
-            [list(values) for values in zip(*gone, strict=True)],
-        )
-
-
-def write_world(cursor: LoadingCursor, world: World) -> None:
-    """Put `world` in the place of whatever stands in its projections."""
-    for name, rows_by_key in world.items():
-        table, rows = TABLES[name], list(rows_by_key.values())
-        cursor.query(f"DROP TABLE IF EXISTS {name}")
-        cursor.query(create_statement(table))
-        if len(rows) >= MANY:
-            cursor.load(name, _types(name), list(zip(*map(attrgetter(*table.columns), rows), strict=True)))
-        elif rows:
-            insert(cursor, name, _types(name), [_values(row, table.columns) for row in rows])
-
-
-def rows_at(cursor: Cursor, addresses: Iterable[tuple[str, Key]], place: str = "") -> World:
-    """The rows by table and key; those that are not there are left out. `place` qualifies the tables' names."""
-    wanted: dict[str, set[Key]] = {}
-    for table, key in addresses:
-        wanted.setdefault(table, set()).add(key)
-    world: World = {}
-    for name, keys_ in wanted.items():
-        spec = TABLES[name]
-        found = cursor.query(
-            f"SELECT {', '.join(spec.columns)} FROM {place}{name} WHERE {_matches(spec)}",  # noqa: S608
-            [list(values) for values in zip(*sorted(keys_), strict=True)],
-        )
-        world[name] = by_key(spec, to_rows(spec, found))
-    return world
-
-
-def insert(
-    cursor: LoadingCursor, table: str, kinds: dict[str, str], rows: Sequence[Sequence[Any]], otherwise: str = ""
-) -> None:
-    """Insert rows in one statement; `otherwise` is what SQL says to do with those that are there."""
-    columns = ", ".join(kinds)
-    if len(rows) == 1:
-        marks = ", ".join(f"${n}" for n in range(1, len(kinds) + 1))
-        cursor.post(f"INSERT INTO {table} ({columns}) VALUES ({marks}){otherwise}", rows[0])  # noqa: S608
-        return
-    source, parameters = _source(kinds, kinds, rows)
-    cursor.post(f"INSERT INTO {table} ({columns}) SELECT {source}{otherwise}", parameters)
-
-
-def to_rows(table: Table, found: Sequence[Sequence[Any]], *more: str) -> list[Row]:
-    """Stored rows as their values; `more` are fields that stand behind the table's columns."""
-    names, lists, kind = (*table.columns, *more), _lists(table.name), table.row
-    columns: list[Iterable[Any]] = list(zip(*found, strict=True))
-    for place, name in enumerate(names):
-        if found and name in lists:
-            columns[place] = map(tuple, columns[place])
-    return [kind(**dict(zip(names, values, strict=True))) for values in zip(*columns, strict=True)]
-
-
-def by_key(table: Table, rows: Iterable[Row]) -> dict[Key, Row]:
-    """The table's rows by their keys."""
-    return {tuple(getattr(row, part) for part in table.key): row for row in rows}
-
-
-def _values(row: Row, columns: Iterable[str]) -> list[Any]:
-    return [list(v) if type(v := getattr(row, column)) is tuple else v for column in columns]
-
-
-def _source(kinds: dict[str, str], columns: Iterable[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-    """What selects these rows, and its parameters.
-
-    The first column is given as a list, and makes the rows. A value that all rows share is given once:
-    a list costs the database some 40 µs, also one of nothing but NULL. Lists of lists are no two databases' same
-    thing, so that a list in a row travels as JSON.
-    """
-    terms: list[str] = []
-    parameters: list[Any] = []
-    for column, values in zip(columns, zip(*rows, strict=True), strict=True):
-        shared = bool(terms) and all(value == values[0] for value in values)
-        kind, mark = kinds[column], f"${len(parameters) + 1}"
-        if shared:
-            parameters.append(values[0])
-            terms.append(f"{mark}::{kind} AS {column}")
-        elif kind == "VARCHAR[]":
-            parameters.append([None if value is None else msgspec.json.encode(value).decode() for value in values])
-            terms.append(f"""from_json(unnest({mark}::VARCHAR[]), '["VARCHAR"]') AS {column}""")
-        else:
-            parameters.append(list(values))
-            terms.append(f"unnest({mark}::{kind}[]) AS {column}")
-    return ", ".join(terms), parameters
-
-
-def _unnested(kinds: dict[str, str], columns: Iterable[str]) -> str:
-    return ", ".join(f"unnest(${n}::{kinds[c]}[]) AS {c}" for n, c in enumerate(columns, 1))
-
-
-def _matches(table: Table) -> str:
-    """A condition on the key's columns; each parameter is the list of one column's values."""
-    kinds = _types(table.name)
-    if len(table.key) == 1:
-        (column,) = table.key
-        return f"{column} IN (SELECT unnest($1::{kinds[column]}[]))"
-    return f"({', '.join(table.key)}) IN (SELECT {_unnested(kinds, table.key)})"

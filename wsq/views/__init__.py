@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wsq.views.admin import Admin
-    from wsq.views.bars import Bars
-    from wsq.views.board import Board
-    from wsq.views.library import Library
-    from wsq.views.pages import admin_page, board_page, library_page, since_page, statistics_page
-    from wsq.views.server import serve
+    from wsq.views.admin.component import Admin
+    from wsq.views.board.component import Board
+    from wsq.views.library.component import Library
+    from wsq.views.server.pages import admin_page, board_page, library_page, since_page, statistics_page
+    from wsq.views.server.server import serve
+    from wsq.views.statistics.bars import Bars
 
 __all__ = [
     "Admin",
@@ -30,16 +30,16 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "Admin": "wsq.views.admin",
-    "Bars": "wsq.views.bars",
-    "Board": "wsq.views.board",
-    "Library": "wsq.views.library",
-    "admin_page": "wsq.views.pages",
-    "board_page": "wsq.views.pages",
-    "library_page": "wsq.views.pages",
-    "serve": "wsq.views.server",
-    "since_page": "wsq.views.pages",
-    "statistics_page": "wsq.views.pages",
+    "Admin": "wsq.views.admin.component",
+    "Bars": "wsq.views.statistics.bars",
+    "Board": "wsq.views.board.component",
+    "Library": "wsq.views.library.component",
+    "admin_page": "wsq.views.server.pages",
+    "board_page": "wsq.views.server.pages",
+    "library_page": "wsq.views.server.pages",
+    "serve": "wsq.views.server.server",
+    "since_page": "wsq.views.server.pages",
+    "statistics_page": "wsq.views.server.pages",
 }
 
 

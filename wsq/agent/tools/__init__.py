@@ -1,11 +1,11 @@
-"""What the agent may do: few tools, described in full, validated strictly, bound to its scope.
+"""What the agent may do: few tools, fully described, strictly validated, bound to a scope.
 
-What an execution may touch is fixed when it starts: its project, or the whole store when it has none.
-It is checked here from the execution, never from the model's arguments; what lies outside is not found.
-No tool reaches the network, sends anything, runs code or changes a recurring task.
+The scope is fixed when an execution starts: its project, or the whole store if it has none. It comes from the
+execution, never from the model's arguments; what lies outside is not found. No tool reaches the network, sends
+anything, runs code or changes a recurring task.
 """
 
 from wsq.agent.tools.base import Outcome, Scope
-from wsq.agent.tools.catalogue import carry_out, ends, offered, only_looks
+from wsq.agent.tools.catalogue import ends, offered, only_looks, run
 
-__all__ = ["Outcome", "Scope", "carry_out", "ends", "offered", "only_looks"]
+__all__ = ["Outcome", "Scope", "ends", "offered", "only_looks", "run"]

@@ -1,4 +1,4 @@
-"""What every tool is made of: a scope, arguments that are a pydantic model, a result."""
+"""What every tool consists of: a scope, arguments (a pydantic model), a result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from wsq.store.transaction import Transaction
 T = TypeVar("T")
 
 MOST_LISTED = 200
-"""Rows that one call lists; what is left out is counted, and how to get it is told."""
+"""Rows that one call lists; the result says how many are left out and how to get them."""
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a call came to: the result as JSON, whether it is an error, and a verdict when it was given."""
+    """The outcome of a call: the result as JSON, whether it is an error, and a verdict if it gave one."""
 
     result: bytes
     is_error: bool = False
@@ -35,7 +35,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Arguments(BaseModel):
-    """A tool's arguments; what is not among them is refused."""
+    """A tool's arguments; unknown ones are rejected."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -45,15 +45,15 @@ class Nothing(Arguments):
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True):
-    """A tool as it is offered and carried out.
+    """A tool: what the model reads of it, and the function that a call runs.
 
-    One with `only_looks` changes nothing on the board. `carry_out` returns what the model is told.
+    One with `only_looks` changes nothing on the board. `run` returns the result.
     """
 
     name: str
     description: str
     arguments: type[Arguments]
-    carry_out: Callable[[Transaction, Scope, Any], Any]
+    run: Callable[[Transaction, Scope, Any], Any]
     only_looks: bool = False
 
 

@@ -1,4 +1,4 @@
-"""Every tool by its name: how it is offered to the model, and how a call of it is carried out."""
+"""Every tool by its name: its definition for the model, and how a call of it runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def catalogue(*, in_project: bool) -> dict[str, Tool]:
         name=FINISH,
         description="Say how it went and end. Call this last, exactly once.",
         arguments=Finish,
-        carry_out=_finish,
+        run=_finish,
         only_looks=True,
     )
     every = [
@@ -53,7 +53,7 @@ def catalogue(*, in_project: bool) -> dict[str, Tool]:
 
 
 def offered(scope: Scope) -> bytes:
-    """The tools' definitions as the model gets them, as JSON, always the same and in the same order."""
+    """The tools' definitions for the model, as JSON, always the same and in the same order."""
     return _definitions(in_project=scope.project_id is not None)
 
 
@@ -64,7 +64,7 @@ def only_looks(name: str) -> bool:
 
 
 def ends(name: str, arguments: Any) -> bool:
-    """Whether a call ends the execution: it is ``finish``, and nothing is wrong with it."""
+    """Whether a call ends the execution: it is ``finish`` with valid arguments."""
     if name != FINISH:
         return False
     try:
@@ -84,11 +84,10 @@ def _definitions(*, in_project: bool) -> bytes:
     )
 
 
-def carry_out(tx: Transaction, scope: Scope, name: str, arguments: Any) -> Outcome:
-    """Do what a call asks for, in this transaction.
+def run(tx: Transaction, scope: Scope, name: str, arguments: Any) -> Outcome:
+    """Run a call in this transaction.
 
-    A mistake of the model is an error result, and then nothing is changed; what is wrong with the
-    workspace itself is raised.
+    A mistake of the model gives an error result and changes nothing; an error of the workspace itself is raised.
     """
     tools = catalogue(in_project=scope.project_id is not None)
     tool = tools.get(name)
@@ -96,7 +95,7 @@ def carry_out(tx: Transaction, scope: Scope, name: str, arguments: Any) -> Outco
         return _error(f"There is no tool {name!r}; there are {', '.join(tools)}.")
     try:
         given = tool.arguments.model_validate(arguments)
-        result = tool.carry_out(tx, scope, given)
+        result = tool.run(tx, scope, given)
     except ValidationError as error:
         return _error("; ".join(_complaint(each) for each in error.errors(include_url=False)))
     except (WorkspaceError, LeaseLost):
@@ -109,14 +108,14 @@ def carry_out(tx: Transaction, scope: Scope, name: str, arguments: Any) -> Outco
 
 
 def _schema(arguments: type[Arguments]) -> dict[str, Any]:
-    """The arguments' JSON schema in the part that a strict tool may use; pydantic checks the rest."""
+    """The arguments' JSON schema without what strict tools do not support; pydantic checks the rest."""
     schema: dict[str, Any] = _plain(arguments.model_json_schema())
     schema.pop("description")
     return schema
 
 
 def _plain(schema: Any) -> Any:
-    """Without titles and bounds, of which strict schemas know nothing."""
+    """Without titles and bounds, which strict schemas do not support."""
     if isinstance(schema, list):
         return [_plain(each) for each in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""Tools for looking people up; none changes or writes to anybody."""
+"""Tools that look people up; none changes a contact or writes to anybody."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _search_contacts(tx: Transaction, scope: Scope, given: SearchContacts) -> An
 
 
 def brief(contact: Contact) -> dict[str, Any]:
-    """A person as the agent sees them."""
+    """A contact as the agent sees it."""
     return {"id": contact.id, "name": contact.name, "email": contact.email, "notes": contact.notes}
 
 
@@ -50,14 +50,14 @@ def tools() -> list[Tool]:
             name="list_contacts",
             description="List the people by name, with their e-mail addresses.",
             arguments=Nothing,
-            carry_out=_list_contacts,
+            run=_list_contacts,
             only_looks=True,
         ),
         Tool(
             name="search_contacts",
             description="Find people by words of their names, addresses or notes.",
             arguments=SearchContacts,
-            carry_out=_search_contacts,
+            run=_search_contacts,
             only_looks=True,
         ),
     ]

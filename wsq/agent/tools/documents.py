@@ -10,6 +10,7 @@ from wsq.agent.tools.base import MOST_LISTED, Arguments, Nothing, Scope, Tool
 from wsq.commands import boards
 from wsq.errors import InvalidInput, NotFound
 from wsq.projections import Document
+from wsq.queries import documents
 from wsq.rules import naming
 from wsq.store.transaction import Transaction
 
@@ -21,17 +22,6 @@ FOUND = 20
 
 AROUND = 150
 """Characters on each side of what a search found."""
-
-_WHERE = """store_id = $1 AND archived_at IS NULL AND ($2::VARCHAR IS NULL OR list_contains(project_ids, $2))"""
-
-_LIST = f"""SELECT id, title, length(content), updated_at, count(*) OVER () FROM documents WHERE {_WHERE}
-    ORDER BY title, id LIMIT {MOST_LISTED}"""  # noqa: S608 - names of our own
-
-_SEARCH = f"""SELECT id, title, length(content), place, substr(content, greatest(place - {AROUND}, 1), {2 * AROUND})
-    FROM (SELECT id, title, content, strpos(lower(content), lower(($3::VARCHAR[])[1])) AS place FROM documents
-        WHERE {_WHERE} AND NOT EXISTS (SELECT 1 FROM (SELECT unnest($3::VARCHAR[]) AS word) AS sought
-            WHERE strpos(lower(title || ' ' || content), lower(word)) = 0)) AS found
-    ORDER BY title, id LIMIT {FOUND + 1}"""  # noqa: S608 - names of our own
 
 
 class SearchDocuments(Arguments):
@@ -69,14 +59,14 @@ class UpdateDocument(Arguments):
 
 
 def _list_documents(tx: Transaction, scope: Scope, _given: Nothing) -> Any:
-    found = tx.query(_LIST, [scope.store_id, scope.project_id])
+    found, total = documents.listed(tx, scope.store_id, scope.project_id, MOST_LISTED)
     result: dict[str, Any] = {
         "documents": [
-            {"id": id_, "title": title, "characters": length, "updated_at": updated}
-            for id_, title, length, updated, _ in found
+            {"id": each.id, "title": each.title, "characters": each.length, "updated_at": each.updated_at}
+            for each in found
         ]
     }
-    left = found[0][4] - len(found) if found else 0
+    left = total - len(found)
     return result | ({"left_out": left, "hint": "search_documents finds the others."} if left else {})
 
 
@@ -84,11 +74,12 @@ def _search_documents(tx: Transaction, scope: Scope, given: SearchDocuments) -> 
     words = given.query.split()
     if not words:
         raise InvalidInput("query is empty, expected words to look for.")
-    found = tx.query(_SEARCH, [scope.store_id, scope.project_id, words])
+    found = documents.search(tx, scope.store_id, scope.project_id, words, margin=AROUND, limit=FOUND + 1)
     result: dict[str, Any] = {
         "documents": [
-            {"id": id_, "title": title, "characters": length, **({"found": text} if place else {})}
-            for id_, title, length, place, text in found[:FOUND]
+            {"id": each.id, "title": each.title, "characters": each.length}
+            | ({} if each.around is None else {"found": each.around})
+            for each in found[:FOUND]
         ]
     }
     return result | ({"hint": "There are more; search for more words."} if len(found) > FOUND else {})
@@ -117,7 +108,6 @@ def _create_document(tx: Transaction, scope: Scope, given: CreateDocument) -> An
         given.title,
         given.content,
         project_id=given.project_id if isinstance(given, CreateDocumentAnywhere) else scope.project_id,
-        execution_id=scope.execution_id,
     )
     return {"document": _brief(document)}
 
@@ -149,21 +139,21 @@ def tools(*, in_project: bool) -> list[Tool]:
             name="list_documents",
             description="List the documents by title, with their lengths in characters.",
             arguments=Nothing,
-            carry_out=_list_documents,
+            run=_list_documents,
             only_looks=True,
         ),
         Tool(
             name="search_documents",
             description="Find the documents in which all the words stand, with the text around the first of them.",
             arguments=SearchDocuments,
-            carry_out=_search_documents,
+            run=_search_documents,
             only_looks=True,
         ),
         Tool(
             name="read_document",
             description=f"Read a document, {PART:,} characters at a time; next_offset is where the rest begins.",
             arguments=ReadDocument,
-            carry_out=_read_document,
+            run=_read_document,
             only_looks=True,
         ),
         Tool(
@@ -171,12 +161,12 @@ def tools(*, in_project: bool) -> list[Tool]:
             description="Write a new document. An e-mail becomes a document too, with the title 'Draft: …' and a text "
             "that begins with the lines 'To: …' and 'Subject: …' and an empty line; a person sends it.",
             arguments=CreateDocument if in_project else CreateDocumentAnywhere,
-            carry_out=_create_document,
+            run=_create_document,
         ),
         Tool(
             name="update_document",
             description="Change a document's title, or replace its whole text.",
             arguments=UpdateDocument,
-            carry_out=_update_document,
+            run=_update_document,
         ),
     ]

@@ -1,4 +1,4 @@
-"""Tools that tell what the work belongs to."""
+"""Tools that show projects."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def _brief(project: Project) -> dict[str, Any]:
 
 
 def tools(*, in_project: bool) -> list[Tool]:
-    """The tool of this family: in a project another than without one."""
+    """The tool of this family, which depends on whether there is a project."""
     if in_project:
         return [
             Tool(
                 name="get_project",
                 description="Show the project that this work belongs to.",
                 arguments=Nothing,
-                carry_out=_get_project,
+                run=_get_project,
                 only_looks=True,
             )
         ]
@@ -41,7 +41,7 @@ def tools(*, in_project: bool) -> list[Tool]:
             name="list_projects",
             description="List the store's projects.",
             arguments=Nothing,
-            carry_out=_list_projects,
+            run=_list_projects,
             only_looks=True,
         )
     ]

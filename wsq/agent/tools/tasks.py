@@ -73,7 +73,6 @@ def _create_task(tx: Transaction, scope: Scope, given: CreateTask) -> Any:
         project_id=project_id,
         status=given.status,
         assignees=given.assignees or scope.assignees,
-        execution_id=scope.execution_id,
     )
     return {"task": brief(task)}
 
@@ -135,38 +134,38 @@ def tools(*, in_project: bool) -> list[Tool]:
             name="create_task",
             description="Put a new task at the end of a lane of the board.",
             arguments=create,
-            carry_out=_create_task,
+            run=_create_task,
         ),
         Tool(
             name="update_task",
             description="Change a task's title, description or assignees.",
             arguments=UpdateTask,
-            carry_out=_update_task,
+            run=_update_task,
         ),
         Tool(
             name="move_task",
             description="Move a task to a lane, at its end unless a position is given.",
             arguments=MoveTask,
-            carry_out=_move_task,
+            run=_move_task,
         ),
         Tool(
             name="archive_task",
             description="Take a task off the board. A person can put it back.",
             arguments=OneTask,
-            carry_out=_archive_task,
+            run=_archive_task,
         ),
         Tool(
             name="list_tasks",
             description="List the tasks on the board in the order of their lanes.",
             arguments=ListTasks,
-            carry_out=_list_tasks,
+            run=_list_tasks,
             only_looks=True,
         ),
         Tool(
             name="get_task",
             description="Show one task with its whole description.",
             arguments=OneTask,
-            carry_out=_get_task,
+            run=_get_task,
             only_looks=True,
         ),
     ]

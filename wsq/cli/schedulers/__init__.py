@@ -1,4 +1,4 @@
-"""What a machine has for running a command again and again: systemd, launchd, cron."""
+"""The schedulers of the operating system: systemd, launchd, cron."""
 
 from __future__ import annotations
 
@@ -8,4 +8,4 @@ from wsq.cli.schedulers.launchd import Launchd
 from wsq.cli.schedulers.systemd import Systemd
 
 ALL: tuple[Scheduling, ...] = (Systemd(), Launchd(), Cron())
-"""Best first: the first two make up for a pass that the machine slept through."""
+"""Best first: the first two run once after a pass was missed during sleep."""

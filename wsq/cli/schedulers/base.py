@@ -1,4 +1,4 @@
-"""What is installed, whoever runs it: one entry for each workspace."""
+"""What the schedulers share: one entry per workspace."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import NamedTuple, Protocol
 
 from wsq.errors import InvalidInput, WsqError
 
-PATIENCE = 30.0
-"""Seconds that one of the system's programs has for an answer."""
+TIMEOUT = 30.0
+"""Seconds that a system program may take."""
 
 
 class Entry(NamedTuple):
-    """A pass every `every` minutes, 1 to 59. The paths are absolute; what is printed goes to `log` or a journal.
+    """A pass every `every` minutes, 1 to 59. Paths are absolute; output goes to `log` or the system journal.
 
-    `folder` is the working directory: the one whose ``wsq.toml`` holds, since no shell's environment does.
-    `since` is when it is installed.
+    `folder` is the working directory, whose ``wsq.toml`` applies, since there is no shell environment. `since` is the
+    time of installation.
     """
 
     name: str
@@ -33,27 +33,27 @@ class Entry(NamedTuple):
 
     @property
     def command(self) -> tuple[str, ...]:
-        """The pass, as a list of arguments."""
+        """The command of a pass, as a list of arguments."""
         return (self.program, "--quiet", "--database", self.database)
 
     @property
     def lone_command(self) -> tuple[str, ...]:
-        """The same for what starts no second pass beside one that runs: it looks for itself what else comes due."""
+        """The command for schedulers that never run two passes at once: it checks for due tasks while it runs."""
         return (*self.command, "--meanwhile", str(60 * self.every))
 
     @property
     def about(self) -> str:
-        """One line for people who find it on their machine."""
+        """A line of description for people."""
         return f"Passes of wsq's scheduler over {self.database}"
 
     @property
     def minutes(self) -> range | None:
-        """The minutes of each hour at which it comes; None when it does not come at the same ones in every hour."""
+        """The minutes of each hour at which it runs; None if they differ between hours."""
         return None if 60 % self.every else range(0, 60, self.every)
 
 
 class Installed(NamedTuple):
-    """An entry as it was found. `every` and `since` are None when somebody has changed them beyond recognition."""
+    """An installed entry. `every` and `since` are None if it was edited beyond recognition."""
 
     by: str
     name: str
@@ -63,63 +63,63 @@ class Installed(NamedTuple):
 
 
 class Scheduling(Protocol):
-    """Something that runs a command again and again."""
+    """A scheduler that runs a command periodically."""
 
     @property
     def word(self) -> str:
-        """What `--with` calls it."""
+        """Its name for `--with`."""
         ...
 
     @property
     def logs_to_file(self) -> bool:
-        """Whether what a pass prints goes to the entry's `log`; else it goes to a journal of its own."""
+        """Whether output goes to the entry's `log`; otherwise to a journal."""
         ...
 
     def hindrance(self) -> str | None:
-        """Why it cannot be used here, as a sentence; None when it can."""
+        """Return why it is unavailable, as a sentence; None if it is available."""
         ...
 
     def install(self, entry: Entry) -> None:
-        """Make the entry, or replace the one of its name."""
+        """Create the entry, or replace the one with its name."""
         ...
 
     def found(self, name: str) -> Installed | None:
-        """The entry of that name; None when there is none."""
+        """Return the entry with this name; None if there is none."""
         ...
 
     def remove(self, name: str) -> None:
-        """Take out what `install` made."""
+        """Remove what `install` created."""
         ...
 
     def hint(self, entry: Entry) -> str:
-        """Where what it prints can be read, and what else is worth knowing, in sentences."""
+        """Return sentences about where its output is, and what else to know."""
         ...
 
 
 def name_for(database: str) -> str:
-    """The name of a workspace's entry: the same by whatever path the file is reached, another for every file."""
+    """Return the name of a workspace's entry: the same for every path to the file, and unique per file."""
     path = Path(database).resolve()
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem).strip("-")[:40]
     return f"wsq-{stem or 'workspace'}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
 
 
 def checked(entry: Entry) -> Entry:
-    """The entry, if all who may have to run it can be told its paths.
+    """Return the entry, if its paths can be written in every scheduler's format.
 
     Raises:
-        InvalidInput: A path has a character that some of them take for something else and no escape helps.
+        InvalidInput: A path has a character that cannot be escaped in some of them.
     """
     for path in (*entry.command, entry.folder, entry.log):
         if "\\" in path or not path.isprintable():
-            raise InvalidInput(f"{path!r} has a backslash or a control character, which no schedule can name for sure.")
+            raise InvalidInput(f"{path!r} has a backslash or a control character, which schedules do not support.")
     return entry
 
 
-def ask(program: str, *arguments: str, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
-    """Run one of the system's programs to its end.
+def run(program: str, *arguments: str, given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    """Run a system program to its end.
 
     Raises:
-        WsqError: It is not there, or gives no answer.
+        WsqError: It does not exist, or takes too long.
     """
     path = shutil.which(program)
     if path is None:
@@ -130,31 +130,31 @@ def ask(program: str, *arguments: str, given: bytes | None = None) -> subprocess
             input=given,
             stdin=subprocess.DEVNULL if given is None else None,
             capture_output=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             check=False,
         )
     except subprocess.TimeoutExpired as late:
-        raise WsqError(f"{program} gave no answer in {PATIENCE:g} seconds.") from late
+        raise WsqError(f"{program} did not answer within {TIMEOUT:g} seconds.") from late
 
 
-def tell(program: str, *arguments: str, given: bytes | None = None) -> bytes:
-    """Like `ask`, for what must go well; returns what was printed.
+def run_checked(program: str, *arguments: str, given: bytes | None = None) -> bytes:
+    """Like `run`, but the program must succeed; returns its output.
 
     Raises:
-        WsqError: It did not, for the reason that the program says.
+        WsqError: It failed; with the program's reason.
     """
-    done = ask(program, *arguments, given=given)
+    done = run(program, *arguments, given=given)
     if done.returncode:
-        raise WsqError(f"{program} {' '.join(arguments)} was refused: {reason(done)}.")
+        raise WsqError(f"{program} {' '.join(arguments)} failed: {reason(done)}.")
     return done.stdout
 
 
 def reason(done: subprocess.CompletedProcess[bytes]) -> str:
-    """What a program that failed has to say, on one line."""
+    """Return a failed program's error message, on one line."""
     said = " ".join((done.stderr or done.stdout).decode(errors="replace").split()).rstrip(".")
     return said or f"exit status {done.returncode}"
 
 
 def changed_at(path: Path) -> datetime:
-    """When a file was written last."""
+    """Return when a file was last written."""
     return datetime.fromtimestamp(path.stat().st_mtime, UTC)

@@ -1,4 +1,4 @@
-"""A line in the user's crontab. Lines of others are kept byte for byte."""
+"""A line in the user's crontab. Other lines are kept byte for byte."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ import shutil
 from datetime import datetime
 from itertools import takewhile
 
-from wsq.cli.schedulers.base import Entry, Installed, ask, reason, tell
+from wsq.cli.schedulers.base import Entry, Installed, reason, run, run_checked
 from wsq.clock import aware
 from wsq.errors import InvalidInput, WsqError
 
 LONGEST = 998
-"""Bytes that every cron takes in a line."""
+"""Maximum bytes of a line in every cron."""
 
 _SAFE = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
 _EMPTY = re.compile(rb"no crontab|no such file", re.IGNORECASE)
 
 
 class Cron:
-    """Runs on whether or not the user is logged in; what the machine sleeps through is not made up for."""
+    """Runs whether or not the user is logged in; passes missed during sleep are not made up."""
 
     word = "cron"
     logs_to_file = True
 
     def hindrance(self) -> str | None:
-        """Whether there is a crontab to write to."""
-        return None if shutil.which("crontab") else "cron cannot be used: there is no crontab on this machine."
+        """Return why there is no crontab; None if there is one."""
+        return None if shutil.which("crontab") else "cron is unavailable: there is no crontab command on this machine."
 
     def install(self, entry: Entry) -> None:
-        """Put the line in, in the place of an older one."""
+        """Add the line, replacing an older one."""
         _write(with_line(_read(), entry.name, line(entry)))
 
     def found(self, name: str) -> Installed | None:
-        """The line of that name."""
+        """Return the entry of the line with this name."""
         if self.hindrance():
             return None
         mine = next((each for each in _lines(_read()) if _is_of(name, each)), None)
@@ -43,28 +43,28 @@ class Cron:
         return Installed(self.word, name, "your crontab", _every(text), _since(text))
 
     def remove(self, name: str) -> None:
-        """Take the line out; a crontab without a line is removed."""
+        """Remove the line; an empty crontab is removed."""
         rest = without(_read(), name)
         if rest.strip():
             _write(rest)
         else:
-            tell("crontab", "-r")
+            run_checked("crontab", "-r")
 
     def hint(self, entry: Entry) -> str:
-        """Where to read what it prints."""
-        return f"What it prints is in {entry.log}. Passes that the machine sleeps through are not made up for."
+        """Return where the output is."""
+        return f"Its output is in {entry.log}. Passes missed during sleep are not made up."
 
 
 def line(entry: Entry) -> str:
-    """The line, without its end. The comment at its end, by which it is found again, is one to the shell.
+    """Return the line without line break. The comment at its end, by which it is found again, is a shell comment.
 
     Raises:
-        InvalidInput: cron has no way to say how often, or the line is too long for it.
+        InvalidInput: cron cannot express the interval, or the line is too long for it.
     """
     if entry.minutes is None:
         near = [each for each in range(1, 60) if not 60 % each]
         raise InvalidInput(
-            f"cron cannot run anything every {entry.every} minutes evenly, expected one of {', '.join(map(str, near))}."
+            f"cron cannot run every {entry.every} minutes evenly, expected one of {', '.join(map(str, near))}."
         )
     when = "*" if entry.every == 1 else f"*/{entry.every}"
     command = " ".join(map(quoted, entry.command))
@@ -78,10 +78,9 @@ def line(entry: Entry) -> str:
 
 
 def quoted(text: str) -> str:
-    """`text` as a word of the shell in a crontab, where a bare ``%`` would end the command.
+    """Return `text` as a shell word in a crontab, where a bare ``%`` would end the command.
 
-    The escaped ``%`` stands outside of quotes: so it is right with a cron that takes the backslash away
-    and with one that leaves it to the shell.
+    The escaped ``%`` is outside of quotes, which works whether cron or the shell removes the backslash.
     """
     if _SAFE.fullmatch(text):
         return text
@@ -89,7 +88,7 @@ def quoted(text: str) -> str:
 
 
 def with_line(table: bytes, name: str, line: str) -> bytes:
-    """The crontab with `line` where the first line of that name was, else at its end."""
+    """Return the crontab with `line` in place of the first line of this name, else at the end."""
     lines = _lines(table)
     before = list(takewhile(lambda each: not _is_of(name, each), lines))
     if before and not before[-1].endswith(b"\n"):
@@ -98,12 +97,12 @@ def with_line(table: bytes, name: str, line: str) -> bytes:
 
 
 def without(table: bytes, name: str) -> bytes:
-    """The crontab without any line of that name."""
+    """Return the crontab without lines of this name."""
     return b"".join(each for each in _lines(table) if not _is_of(name, each))
 
 
 def _lines(table: bytes) -> list[bytes]:
-    """The lines with their ends, where only a line feed ends one."""
+    """Return the lines with their ends; only a line feed ends a line."""
     return re.findall(rb"[^\n]*\n|[^\n]+", table)
 
 
@@ -117,7 +116,7 @@ def _every(text: str) -> int | None:
 
 
 def _since(text: str) -> datetime | None:
-    """When the line was put in; None when what it says there is no instant, since people edit their crontabs."""
+    """Return when the line was installed; None if it is not an instant, since people edit their crontabs."""
     try:
         return aware(datetime.fromisoformat(text.rsplit(maxsplit=1)[-1]))
     except (ValueError, InvalidInput):
@@ -125,16 +124,16 @@ def _since(text: str) -> datetime | None:
 
 
 def _read() -> bytes:
-    """The user's crontab, empty when there is none.
+    """Return the user's crontab; empty if there is none.
 
     Raises:
-        WsqError: It cannot be read, and so must not be written anew.
+        WsqError: It cannot be read, and so must not be overwritten.
     """
-    done = ask("crontab", "-l")
+    done = run("crontab", "-l")
     if done.returncode and not _EMPTY.search(done.stderr):
         raise WsqError(f"The crontab cannot be read: {reason(done)}.")
     return b"" if done.returncode else done.stdout
 
 
 def _write(table: bytes) -> None:
-    tell("crontab", "-", given=table)
+    run_checked("crontab", "-", given=table)

@@ -8,36 +8,36 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from wsq.cli.schedulers.base import Entry, Installed, ask, changed_at, tell
+from wsq.cli.schedulers.base import Entry, Installed, changed_at, run, run_checked
 from wsq.errors import WsqError
 
 
 class Launchd:
-    """Makes up for what the machine slept through, with one pass when it wakes."""
+    """After sleep, runs one pass if any was missed."""
 
     word = "launchd"
     logs_to_file = True
 
     def hindrance(self) -> str | None:
-        """Whether there is a launchd."""
+        """Return why launchd is unavailable; None if it is available."""
         if shutil.which("launchctl") is None:
-            return "launchd cannot be used: there is no launchctl on this machine."
+            return "launchd is unavailable: there is no launchctl command on this machine."
         return None
 
     def install(self, entry: Entry) -> None:
-        """Write the agent and load it; when launchd refuses it, it is taken away again."""
+        """Write and load the agent; remove it if launchd refuses it."""
         path = _path(entry.name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        ask("launchctl", "bootout", _target(entry.name))  # an older one; that there was none is no matter
+        run("launchctl", "bootout", _target(entry.name))  # an older one, if any
         path.write_bytes(agent(entry))
         try:
-            tell("launchctl", "bootstrap", _domain(), str(path))
+            run_checked("launchctl", "bootstrap", _domain(), str(path))
         except WsqError:
             path.unlink()
             raise
 
     def found(self, name: str) -> Installed | None:
-        """The agent of that name."""
+        """Return the agent with this name."""
         path = _path(name)
         if not path.exists():
             return None
@@ -46,16 +46,16 @@ class Launchd:
     def remove(self, name: str) -> None:
         """Unload the agent and delete its file."""
         if self.hindrance() is None:
-            ask("launchctl", "bootout", _target(name))
+            run("launchctl", "bootout", _target(name))
         _path(name).unlink(missing_ok=True)
 
     def hint(self, entry: Entry) -> str:
-        """Where to read what it prints, and when it runs."""
-        return f"What it prints is in {entry.log}. It runs while you are logged in."
+        """Return where the output is, and when it runs."""
+        return f"Its output is in {entry.log}. It runs while you are logged in."
 
 
 def agent(entry: Entry) -> bytes:
-    """The property list. What is due by the clock is made up for after sleep; by an interval it would not be."""
+    """Return the property list. Calendar times missed during sleep are made up; intervals are not."""
     if entry.minutes is not None:
         when: dict[str, Any] = {"StartCalendarInterval": [{"Minute": minute} for minute in entry.minutes]}
     else:
@@ -88,7 +88,7 @@ def _path(name: str) -> Path:
     try:
         return Path.home() / "Library" / "LaunchAgents" / f"{name}.plist"
     except RuntimeError as problem:
-        raise WsqError("This user has no home folder, and so nowhere to keep agents of launchd.") from problem
+        raise WsqError("This user has no home folder for launchd agents.") from problem
 
 
 def _domain() -> str:

@@ -1,4 +1,4 @@
-"""A timer of the user's systemd, and the service that it starts."""
+"""A timer of the user's systemd, and its service."""
 
 from __future__ import annotations
 
@@ -7,68 +7,68 @@ import shutil
 from configparser import ConfigParser, Error
 from pathlib import Path
 
-from wsq.cli.schedulers.base import Entry, Installed, ask, changed_at, reason, tell
+from wsq.cli.schedulers.base import Entry, Installed, changed_at, reason, run, run_checked
 from wsq.errors import WsqError
 
 
 class Systemd:
-    """Makes up for what the machine slept through, with one pass when it wakes."""
+    """After sleep, runs one pass if any was missed."""
 
     word = "systemd"
     logs_to_file = False
 
     def hindrance(self) -> str | None:
-        """Whether there is a systemd that runs things for this user."""
+        """Return why systemd is unavailable for this user; None if it is available."""
         if shutil.which("systemctl") is None:
-            return "systemd cannot be used: there is no systemctl on this machine."
-        asked = ask("systemctl", "--user", "show", "--property=Version")
-        if asked.returncode:
-            return f"systemd cannot be used: it runs nothing for this user here ({reason(asked)})."
+            return "systemd is unavailable: there is no systemctl command on this machine."
+        shown = run("systemctl", "--user", "show", "--property=Version")
+        if shown.returncode:
+            return f"systemd is unavailable for this user: {reason(shown)}."
         return None
 
     def install(self, entry: Entry) -> None:
-        """Write the units and start the timer; when systemd refuses them they are taken away again."""
+        """Write the units and start the timer; remove them if systemd refuses them."""
         units = _folder()
         units.mkdir(parents=True, exist_ok=True)
         (units / f"{entry.name}.service").write_text(service(entry), encoding="utf-8")
         (units / f"{entry.name}.timer").write_text(timer(entry), encoding="utf-8")
         try:
-            tell("systemctl", "--user", "daemon-reload")
-            tell("systemctl", "--user", "enable", f"{entry.name}.timer")
-            tell("systemctl", "--user", "restart", f"{entry.name}.timer")
+            run_checked("systemctl", "--user", "daemon-reload")
+            run_checked("systemctl", "--user", "enable", f"{entry.name}.timer")
+            run_checked("systemctl", "--user", "restart", f"{entry.name}.timer")
         except WsqError:
             self.remove(entry.name)
             raise
 
     def found(self, name: str) -> Installed | None:
-        """The timer of that name."""
+        """Return the timer with this name."""
         path = _folder() / f"{name}.timer"
         if not path.exists():
             return None
         return Installed(self.word, name, str(path), _every(path), changed_at(path))
 
     def remove(self, name: str) -> None:
-        """Stop the timer and delete the units; also where systemd does not answer (any more)."""
+        """Stop the timer and delete the units, even if systemd no longer answers."""
         if self.hindrance() is None:
-            ask("systemctl", "--user", "disable", "--now", f"{name}.timer")
+            run("systemctl", "--user", "disable", "--now", f"{name}.timer")
         units = _folder()
         for unit in (f"timers.target.wants/{name}.timer", f"{name}.timer", f"{name}.service"):
             (units / unit).unlink(missing_ok=True)
         _stamp(name).unlink(missing_ok=True)
         if self.hindrance() is None:
-            ask("systemctl", "--user", "daemon-reload")
-            ask("systemctl", "--user", "reset-failed", f"{name}.service")
+            run("systemctl", "--user", "daemon-reload")
+            run("systemctl", "--user", "reset-failed", f"{name}.service")
 
     def hint(self, entry: Entry) -> str:
-        """Where to read what it prints, and when it runs."""
+        """Return where the output is, and when it runs."""
         return (
-            f"Read what it prints with: journalctl --user -u {entry.name}. It runs while you are logged in; "
+            f"Read its output with: journalctl --user -u {entry.name}. It runs while you are logged in; "
             "loginctl enable-linger makes it run always."
         )
 
 
 def service(entry: Entry) -> str:
-    """The unit of one pass. It ends by itself, and so is given all the time it takes."""
+    """Return the unit of one pass. It has no timeout, since it ends by itself."""
     return f"""\
 [Unit]
 Description={_plain(entry.about)}
@@ -81,7 +81,7 @@ ExecStart={_command(entry)}
 
 
 def timer(entry: Entry) -> str:
-    """The unit that starts it: by the clock where hours divide so, else counted from the last time."""
+    """Return the timer's unit: calendar times if the interval divides an hour, else an interval."""
     if entry.minutes is not None:
         when = f"OnCalendar=*:0/{entry.every}\nPersistent=true"
     else:
@@ -103,7 +103,7 @@ EveryMinutes={entry.every}
 
 
 def _command(entry: Entry) -> str:
-    """The pass as systemd reads it. What it runs itself may have no quote in its name; a shell's argument may."""
+    """Return the pass for systemd. The program's own path must not contain quotes; a shell's argument may."""
     words = entry.lone_command
     if re.search(r"[\"'$]", entry.program):
         words = ("/bin/sh", "-c", 'exec "$0" "$@"', *words)
@@ -111,12 +111,12 @@ def _command(entry: Entry) -> str:
 
 
 def _plain(text: str) -> str:
-    """`text` as a value of its own, where only ``%`` means something."""
+    """Return `text` as a value, in which only ``%`` is special."""
     return text.replace("%", "%%")
 
 
 def _word(text: str) -> str:
-    """`text` as a word of a command line, in which ``$`` means something too."""
+    """Return `text` as a word of a command line, in which ``$`` is special too."""
     return '"' + _plain(text).replace("$", "$$").replace('"', '\\"') + '"'
 
 
@@ -130,7 +130,7 @@ def _every(path: Path) -> int | None:
 
 
 def _stamp(name: str) -> Path:
-    """Where systemd notes when a persistent timer came last, which it keeps for ever."""
+    """Return the file in which systemd stores a persistent timer's last run, and which it never removes."""
     from platformdirs import user_data_path
 
     return user_data_path() / "systemd" / "timers" / f"stamp-{name}.timer"
@@ -141,5 +141,5 @@ def _folder() -> Path:
 
     folder = user_config_path()
     if not folder.is_absolute():
-        raise WsqError("This user has no home folder, and so nowhere to keep units of systemd.")
+        raise WsqError("This user has no home folder for systemd units.")
     return folder / "systemd" / "user"

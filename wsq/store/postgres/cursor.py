@@ -1,4 +1,4 @@
-"""A cursor of the port on a PostgreSQL connection."""
+"""The cursor on a PostgreSQL connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg.adapt import Loader, Transformer
 
-from wsq.store.asking import Asking
+from wsq.store.cursors import CursorBase
 from wsq.store.engine import Parameters
 from wsq.store.postgres.faults import explained
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 COLLATION = "pg_c_utf8"
-"""Texts are ordered by their code points, as DuckDB orders them, and `lower` knows all letters."""
+"""Text is ordered by code point, as in DuckDB, and `lower` handles all letters."""
 
 INDEXES = {
     "recurring_tasks": ("(next_execution_at) WHERE next_execution_at IS NOT NULL", "(store_id)"),
@@ -37,14 +37,14 @@ INDEXES = {
     "dry_runs": ("(store_id, started_at)",),
     "leases": ("(holder)",),
 }
-"""Made with a table: a server reads rows one by one, where DuckDB goes through columns."""
+"""Created with a table: PostgreSQL reads rows, where DuckDB scans columns."""
 
 READING = "LOCK TABLE schema_version IN ACCESS SHARE MODE"
-"""What a view begins with, before it is fixed: a table that is dropped and made anew while it is looked at would be
-seen as empty, and one that was looked at would keep the other from being dropped, and so wait for each other."""
+"""The first statement of a read, before its view is fixed: a table that is dropped and created again during a read
+would look empty, and a table in use would block the drop, a deadlock."""
 
 _ALONE = "LOCK TABLE schema_version IN ACCESS EXCLUSIVE MODE"
-"""What waits for all views to end, and keeps others from beginning."""
+"""Waits for all reads to end, and blocks new ones."""
 
 _MADE = re.compile(r"CREATE TABLE (\w+)")
 _MARK = re.compile(rb"\$(\d+)")
@@ -52,16 +52,16 @@ _TEXT = re.compile(r"\bVARCHAR\b(\[\])?")
 
 
 class NumberLoader(Loader):
-    """Sums of integers come as integers, as from DuckDB, and other exact numbers as floats."""
+    """Loads sums of integers as integers, as DuckDB does, and other numerics as floats."""
 
     def load(self, data: Buffer) -> int | float:
-        """The number."""
+        """Return the number."""
         text = bytes(data).decode()
         return float(text) if "." in text or "N" in text else int(text)
 
 
-class PostgresCursor(Asking[Connection]):
-    """Asks one statement after the other; what is posted goes with the next that is asked, or with the commit."""
+class PostgresCursor(CursorBase[Connection]):
+    """Runs statements one at a time. Posted statements are sent with the next query, or with the commit."""
 
     def __init__(self, connection: Connection, place: str, *, undisturbed: bool = False) -> None:
         super().__init__(connection, place, explained)
@@ -70,13 +70,13 @@ class PostgresCursor(Asking[Connection]):
         self.has_written = False
 
     def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
-        """All rows of one statement; instants come as UTC.
+        """Return all rows of one statement; instants are in UTC.
 
         Raises:
-            Conflict: a unique constraint stands against it.
-            WorkspaceError: the database cannot do it, or the block that the cursor belongs to has ended.
+            Conflict: A unique constraint is violated.
+            WorkspaceError: The database reports an error, or the cursor's block has ended.
         """
-        with self._asked() as connection:
+        with self._use() as connection:
             self._note(sql)
             posted, self._posted = self._posted, []
             statements = [*posted, *((each, list(parameters) if each == sql else []) for each in _statements(sql))]
@@ -84,20 +84,20 @@ class PostgresCursor(Asking[Connection]):
             return found.fetchall() if found.description is not None else []
 
     def post(self, sql: str, parameters: Parameters = ()) -> None:
-        """Have a statement run whose rows nobody needs; when it fails, the next one or the commit tells."""
-        with self._asked():
+        """Queue a statement whose rows are not needed. A failure surfaces in the next query or the commit."""
+        with self._use():
             self._note(sql)
             self._posted.append((sql, list(parameters)))
 
     def batches(self, sql: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
-        """The rows of one statement, `size` at a time; nothing else is asked meanwhile. Raises as `query` does."""
+        """Yield the rows of one statement, `size` at a time. Run no other meanwhile. Raises as `query` does."""
         self.query("SELECT 1")
-        with self._asked() as connection:
+        with self._use() as connection:
             cursor = psycopg.RawServerCursor(connection, "wsq_batches")
             cursor.execute(sql)
         try:
             while True:
-                with self._asked():
+                with self._use():
                     rows = cursor.fetchmany(size)
                 if not rows:
                     return
@@ -107,16 +107,16 @@ class PostgresCursor(Asking[Connection]):
                 cursor.close()
 
     def load(self, table: str, kinds: dict[str, str], columns: Sequence[Sequence[Any]]) -> None:
-        """Insert many rows, given as columns; raises as `query` does."""
+        """Insert many rows, given as columns. Raises as `query` does."""
         self.query("SELECT 1")
-        with self._asked() as connection, connection.cursor() as cursor:
+        with self._use() as connection, connection.cursor() as cursor:
             self.has_written = True
             with cursor.copy(f"COPY {table} ({', '.join(kinds)}) FROM STDIN") as copy:
                 for row in zip(*columns, strict=True):
                     copy.write_row([list(value) if type(value) is tuple else value for value in row])
 
     def take_posted(self) -> list[tuple[str, list[Any]]]:
-        """What was posted and not sent yet, for whoever commits."""
+        """Remove and return the queued statements, for the commit."""
         posted, self._posted = self._posted, []
         return posted
 
@@ -125,10 +125,10 @@ class PostgresCursor(Asking[Connection]):
 
 
 def run(connection: Connection, statements: Iterable[tuple[str, list[Any]]]) -> psycopg.Cursor[tuple[Any, ...]]:
-    """Run statements in one trip to the server, up to the first that fails; returns the last one's cursor.
+    """Run statements in one round trip, up to the first that fails; returns the last one's cursor.
 
-    Several are one text with their values as literals in it, which libpq quotes: to send a dozen statements apart
-    takes this side as long as a whole command, also in a pipeline.
+    Several statements become one text with their values as literals, quoted by libpq: sending a dozen separately
+    takes the client as long as a whole command, even in a pipeline.
     """
     wanted = list(statements)
     if len(wanted) == 1 and wanted[0][1]:
@@ -138,7 +138,7 @@ def run(connection: Connection, statements: Iterable[tuple[str, list[Any]]]) -> 
     threshold, connection.prepare_threshold = connection.prepare_threshold, None
     try:
         cursor = connection.execute(text)
-    finally:  # else psycopg gives up all that is prepared, also what a pen goes by, where a table is dropped
+    finally:  # otherwise psycopg drops all prepared statements, a writer's too, when a table is dropped
         connection.prepare_threshold = threshold
     while cursor.nextset():
         pass
@@ -146,17 +146,17 @@ def run(connection: Connection, statements: Iterable[tuple[str, list[Any]]]) -> 
 
 
 def spelled(spell: Callable[[Any], bytes], values: Iterable[Any]) -> list[bytes]:
-    """Values as literals."""
+    """Return values as SQL literals."""
     return [b"NULL" if value is None else spell(value) for value in values]
 
 
 def placed(sql: str, literals: Sequence[bytes]) -> bytes:
-    """A statement with literals in the place of its ``$1``, ``$2``, …."""
+    """Return a statement with its ``$1``, ``$2``, … replaced by literals."""
     return _MARK.sub(lambda found: literals[int(found[1]) - 1], sql.encode()) if literals else sql.encode()
 
 
 def _statements(sql: str) -> list[str]:
-    """A statement of the schema as this server wants it, with its indexes; any other as it is."""
+    """Return a schema statement in PostgreSQL's form, with its indexes; any other unchanged."""
     if sql.startswith("DROP TABLE"):
         return [_ALONE, sql]
     made = _MADE.match(sql)

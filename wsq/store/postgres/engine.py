@@ -1,4 +1,4 @@
-"""The engine on a PostgreSQL server, used by many processes on many machines at once."""
+"""The PostgreSQL engine, used by many processes on many machines at once."""
 
 from __future__ import annotations
 
@@ -20,35 +20,34 @@ from psycopg_pool import ConnectionPool
 
 from wsq.clock import Clock
 from wsq.errors import SettingError, WorkspaceBusy, WorkspaceError, WorkspaceLost
-from wsq.store.asking import telling
-from wsq.store.engine import Cursor, ReadingCursor, Schema, Scope, Writing, WritingCursor
-from wsq.store.notes import Charge
+from wsq.store.cursors import translating_errors
+from wsq.store.duckdb.sql_console import SqlConsole
+from wsq.store.engine import Cursor, LockedNote, ReadingCursor, Schema, Scope, Writing, WritingCursor
 from wsq.store.postgres import notes
-from wsq.store.postgres.birth import ALL, ONE_STORE, SPACE, WRITING, be_there, newer
 from wsq.store.postgres.clock import ServerClock
-from wsq.store.postgres.copies import Copies
+from wsq.store.postgres.create import ALL, ONE_STORE, SPACE, WRITING, ensure_exists, newer
 from wsq.store.postgres.cursor import READING, Connection, NumberLoader, PostgresCursor, run
 from wsq.store.postgres.faults import explained, is_lost, without_password
 from wsq.store.postgres.listening import CHANNEL, Listener, Notices
-from wsq.store.postgres.pen import Pen, Statement
-from wsq.store.sql_console import SqlConsole
+from wsq.store.postgres.snapshots import Copies
+from wsq.store.postgres.writer import Statement, Writer
 
 T = TypeVar("T")
 
 MOST_CONNECTIONS = 8
-"""To the server from one engine, the one that listens apart."""
+"""Maximum connections of one engine's pool; the listener's is extra."""
 
-FIRST_PATIENCE = 5.0
-"""Seconds for which a server that does not answer is tried when a workspace is opened."""
+OPEN_TIMEOUT = 5.0
+"""Seconds to retry an unreachable server when a workspace is opened."""
 
-MOST_PENS = 2
-"""Connections that are kept for writing."""
+MAX_WRITERS = 2
+"""Connections kept for writing."""
 
-REMEMBERED = 64
-"""Scopes of which it is known how they were left, at the most."""
+MAX_SCOPES = 64
+"""Number of scopes whose write counts are remembered."""
 
-A_MOMENT = 2.0
-"""Seconds to wait for the server's time."""
+CLOCK_TIMEOUT = 2.0
+"""Seconds to wait for a connection to get the server's time."""
 
 _USUAL = {
     "connect_timeout": "5",
@@ -59,15 +58,15 @@ _USUAL = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
-"""What a connection has unless the URL says otherwise: a machine that vanishes is missed in half a minute."""
+"""Connection defaults, unless set in the URL: a machine that vanishes is detected in half a minute."""
 
 _SESSION = f"""SET search_path = {SPACE}; SET TimeZone = 'UTC'; SET standard_conforming_strings = on;
-    SET default_transaction_isolation = 'read committed'; SET lock_timeout = {{patience}};
-    SET idle_in_transaction_session_timeout = {{absence}}"""
+    SET default_transaction_isolation = 'read committed'; SET lock_timeout = {{timeout}};
+    SET idle_in_transaction_session_timeout = {{idle_timeout}}"""
 
 _BEGUN = "SELECT (SELECT max(version) FROM schema_version), pg_current_xact_id()::TEXT"
-"""Asked when the locks are had: the version and the transaction; then, how often was written to what may be
-remembered, and last to all."""
+"""Sent once the locks are held: returns schema version and transaction id; then the write counts of the scope's
+stores, and last the one of all."""
 
 _TIMES = "(SELECT n FROM touched WHERE store_id = $1)"
 _TOUCH = "INSERT INTO touched VALUES ($1, 1) ON CONFLICT (store_id) DO UPDATE SET n = touched.n + 1"
@@ -80,43 +79,43 @@ _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid
 
 
 class PostgresEngine:
-    """A workspace in the schema ``wsq`` of the PostgreSQL database at `url`, which is made when it is missing.
+    """A workspace in the schema ``wsq`` of the PostgreSQL database at `url`, which is created if missing.
 
-    Whoever writes to one store or some has their advisory locks until its transaction ends, so that the writers of one
-    store follow each other as on a file; whoever writes to the whole has all of it. Readers wait for nobody. A
-    connection that is lost is replaced, also after a restart of the server.
+    A transaction that writes to some stores holds their advisory locks until it ends, so writers of one store run one
+    after the other, as on a file; a transaction without scope locks everything. Readers never wait. A lost connection
+    is replaced, also after a restart of the server.
 
     Args:
-        url: ``postgresql://…``, with any option that libpq knows, such as ``sslmode``.
-        schema: What stands in it, and in which version.
-        patience: Seconds to wait for others or for the server at most.
-        absence: Seconds after which the server ends a transaction in which nothing is asked, so that a machine that
-            has vanished or was suspended keeps nobody from writing.
+        url: ``postgresql://…``, with any libpq option, such as ``sslmode``.
+        schema: The schema and its version.
+        timeout: Maximum seconds to wait for other writers or for the server.
+        idle_timeout: Seconds after which the server ends an idle transaction, so that a machine that has vanished or
+            was suspended does not block writers.
 
     Raises:
-        SettingError: The URL cannot be understood.
-        WorkspaceError: The server cannot be reached, or something else is there.
+        SettingError: The URL cannot be parsed.
+        WorkspaceError: The server cannot be reached, or holds something else.
     """
 
     is_server = True
 
-    def __init__(self, url: str, schema: Schema, *, patience: float = 30.0, absence: float = 60.0) -> None:
+    def __init__(self, url: str, schema: Schema, *, timeout: float = 30.0, idle_timeout: float = 60.0) -> None:
         self.place = without_password(url)
         self._conninfo = _conninfo(url, self.place)
         self._schema = schema
-        self._patience = patience
+        self._timeout = timeout
         self._me = secrets.token_hex(8)
         self._left: dict[Scope, list[int]] = {}
-        self._pens: list[Pen] = []
+        self._writers: list[Writer] = []
         self._own = 0
         self._closed = False
         self._writing = threading.Lock()
-        self._session = _SESSION.format(patience=_milliseconds(patience), absence=_milliseconds(absence))
+        self._session = _SESSION.format(timeout=_milliseconds(timeout), idle_timeout=_milliseconds(idle_timeout))
         self._listener = Listener(self._connect, self._me, lambda: self._own)
         self._notices = Notices(self._notify)
-        _be_told_once()
+        _silence_psycopg()
         self._clock = ServerClock(self._time)
-        self._copies = Copies(self._settled_view, schema)
+        self._copies = Copies(self._committed_view, schema)
         self._pool = ConnectionPool(
             self._conninfo,
             connection_class=psycopg.Connection[tuple[Any, ...]],
@@ -125,19 +124,19 @@ class PostgresEngine:
             min_size=0,
             max_size=MOST_CONNECTIONS,
             max_idle=60.0,
-            timeout=patience,
-            reconnect_timeout=patience,
+            timeout=timeout,
+            reconnect_timeout=timeout,
             open=False,
             num_workers=1,
         )
-        self._be_there()
+        self._ensure_exists()
 
-    def _be_there(self) -> None:
-        until = monotonic() + min(FIRST_PATIENCE, self._patience)
+    def _ensure_exists(self) -> None:
+        until = monotonic() + min(OPEN_TIMEOUT, self._timeout)
         while True:
             try:
-                with self._telling(), self._connect() as connection:
-                    be_there(connection, self.place, self._schema)
+                with self._translating_errors(), self._connect() as connection:
+                    ensure_exists(connection, self.place, self._schema)
                 self._pool.open()
                 return
             except WorkspaceLost as error:
@@ -145,16 +144,16 @@ class PostgresEngine:
                     raise WorkspaceError(str(error)) from error
                 sleep(0.2)
 
-    # Asking
+    # Reading
 
     @contextmanager
     def read(self) -> Iterator[Cursor]:
-        """A consistent view for a question; writes are refused.
+        """A consistent view; writes are refused.
 
         Raises:
-            WorkspaceError: the workspace cannot be had now.
+            WorkspaceError: The workspace is unavailable.
         """
-        with self._begun(_READ) as (connection, (version,)):
+        with self._transaction(_READ) as (connection, (version,)):
             self._refuse_other(version)
             cursor = PostgresCursor(connection, self.place)
             try:
@@ -163,69 +162,68 @@ class PostgresEngine:
                 cursor.end()
 
     @contextmanager
-    def study(self) -> Iterator[ReadingCursor]:
-        """A view in a DuckDB of this process's own, of the tables that are asked for."""
+    def snapshot(self) -> Iterator[ReadingCursor]:
+        """A view in a private DuckDB database, with those tables that are queried."""
         self._refuse_when_closed()
-        with self._telling(), self._copies.at_present() as cursor:
+        with self._translating_errors(), self._copies.tables() as cursor:
             yield cursor
 
     @contextmanager
-    def snapshot(self) -> Iterator[Path]:
-        """The workspace as it is now in a DuckDB file of this process's own; gone afterwards."""
+    def snapshot_file(self) -> Iterator[Path]:
+        """The workspace as a private DuckDB file; deleted afterwards."""
         self._refuse_when_closed()
-        with self._telling(), self._copies.whole() as path:
+        with self._translating_errors(), self._copies.whole() as path:
             yield path
 
     def console(self) -> SqlConsole:
-        """Where people ask in SQL of their own, of a copy in DuckDB."""
+        """Return the console for read-only SQL, on a copy in DuckDB."""
         return SqlConsole(self)
 
     def backup(self, target: Path) -> None:
-        """A copy in one DuckDB file that can be opened as a workspace; its folder is made when it is missing.
+        """Write a copy to one DuckDB file that can be opened as a workspace. Creates missing folders.
 
         Raises:
-            InvalidInput: there is something at `target` already.
-            WorkspaceError: the workspace cannot be had now, or there is no room for a copy.
+            InvalidInput: `target` exists.
+            WorkspaceError: The workspace is unavailable, or there is no room for a copy.
         """
         self._refuse_when_closed()
-        with self._telling():
+        with self._translating_errors():
             self._copies.write_to(target)
 
     def scrub(self) -> None:
-        """Write every table anew without what was changed or deleted, and remove this engine's private copies.
+        """Rewrite every table without changed and deleted data, and remove this engine's private copies.
 
-        Those of other processes go when these next make one. What a view needs that somebody has just now stays
-        until the next time; the server's own logs and backups are its keeper's business. Each table can be used by
-        nobody else meanwhile.
+        Other processes delete their copies when they next make one. Data that an open view needs stays until the next
+        `scrub`; the server's own logs and backups are up to its administrator. Each table is locked meanwhile.
 
         Raises:
-            WorkspaceError: the workspace cannot be had now; then some tables may be as they were.
+            WorkspaceError: The workspace is unavailable; some tables may not have been rewritten.
         """
-        with self._apart() as connection:
+        with self._own_connection() as connection:
             ((tables,),) = run(connection, [(_TABLES, [SPACE])]).fetchall()
-            for work in (f"(FULL, ANALYZE) {tables}", "(FULL) pg_catalog.pg_statistic"):  # samples are kept there
+            for work in (f"(FULL, ANALYZE) {tables}", "(FULL) pg_catalog.pg_statistic"):  # it holds samples of rows
                 run(connection, [(f"VACUUM {work}", [])])
         self._copies.forget()
 
     def changes(self) -> int:
-        """A number that has risen when anybody has written; asking takes microseconds."""
+        """Return a number that rises with every write; takes microseconds."""
         self._refuse_when_closed()
         return self._listener.heard() + self._own
 
     def written_by_others(self) -> int:
-        """What is no longer the same when anybody but this engine has written."""
+        """Return a value that changes when another engine writes."""
         self._refuse_when_closed()
         return self._listener.heard()
 
     def clock(self) -> Clock:
-        """The server's clock."""
+        """Return the server's clock."""
         return self._clock
 
     # Writing
 
     @contextmanager
     def writing(self) -> Iterator[Writing]:
-        """Have the workspace for writing, for one transaction after the other; others may come in between."""
+        """Acquire write access for consecutive transactions; others may write in between."""
         self._refuse_when_closed()
         with self._writing:
             yield _Writing(self)
@@ -235,138 +233,139 @@ class PostgresEngine:
         """One transaction: committed when the block ends, rolled back when it raises.
 
         Args:
-            scope: The stores that alone are written to; None when it may be anything.
+            scope: The stores that are written to; None for all.
 
         Raises:
-            Conflict: a unique constraint stands against it.
-            WorkspaceLost: the connection was lost, and nothing was written.
-            WorkspaceError: the workspace cannot be had or written now; then nothing was written.
+            Conflict: A unique constraint is violated.
+            WorkspaceLost: The connection was lost, and nothing was written.
+            WorkspaceError: The workspace is unavailable or not writable; nothing was written.
         """
         self._refuse_when_closed()
-        pen, opened = self._patiently_told(lambda: self._at_work(scope))
+        with self._translating_errors():
+            writer, opened = self._retrying(lambda: self._begin_write(scope))
         try:
-            with self._telling():
+            with self._translating_errors():
                 version, transaction, *found = opened
                 self._refuse_other(int(version or 0))
                 left = [int(times or 0) for times in found]
-                cursor = PostgresCursor(pen.connection, self.place, undisturbed=left == self._left.pop(scope, None))
+                cursor = PostgresCursor(writer.connection, self.place, undisturbed=left == self._left.pop(scope, None))
                 try:
                     yield cursor
-                    cursor.be_whole()
+                    cursor.raise_if_failed()
                     if cursor.has_written:
-                        self._commit(pen, cursor, (transaction or b"").decode(), sorted(scope or [ALL]))
+                        self._commit(writer, cursor, (transaction or b"").decode(), sorted(scope or [ALL]))
                         left = [times + 1 for times in left[:-1]] + left[-1:]
                     else:
-                        pen.run([*cursor.take_posted(), ("COMMIT", [])])
-                    if len(self._left) > REMEMBERED:
+                        writer.run([*cursor.take_posted(), ("COMMIT", [])])
+                    if len(self._left) > MAX_SCOPES:
                         self._left.clear()
                     self._left[scope] = left
                 finally:
                     cursor.end()
         finally:
-            self._lay_down(pen)
+            self._return_writer(writer)
 
-    def _at_work(self, scope: Scope) -> tuple[Pen, list[bytes | None]]:
-        """A pen whose transaction has begun, and what that answers."""
-        pen = self._pens.pop() if self._pens else Pen(self._connect())
+    def _begin_write(self, scope: Scope) -> tuple[Writer, list[bytes | None]]:
+        """Begin a transaction; return its writer and the first row."""
+        writer = self._writers.pop() if self._writers else Writer(self._connect())
         try:
-            return pen, pen.run(_to_write(scope))
+            return writer, writer.run(_opening(scope))
         except BaseException:
-            self._lay_down(pen)
+            self._return_writer(writer)
             raise
 
-    def _lay_down(self, pen: Pen) -> None:
-        """Keep a pen for the next transaction, if nothing is wrong with it."""
+    def _return_writer(self, writer: Writer) -> None:
+        """Keep a writer for the next transaction, if its connection is sound."""
         with suppress(psycopg.Error):
-            pen.roll_back()
-        if pen.connection.closed or self._closed or len(self._pens) >= MOST_PENS:
-            pen.connection.close()
+            writer.roll_back()
+        if writer.connection.closed or self._closed or len(self._writers) >= MAX_WRITERS:
+            writer.connection.close()
         else:
-            self._pens.append(pen)
+            self._writers.append(writer)
 
-    def _commit(self, pen: Pen, cursor: PostgresCursor, transaction: str, touched: list[str]) -> None:
-        """Send what was posted, commit, and tell the others when that is due, in one trip."""
+    def _commit(self, writer: Writer, cursor: PostgresCursor, transaction: str, touched: list[str]) -> None:
+        """Send queued statements, commit, and notify other processes if that is due, in one round trip."""
         end: list[Statement] = [(_TOUCH, [store]) for store in touched]
         end.append(("COMMIT", []))
         if self._notices.is_due():
             end.append((_NOTICE, [self._me]))
         try:
-            pen.run([*cursor.take_posted(), *end])
+            writer.run([*cursor.take_posted(), *end])
         except psycopg.Error as error:
-            is_refused = pen.connection.info.transaction_status == TransactionStatus.INERROR
+            is_refused = writer.connection.info.transaction_status == TransactionStatus.INERROR
             if is_refused or not self._was_committed(transaction):  # the commit's answer is lost, or the notice failed
-                raise self._told(error) from error
+                raise explained(error, self.place) from error
         self._own += len(touched)
 
     def _notify(self) -> None:
-        with self._pool.connection(timeout=A_MOMENT) as connection:
+        with self._pool.connection(timeout=CLOCK_TIMEOUT) as connection:
             connection.execute(_NOTICE, [self._me])
 
     def _was_committed(self, transaction: str) -> bool:
-        """Whether a transaction was committed whose connection was lost while it was told to.
+        """Whether a transaction was committed whose connection was lost during the commit.
 
-        What still goes on of it is ended: the server may not have noticed yet that nobody is there.
+        Ends it if it still runs: the server may not have noticed that the client is gone.
         """
-        until = monotonic() + self._patience
+        until = monotonic() + self._timeout
         while True:
             try:
                 with self._connect() as connection:
                     found = run(connection, [(_END, [transaction]), (_STATE, [transaction])]).fetchone()
                 if found in (("committed",), ("aborted",)):
                     return found == ("committed",)
-            except psycopg.errors.InvalidParameterValue:  # in the future: of a server that took over and lacks it
+            except psycopg.errors.InvalidParameterValue:  # an unknown id: a standby took over that lacks it
                 return False
             except psycopg.Error as error:
                 if not is_lost(error):
                     raise
             if monotonic() > until:
                 raise WorkspaceBusy(
-                    f"{self.place} was lost while something was committed, and cannot be asked whether it was."
+                    f"The connection to {self.place} was lost during a commit, and its outcome cannot be determined."
                 )
             sleep(0.1)
 
     # Beside the log
 
     def note_pass(self, note: bytes) -> None:
-        """Leave a heartbeat; the newest twenty are kept."""
-        self._at_once(lambda connection: notes.add_heartbeat(connection, note))
+        """Add a heartbeat; the newest twenty are kept."""
+        self._with_connection(lambda connection: notes.add_heartbeat(connection, note))
 
     def passes(self) -> list[bytes]:
-        """The heartbeats that are kept, oldest first."""
-        return self._at_once(notes.heartbeats)
+        """Return the kept heartbeats, oldest first."""
+        return self._with_connection(notes.heartbeats)
 
     def note_progress(self, execution_id: str, note: bytes | None) -> None:
-        """Say how far an execution is, in the place of what was said before; None takes it away."""
-        self._at_once(lambda connection: notes.put_progress(connection, execution_id, note))
+        """Replace the progress note of an execution; None removes it."""
+        self._with_connection(lambda connection: notes.put_progress(connection, execution_id, note))
 
     def progress(self, execution_ids: Iterable[str]) -> dict[str, bytes]:
-        """How far these executions are; those of which nothing is said are left out."""
+        """Return the progress notes of these executions; those without one are left out."""
         wanted = list(execution_ids)
-        return self._at_once(lambda connection: notes.progress(connection, wanted))
+        return self._with_connection(lambda connection: notes.progress(connection, wanted))
 
     @contextmanager
-    def shared_note(self, name: str) -> Iterator[Charge | None]:
-        """Have charge of a note that all processes share; None when another one has."""
+    def shared_note(self, name: str) -> Iterator[LockedNote | None]:
+        """Lock a note that all processes share; gives None if another one holds it."""
         self._refuse_when_closed()
-        with self._apart() as connection:
+        with self._own_connection() as connection:
             note = notes.ServerNote(connection, name)
-            yield note if note.take() else None
+            yield note if note.lock() else None
 
     def close(self) -> None:
-        """Give everything back; using the engine afterwards raises `WorkspaceError`. Closing twice is fine."""
+        """Release everything. Later use raises `WorkspaceError`. Closing twice is fine."""
         if not self._closed:
             self._closed = True
             self._notices.close()
             self._listener.close()
             self._pool.close(timeout=2.0)
-            while self._pens:
-                self._pens.pop().connection.close()
+            while self._writers:
+                self._writers.pop().connection.close()
             self._copies.dispose()
 
-    # How it is done
+    # Implementation
 
     def _connect(self) -> Connection:
-        """A connection that is in no pool."""
+        """Open a connection outside the pool."""
         connection: Connection = psycopg.connect(self._conninfo, autocommit=True, cursor_factory=psycopg.RawCursor)
         self._configure(connection)
         return connection
@@ -376,28 +375,24 @@ class PostgresEngine:
         connection.adapters.register_loader("numeric", NumberLoader)
 
     @contextmanager
-    def _apart(self) -> Iterator[Connection]:
-        """A connection that is in no pool, closed afterwards; a server that is away is waited for."""
+    def _own_connection(self) -> Iterator[Connection]:
+        """A connection outside the pool, closed afterwards; retries while the server is unreachable."""
         self._refuse_when_closed()
-        with self._telling(), self._patiently(self._connect) as connection:
+        with self._translating_errors(), self._retrying(self._connect) as connection:
             yield connection
 
-    def _at_once(self, work: Callable[[Connection], T]) -> T:
-        """Do what may be done twice outside of transactions; on another connection when one is lost."""
+    def _with_connection(self, work: Callable[[Connection], T]) -> T:
+        """Run idempotent `work` outside of transactions; retries on another connection if one is lost."""
         self._refuse_when_closed()
-        with self._telling():
-            return self._patiently(lambda: self._with_one(work))
+        with self._translating_errors():
+            return self._retrying(lambda: self._with_pooled(work))
 
-    def _with_one(self, work: Callable[[Connection], T]) -> T:
+    def _with_pooled(self, work: Callable[[Connection], T]) -> T:
         with self._pool.connection() as connection:
             return work(connection)
 
-    def _patiently_told(self, attempt: Callable[[], T]) -> T:
-        with self._telling():
-            return self._patiently(attempt)
-
-    def _patiently(self, attempt: Callable[[], T]) -> T:
-        until = monotonic() + self._patience
+    def _retrying(self, attempt: Callable[[], T]) -> T:
+        until = monotonic() + self._timeout
         while True:
             try:
                 return attempt()
@@ -407,21 +402,21 @@ class PostgresEngine:
             sleep(0.05)
 
     @contextmanager
-    def _begun(self, opening: str) -> Iterator[tuple[Connection, tuple[Any, ...]]]:
-        """A transaction, with what its opening's last statement answers; rolled back unless it was committed."""
+    def _transaction(self, opening: str) -> Iterator[tuple[Connection, tuple[Any, ...]]]:
+        """A transaction and the row that its opening returns; rolled back unless it was committed."""
         self._refuse_when_closed()
-        connection, first = self._opened(opening)
+        connection, first = self._begin(opening)
         try:
-            with self._telling():
+            with self._translating_errors():
                 yield connection, first
         finally:
             with suppress(psycopg.Error):
                 connection.rollback()
             self._pool.putconn(connection)
 
-    def _opened(self, opening: str) -> tuple[Connection, tuple[Any, ...]]:
-        """Begin, on another connection if the one that the pool gives turns out to be lost."""
-        until = monotonic() + self._patience
+    def _begin(self, opening: str) -> tuple[Connection, tuple[Any, ...]]:
+        """Begin a transaction; retries if the pool's connection turns out to be lost."""
+        until = monotonic() + self._timeout
         while True:
             connection: Connection | None = None
             try:
@@ -438,22 +433,22 @@ class PostgresEngine:
                             connection.rollback()
                     self._pool.putconn(connection)
                 if not is_lost(error) or monotonic() > until:
-                    told = self._told(error)
-                    if told is error:
+                    translated = explained(error, self.place)
+                    if translated is error:
                         raise
-                    raise told from error
+                    raise translated from error
                 sleep(0.05)
 
     @contextmanager
-    def _settled_view(self) -> Iterator[tuple[Connection, int]]:
-        """A view of everything that is committed, and the number of the last change that it shows."""
-        with self._apart() as connection:
+    def _committed_view(self) -> Iterator[tuple[Connection, int]]:
+        """A view of everything committed, and the number of the last change in it."""
+        with self._own_connection() as connection:
             version, last = run(
                 connection,
                 [
                     ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", []),
                     (READING, []),
-                    ("SET LOCAL idle_in_transaction_session_timeout = 0", []),  # it keeps nobody from anything
+                    ("SET LOCAL idle_in_transaction_session_timeout = 0", []),  # it blocks nobody
                     ("SELECT max(version), (SELECT sum(n)::BIGINT FROM touched) FROM schema_version", []),
                 ],
             ).fetchone() or (None, 0)
@@ -461,29 +456,26 @@ class PostgresEngine:
             yield connection, last
 
     def _time(self) -> datetime:
-        """The server's time, from a connection that is free or soon had: whoever asks for the time has none."""
-        with self._pool.connection(timeout=A_MOMENT) as connection:
-            ((told,),) = connection.execute("SELECT clock_timestamp()").fetchall()
-        assert isinstance(told, datetime)
-        return told
+        """Return the server's time. Uses the pool: the caller holds no connection."""
+        with self._pool.connection(timeout=CLOCK_TIMEOUT) as connection:
+            ((now,),) = connection.execute("SELECT clock_timestamp()").fetchall()
+        assert isinstance(now, datetime)
+        return now
 
     def _refuse_other(self, version: object) -> None:
         if version != self._schema.version:
             raise newer(self.place)
 
-    def _telling(self) -> AbstractContextManager[None]:
-        return telling(explained, self.place)
-
-    def _told(self, error: BaseException) -> BaseException:
-        return explained(error, self.place)
+    def _translating_errors(self) -> AbstractContextManager[None]:
+        return translating_errors(explained, self.place)
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
-            raise WorkspaceError(f"The workspace {self.place} has been closed.")
+            raise WorkspaceError(f"The workspace {self.place} is closed.")
 
 
 class _Writing:
-    """The right to write, had by the writing thread; the server's lock is had for each transaction alone."""
+    """Write access of the writing thread; the server's locks are held per transaction."""
 
     def __init__(self, engine: PostgresEngine) -> None:
         self._engine = engine
@@ -493,13 +485,13 @@ class _Writing:
         return self._engine.write(scope)
 
     def is_wanted(self) -> bool:
-        """Always: nothing is won by keeping it."""
+        """Always True: keeping write access gains nothing."""
         return True
 
 
 @lru_cache(maxsize=1024)
-def _to_write(scope: Scope) -> tuple[Statement, ...]:
-    """What begins a transaction that writes to these stores, or to anything; the locks are had before the rest."""
+def _opening(scope: Scope) -> tuple[Statement, ...]:
+    """The first statements of a write to these stores, or to all; they take the locks first."""
     if scope is None:
         times = "(SELECT sum(n) FROM touched), 0"
         return ("BEGIN", ()), (f"SELECT pg_advisory_xact_lock({WRITING})", ()), (f"{_BEGUN}, {times}", ())
@@ -514,10 +506,10 @@ def _to_write(scope: Scope) -> tuple[Statement, ...]:
     )
 
 
-def _be_told_once() -> None:
-    """Keep psycopg from warning of each connection that is lost: who needs one is told, or gets another."""
+def _silence_psycopg() -> None:
+    """Keep psycopg from warning about each lost connection: callers get an error or another connection."""
     its = logging.getLogger("psycopg")
-    if its.level == logging.WARNING:  # as psycopg has set it itself: whoever wants to hear more does
+    if its.level == logging.WARNING:  # psycopg's own default; an explicit setting is respected
         its.setLevel(logging.ERROR)
 
 
@@ -527,13 +519,13 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _conninfo(url: str, place: str) -> str:
-    """What libpq is told; the URL itself is in no error, nor in what one comes from."""
+    """Return libpq's connection string. Errors never contain the URL."""
     with suppress(psycopg.Error):
         given = conninfo_to_dict(url)
         if all(port.isdigit() for port in str(given.get("port") or "5432").split(",")):
             return make_conninfo("", **{**_USUAL, **given})
     raise SettingError(
-        f"The database {place} is no URL that PostgreSQL's libpq understands: it is like"
-        " postgresql://user:password@host:5432/name?sslmode=require, where a password's / ? # @ : % are escaped as in"
+        f"{place} is not a URL that PostgreSQL's libpq understands. Expected"
+        " postgresql://user:password@host:5432/name?sslmode=require, with / ? # @ : % in the password escaped, such as"
         " %2F."
     )

@@ -1,4 +1,4 @@
-"""The change counter: raised by what the server tells whoever listens."""
+"""The change counter of a server, raised by its notifications."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from wsq.store.postgres.cursor import Connection
 CHANNEL = "wsq_changes"
 
 LOOK = 0.25
-"""Seconds after which the listening thread looks whether it is to end."""
+"""Seconds between two checks of the listening thread whether to stop."""
 
 SLOWEST = 5.0
-"""Seconds between two tries to reach a server that is gone, at the most."""
+"""Maximum seconds between two attempts to reconnect."""
 
 QUIET = 0.05
-"""Seconds between two notices of one engine: each makes the commits of all wait for each other for a moment."""
+"""Minimum seconds between two notifications of one engine: each briefly blocks all commits."""
 
 _log = logging.getLogger("wsq.store")
 
 
 class Listener:
-    """Counts the writes of others, from when it is first asked; a connection lost and had again counts as one.
+    """Counts the writes of other engines, starting with the first call of `heard`. A reconnect counts as one.
 
-    Who writes tells it, at most so often (`Notices`). Somebody who was killed in between has not told: so every
-    second in which nothing was told, how often the stores were written to is asked.
+    Writers send notifications, at a limited rate (`Notices`). A writer that is killed may not have sent its last, so
+    after every second without notifications the stores' write counts are read.
 
     Args:
-        connect: Makes a connection of its own to the server.
-        me: What this engine signs its own writes with, which are not counted.
-        own: How often this engine itself has written to any store.
+        connect: Opens a connection to the server.
+        me: This engine's id in notifications; its own writes are not counted.
+        own: Returns how often this engine has written to any store.
     """
 
     def __init__(self, connect: Callable[[], Connection], me: str, own: Callable[[], int]) -> None:
@@ -48,7 +48,7 @@ class Listener:
         self._lock = threading.Lock()
 
     def heard(self) -> int:
-        """How many writes of others were heard of; the first to ask waits a moment until it is listened."""
+        """Return the number of writes by others. The first call waits until the listener is connected."""
         if self._thread is None:
             with self._lock:
                 if self._thread is None and not self._at_end.is_set():
@@ -58,7 +58,7 @@ class Listener:
         return self._heard
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._at_end.set()
         if self._thread is not None:
             self._thread.join(2.0)
@@ -74,7 +74,7 @@ class Listener:
                     pause = LOOK
                     self._follow(connection)
             except psycopg.Error:
-                _log.debug("The server cannot be listened to.", exc_info=True, extra={"action": "listening_lost"})
+                _log.debug("Listening to the server failed.", exc_info=True, extra={"action": "listening_lost"})
                 self._heard += 1
                 self._at_end.wait(pause)
                 pause = min(2 * pause, SLOWEST)
@@ -84,24 +84,24 @@ class Listener:
         looked_at = monotonic()
         while not self._at_end.is_set():
             before = self._heard
-            for told in connection.notifies(timeout=LOOK):
-                self._heard += told.payload != self._me
+            for notice in connection.notifies(timeout=LOOK):
+                self._heard += notice.payload != self._me
             if self._heard != before:
                 known = None
             elif monotonic() - looked_at > 1.0:
                 looked_at, found = monotonic(), self._written(connection)
-                self._heard += found != known  # also after others were heard: one of them may not have told its last
+                self._heard += found != known  # also after notifications: a writer may not have sent its last
                 known = found
 
     def _written(self, connection: Connection) -> int:
-        """How often others have written."""
+        """Return how often others have written."""
         own = self._own()
         ((times,),) = connection.execute("SELECT coalesce(sum(n), 0)::BIGINT FROM touched").fetchall()
         return int(times) - own
 
 
 class Notices:
-    """Tells those who listen that something was written: at once when it was quiet, else a moment later."""
+    """Sends notifications of writes: at once after a quiet time, otherwise shortly later."""
 
     def __init__(self, send: Callable[[], None]) -> None:
         self._send = send
@@ -110,31 +110,31 @@ class Notices:
         self._timer: threading.Timer | None = None
 
     def is_due(self) -> bool:
-        """Whether a write that is made now is told with it; otherwise it is told soon."""
+        """Whether the caller sends the notification with its write; otherwise a timer sends it soon."""
         with self._lock:
             if monotonic() - self._last >= QUIET:
                 self._last = monotonic()
                 return True
             if self._timer is None:
-                self._timer = threading.Timer(QUIET, self._tell)
+                self._timer = threading.Timer(QUIET, self._send_pending)
                 self._timer.daemon = True
                 self._timer.start()
             return False
 
     def close(self) -> None:
-        """Tell what is still to be told."""
+        """Send a pending notification."""
         with self._lock:
             timer = self._timer
         if timer is not None:
             timer.cancel()
-            self._tell()
+            self._send_pending()
 
-    def _tell(self) -> None:
+    def _send_pending(self) -> None:
         with self._lock:
             if self._timer is None:
                 return
             self._timer, self._last = None, monotonic()
         try:
             self._send()
-        except Exception:  # noqa: BLE001 - who listens asks by itself every second
-            _log.debug("A write was not told.", exc_info=True, extra={"action": "not_noticed"})
+        except Exception:  # noqa: BLE001 - listeners check by themselves every second
+            _log.debug("A write notification was not sent.", exc_info=True, extra={"action": "not_noticed"})

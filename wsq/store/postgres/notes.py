@@ -1,19 +1,19 @@
-"""What lies beside a database file otherwise: heartbeats, how far executions are, and notes that all share."""
+"""What a file engine keeps beside its file: heartbeats, progress notes, and shared notes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from wsq.store.notes import KEPT
+from wsq.store.duckdb.notes import KEPT
 from wsq.store.postgres.cursor import Connection, run
 
 HELD = 7828338
-"""The first argument of the advisory locks on shared notes."""
+"""The first argument of the advisory locks of shared notes."""
 
 
 def add_heartbeat(connection: Connection, note: bytes) -> None:
-    """Leave one after all that are there, of which the newest are kept."""
+    """Add a heartbeat; the newest `KEPT` are kept."""
     run(
         connection,
         [
@@ -27,12 +27,12 @@ def add_heartbeat(connection: Connection, note: bytes) -> None:
 
 
 def heartbeats(connection: Connection) -> list[bytes]:
-    """What is kept, oldest first."""
+    """Return the kept heartbeats, oldest first."""
     return [bytes(note) for (note,) in connection.execute("SELECT note FROM heartbeats ORDER BY id").fetchall()]
 
 
 def put_progress(connection: Connection, execution_id: str, note: bytes | None) -> None:
-    """Say how far an execution is; None takes it away. What a dead worker has left goes after an hour."""
+    """Replace the progress note of an execution; None removes it. Notes of dead workers are removed after an hour."""
     if note is None:
         connection.execute("DELETE FROM progress WHERE execution_id = $1", [execution_id])
         return
@@ -46,7 +46,7 @@ def put_progress(connection: Connection, execution_id: str, note: bytes | None) 
 
 
 def progress(connection: Connection, execution_ids: Iterable[str]) -> dict[str, bytes]:
-    """How far these are; those of which nothing is said are left out."""
+    """Return the progress notes of these executions; those without one are left out."""
     wanted = list(execution_ids)
     if not wanted:
         return {}
@@ -57,28 +57,24 @@ def progress(connection: Connection, execution_ids: Iterable[str]) -> dict[str, 
 
 
 class ServerNote:
-    """A shared note, had by this connection's session."""
+    """A shared note, locked by its connection's session."""
 
     def __init__(self, connection: Connection, name: str) -> None:
         self._connection = connection
         self._name = name
 
-    def take(self) -> bool:
-        """Have charge of it; False when another has."""
+    def lock(self) -> bool:
+        """Lock it; False if another session holds the lock."""
         return self._row(f"SELECT pg_try_advisory_lock({HELD}, hashtext($1))") == (True,)
 
-    def leave(self) -> None:
-        """Let others have it."""
-        self._row(f"SELECT pg_advisory_unlock({HELD}, hashtext($1))")
-
     def read(self) -> bytes | None:
-        """What it says; None when there is none."""
+        """Return its content; None if there is none."""
         found = self._row("SELECT note FROM shared_notes WHERE name = $1")
         return bytes(found[0]) if found else None
 
-    def write(self, note: bytes, *, anew: bool = False) -> None:
-        """Replace what it says, whole or not at all; when it says that already, nothing is written but `anew`."""
-        if anew or note != self.read():
+    def write(self, note: bytes, *, force: bool = False) -> None:
+        """Replace the content atomically. Without `force`, unchanged content is not written again."""
+        if force or note != self.read():
             self._connection.execute(
                 "INSERT INTO shared_notes VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET note = excluded.note",
                 [self._name, note],

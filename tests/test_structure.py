@@ -1,0 +1,73 @@
+"""Where SQL stands, and how long files and functions are."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SQL_ROOMS = ("wsq/store/", "wsq/queries/", "wsq/statistics/")
+
+LONGEST_FILE = 600
+LONGEST_FUNCTION = 45
+
+_STATEMENT = re.compile(r"\s*\(?(SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|DROP|ALTER|WHERE|ORDER BY)\s")
+
+SQL_NOT_YET = {
+    "wsq/agent/context.py",
+    "wsq/agent/tools/documents.py",
+    "wsq/commands/budgets.py",
+    "wsq/commands/executions.py",
+    "wsq/commands/recurring.py",
+    "wsq/commands/unchanged.py",
+    "wsq/runner/passes.py",
+    "wsq/runner/notifications.py",
+}
+FILES_NOT_YET = {"wsq/agent/loop.py"}
+FUNCTIONS_NOT_YET = {
+    "wsq/api/workspace.py: statistics",
+}
+
+
+@cache
+def sources() -> dict[str, ast.Module]:
+    """The syntax trees of the package's files by path."""
+    files = sorted((ROOT / "wsq").rglob("*.py"))
+    return {str(file.relative_to(ROOT)): ast.parse(file.read_text(encoding="utf-8")) for file in files}
+
+
+def lines(node: ast.AST) -> int:
+    """How many lines a definition takes, without its decorators."""
+    return node.end_lineno - node.lineno + 1
+
+
+def functions() -> Iterator[tuple[str, int]]:
+    """Each function by file and name, and its length in lines."""
+    for path, tree in sources().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{path}: {node.name}", lines(node)
+
+
+def test_sql_stands_in_store_queries_and_statistics_alone() -> None:
+    found = {
+        path
+        for path, tree in sources().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _STATEMENT.match(node.value)
+    }
+    rooms = {path for path in found if path.startswith(SQL_ROOMS)}
+    assert len(rooms) > 20
+    assert found - rooms == SQL_NOT_YET
+
+
+def test_no_file_is_longer_than_a_reader_keeps_in_mind() -> None:
+    files = {path: (ROOT / path).read_text(encoding="utf-8").count("\n") for path in sources()}
+    assert {path for path, length in files.items() if length > LONGEST_FILE} == FILES_NOT_YET
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    assert {name for name, length in functions() if length > LONGEST_FUNCTION} == FUNCTIONS_NOT_YET

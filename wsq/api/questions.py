@@ -1,0 +1,116 @@
+"""The questions that a store answers, now or as it was at an earlier moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+from wsq.api.binding import query
+from wsq.projections import Execution, Rows, StoreRow, Task
+from wsq.queries import boards as board_queries
+from wsq.queries import executions as execution_queries
+from wsq.queries import log as log_queries
+from wsq.rules import schedule, values
+from wsq.rules.budgets import Forecast, forecast
+from wsq.store.engine import Cursor
+
+if TYPE_CHECKING:
+    from wsq.events import Recorded
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Questions:
+    """Everything that can be asked of a store. Lists leave out what is archived or deleted, unless asked for."""
+
+    id: str
+
+    def _read(self, question: Callable[[Cursor], T]) -> T:
+        raise NotImplementedError
+
+    def _query(self, question: Callable[Concatenate[Cursor, str, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        def asked(cursor: Cursor) -> T:
+            board_queries.store(cursor, self.id)
+            return question(cursor, self.id, *args, **kwargs)
+
+        return self._read(asked)
+
+    def row(self) -> StoreRow:
+        """The store's own row: name, time zone, model and budget."""
+        return self._read(lambda cursor: board_queries.store(cursor, self.id))
+
+    # The board
+
+    projects = query(board_queries.projects)
+    project = query(board_queries.project)
+    project_counts = query(board_queries.project_counts)
+    contacts = query(board_queries.contacts)
+    contact = query(board_queries.contact)
+    documents = query(board_queries.documents)
+    document = query(board_queries.document)
+    document_lines = query(board_queries.document_lines)
+    documents_holding = query(board_queries.documents_holding)
+    documents_made_by = query(board_queries.documents_made_by)
+    task = query(board_queries.task)
+
+    def tasks(
+        self, project_id: str | None = None, status: str | None = None, *, include_archived: bool = False
+    ) -> Rows[Task]:
+        """The tasks by lane and position, of a project or a lane or of all."""
+        lane = values.status(status) if status is not None else None
+        return self._query(board_queries.tasks, project_id, lane, include_archived=include_archived)
+
+    # Recurring tasks and their executions
+
+    recurring_tasks = query(board_queries.recurring_tasks)
+    recurring_task = query(board_queries.recurring_task)
+    execution = query(execution_queries.execution)
+    latest_execution = query(execution_queries.latest)
+    transcript = query(execution_queries.transcript)
+
+    def executions(
+        self, recurring_task_id: str | None = None, limit: int = 20, *, before: str | None = None
+    ) -> Rows[Execution]:
+        """The executions, newest first; `before` is the id of the execution after which the page begins."""
+        return self._query(execution_queries.executions, recurring_task_id, limit=values.limit(limit), before=before)
+
+    def recent_executions(self, per_task: int = 5) -> dict[str, Rows[Execution]]:
+        """The newest executions of each recurring task, newest first, and those that run, by the task's id."""
+        return self._query(execution_queries.recent, values.limit(per_task))
+
+    def recent_runs(self, groups: int = 5) -> dict[str, list[execution_queries.Run]]:
+        """The newest runs of each recurring task, newest first, and those that run, by the task's id.
+
+        Executions skipped in a row for the same reason are one run. A task has at most `groups` runs, from its newest
+        200 executions.
+        """
+        return self._query(execution_queries.recent_runs, values.limit(groups, "groups"))
+
+    def forecast(self, recurring_task_id: str, *, every: str | timedelta | None = None) -> Forecast:
+        """What a recurring task will cost per day at the average cost of its last 20 executions.
+
+        `every` is the interval to forecast for; None: the task's own.
+        """
+        interval = schedule.parse_every(every) if every is not None else None
+
+        def asked(cursor: Cursor) -> Forecast:
+            task = board_queries.recurring_task(cursor, self.id, recurring_task_id)
+            costs = execution_queries.costs(cursor, self.id, recurring_task_id)
+            value, unit = interval or (task.interval_value, task.interval_unit)
+            return forecast(value, unit, costs)
+
+        return self._read(asked)
+
+    # The log
+
+    last_edit = query(log_queries.last_edit)
+
+    def head(self) -> int:
+        """The seq of the store's newest event."""
+        return self._query(log_queries.head)
+
+    def events(self, after: int = 0) -> list[Recorded]:
+        """The store's events whose seq is greater than `after`, in order."""
+        return self._query(log_queries.events, after)

@@ -1,0 +1,290 @@
+"""What the values of settings mean: each function returns what a given value stands for, or refuses it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from wsq.errors import SettingError
+
+DEFAULT_MODEL = "claude-sonnet-5-5"
+MOST_CONCURRENCY = 1_000
+SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 1_000
+_STORE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+SCHEME = re.compile(r"\s*[A-Za-z][\w+.-]*:")
+_SERVER = ("postgresql://", "postgres://")
+_PASSWORD = re.compile(r"(?<=:/)(/?[^/@:\s]*):\S*(?=@)|(?<=password=)[^&\s'\"]*")
+_LONGEST_SHOWN = 200
+_ORIGIN_EXPECTED = "a host such as wsq.example.com, or several separated by commas"
+
+_URL = re.compile(
+    r"(https?)://(?:[^/?#\s@]*@)?(\[[0-9a-f:.]+\]|[^/?#\s@:\[\]]+)(:[0-9]{1,5})?(?:[/?][!-~]*)?", re.IGNORECASE
+)
+POSTED_TO = ("alert_url", "ping_url")
+NEVER_SHOWN = ("api_key", "admin_password", "cookie_secret", "oauth_secret")
+_SECRET = (*NEVER_SHOWN, *POSTED_TO)
+
+ANY_TENANT = frozenset({"common", "organizations", "consumers"})
+"""What Azure knows as a tenant and is none. Each tenant says for itself which e-mail addresses its people have."""
+
+OAUTH_PARAMS = {
+    "github": (),
+    "google": (),
+    "bitbucket": (),
+    "gitlab": (),
+    "azure": ("tenant",),
+    "azurev2": ("tenant",),
+    "auth0": ("subdomain",),
+    "okta": ("url",),
+    "generic": ("AUTHORIZE_URL", "TOKEN_URL", "USER_URL"),
+}
+"""The providers that may say who somebody is, each with the parameters that it cannot do without."""
+
+
+class Given(NamedTuple):
+    """A value as it was found: its setting, where that was, and what a relative path starts from."""
+
+    setting: str
+    value: Any
+    place: str
+    folder: Path | None
+
+    def refusal(self, expected: str) -> SettingError:
+        """The error that names the setting's place, its value unless that is secret, and what was expected."""
+        shown = "(not shown)" if self.setting in _SECRET else without_password(repr(self.value))
+        if len(shown) > _LONGEST_SHOWN:
+            shown = shown[:_LONGEST_SHOWN] + "…"
+        return SettingError(f"{self.place} is {shown}, expected {expected}.")
+
+
+def host_of(url: str) -> str:
+    """What may be shown of a URL whose path or query may be a secret itself: ``https://hooks.example.com/…``."""
+    found = _URL.fullmatch(url)
+    return f"{found[1].lower()}://{found[2]}{found[3] or ''}/…" if found else "(not shown)"
+
+
+def without_password(text: str) -> str:
+    """A URL, or a sentence with one in it, that may be shown."""
+    return _PASSWORD.sub(lambda found: f"{found[1]}:***" if found[1] is not None else "***", text)
+
+
+def _database(given: Given) -> str:
+    value = given.value
+    if isinstance(value, str) and is_server(value) and "\0" not in value and _is_text(value):
+        return value
+    return absolute_path(given, "a path to a DuckDB file, or postgresql://…")
+
+
+def absolute_path(given: Given, expected: str) -> str:
+    """A path as an absolute one. A URL is none, and DuckDB's own prefixes such as ``md:`` count as one."""
+    value = os.fspath(given.value) if isinstance(given.value, os.PathLike) else given.value
+    if not isinstance(value, str) or not value.strip() or "\0" in value or value.startswith(":memory:"):
+        raise given.refusal(expected)
+    if not _is_text(value):
+        raise given.refusal("a path in UTF-8")
+    if scheme := SCHEME.match(value):
+        if isinstance(given.value, os.PathLike):
+            raise given.refusal(f"{expected}; a URL is a string and no path")
+        if not value.startswith("/", scheme.end()):
+            raise given.refusal(f"./ before it if it is the name of a file, else {expected}")
+        raise given.refusal(expected)
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError as problem:
+        raise given.refusal("a path, and the home folder that it names is not known") from problem
+    if not path.is_absolute() and given.folder is None:
+        raise given.refusal("an absolute path, since the working directory is gone")
+    return str((given.folder or path) / path)
+
+
+def is_server(database: str) -> bool:
+    """Whether a setting of the database is a PostgreSQL URL."""
+    return database.startswith(_SERVER)
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written in UTF-8: bytes of a name that are none come as lone surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _stores(given: Given) -> tuple[str, ...]:
+    expected = "store ids separated by commas, each 1 to 64 characters of A-Z a-z 0-9 _ -"
+    value = given.value
+    named = value.split(",") if isinstance(value, str) else value
+    if not isinstance(named, list | tuple) or not all(isinstance(each, str) for each in named):
+        raise given.refusal(expected)
+    ids = tuple(dict.fromkeys(each.strip() for each in named if each.strip()))
+    if not ids or not all(_STORE_ID.fullmatch(each) for each in ids):
+        raise given.refusal(expected)
+    return ids
+
+
+def _timezone(given: Given) -> str:
+    if not isinstance(given.value, str) or not is_zone(given.value):
+        raise given.refusal("the name of an IANA time zone such as Europe/Berlin")
+    return given.value
+
+
+def _api_key(given: Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not re.fullmatch(r"[!-~]+", value):
+        raise given.refusal("a key of visible ASCII characters")
+    return value
+
+
+def _base_url(given: Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not re.fullmatch(r"https?://[^/\s?#]+[^\s]*", value, re.IGNORECASE) or not _has_usable_port(value):
+        raise given.refusal("a URL such as https://api.anthropic.com")
+    return value
+
+
+def _model(given: Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not re.fullmatch(r"[!-~]{1,200}", value):
+        raise given.refusal(f"the id of a model such as {DEFAULT_MODEL}")
+    return value
+
+
+def _max_concurrency(given: Given) -> int:
+    value = given.value
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value.strip()):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST_CONCURRENCY:
+        raise given.refusal(f"a whole number from 1 to {MOST_CONCURRENCY}")
+    return value
+
+
+def _posted_to(given: Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not _URL.fullmatch(value):
+        raise given.refusal("a URL that begins with https:// or http:// and a host")
+    if not _has_usable_port(value):
+        raise given.refusal("a URL whose port is from 1 to 65535")
+    return value
+
+
+def _has_usable_port(url: str) -> bool:
+    """Whether it names none, or one that there can be."""
+    from urllib.parse import urlsplit
+
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:  # more than 65,535, or no number
+        return False
+
+
+def _digest(given: Given) -> str:
+    found = (
+        re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", given.value.strip()) if isinstance(given.value, str) else None
+    )
+    if found is None:
+        raise given.refusal("a wall time such as 08:00")
+    return f"{int(found[1]):02}:{found[2]}"
+
+
+def _users(given: Given) -> str:
+    return absolute_path(given, "the path of a users file")
+
+
+def _admin(given: Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not value or len(value) > _LONGEST_SHOWN or not value.isprintable() or value.startswith("agent:"):
+        raise given.refusal("a user's name such as ada@example.com")
+    return value
+
+
+def _admin_password(given: Given) -> str:
+    if not isinstance(given.value, str) or not SHORTEST_PASSWORD <= len(given.value) <= LONGEST_PASSWORD:
+        raise given.refusal(f"a password of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD:,} characters")
+    return given.value
+
+
+def _cookie_secret(given: Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not re.fullmatch(r"[!-~]{32,1000}", value):
+        raise given.refusal("at least 32 random visible ASCII characters")
+    return value
+
+
+def _origin(given: Given) -> tuple[str, ...]:
+    parts = [part.strip() for part in given.value.split(",")] if isinstance(given.value, str) else given.value
+    if not isinstance(parts, list | tuple) or not parts or not all(isinstance(part, str) for part in parts):
+        raise given.refusal(_ORIGIN_EXPECTED)
+    hosts = tuple(re.sub(r"(?i)^https?://|/$", "", part).lower() for part in parts)
+    if not all(re.fullmatch(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?", host) for host in hosts):
+        raise given.refusal(_ORIGIN_EXPECTED)
+    return hosts
+
+
+def _oauth_provider(given: Given) -> str:
+    if given.value not in OAUTH_PARAMS:
+        raise given.refusal(f"one of {', '.join(OAUTH_PARAMS)}")
+    return str(given.value)
+
+
+def _oauth_text(given: Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not re.fullmatch(r"[!-~]{1,2000}", value):
+        raise given.refusal("what the provider has given for this application")
+    return value
+
+
+def _oauth_redirect_uri(given: Given) -> str:
+    value = given.value.strip() if isinstance(given.value, str) else ""
+    if not re.fullmatch(r"https?://[^/\s?#]+/login/oauth", value, re.IGNORECASE) or not _has_usable_port(value):
+        raise given.refusal("a URL such as https://wsq.example.com/login/oauth")
+    return value
+
+
+def _oauth_params(given: Given) -> tuple[tuple[str, str], ...]:
+    parts = given.value.split(",") if isinstance(given.value, str) else []
+    pairs = tuple((name.strip(), value.strip()) for name, _, value in (part.partition("=") for part in parts))
+    if not pairs or not all(re.fullmatch(r"[A-Za-z_]{1,40}", name) and value for name, value in pairs):
+        raise given.refusal("NAME=VALUE, several of them separated by commas")
+    return pairs
+
+
+UNDERSTOOD: dict[str, Callable[[Given], Any]] = {
+    "database": _database,
+    "stores": _stores,
+    "timezone": _timezone,
+    "api_key": _api_key,
+    "base_url": _base_url,
+    "model": _model,
+    "max_concurrency": _max_concurrency,
+    "alert_url": _posted_to,
+    "ping_url": _posted_to,
+    "digest": _digest,
+    "users": _users,
+    "admin": _admin,
+    "admin_password": _admin_password,
+    "cookie_secret": _cookie_secret,
+    "origin": _origin,
+    "oauth_provider": _oauth_provider,
+    "oauth_key": _oauth_text,
+    "oauth_secret": _oauth_text,
+    "oauth_redirect_uri": _oauth_redirect_uri,
+    "oauth_params": _oauth_params,
+}
+
+
+def is_zone(name: str) -> bool:
+    """Whether `name` is a zone of the IANA database; `localtime` and the like are the machine's own."""
+    from zoneinfo import ZoneInfo
+
+    if name in {"localtime", "posixrules", "Factory"} or name.startswith(("posix/", "right/")):
+        return False
+    try:
+        ZoneInfo(name)
+    except (LookupError, ValueError, OSError):
+        return False
+    return True

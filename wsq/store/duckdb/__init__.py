@@ -1,0 +1,1 @@
+"""The DuckDB file engine. Many processes share the file through short leases."""

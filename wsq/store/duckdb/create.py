@@ -1,0 +1,144 @@
+"""Create, recognize and upgrade a workspace's file."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from wsq.errors import NotAWorkspace
+from wsq.store.duckdb.change_counter import ChangeCounter
+from wsq.store.duckdb.cursor import DuckCursor
+from wsq.store.duckdb.faults import explained
+from wsq.store.duckdb.instance import ALIAS, quoted
+from wsq.store.engine import Schema, WritingCursor
+
+_SMALLEST = 3 * 4096
+"""Bytes of a DuckDB file's three headers."""
+
+_FRESH = "fresh"
+
+
+def refuse_what_is_no_database(path: Path) -> None:
+    """Raise if the file at `path` cannot be a DuckDB file. A missing file is fine.
+
+    Does not open the file: closing it again would drop the lock of another thread of this process.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise explained(error, str(path)) from error
+    if not stat.S_ISREG(found.st_mode):
+        kind = "folder" if stat.S_ISDIR(found.st_mode) else "device or pipe"
+        raise NotAWorkspace(f"{path} is a {kind}; a workspace is a file.")
+    if found.st_size < _SMALLEST:
+        what = "too short to be one" if found.st_size else "empty"
+        raise NotAWorkspace(f"{path} is not a wsq workspace: the file is {what}. It was not changed.")
+
+
+def refuse_what_duckdb_reads_otherwise(path: Path) -> None:
+    """Refuse what DuckDB opens under one name and logs under another: it takes a backslash for a slash, too.
+
+    Raises:
+        NotAWorkspace: One of them is in the path.
+    """
+    for character, name in {"?": "question mark", "\\": "backslash"}.items():
+        if character in str(path):
+            raise NotAWorkspace(f"{path} cannot be a workspace: DuckDB takes no path with a {name} in it.")
+
+
+def make(root: duckdb.DuckDBPyConnection, path: Path, side: Path, schema: Schema) -> None:
+    """Create the file with all its tables. Needs the lock.
+
+    It is created under another name and renamed, so that a partial file is never visible. Remains of a killed
+    process are deleted.
+    """
+    log = Path(f"{path}.wal")
+    if log.exists():
+        raise NotAWorkspace(
+            f"{path} is missing, but its write-ahead log {log} exists. Restore the file, or remove the log."
+        )
+    fresh = side / "new.duckdb"
+    _throw_away(fresh)
+    try:
+        with _attached(root, fresh):
+            _transact(root.cursor(), _FRESH, schema.create, schema.version, first=True)
+            root.execute(f"CHECKPOINT {_FRESH}")
+        _to_disk(fresh)
+        fresh.rename(path)
+        _to_disk(path.parent)
+    finally:
+        _throw_away(fresh)
+
+
+def version_of(root: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """Return the schema version of the attached file."""
+    try:
+        found = root.execute(f"SELECT max(version) FROM {ALIAS}.main.schema_version").fetchall()  # noqa: S608 - a constant
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise NotAWorkspace(f"{path} is a DuckDB database but not a wsq workspace. It was not changed.") from error
+    version = found[0][0]
+    if not isinstance(version, int):
+        raise NotAWorkspace(f"{path} has no wsq schema version. It was not changed.")
+    return version
+
+
+def upgrade(root: duckdb.DuckDBPyConnection, counter: ChangeCounter, schema: Schema, version: int) -> None:
+    """Upgrade the attached file from an older `version` to the schema's, in one transaction."""
+    counter.before_commit()
+    try:
+        _transact(root.cursor(), ALIAS, lambda cursor: schema.upgrade(cursor, version), schema.version)
+    finally:
+        counter.after_commit()
+
+
+def _transact(
+    connection: duckdb.DuckDBPyConnection,
+    alias: str,
+    change: Callable[[WritingCursor], None],
+    version: int,
+    *,
+    first: bool = False,
+) -> None:
+    try:
+        cursor = DuckCursor(connection, alias)
+        connection.execute(f"USE {alias}")
+        connection.execute("BEGIN")
+        change(cursor)
+        if first:
+            cursor.query("CREATE TABLE schema_version (version INTEGER NOT NULL)")
+            cursor.query("INSERT INTO schema_version VALUES ($1)", (version,))
+        else:
+            cursor.query("UPDATE schema_version SET version = $1", (version,))
+        cursor.raise_if_failed()
+        connection.execute("COMMIT")
+    finally:
+        connection.close()  # rolls back an open transaction
+
+
+@contextmanager
+def _attached(root: duckdb.DuckDBPyConnection, file: Path) -> Iterator[None]:
+    root.execute(f"ATTACH {quoted(file)} AS {_FRESH} (TYPE duckdb)")
+    try:
+        yield
+    finally:
+        root.execute(f"DETACH DATABASE IF EXISTS {_FRESH}")
+
+
+def _throw_away(fresh: Path) -> None:
+    for leftover in fresh.parent.glob(f"{fresh.name}*"):
+        leftover.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

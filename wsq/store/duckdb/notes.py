@@ -1,0 +1,89 @@
+"""Heartbeats and shared notes in small files beside the database, written without a transaction."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+KEPT = 20
+"""Number of heartbeats kept."""
+
+
+class Notes:
+    """A short list of notes that many processes append to without a lock.
+
+    Notes are ordered by number; notes added at the same moment may come in either order.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def add(self, note: bytes) -> None:
+        """Append a note, and remove the oldest above `KEPT`."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        unique = f"{os.getpid()}-{secrets.token_hex(4)}"
+        fresh = self._directory / f"new-{unique}"
+        try:
+            fresh.write_bytes(note)
+            newest = self._numbered()[-1:]
+            number = int(newest[0].name.split("-")[0]) + 1 if newest else 1
+            fresh.rename(self._directory / f"{number:012d}-{unique}")
+        finally:
+            fresh.unlink(missing_ok=True)
+        for old in self._numbered()[:-KEPT]:
+            old.unlink(missing_ok=True)
+
+    def all(self) -> list[bytes]:
+        """Return the kept notes, oldest first."""
+        found = []
+        for path in self._numbered():
+            try:
+                found.append(path.read_bytes())
+            except FileNotFoundError:  # Another process has just removed it.
+                continue
+        return found
+
+    def _numbered(self) -> list[Path]:
+        try:
+            return sorted(path for path in self._directory.iterdir() if path.name[:1].isdigit())
+        except FileNotFoundError:
+            return []
+
+
+class SharedNote:
+    """A note that one process at a time can lock."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @contextmanager
+    def lock(self) -> Iterator[Self | None]:
+        """Lock it; gives None if another process, or another thread of this one, holds the lock."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.with_name(f"{self._path.name}.lock").open("wb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield None
+                return
+            yield self
+
+    def read(self) -> bytes | None:
+        """Return its content; None if there is none."""
+        try:
+            return self._path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, note: bytes, *, force: bool = False) -> None:
+        """Replace the content atomically. Without `force`, unchanged content is not written again."""
+        if not force and note == self.read():
+            return
+        fresh = self._path.with_name(f"{self._path.name}.new")
+        fresh.write_bytes(note)
+        fresh.replace(self._path)

@@ -1,0 +1,261 @@
+"""Copies of the database file: private ones for long reads, and backups.
+
+Copying needs the exclusive lease: nobody writes, and the file is not attached in this process, so that opening it
+here cannot drop DuckDB's lock on it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsq.errors import InvalidInput
+from wsq.store.duckdb import instance
+
+_LOGS = (".wal", ".wal.checkpoint", ".wal.recovery")
+"""Suffixes of files that may belong to a DuckDB file."""
+
+_OWNER = "owner"
+"""The file in a process's folder that it locks during its lifetime."""
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """A copy of the file at change counter `value`."""
+
+    path: Path
+    value: int
+    users: int = 0
+
+
+class Snapshots:
+    """This process's copies, in its own folder. The last one is reused until something changes."""
+
+    def __init__(self, path: Path, side: Path) -> None:
+        self._path = path
+        self._homes = side / "private"
+        self.forget()
+
+    def forget(self) -> None:
+        """Start over without deleting anything: after a fork the files belong to the parent."""
+        lock = getattr(self, "_home_lock", None)
+        if lock is not None:
+            os.close(lock)
+        self._mutex = threading.Lock()
+        self._home: Path | None = None
+        self._home_lock: int | None = None
+        self._last: Snapshot | None = None
+        self._made = 0
+
+    def borrow(self, value: int) -> Snapshot | None:
+        """Return the last copy if it was made at counter `value`. End with `release`."""
+        with self._mutex:
+            last = self._last
+            if last is None or last.value != value or not last.path.exists():
+                return None
+            last.users += 1
+            return last
+
+    def make(self, value: int) -> Snapshot:
+        """Make and borrow a new copy. Needs the exclusive lease."""
+        home = self._own_home()
+        with self._mutex:
+            self._made += 1
+            made = Snapshot(home / f"{self._made}.duckdb", value, users=1)
+        copy_database(self._path, made.path)
+        with self._mutex:
+            last, self._last = self._last, made
+        if last is not None and not last.users:
+            remove_database(last.path)
+        return made
+
+    def release(self, snapshot: Snapshot) -> None:
+        """Stop using a copy; an outdated copy is deleted with its last user."""
+        with self._mutex:
+            snapshot.users -= 1
+            gone = not snapshot.users and snapshot is not self._last
+        if gone:
+            remove_database(snapshot.path)
+
+    def back_up_as(self, target: Path) -> None:
+        """Copy the file to `target`, replacing what is there. Needs the lease, with the file detached."""
+        part = part_of(target)
+        try:
+            copy_database(self._path, part)
+            finalize(part)
+            part.replace(target)
+        finally:
+            remove_database(part)
+
+    def remove_all(self) -> None:
+        """Remove the copies of all processes; open ones stay readable. Needs the exclusive lease."""
+        with self._mutex:
+            self._last = None
+        for home in self._homes.glob("*/"):
+            for file in home.iterdir():
+                if file.name != _OWNER and not file.is_dir():
+                    file.unlink(missing_ok=True)
+
+    def dispose(self) -> None:
+        """Remove every copy of this process."""
+        home, lock = self._home, self._home_lock
+        self._home = self._home_lock = self._last = None
+        if home is not None:
+            shutil.rmtree(home, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+    def _own_home(self) -> Path:
+        """Return this process's folder, created and locked on first use. Needs the lease."""
+        if self._home is None or not self._home.is_dir():
+            self._home, self._last = None, None
+            self._homes.mkdir(exist_ok=True)
+            self._remove_orphans()
+            home = self._homes / f"{os.getpid()}-{secrets.token_hex(4)}"
+            home.mkdir(mode=0o700)
+            self._home_lock = os.open(home / _OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self._home_lock, fcntl.LOCK_EX)
+            self._home = home
+        return self._home
+
+    def _remove_orphans(self) -> None:
+        for home in self._homes.iterdir():
+            if not _is_in_use(home):
+                shutil.rmtree(home, ignore_errors=True)
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a database file and its log, in the kernel if possible. A failed copy is removed."""
+    try:
+        _copy(source, target)
+        for log in _LOGS:
+            if Path(f"{source}{log}").exists():
+                _copy(Path(f"{source}{log}"), Path(f"{target}{log}"))
+    except BaseException:
+        remove_database(target)
+        raise
+
+
+def remove_database(path: Path) -> None:
+    """Remove a database file and its log, if they exist."""
+    for end in ("", *_LOGS):
+        Path(f"{path}{end}").unlink(missing_ok=True)
+
+
+def finalize(copy: Path) -> None:
+    """Checkpoint a copy, so that it is one file, and flush it to disk."""
+    if Path(f"{copy}.wal").exists():
+        connection = instance.connect(1)
+        try:
+            connection.execute(f"ATTACH {instance.quoted(copy)} AS copy (TYPE duckdb)")
+            connection.execute("CHECKPOINT copy")
+            connection.execute("DETACH copy")
+        finally:
+            connection.close()
+    file = os.open(copy, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def rewrite(path: Path, fresh: Path) -> None:
+    """Replace a database file with a new one that holds only its rows; `fresh` is the temporary path.
+
+    Needs the lease, with the file detached. The file is checkpointed first, so that no log is left beside the new
+    file if the process is killed.
+    """
+    remove_database(fresh)
+    try:
+        connection = instance.connect(1, spill=fresh.parent / "spill")
+        try:
+            connection.execute(f"ATTACH {instance.quoted(path)} AS old (TYPE duckdb)")
+            connection.execute("CHECKPOINT old")
+            connection.execute(f"ATTACH {instance.quoted(fresh)} AS fresh (TYPE duckdb)")
+            connection.execute("COPY FROM DATABASE old TO fresh")
+            connection.execute("CHECKPOINT fresh")
+            connection.execute("DETACH fresh")
+            connection.execute("DETACH old")
+        finally:
+            connection.close()
+        fresh.chmod(stat.S_IMODE(path.stat().st_mode))
+        finalize(fresh)
+        for log in _LOGS:
+            Path(f"{path}{log}").unlink(missing_ok=True)
+        fresh.replace(path)
+    finally:
+        remove_database(fresh)
+        shutil.rmtree(fresh.parent / "spill", ignore_errors=True)
+
+
+def publish(part: Path, target: Path) -> None:
+    """Give a finished copy its name, unless that exists by now."""
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        raise not_overwritten(target) from None
+    except OSError:  # A file system without hard links.
+        if target.exists():
+            raise not_overwritten(target) from None
+        part.rename(target)
+
+
+def part_of(target: Path) -> Path:
+    """Return the temporary path of a copy: in the same folder, and so on the same disk."""
+    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+
+
+def not_overwritten(target: Path) -> InvalidInput:
+    """The target exists."""
+    return InvalidInput(f"{target} already exists and is not overwritten. Choose another file.")
+
+
+def _copy(source: Path, target: Path) -> None:
+    into = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        out_of = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _copy_bytes(out_of, into)
+        finally:
+            os.close(out_of)
+    finally:
+        os.close(into)
+
+
+def _copy_bytes(out_of: int, into: int) -> None:
+    """Copy in the kernel, which may share blocks; fall back to reading and writing."""
+    try:
+        while os.copy_file_range(out_of, into, 1 << 30):
+            pass
+    except (AttributeError, OSError):
+        os.lseek(out_of, 0, os.SEEK_SET)
+        os.lseek(into, 0, os.SEEK_SET)
+        while piece := os.read(out_of, 1 << 20):
+            _write_all(into, piece)
+
+
+def _write_all(file: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(file, rest) :]
+
+
+def _is_in_use(home: Path) -> bool:
+    try:
+        lock = os.open(home / _OWNER, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(lock)

@@ -1,0 +1,1 @@
+"""The administration page: all recurring tasks of all stores in one table."""

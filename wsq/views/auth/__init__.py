@@ -1,0 +1,1 @@
+"""Login and permissions: accounts, sessions, and what each user may do."""

@@ -1,0 +1,337 @@
+"""Check passwords and sessions."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from wsq.api import Workspace
+from wsq.clock import Clock
+from wsq.errors import LoggedOut, NewerWorkspace, NotAllowed, SettingError, WsqError
+from wsq.rules.roles import EVERYWHERE, Memberships
+from wsq.views.auth import passwords, sessions
+from wsq.views.auth.permissions import MemberPermissions
+from wsq.views.auth.sessions import Device, Session, Signer, Ticket
+from wsq.views.auth.throttle import Limit, Throttle
+from wsq.views.auth.users import User, UsersFile, key
+
+log = logging.getLogger(__name__)
+
+FREE_PER_NAME = 5
+FREE_PER_ADDRESS = 20
+"""Login attempts before throttling: more per address, which a whole office may share."""
+
+WAITING = 20
+"""Maximum number of passwords waiting to be checked; further logins are refused."""
+
+KEPT_FREE = 10
+"""Additional places for browsers in which the user has logged in before."""
+
+CHECKERS = 2
+"""Threads that check passwords; each check takes 32 MiB."""
+
+WATCH_INTERVAL = 0.5
+"""Seconds between two checks for logouts in other processes; a check takes microseconds."""
+
+IS_OVER = "Your session has ended. Log in again; what you have typed here is kept."
+
+
+class Busy(WsqError):
+    """Too many passwords are waiting to be checked."""
+
+
+class TooSoon(WsqError):
+    """Too many attempts; `seconds` is the time until the next one."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = int(seconds) + 1
+        super().__init__(f"Too many attempts. Try again in {self.seconds} s.")
+
+
+class Provider(NamedTuple):
+    """An OAuth provider; see `wsq.settings` for its parts."""
+
+    name: str
+    client: str
+    secret: str
+    redirect_uri: str | None
+    params: Mapping[str, str]
+
+
+class LoginAttempt(NamedTuple):
+    """An attempt to log in, and the limits it counts against."""
+
+    name: str
+    counted: Sequence[Limit]
+
+
+class Ended:
+    """The sessions that were ended by logging out, in any process."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._lock = threading.Lock()
+        self._ended: frozenset[str] = frozenset()
+        self._seq = 0
+        self._changes = -1
+
+    def has(self, session: Session) -> bool:
+        """Whether the session was ended, as far as known; takes microseconds."""
+        return _named(session) in self._ended
+
+    def look(self) -> None:
+        """Read the sessions ended since the last call. May wait for the database: not for an event loop."""
+        changes = self._workspace.changes()
+        if changes == self._changes:
+            return
+        seq, news = self._workspace.ended_sessions(self._seq)
+        with self._lock:
+            self._ended |= news
+            self._changes, self._seq = changes, seq
+
+    def end(self, session: Session) -> None:
+        """End the session here at once, and everywhere after the write. Not for an event loop."""
+        with self._lock:
+            self._ended |= {_named(session)}
+        self._workspace.end_session(_named(session), actor=session.name)
+
+
+class Authenticator:
+    """Logs users in and checks their sessions; one for all pages of a process."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        users: UsersFile,
+        secret: str,
+        *,
+        admin: User | None = None,
+        provider: Provider | None = None,
+    ) -> None:
+        self.provider = provider
+        self._users = users
+        self._admin = admin
+        self._clock: Clock = workspace.clock
+        self._throttle = Throttle()
+        self._checking = 0
+        self.signer = Signer(secret)
+        self.ended = Ended(workspace)
+        self.pool = ThreadPoolExecutor(CHECKERS, thread_name_prefix="wsq-auth")
+        self._closed = threading.Event()
+
+    def now(self) -> int:
+        """Return the current time in seconds since 1970 (UTC)."""
+        return int(self._clock.now().timestamp())
+
+    def user(self, name: str) -> User | None:
+        """Return the user of this name; None if there is none, or the users file cannot be read."""
+        if self._admin is not None and key(name) == key(self._admin.name):
+            return self._admin
+        try:
+            return self._users.users().get(key(name))
+        except SettingError as trouble:
+            log.warning("Users cannot log in: %s", trouble, extra={"action": "auth.users"})
+            return None
+
+    def has_users(self) -> bool:
+        """Whether anybody can log in.
+
+        Raises:
+            SettingError: The users file cannot be read or is invalid.
+        """
+        return self._admin is not None or bool(self._users.users())
+
+    def watch(self) -> None:
+        """Watch for logouts in other processes, until `close`."""
+        self.ended.look()
+        threading.Thread(target=self._watch, name="wsq-auth-watch", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop checking passwords and watching for logouts."""
+        self._closed.set()
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+    def _watch(self) -> None:
+        is_upgraded = False
+        while not self._closed.wait(WATCH_INTERVAL):
+            try:
+                self.ended.look()
+                is_upgraded = False
+            except NewerWorkspace as trouble:  # the pages no longer work, but the upgrade may be reverted
+                if not is_upgraded:
+                    log.warning("Cannot read logouts of other processes: %s", trouble, extra={"action": "auth.ended"})
+                is_upgraded = True
+            except WsqError as trouble:
+                log.warning("Cannot read logouts of other processes: %s", trouble, extra={"action": "auth.ended"})
+            except Exception:
+                # The thread must survive any error, or ended sessions would stay valid.
+                log.exception("Cannot read logouts of other processes", extra={"action": "auth.ended"})
+
+    # Logging in
+
+    def new_session(self, user: User) -> Session:
+        """Return a session for an authenticated user."""
+        return sessions.new_session(user.name, self.signer.mark(user.proof), self.now())
+
+    def begin_attempt(self, name: str, device: Device | None, address: str) -> LoginAttempt:
+        """Count an attempt before its password is checked. End it with `end_attempt`. Call from one thread only.
+
+        Attempts from a browser in which the user has logged in before are counted separately, so that attackers cannot
+        lock the user out.
+
+        Raises:
+            TooSoon: There were too many attempts from the address or for the name.
+            Busy: Too many attempts are in progress.
+        """
+        is_known = device is not None and self._is_known(name, device)
+        if self._checking >= WAITING + KEPT_FREE * is_known:
+            raise Busy("Too many people are logging in right now. Try again in a few seconds.")
+        limits = _known_limits(device) if device is not None and is_known else _strange_limits(name, address)
+        wait = self._throttle.take(limits, time.monotonic())
+        if wait > 0:
+            raise TooSoon(wait)
+        self._checking += 1
+        return LoginAttempt(name, limits)
+
+    def check(self, attempt: LoginAttempt, password: str) -> User | None:
+        """Return the user if the password is right. Takes a quarter of a second: not for an event loop."""
+        user = self.user(attempt.name)
+        right = passwords.matches(password, user.password if user is not None else None)
+        return user if right else None
+
+    def end_attempt(self, attempt: LoginAttempt, user: User | None) -> None:
+        """End an attempt. A successful one resets the count of the name or the browser.
+
+        The count of the address is only reduced by one: otherwise users could guess other users' passwords without
+        limit, by logging in themselves now and then.
+        """
+        self._checking -= 1
+        if user is not None:
+            self._throttle.forgive([limit.key for limit in attempt.counted if limit.key[0] != "address"])
+            self._throttle.take_back([limit for limit in attempt.counted if limit.key[0] == "address"])
+
+    def known(self, user: User, device: Device | None) -> Device:
+        """Return the device cookie of a browser in which a user has logged in; `device` is its earlier one."""
+        if device is not None and self._is_known(user.name, device):
+            return device
+        return sessions.new_device(user.name, self.signer.mark(user.proof), self.now())
+
+    def _is_known(self, name: str, device: Device) -> bool:
+        """Whether the user has logged in from the device recently, with the current password."""
+        user, age = self.user(name), self.now() - device.since
+        is_theirs = user is not None and key(device.name) == key(name) and device.mark == self.signer.mark(user.proof)
+        return is_theirs and -sessions.AHEAD <= age < sessions.DEVICE
+
+    # Sessions
+
+    def session_of(self, text: str | None) -> Session | None:
+        """Return the session of a cookie, if it is valid."""
+        session = self.signer.read(Session, text)
+        return session if session is not None and self.is_valid(session) else None
+
+    def is_valid(self, session: Session) -> bool:
+        """Whether a session has neither expired nor been ended, and its account and password are unchanged."""
+        if sessions.is_over(session, self.now()) or self.ended.has(session):
+            return False
+        user = self.user(session.name)
+        return user is not None and self.signer.mark(user.proof) == session.mark
+
+    def seen(self, session: Session) -> Session:
+        """Return the session, with the current time as last activity."""
+        return Session(name=session.name, id=session.id, since=session.since, seen=self.now(), mark=session.mark)
+
+    def ticket(self, session: Session) -> str:
+        """Return a ticket with which an open page continues with this session."""
+        return self.signer.signed(Ticket(session=session, at=self.now()))
+
+    def permissions(
+        self, session: Session, store_id: str | None, address: str, kind: type[MemberPermissions] = MemberPermissions
+    ) -> MemberPermissions:
+        """Return the permissions of a session's user on the page of a store; None for the page of all stores."""
+        visit = Visit(self, session, address)
+        return kind(session.name, store_id, visit.memberships, renewed=visit.renew, refused=visit.note_refusal)
+
+
+class Visit:
+    """The session of an open page; it may be replaced by a newer one of the same user."""
+
+    def __init__(self, authenticator: Authenticator, session: Session, address: str) -> None:
+        self._auth = authenticator
+        self._session = session
+        self._address = address
+
+    def memberships(self) -> Memberships:
+        """Return the user's current roles.
+
+        Raises:
+            LoggedOut: The session has ended.
+        """
+        user = self._auth.user(self._session.name)
+        if user is None or not self._auth.is_valid(self._session):
+            raise LoggedOut(IS_OVER)
+        return user.stores
+
+    def renew(self, text: str) -> None:
+        """Continue with the session of a ticket.
+
+        Raises:
+            LoggedOut: The ticket is invalid, or its session has ended.
+            NotAllowed: It belongs to another user.
+        """
+        auth = self._auth
+        ticket = auth.signer.read(Ticket, text)
+        if ticket is None or abs(auth.now() - ticket.at) > sessions.TICKET or not auth.is_valid(ticket.session):
+            self.note_refusal("renew: the ticket is not valid")
+            raise LoggedOut(IS_OVER)
+        if key(ticket.session.name) != key(self._session.name):
+            raise NotAllowed(f"You are now logged in as {ticket.session.name}. Reload the page to continue.")
+        self._session = ticket.session
+
+    def note_refusal(self, what: str) -> None:
+        """Log a refusal, with user and address."""
+        log.warning(
+            "Refused to %r from %s: %s", self._session.name, self._address, what, extra={"action": "auth.refused"}
+        )
+
+
+def first_admin(name: str, password: str, secret: str) -> User:
+    """Return an admin from the settings, who may do everything; for servers without a place for a users file.
+
+    The salt is derived from the secret, so that all instances with this secret accept the same sessions.
+    """
+    kept = passwords.hash_password(password, Signer(secret).key("admin")[:16])
+    return User(name=name, stores={EVERYWHERE: "admin"}, since=datetime.fromtimestamp(0, UTC), password=kept)
+
+
+def _known_limits(device: Device) -> list[Limit]:
+    return [Limit(("device", device.id), FREE_PER_NAME)]
+
+
+def _strange_limits(name: str, address: str) -> list[Limit]:
+    hidden = hashlib.sha256(key(name).encode("utf-8", "replace")).hexdigest()  # names may be long
+    return [Limit(("name", hidden), FREE_PER_NAME), Limit(("address", _network_of(address)), FREE_PER_ADDRESS)]
+
+
+def _network_of(address: str) -> str:
+    """Return an address, or its network for IPv6, where one household has 2⁶⁴ addresses."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(known, ipaddress.IPv4Address):
+        return address
+    if known.ipv4_mapped is not None:  # written so by some proxies; the upper halves are all the same
+        return str(known.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(known) >> 64 << 64, 64)))
+
+
+def _named(session: Session) -> str:
+    """Return the name under which a session is logged: a hash, since the id is part of the credentials."""
+    return hashlib.sha256(session.id.encode()).hexdigest()

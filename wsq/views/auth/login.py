@@ -1,0 +1,224 @@
+"""Handlers for logging in, logging out, and keeping a session alive."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from importlib.resources import files
+from typing import Any
+
+from tornado.escape import xhtml_escape
+from tornado.web import HTTPError, RequestHandler
+
+from wsq.errors import WsqError
+from wsq.views.auth import sessions
+from wsq.views.auth.authenticator import Authenticator, Busy, LoginAttempt, TooSoon
+from wsq.views.auth.guard import COOKIE, LOGIN, OAUTH, address_of, cookie_of, is_https, next_of, refused, visitor_of
+from wsq.views.auth.sessions import Device
+from wsq.views.auth.users import User
+
+log = logging.getLogger(__name__)
+
+DEVICE = "wsq-known"
+LARGEST_BODY = 100_000
+"""Maximum bytes of a form: it only holds a name and a password."""
+
+WRONG = "Wrong name or password."
+EXPIRED_FORM = "The form has expired, or cookies are disabled. Try again."
+
+PAGE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>Log in · wsq</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<style>{css}</style>
+</head>
+<body class="wsq">
+<script>
+  let chosen = null;
+  try {{ chosen = localStorage.getItem("wsq-theme"); }} catch {{ /* use the system's theme */ }}
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const apply = () => {{
+    const dark = chosen ? chosen === "dark" : system.matches;
+    document.documentElement.dataset.theme = document.body.dataset.theme = dark ? "dark" : "light";
+  }};
+  apply();
+  system.addEventListener("change", apply);
+</script>
+<main>
+<p class="brand">wsq</p>
+<section class="login">
+<h1>Log in</h1>
+{message}{form}{provider}
+</section>
+</main>
+</body>
+</html>
+"""
+
+FORM = """\
+<form method="post" action="login" class="login-form" style="display: grid; gap: 12px">
+{xsrf}
+<input type="hidden" name="next" value="{next}">
+<label>Name<input class="field" name="name" value="{name}" autocomplete="username" maxlength="200" required
+  autocapitalize="none" spellcheck="false" {focus_name}></label>
+<label>Password<input class="field" name="password" type="password" autocomplete="current-password" maxlength="1000"
+  required {focus_password}></label>
+<button class="button primary" type="submit">Log in</button>
+</form>
+"""
+
+
+def css() -> str:
+    """Return the page's styles: those of every page, and its own."""
+    return "\n".join(
+        files("wsq.views").joinpath(each).read_text("utf-8") for each in ("page/theme.css", "auth/login.css")
+    )
+
+
+def page(
+    handler: RequestHandler, *, message: str = "", name: str = "", onward: str = "/board", provider: str | None = None
+) -> str:
+    """Return the login page; with a `provider` also a link to it."""
+    link = f'<a class="button" href="{OAUTH.strip("/")}?next={xhtml_escape(_quoted(onward))}">Log in with {{}}</a>'
+    return PAGE.format(
+        css=css(),
+        message=f'<p class="said" role="alert">{xhtml_escape(message)}</p>\n' if message else "",
+        form=FORM.format(
+            xsrf=handler.xsrf_form_html(),
+            next=xhtml_escape(onward),
+            name=xhtml_escape(name[:200]),
+            focus_name="" if name else "autofocus",
+            focus_password="autofocus" if name else "",
+        ),
+        provider=link.format(xhtml_escape(provider)) if provider else "",
+    )
+
+
+def _quoted(path: str) -> str:
+    from urllib.parse import quote
+
+    return quote(path, safe="")
+
+
+class AuthHandler:
+    """Shared by all handlers: HTTP-only cookies, sent only over TLS if there is TLS, and never to other sites."""
+
+    auth: Authenticator
+    request: Any
+
+    def initialize(self, auth: Authenticator, provider: str | None = None) -> None:
+        """Receive Tornado's handler arguments."""
+        self.auth = auth
+        self.provider = provider
+
+    def set_default_headers(self) -> None:
+        """Disable caching."""
+        self.set_header("Cache-Control", "no-store")  # type: ignore[attr-defined]  # of the handler class
+
+    def set_cookie(self, name: str, value: str | bytes, *args: Any, **given: Any) -> None:
+        """Set a cookie with secure flags; scripts can only read the one against forged forms."""
+        safe = {"httponly": name != "_xsrf", "samesite": "Lax", "secure": is_https(self.request), "path": "/"}
+        super().set_cookie(name, value, *args, **(given | safe))  # type: ignore[misc]
+
+    def log_in(self, user: User) -> None:
+        """Give the browser a session, and remember it as one of the user's devices."""
+        auth = self.auth
+        self._give(COOKIE, auth.signer.signed(auth.new_session(user)), sessions.LONGEST)
+        self._give(DEVICE, auth.signer.signed(auth.known(user, self.device())), sessions.DEVICE)
+        log.info("%r logged in from %s", user.name, address_of(self.request), extra={"action": "auth.login"})
+
+    def device(self) -> Device | None:
+        """Return the browser's device cookie."""
+        return self.auth.signer.read(Device, cookie_of(self.request, DEVICE))
+
+    def _give(self, name: str, value: str, seconds: int) -> None:
+        self.set_cookie(name, value, max_age=seconds)
+
+
+class Login(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
+    """The login form."""
+
+    def get(self) -> None:
+        """Show the form; redirect users who are logged in."""
+        onward = next_of(self.get_query_argument("next", None))
+        if self.auth.session_of(cookie_of(self.request, COOKIE)):
+            self.redirect(onward, status=303)
+            return
+        self.finish(page(self, onward=onward, provider=self.provider))
+
+    async def post(self) -> None:
+        """Log in with name and password."""
+        name = self.get_body_argument("name", "")[:200]
+        password = self.get_body_argument("password", "", strip=False)
+        onward = next_of(self.get_body_argument("next", None))
+        try:
+            user = await self._authenticate(name, password)
+        except TooSoon as wait:
+            self.set_header("Retry-After", str(wait.seconds))
+            self._refuse(429, str(wait), name, onward)
+        except Busy as trouble:
+            self._refuse(503, str(trouble), name, onward)
+        else:
+            if user is None:
+                self._refuse(403, WRONG, name, onward)
+            else:
+                self.log_in(user)
+                self.redirect(onward, status=303)
+
+    async def _authenticate(self, name: str, password: str) -> User | None:
+        attempt: LoginAttempt = self.auth.begin_attempt(name, self.device(), address_of(self.request))
+        user = None
+        try:
+            loop = asyncio.get_running_loop()
+            user = await loop.run_in_executor(self.auth.pool, self.auth.check, attempt, password)
+        finally:
+            self.auth.end_attempt(attempt, user)
+        return user
+
+    def _refuse(self, status: int, why: str, name: str, onward: str) -> None:
+        refused(name, address_of(self.request), f"login: {why}")
+        self.set_status(status)
+        self.finish(page(self, message=why, name=name, onward=onward, provider=self.provider))
+
+    def write_error(self, status_code: int, **given: Any) -> None:
+        """Show the form again, with the error."""
+        error = given.get("exc_info", (None, None, None))[1]
+        is_forged = isinstance(error, HTTPError) and status_code == 403
+        refused(None, address_of(self.request), f"login: {status_code}")
+        message = EXPIRED_FORM if is_forged else "Invalid request. Try again."
+        self.finish(page(self, message=message, provider=self.provider))
+
+
+class Logout(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
+    """Ends a session, and all copies of it."""
+
+    async def post(self) -> None:
+        """End the session, and redirect to the login."""
+        session = self.auth.session_of(cookie_of(self.request, COOKIE))
+        self.clear_cookie(COOKIE)
+        if session is not None:
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, self.auth.ended.end, session)
+            except WsqError as trouble:  # it has ended in this process, and the browser's cookie is deleted
+                log.warning("The logout could not be recorded: %s", trouble, extra={"action": "auth.logout"})
+            log.info("%r logged out, from %s", session.name, address_of(self.request), extra={"action": "auth.logout"})
+        self.redirect(LOGIN, status=303)
+
+    def get(self) -> None:
+        """Redirect to the board: a link must not log anybody out."""
+        self.redirect("/board", status=303)
+
+
+class Renew(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
+    """Records activity in the session, and gives open pages a ticket for the renewed session."""
+
+    def post(self) -> None:
+        """Return ``{"ticket": …}``, for `messages.Renew`."""
+        session = self.auth.seen(visitor_of(self.auth, self.request).session)
+        left = session.since + sessions.LONGEST - session.seen
+        self._give(COOKIE, self.auth.signer.signed(session), max(1, left))
+        self.write({"ticket": self.auth.ticket(session)})

@@ -1,0 +1,1 @@
+"""The board: its component, its live feed, and its static version."""

@@ -1,0 +1,38 @@
+"""The library page: projects, contacts and documents, which people edit and the agent reads."""
+
+from __future__ import annotations
+
+from wsq.api import Store
+from wsq.errors import NotFound
+from wsq.views.auth.permissions import OPEN, Permissions
+from wsq.views.page.dispatch import Dispatcher
+from wsq.views.page.hub import hub_of
+from wsq.views.page.live import InteractivePage, weakly
+from wsq.views.page.scripts import script
+
+
+class Library(InteractivePage):
+    """The projects, contacts and documents of one store.
+
+    Its browser requests the lists when it is loaded and whenever something has changed, so they are only created for
+    pages that show them.
+    """
+
+    _esm = script("library/library-page.js")
+
+    _polled = "projects"
+
+    def __init__(self, store: Store, *, permissions: Permissions = OPEN) -> None:
+        super().__init__(sizing_mode="stretch_both")
+        self.permissions = permissions
+        subscription = hub_of(store.workspace).subscribe(None, weakly(self.send))
+        self._store = store
+        self.begin(Dispatcher(store, self._find), subscription)
+        opening = {"store": store.id, "project": None, "page": True, "path": "library"}
+        self.open_with(subscription.opening() | {"opening": opening})
+
+    def _find(self, text: str) -> list[str]:
+        try:
+            return list(self._store.documents_holding(text))
+        except NotFound:  # the store does not exist before its first command
+            return []

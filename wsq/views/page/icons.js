@@ -1,0 +1,42 @@
+/** Paths of the icons, each drawn in a square of 16 by 16. */
+export const ICONS = {
+  again: "M2.5 8a5.5 5.5 0 0 1 9.6-3.7M13.5 8a5.5 5.5 0 0 1-9.6 3.7M12.5 1.5v3h-3M3.5 14.5v-3h3",
+  play: "M4.5 2.8v10.4l8.5-5.2z",
+  edit: "M10.8 2.8l2.4 2.4L5.5 13l-3 .6.6-3z",
+  power: "M8 2v5.5M4.4 4.4a5 5 0 1 0 7.2 0",
+  bin: "M2.5 4.5h11M6 4.5v-2h4v2M4 4.5l.7 9h6.6l.7-9",
+  plus: "M8 3v10M3 8h10",
+  close: "M4 4l8 8M12 4l-8 8",
+  clock: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM8 4.8V8l2.2 1.6",
+  agent: "M3 6.5h10v7H3zM8 6.5v-3M8 3.2v-.4M6 9.5v1M10 9.5v1",
+  sun: "M8 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6zM8 1v1.5M8 13.5V15M1 8h1.5M13.5 8H15M3 3l1 1M12 12l1 1M13 3l-1 1M4 12l-1 1",
+  moon: "M13 9.5A5.5 5.5 0 0 1 6.5 3a5.5 5.5 0 1 0 6.5 6.5z",
+  warn: "M8 2L1.5 13.5h13zM8 6.5v3.2M8 11.6v.3",
+  info: "M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM8 7.2v3.6M8 5.2v.1",
+  check: "M3 8.5l3.2 3L13 4.5",
+  cross: "M4.5 4.5l7 7M11.5 4.5l-7 7",
+  skip: "M3 4l5 4-5 4zM11.5 4v8",
+  stop: "M4.5 4.5h7v7h-7z",
+  pause: "M5 3v10M11 3v10",
+  bell: "M4 11.5V7a4 4 0 0 1 8 0v4.5l1.2 1H2.8zM6.7 14h2.6",
+  move: "M2.5 8h8M7.5 4.5L11 8l-3.5 3.5M13.5 3v10",
+  search: "M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10zM10.8 10.8L14 14",
+  copy: "M5.5 5.5h8v8h-8zM10.5 5.5v-3h-8v8h3",
+  history: "M2.5 3v3h3M2.8 6A5.6 5.6 0 1 1 2.4 9M8 5v3.2l2 1.3",
+  archive: "M2 3h12v3H2zM3 6v7.5h10V6M6.5 8.8h3",
+  tool: "M9.8 2.3a3.6 3.6 0 0 0-3.3 5L2.3 11.5l2.2 2.2 4.2-4.2a3.6 3.6 0 0 0 4.8-4.4L11.3 7.3 9 6.7 8.5 4.5z",
+  folder: "M2 4.5V13h12V5.5H8L6.5 3.5H2z",
+  person: "M8 7.5a2.5 2.5 0 1 0 0-5 2.5 2.5 0 0 0 0 5zM3 13.5c.4-2.7 2.3-4 5-4s4.6 1.3 5 4",
+  page: "M4 2h5l3 3v9H4zM9 2v3h3M6 8h4M6 10.8h4",
+  mail: "M2 3.5h12v9H2zM2 4.5l6 4.5 6-4.5",
+  board: "M2.5 3h3v10h-3zM6.7 3h3v7h-3zM11 3h2.8v4.5H11z",
+};
+
+/** The icon of each status of an execution. */
+export const STATUS_ICONS = {
+  completed: "check",
+  failed: "cross",
+  running: "again",
+  skipped: "skip",
+  cancelled: "stop",
+};

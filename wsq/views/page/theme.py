@@ -1,0 +1,32 @@
+"""The HTML document around a page: sets the background first, and loads no external fonts."""
+
+from __future__ import annotations
+
+from panel.io.resources import parse_template
+
+TEMPLATE = parse_template("""\
+{% extends base %}
+{% block inner_head %}
+<meta charset="utf-8">
+<title>{{ title | e }}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="{{ app_favicon }}">
+<script>
+  try {
+    const chosen = localStorage.getItem("wsq-theme");
+    if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
+  } catch { /* without storage, the system's theme applies */ }
+</script>
+<style>
+  :root { color-scheme: light; background: #f4f5f7; }
+  :root[data-theme="dark"] { color-scheme: dark; background: #0e1014; }
+  @media (prefers-color-scheme: dark) {
+    :root:not([data-theme="light"]) { color-scheme: dark; background: #0e1014; }
+  }
+  html, body { height: 100%; margin: 0; overflow: hidden; }
+</style>
+{{ bokeh_css }}
+{{ bokeh_js }}
+{% endblock %}
+""")

@@ -1,0 +1,209 @@
+"""The served pages: each is created for each browser that opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from panel.io.state import state
+
+from wsq.api import Store, Workspace
+from wsq.errors import NotAllowed, SettingError, WsqError
+from wsq.views.admin.component import Admin
+from wsq.views.auth.authenticator import Authenticator
+from wsq.views.auth.guard import Visitor, visitor_of
+from wsq.views.auth.permissions import OPEN, EntryPermissions, Permissions, no_store
+from wsq.views.auth.setup import is_set_up
+from wsq.views.board.component import Board
+from wsq.views.library.component import Library
+from wsq.views.page import messages
+from wsq.views.page.hub import hub_of
+from wsq.views.page.live import pool
+from wsq.views.page.refusal import RefusalPage
+from wsq.views.since.component import SincePage
+from wsq.views.statistics import charts
+from wsq.views.statistics.component import StatisticsPage, count_ahead
+
+Page = TypeVar("Page")
+
+TITLES = {
+    "board": "Board",
+    "library": "Library",
+    "statistics": "Statistics",
+    "since": "Since you were last here",
+    "admin": "Administration",
+}
+
+DEFAULT_STORE = "default"
+
+
+def board_page(workspace: Workspace, auth: Authenticator | None = None) -> Board | RefusalPage:
+    """Return the board of the store in the address (``?store=…&project=…``), by default of the first one."""
+    _refuse_without_login(workspace, auth)
+    try:
+        store, permissions = _shown(workspace, auth)
+    except WsqError as refusal:
+        return _refused(workspace, auth, "board", str(refusal))
+    return _dressed(Board(store, project_id=asked("project"), page=True, permissions=permissions), "board")
+
+
+def library_page(workspace: Workspace, auth: Authenticator | None = None) -> Library | RefusalPage:
+    """Return the library of the store in the address, by default of the first one."""
+    _refuse_without_login(workspace, auth)
+    try:
+        store, permissions = _shown(workspace, auth)
+    except WsqError as refusal:
+        return _refused(workspace, auth, "library", str(refusal))
+    return _dressed(Library(store, permissions=permissions), "library")
+
+
+def statistics_page(workspace: Workspace, auth: Authenticator | None = None) -> StatisticsPage | RefusalPage:
+    """Return the statistics of the store in the address (``*`` for all), by default of the first one."""
+    _refuse_without_login(workspace, auth)
+    try:
+        store, permissions = _shown(workspace, auth)
+    except WsqError as refusal:
+        return _refused(workspace, auth, "statistics", str(refusal))
+    if permissions.everywhere or asked("store") != "*":
+        pool.submit(count_ahead, workspace, _counted_by_address(store.id))
+    pool.submit(charts.make_ready)  # while the database counts
+    return _dressed(StatisticsPage(store, permissions=permissions), "statistics")
+
+
+def _counted_by_address(store_id: str) -> messages.Statistics:
+    """Return the request that the page's script will send, according to the address."""
+    days, named = asked("days") or "", asked("store") or store_id
+    return messages.Statistics(
+        ref=0,
+        store=None if named == "*" else named,
+        project=asked("project"),
+        task=asked("task"),
+        model=asked("model"),
+        days=int(days) if days.isascii() and days.isdigit() and 0 < int(days[:9]) <= 3660 else 30,
+        since=asked("from"),
+        until=asked("to"),
+        theme="light",
+        known="",
+    )
+
+
+def since_page(workspace: Workspace, auth: Authenticator | None = None) -> SincePage | RefusalPage:
+    """Return what has happened in the store in the address, by default in the first one."""
+    _refuse_without_login(workspace, auth)
+    try:
+        store, permissions = _shown(workspace, auth)
+    except WsqError as refusal:
+        return _refused(workspace, auth, "since", str(refusal))
+    return _dressed(SincePage(store, permissions=permissions), "since")
+
+
+def admin_page(workspace: Workspace, auth: Authenticator | None = None) -> Admin | RefusalPage:
+    """Return the administration: all recurring tasks of all stores, alerts, and bulk actions."""
+    _refuse_without_login(workspace, auth)
+    if auth is None:
+        return _dressed(Admin(workspace, actor=user_name(), store=asked("store"), page=True), "admin")
+    permissions = visiting(auth).permissions(None)
+    if not permissions.rules():
+        return _refused(workspace, auth, "admin", "Only admins may see the administration of all stores.")
+    named = asked("store")
+    store = named if named is not None and permissions.sees(named) else None
+    page = Admin(workspace, actor=permissions.actor, store=store, page=True, permissions=permissions)
+    return _dressed(page, "admin")
+
+
+def _shown(workspace: Workspace, auth: Authenticator | None) -> tuple[Store, Permissions]:
+    """Return the store in the address, and the permissions there.
+
+    Raises:
+        InvalidInput: The address contains an invalid store id.
+        NotFound: The user is not a member of the store.
+    """
+    named = asked("store")
+    if auth is None:
+        return acting(workspace.store(first_store(workspace) if named in (None, "*") else named)), OPEN
+    visitor = visiting(auth)
+    ids = [each["id"] for each in hub_of(workspace).stores()]
+    everywhere = visitor.permissions(None)
+    mine = [each for each in ids if everywhere.sees(each)] or everywhere.named()
+    store = workspace.store(first_of(mine) if named in (None, "*") else named)
+    if not everywhere.sees(store.id):
+        raise (
+            no_store(store.id) if named == store.id else NotAllowed("You are not a member of any store. Ask an admin.")
+        )
+    return store.as_actor(visitor.session.name), visitor.permissions(store.id)
+
+
+def _refuse_without_login(workspace: Workspace, auth: Authenticator | None) -> None:
+    """Refuse to serve pages with `panel serve` if a login is set up.
+
+    Raises:
+        SettingError: It is. Not even an error page is shown, since that names the stores.
+    """
+    if auth is None and is_set_up(workspace.settings):
+        raise SettingError("This workspace has a login. Use `wsq serve` to serve its pages.")
+
+
+def visiting(auth: Authenticator) -> Visitor:
+    """Return the visitor for whom the current page is created.
+
+    Raises:
+        LoggedOut: The guard has not accepted the request.
+    """
+    document = state.curdoc
+    context = document.session_context if document is not None else None
+    return visitor_of(auth, context.request if context is not None else None)
+
+
+def user_name() -> str | None:
+    """Return the name of the logged-in user; None without a login."""
+    user = state.user if state.curdoc is not None else None
+    return user if user and user != "guest" else None
+
+
+def acting(store: Store) -> Store:
+    """Return the store with the logged-in user as its actor; unchanged without a login."""
+    user = user_name()
+    return store.as_actor(user) if user else store
+
+
+def first_store(workspace: Workspace) -> str:
+    """Return the default store: ``default`` if it exists or there is none, else the first."""
+    return first_of([each["id"] for each in hub_of(workspace).stores()])
+
+
+def first_of(ids: Sequence[str]) -> str:
+    """Return the default one of some stores."""
+    return ids[0] if ids and DEFAULT_STORE not in ids else DEFAULT_STORE
+
+
+def asked(name: str) -> str | None:
+    """Return a value from the page's address; None if it is absent or empty."""
+    values = state.session_args.get(name) or [b""]
+    return values[0].decode("utf-8", "replace") or None
+
+
+def _refused(workspace: Workspace, auth: Authenticator | None, path: str, why: str) -> RefusalPage:
+    if auth is None:
+        known = first_of([each["id"] for each in hub_of(workspace).known_stores()])
+        return _dressed(RefusalPage(workspace, known, path, why), path)
+    visitor = visiting(auth)
+    visitor.note_refusal(f"/{path}: {why}")
+    permissions = visitor.permissions(None, EntryPermissions)
+    ids = [each["id"] for each in hub_of(workspace).known_stores() if permissions.sees(each["id"])]
+    return _dressed(RefusalPage(workspace, first_of(ids), path, why, permissions=permissions), path)
+
+
+def titled(path: str) -> str:
+    """Return the title of the browser tab."""
+    return f"{TITLES[path]} · wsq"
+
+
+def _dressed(page: Page, path: str) -> Page:
+    """Use wsq's document template instead of Panel's."""
+    from wsq.views.page.theme import TEMPLATE
+
+    document = state.curdoc
+    if document is not None:
+        document.title = titled(path)
+        document.template = TEMPLATE
+    return page

@@ -1,0 +1,1 @@
+"""The page of what has happened since the last visit."""
