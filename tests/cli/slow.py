@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -39,6 +40,20 @@ def run_now(task_id: str) -> int:
         return 0
 
     return _until_stopped(run)
+
+
+def wait_as_a_query() -> int:
+    """Be a command that is stopped inside DuckDB, which makes a plain interrupt of whatever a signal raises."""
+
+    def wait() -> int:
+        try:
+            print("pondering", flush=True)
+            time.sleep(60)
+        except Stopped:
+            raise KeyboardInterrupt from None
+        return 0
+
+    return _until_stopped(wait)
 
 
 def _until_stopped(work: Callable[[], int]) -> int:

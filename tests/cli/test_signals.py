@@ -126,6 +126,13 @@ def test_run_now_that_is_interrupted_leaves_nothing_running(pondering, folder):
         assert ws.store("default").latest_execution(task.id).status == "cancelled"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_command_that_is_stopped_inside_a_query_ends_with_its_status(pondering, number):
+    said = stopped(pondering(slow.wait_as_a_query), number)
+
+    assert (said.status, said.err) == (128 + number, "")
+
+
 def test_in_the_background_of_a_script_an_interrupt_is_meant_for_others(started):
     background = started("env", "--ignore-signal=INT", SCRIPTS / "wsq-process", "--watch", "60")
     assert background.stdout.readline()

@@ -51,6 +51,10 @@ def stoppable() -> Iterator[None]:
     former = {number: signal.signal(number, stop) for number in handled}
     try:
         yield
+    except KeyboardInterrupt as interrupt:
+        if watchdog.status is None or isinstance(interrupt, Stopped):
+            raise
+        raise Stopped(watchdog.status - 128) from None  # DuckDB makes a plain one of what a handler raises in it
     finally:
         if watchdog.status is None:
             watchdog.dismiss()
