@@ -97,8 +97,8 @@ def fill(database: Path, now: datetime) -> None:
     clock = ManualClock(now - timedelta(days=EACH, hours=1))
     with wsq.open(database, clock=clock) as ws:
         for store in range(STORES):
-            ws._log.decide(lambda tx, store=store: _tasks(tx, f"store{store:02}"))
-        ws._log.decide(lambda tx: tx.query(_EXECUTIONS))
+            ws._log.write(lambda tx, store=store: _tasks(tx, f"store{store:02}"))
+        ws._log.write(lambda tx: tx.query(_EXECUTIONS))
 
 
 def _tasks(tx: Transaction, store_id: str) -> None:

@@ -85,7 +85,7 @@ with wsq.open(database, clock=clock) as ws:
     def make(tx):
         for n in range(int(executions)):
             create_recurring_task(tx, "store", f"Task {n}", "Look around", every="1 hour", budget_per_day=100)
-    ws._log.decide(make)
+    ws._log.write(make)
     clock.advance(3600)
     began = time.perf_counter()
     report = ws.process()

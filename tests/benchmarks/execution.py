@@ -143,7 +143,7 @@ def wall_time(
                 for n in range(tasks):
                     create_recurring_task(tx, "store", f"Task {n}", "Do nothing", every="1 hour")
 
-            ws._log.decide(make)
+            ws._log.write(make)
             clock.advance(3600)
             reports: list[wsq.ProcessReport] = []
             with during or nullcontext():

@@ -399,11 +399,11 @@ def fill(database: Path, tasks: int) -> None:
             )  # fmt: skip
 
     with wsq.open(database, clock=clock, provider=OfflineProvider()) as ws:
-        ws._log.decide(make_recurring)
+        ws._log.write(make_recurring)
         for _ in range(RUNS):
             clock.advance(EVERY.total_seconds())
             assert ws.process().completed == RECURRING
-        ws._log.decide(make_tasks)
+        ws._log.write(make_tasks)
 
 
 @contextmanager

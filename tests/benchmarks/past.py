@@ -51,7 +51,7 @@ def looked_back(database: Path, rounds: int) -> list[float]:
 def write_history(log: Log, store: str, count: int) -> None:
     """A log of tasks that are made and moved, and of executions with ten steps each, in turn."""
     turn = a_turn(store)
-    log.decide(lambda tx: existing_store(tx, store))
+    log.write(lambda tx: existing_store(tx, store))
     with log.engine.write() as cursor:
         cursor.query(
             """INSERT INTO events SELECT $1, 2 + i, $1 || i, ($2::VARCHAR[])[i % len($2::VARCHAR[]) + 1], 1,

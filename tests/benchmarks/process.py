@@ -73,4 +73,4 @@ def fill(database: Path, *, stores: int, tasks_each: int) -> None:
                     for n in range(tasks_each):
                         create_recurring_task(tx, f"store-{store}", f"Task {n}", "List the tasks", every="300 days")
 
-            ws._log.decide(make)
+            ws._log.write(make)

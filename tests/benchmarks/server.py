@@ -63,7 +63,7 @@ def appended(ws: wsq.Workspace) -> float:
                     ),
                 )
 
-        ws._log.decide(decide)
+        ws._log.write(decide)
 
     return AT_ONCE / statistics.median(seconds(lambda n=n: batch(n)) for n in range(BATCHES))
 

@@ -409,7 +409,7 @@ def _as_it_was_left(ws, store, seq, execution_id):
             [execution_id, tx.now],
         )
 
-    ws._log.decide(leave)
+    ws._log.write(leave)
     ws.rebuild()
 
 

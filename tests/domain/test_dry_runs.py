@@ -29,7 +29,7 @@ def everything(ws: wsq.Workspace) -> dict[str, list[tuple[object, ...]]]:
         names = [name for (name,) in cursor.query(tables, [schema]) if name != "touched"]
         return {name: sorted(cursor.query(f"SELECT * FROM {name}"), key=repr) for name in names}
 
-    return ws._log.ask(asked)
+    return ws._log.read(asked)
 
 
 def file_of(ws: wsq.Workspace) -> str:

@@ -417,7 +417,7 @@ def test_deleting_a_task_cancels_its_running_execution(open_workspace):
 
     assert acme.execution(running.id).status == "cancelled"
     assert endings(acme) == {running.id: 1}
-    until(lambda: ws._log.ask(lambda c: c.query("SELECT count(*) FROM leases")) == [(0,)])
+    until(lambda: ws._log.read(lambda c: c.query("SELECT count(*) FROM leases")) == [(0,)])
 
 
 def test_an_ended_execution_cannot_be_cancelled(carry_out):
@@ -545,16 +545,16 @@ def test_what_the_former_holder_writes_after_a_take_over_is_refused(open_workspa
     other = open_workspace(provider=ScriptedProvider([for_ever]))
     clock.advance(2 * MINUTE)
 
-    taken = other._log.decide(lambda tx: commands.take_over(tx, "acme", running.id, "another worker"))
+    taken = other._log.write(lambda tx: commands.take_over(tx, "acme", running.id, "another worker"))
 
     assert (running.epoch, taken.epoch, taken.takeovers) == (1, 2, 1)
     with nothing_written(other.store("acme")):
         with pytest.raises(wsq.LeaseLost, match="taken over"):
-            other._log.decide(lambda tx: commands.held(tx, running.id, 1))
-        assert other._log.decide(lambda tx: commands.held(tx, running.id, 2)).status == "running"
-        assert other._log.decide(lambda tx: commands.take_over(tx, "acme", running.id, "a third")) is None
-        assert other._log.decide(lambda tx: commands.renew(tx, [running.id], "the former")) == set()
-        assert other._log.decide(lambda tx: commands.renew(tx, [running.id], "another worker")) == {running.id}
+            other._log.write(lambda tx: commands.held(tx, running.id, 1))
+        assert other._log.write(lambda tx: commands.held(tx, running.id, 2)).status == "running"
+        assert other._log.write(lambda tx: commands.take_over(tx, "acme", running.id, "a third")) is None
+        assert other._log.write(lambda tx: commands.renew(tx, [running.id], "the former")) == set()
+        assert other._log.write(lambda tx: commands.renew(tx, [running.id], "another worker")) == {running.id}
 
 
 def test_a_slow_worker_that_was_taken_over_stops_and_writes_nothing_more(open_workspace, clock):
@@ -571,17 +571,17 @@ def test_a_slow_worker_that_was_taken_over_stops_and_writes_nothing_more(open_wo
     running = acme.start_now(task.id)
     other = open_workspace(provider=ScriptedProvider([for_ever]))
     held = "SELECT holder FROM leases"
-    ((first,),) = ws._log.ask(lambda cursor: cursor.query(held))
+    ((first,),) = ws._log.read(lambda cursor: cursor.query(held))
 
     def steal(tx):  # as if its renewals had not come through
         tx.query("UPDATE leases SET expires_at = $1", [clock.now()])
         return commands.take_over(tx, "acme", running.id, "another worker")
 
-    other._log.decide(steal)
+    other._log.write(steal)
     release.set()
 
     until(lambda: not ws._service._executor._running)
-    assert other._log.ask(lambda cursor: cursor.query(held)) == [("another worker",)] != [(first,)]
+    assert other._log.read(lambda cursor: cursor.query(held)) == [("another worker",)] != [(first,)]
     assert acme.tasks() == []
     assert acme.execution(running.id).status == "running", "the new holder's to end"
 
@@ -592,11 +592,11 @@ def test_a_lease_is_renewed_while_its_holder_works(open_workspace, clock):
     task = acme.create_recurring_task("Triage", "Look.", every="1 hour")
     running = acme.start_now(task.id)
     ends = "SELECT expires_at FROM leases"
-    assert ws._log.ask(lambda cursor: cursor.query(ends)) == [(NOON + MINUTE,)]
+    assert ws._log.read(lambda cursor: cursor.query(ends)) == [(NOON + MINUTE,)]
 
     clock.advance(31)
 
-    until(lambda: ws._log.ask(lambda cursor: cursor.query(ends)) == [(NOON + timedelta(seconds=91),)], 3)
+    until(lambda: ws._log.read(lambda cursor: cursor.query(ends)) == [(NOON + timedelta(seconds=91),)], 3)
     assert acme.execution(running.id).takeovers == 0
 
 

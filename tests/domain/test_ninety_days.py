@@ -114,6 +114,6 @@ def test_in_ninety_days_no_slot_drifts_is_left_out_or_settled_twice(open_workspa
     assert totals["missed"] >= 3
     assert 0 < totals["empty_answer"] < totals["completed"] / 4
     assert set(endings(acme).values()) == {1}
-    claims = ws._log.ask(lambda cursor: cursor.query("SELECT count(*) FROM processed_task_executions"))
+    claims = ws._log.read(lambda cursor: cursor.query("SELECT count(*) FROM processed_task_executions"))
     assert claims == [(totals.total(),)]
     assert ws.verify() == []

@@ -251,7 +251,7 @@ def test_what_happens_between_the_scan_and_the_start_is_heeded(ws, acme, clock, 
     project = acme.create_project("Launch")
     task = hourly(acme, project_id=project.id)
     clock.move_to(NOON + HOUR)
-    seen = ws._log.ask(lambda cursor: passes.look(cursor, clock.now()))
+    seen = ws._log.read(lambda cursor: passes.look(cursor, clock.now()))
     assert len(seen.due) == 1
     {
         "disable": lambda: acme.disable_recurring_task(task.id),
@@ -395,7 +395,7 @@ def test_every_settlement_has_one_claim_and_a_manual_run_has_none(ws, acme, cloc
     ws.process()
     acme.disable_recurring_task(task.id)
 
-    claims = ws._log.ask(lambda c: c.query("SELECT task_id, scheduled_time, store_id FROM processed_task_executions"))
+    claims = ws._log.read(lambda c: c.query("SELECT task_id, scheduled_time, store_id FROM processed_task_executions"))
     assert claims == [(task.id, NOON + 3 * HOUR, "acme")]
     assert ws.verify() == []
 

@@ -209,7 +209,7 @@ def test_the_project_is_shown_in_one_and_all_are_listed_without(agent, library):
 
 
 def test_a_long_list_says_how_many_are_left_out_and_how_to_get_them(agent):
-    agent.store.workspace._log.decide(_many_tasks)
+    agent.store.workspace._log.write(_many_tasks)
 
     first, _ = agent.call("list_tasks")
     rest, _ = agent.call("list_tasks", offset=MOST_LISTED)

@@ -164,7 +164,7 @@ def test_workers_whose_clocks_are_a_minute_apart_start_nothing_early_and_leave_a
         lost = acme.create_recurring_task("Lost", "Create a task called 'Found'", every="1 day")
         clock.advance(timedelta(minutes=59, seconds=50))
         worker = Worker(holder="elsewhere:1", provider=ws.provider(), model=None)
-        ws._log.decide(lambda tx: start_manually(tx, "acme", lost.id, worker))
+        ws._log.write(lambda tx: start_manually(tx, "acme", lost.id, worker))
     server.run(f"UPDATE wsq.leases SET expires_at = '{due}'")
 
     # When two workers serve them whose clocks are half a minute ahead and behind

@@ -51,7 +51,7 @@ def test_a_clock_that_jumps_back_while_somebody_is_gone_only_delays_the_take_ove
         store = ws.store("acme")
         (task,) = store.recurring_tasks()
         worker = Worker(holder="elsewhere:1", provider=ws.provider(), model=None)
-        ws._log.decide(lambda tx: start_manually(tx, "acme", task.id, worker))
+        ws._log.write(lambda tx: start_manually(tx, "acme", task.id, worker))
 
     assert at(DUE - timedelta(hours=1)).status == 0
     (running,) = rows(team, "SELECT status FROM task_executions WHERE trigger = 'manual'")

@@ -92,7 +92,7 @@ def test_a_workspace_comes_back_whole_and_gives_the_same_bytes_again(tmp_path):
         ws.resume()
         clock.advance(timedelta(hours=1))
         ws.process()
-        content, world, log = exported(ws), ws._log.ask(stored_world), ws.sql("FROM events ORDER BY ALL")
+        content, world, log = exported(ws), ws._log.read(stored_world), ws.sql("FROM events ORDER BY ALL")
         claims = ws.sql("SELECT count(*) AS n FROM processed_task_executions").n[0]
         assert exported(ws) == content
     (tmp_path / "w.gz").write_bytes(content)
@@ -103,7 +103,7 @@ def test_a_workspace_comes_back_whole_and_gives_the_same_bytes_again(tmp_path):
 
         # Then it is the same to the byte, and goes on
         assert exported(back) == content
-        assert back._log.ask(stored_world) == world
+        assert back._log.read(stored_world) == world
         assert back.sql("FROM events ORDER BY ALL").equals(log)
         assert back.verify() == []
         assert (counts.events, claims > 0, counts.bodies > 0) == (len(log), True, True)
@@ -259,7 +259,7 @@ def test_a_workspace_goes_to_a_server_and_back_and_is_the_same_to_the_byte(tmp_p
     # Given a workspace on a file, with some history
     ws, _ = lived(tmp_path, 11, 35)
     with ws:
-        content, world = exported(ws), ws._log.ask(stored_world)
+        content, world = exported(ws), ws._log.read(stored_world)
     here, back = str(tmp_path / "11.duckdb"), str(tmp_path / "back.duckdb")
 
     # When it is copied to a server, and from there to another file
@@ -273,12 +273,12 @@ def test_a_workspace_goes_to_a_server_and_back_and_is_the_same_to_the_byte(tmp_p
     for place in (server.url, back):
         with wsq.open(place, clock=ManualClock(NOON)) as copy:
             assert exported(copy) == content
-            assert copy._log.ask(stored_world) == world
+            assert copy._log.read(stored_world) == world
             assert copy.verify() == []
             assert copy.unsettled() == []
-            before = copy._log.ask(stored_world)
+            before = copy._log.read(stored_world)
             copy.rebuild()
-            assert copy._log.ask(stored_world) == before
+            assert copy._log.read(stored_world) == before
 
     # And nothing is put over what is there, on either
     for source, target in ((here, server.url), (server.url, back), (server.url, server.url)):

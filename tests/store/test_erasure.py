@@ -59,7 +59,7 @@ def bytes_of(ws: wsq.Workspace, *texts: str) -> list[str]:
 
 def figures(ws: wsq.Workspace) -> object:
     """What must not change: where events stand and when, what executions cost and came to, all other rows."""
-    world = ws._log.ask(stored_world)
+    world = ws._log.read(stored_world)
     kept = {t: rows for t, rows in world.items() if t not in ("contacts", "documents", "execution_steps")}
     kept["task_executions"] = {
         key: (row.status, row.output, row.input_tokens, row.duration, row.turns, row.calls)
@@ -213,11 +213,11 @@ def test_a_file_that_was_written_anew_has_every_constraint_and_other_processes_g
     with open_workspace() as other:
         tasks = other.store("acme").tasks()
         question = "SELECT table_name, constraint_text FROM duckdb_constraints() ORDER BY ALL"
-        before = ws._log.ask(lambda cursor: cursor.query(question))
+        before = ws._log.read(lambda cursor: cursor.query(question))
 
         acme.forget_contact(contact)
 
-        assert ws._log.ask(lambda cursor: cursor.query(question)) == before
+        assert ws._log.read(lambda cursor: cursor.query(question)) == before
         assert other.store("acme").tasks() == tasks
         other.store("acme").create_task("After")
         with pytest.raises(wsq.WsqError), ws._engine.write() as cursor:

@@ -53,9 +53,9 @@ def test_every_kind_of_event_is_what_the_tables_say(
     # Then no kind of event is missing, and the tables are what the log says, also once rebuilt
     assert {name for name, _ in FACTS} == set(ws.sql("select distinct name from events")["name"])
     assert ws.verify() == []
-    before = ws._log.ask(stored_world)
+    before = ws._log.read(stored_world)
     ws.rebuild()
-    assert ws._log.ask(stored_world) == before
+    assert ws._log.read(stored_world) == before
 
 
 def boards(acme: wsq.Store) -> None:

@@ -68,7 +68,7 @@ def stale(ws: wsq.Workspace, scope: frozenset[str] | None) -> list[object]:
                 wrong += [] if figures[0] == pytest.approx(figures[1]) else [("day", store_id, figures)]
         return wrong
 
-    return ws._log.decide(decide, scope=scope)
+    return ws._log.write(decide, scope=scope)
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -99,9 +99,9 @@ def test_many_who_do_all_kinds_of_things_at_once_leave_what_one_after_the_other_
         # And the log, folded one event after the other, says what stands there
         assert opened[0].verify() == []
         assert opened[0].unsettled() == []
-        before = opened[0]._log.ask(stored_world)
+        before = opened[0]._log.read(stored_world)
         opened[1].rebuild()
-        assert opened[2]._log.ask(stored_world) == before
+        assert opened[2]._log.read(stored_world) == before
         assert before["task_executions"]
         assert before["tasks"]
     finally:

@@ -300,7 +300,7 @@ def test_of_two_who_wait_for_each_other_both_are_done(server):
                     met.wait(10)
             return len(tries)
 
-        done.append(log.decide(decide, scope=frozenset({store})))
+        done.append(log.write(decide, scope=frozenset({store})))
 
     with wsq.open(server.url) as one, wsq.open(server.url) as other:
         # When they do so at once
@@ -316,7 +316,7 @@ def test_of_two_who_wait_for_each_other_both_are_done(server):
         # Then one of them had to do it again, and nobody was told
         assert len(done) == 2
         assert min(done) == 1 < max(done)
-        assert one._log.ask(lambda cursor: cursor.query("SELECT count(*) FROM bodies")) == [(2,)]
+        assert one._log.read(lambda cursor: cursor.query("SELECT count(*) FROM bodies")) == [(2,)]
 
 
 def test_a_decision_that_was_lost_and_lost_and_then_concerns_more_is_done(server):
@@ -579,7 +579,7 @@ def test_an_older_workspace_is_upgraded_to_what_a_fresh_one_is(version, server, 
     with wsq.open(server.url, clock=clock) as ws:
         acme = ws.store("acme")
         acme.run_now(acme.create_recurring_task("Triage", "Create a task called 'Check'", every="1 hour").id)
-        before = ws._log.ask(stored_world)
+        before = ws._log.read(stored_world)
     for later in range(VERSION - 1, version - 1, -1):
         for statement in LATER[later]:
             server.run(f"SET search_path = wsq; {statement}")
@@ -588,7 +588,7 @@ def test_an_older_workspace_is_upgraded_to_what_a_fresh_one_is(version, server, 
 
     clock.advance(timedelta(hours=1))
     with wsq.open(server.url, clock=clock) as ws:
-        assert ws._log.ask(stored_world) == before
+        assert ws._log.read(stored_world) == before
         assert ws.verify() == []
         assert ws.process().completed == 1
     assert structure(server) == fresh

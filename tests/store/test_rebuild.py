@@ -38,7 +38,7 @@ def test_rebuilding_gives_the_tables_that_stand_after_any_history(
     # Given a workspace with some history
     ws, _ = lived(tmp_path_factory.mktemp("history"), seed)  # type: ignore[attr-defined]  # pytest's factory
     with ws:
-        before = ws._log.ask(stored_world)
+        before = ws._log.read(stored_world)
         assert ws.verify() == []
 
         # When it is rebuilt
@@ -46,7 +46,7 @@ def test_rebuilding_gives_the_tables_that_stand_after_any_history(
 
         # Then every table is as it was
         assert events > 0
-        assert ws._log.ask(stored_world) == before
+        assert ws._log.read(stored_world) == before
         assert ws.verify() == []
 
 

@@ -51,12 +51,12 @@ def test_an_older_workspace_is_backed_up_and_upgraded_with_all_that_stands_in_it
         acme = ws.store("acme")
         task = acme.create_recurring_task("Triage", "Create a task called 'Check mail'", every="1 hour")
         acme.run_now(task.id)
-        before = ws._log.ask(stored_world)
+        before = ws._log.read(stored_world)
     as_version(database, version)
 
     clock.advance(timedelta(hours=1))
     with wsq.open(database, clock=clock) as ws:
-        assert ws._log.ask(stored_world) == before
+        assert ws._log.read(stored_world) == before
         assert ws.verify() == []
         assert ws.process().completed == 1
         assert ws.sql("select max(version) as version from schema_version")["version"].tolist() == [VERSION]

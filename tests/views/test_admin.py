@@ -162,7 +162,7 @@ def test_a_log_that_names_people_for_no_end_shows_nobody_as_told(workspace, stor
     before = ask("overview", known=0)
     of_none = RecurringTaskUpdated(recurring_task_id=task.id, notify_on=())
 
-    workspace._log.decide(lambda tx: tx.record(store.id, of_none))
+    workspace._log.write(lambda tx: tx.record(store.id, of_none))
 
     after = ask("overview", known=before["value"]["rev"])
     assert [lines(answer)[0]["notify"] for answer in (before, after)] == [["ada"], []]

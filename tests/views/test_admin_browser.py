@@ -317,7 +317,7 @@ def test_a_thousand_are_disabled_within_three_seconds_of_the_click(open_board, t
         for number in range(many):
             create_recurring_task(tx, acme.id, f"Look after part {number:04}", "List the tasks", every="1 day")
 
-    team._log.decide(make_them)
+    team._log.write(make_them)
     page = open_board(path="admin", also=f"&in={acme.id}")
     expect(page.get_by_text(re.compile(f"^{many:,} (of|recurring tasks)")).first).to_be_visible()
     assert rows(page).count() < 60  # those in sight, and some more

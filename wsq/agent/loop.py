@@ -130,7 +130,7 @@ class _Run:
             self.conversation = opening(prepared.system, prepared.tools, prepared.first_message)
         else:
             assignees, self.conversation = await asyncio.to_thread(
-                self.log.ask, lambda cursor: (_assignees(cursor, work), recall(cursor, work))
+                self.log.read, lambda cursor: (_assignees(cursor, work), recall(cursor, work))
             )
         self.scope = tools.Scope(
             store_id=self.row.store_id,
@@ -370,7 +370,7 @@ class _Run:
 
     def _caused_by(self, tx: Transaction, call: Block) -> AbstractContextManager[None]:
         """What is recorded inside names the agent as its actor and the call as its cause."""
-        return tx.told_by(f"agent:{self.row.id}", f"{self.row.id}:{call['id']}")
+        return tx.attributed_to(f"agent:{self.row.id}", f"{self.row.id}:{call['id']}")
 
     # Limits
 

@@ -49,13 +49,13 @@ class Store(Questions):
         return f"<wsq.Store {self.id!r} of {self.workspace.place}>"
 
     def _read(self, question: Callable[[Cursor], T]) -> T:
-        return self._log.ask(question)
+        return self._log.read(question)
 
     def _write(self, function: Callable[Concatenate[Transaction, str, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._transaction(lambda tx: function(tx, self.id, *args, **kwargs))
 
     def _transaction(self, work: Callable[[Transaction], T]) -> T:
-        result = self._log.decide(work, actor=self._actor, scope=frozenset({self.id}))
+        result = self._log.write(work, actor=self._actor, scope=frozenset({self.id}))
         self.workspace._service.check_running()
         return result
 
@@ -140,7 +140,7 @@ class Store(Questions):
         engine = self.workspace._engine
         with engine.snapshot() as cursor:
             looked = erasure.look(cursor, subject)
-        traces, events, pruned = self._log.decide(lambda tx: erasure.forget(tx, subject, looked), actor=self._actor)
+        traces, events, pruned = self._log.write(lambda tx: erasure.forget(tx, subject, looked), actor=self._actor)
         for execution_id in pruned:
             engine.note_progress(execution_id, None)  # left by its worker if that died
         engine.scrub()

@@ -124,20 +124,20 @@ class Workspace:
 
     def stores(self, *, include_archived: bool = False) -> Rows[StoreRow]:
         """The stores by name."""
-        return self._log.ask(lambda cursor: board_queries.stores(cursor, include_archived=include_archived))
+        return self._log.read(lambda cursor: board_queries.stores(cursor, include_archived=include_archived))
 
     create_store = workspace_command(store_commands.create_store)
     update_store = workspace_command(store_commands.update_store)
     archive_store = workspace_command(store_commands.archive_store)
 
     def _write(self, command: Callable[[Transaction], T], *, actor: str | None = None) -> T:
-        return self._log.decide(command, actor=actor)
+        return self._log.write(command, actor=actor)
 
     # Pauses
 
     def row(self) -> WorkspaceRow:
         """The workspace's own row: its pause, whether it is a demo, and the provider that was used first."""
-        return self._log.ask(board_queries.workspace)
+        return self._log.read(board_queries.workspace)
 
     def pause(
         self, *, until: datetime | None = None, reason: str | None = None, actor: str | None = None
@@ -164,7 +164,7 @@ class Workspace:
 
     def ended_sessions(self, after: int = 0) -> tuple[int, frozenset[str]]:
         """The newest seq of the workspace's own log, and the sessions that ended after the event `after`."""
-        found = self._log.ask(lambda cursor: log_queries.events(cursor, store_commands.WORKSPACE, after))
+        found = self._log.read(lambda cursor: log_queries.events(cursor, store_commands.WORKSPACE, after))
         ended = frozenset(event.fact.session for event in found if isinstance(event.fact, SessionEnded))
         return (found[-1].seq if found else after), ended
 
@@ -178,7 +178,7 @@ class Workspace:
         from wsq.statistics.overview import overview
 
         now = self.clock.now()
-        return self._log.ask_of_all(lambda cursor: overview(cursor, now))
+        return self._log.read_all(lambda cursor: overview(cursor, now))
 
     def enable_recurring_tasks(self, ids: Iterable[str], *, actor: str | None = None) -> Rows[RecurringTask]:
         """Enable recurring tasks of any stores, all or none; returns those that this changed.
@@ -271,7 +271,7 @@ class Workspace:
 
         at = self.clock.now() if now is None else aware(now)
         scheduler = notifications.scheduler_health(self._engine, at)
-        return self._log.ask_of_all(lambda cursor: health.alerts(cursor, at, scheduler, self.settings.timezone))
+        return self._log.read_all(lambda cursor: health.alerts(cursor, at, scheduler, self.settings.timezone))
 
     def since(self, instant: datetime, until: datetime | None = None) -> Rows[Since]:
         """What happened in each store, by name, from `instant` (inclusive); see `Store.since`."""
@@ -374,7 +374,7 @@ class Workspace:
         """The projects, recurring tasks and models by which statistics can be filtered, of a store or of all."""
         from wsq import statistics
 
-        return self._log.ask(lambda cursor: statistics.choices(cursor, store))
+        return self._log.read(lambda cursor: statistics.choices(cursor, store))
 
     def rebuild(self) -> int:
         """Recompute every projection from the event log; returns the number of events."""

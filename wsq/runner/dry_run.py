@@ -107,8 +107,8 @@ def dry_run(
         NotRunnable: The store has spent its budget for today, or is paused.
     """
     with forked(log.engine, request.store_id, log.clock.now()) as engine, _log_on(engine, log) as fork:
-        task_id = fork.decide(lambda tx: _prepared(tx, request, provider), actor=request.actor)
-        before = fork.ask(lambda cursor: log_queries.head(cursor, request.store_id))
+        task_id = fork.write(lambda tx: _prepared(tx, request, provider), actor=request.actor)
+        before = fork.read(lambda cursor: log_queries.head(cursor, request.store_id))
         executor = executor_for(fork)
         try:
             with watching(fork, request.store_id) as watch:
@@ -149,7 +149,7 @@ def _prepared(tx: Transaction, request: DryRunRequest, provider: Provider) -> st
 
 
 def _result(fork: Log, engine: Fork, request: DryRunRequest, row: Execution, before: int) -> DryRun:
-    transcript, events = fork.ask(
+    transcript, events = fork.read(
         lambda cursor: (
             queries.transcript(cursor, request.store_id, row.id),
             log_queries.events(cursor, request.store_id, before),
@@ -171,9 +171,9 @@ _OF_EXECUTION = frozenset(Execution.__struct_fields__) - {"store_id", "project_i
 
 def _count(log: Log, fork: Log, store_id: str, task_id: str) -> None:
     """Record what the model cost; nothing if none was called."""
-    row = fork.ask(lambda cursor: queries.latest(cursor, store_id, task_id))
+    row = fork.read(lambda cursor: queries.latest(cursor, store_id, task_id))
     if row is None or budgets.costs_nothing(row.provider_kind or ""):
         return
     if row.reason == "budget" and not row.turns and row.cost_usd is None and not row.input_tokens:
         return  # there was no room for the first call
-    log.decide(lambda tx: budgets.record_dry_run(tx, row))
+    log.write(lambda tx: budgets.record_dry_run(tx, row))

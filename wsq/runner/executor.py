@@ -136,7 +136,7 @@ class Executor:
         _first_of(started, ended)
         if started.done() and not ended.done():
             with suppress(InvalidInput):  # it has ended just now
-                self.log.decide(lambda tx: commands.cancel_execution(tx, store_id, started.result()))
+                self.log.write(lambda tx: commands.cancel_execution(tx, store_id, started.result()))
             self.look()
 
     def start_now(self, store_id: str, task_id: str, actor: str | None = None) -> Execution:
@@ -347,7 +347,7 @@ class Executor:
             logger.exception("An end could not be told.", extra={"action": "not_told"})
 
     async def _read(self, row: Execution) -> Execution:
-        return await asyncio.to_thread(self.log.ask, lambda cursor: queries.execution(cursor, row.store_id, row.id))
+        return await asyncio.to_thread(self.log.read, lambda cursor: queries.execution(cursor, row.store_id, row.id))
 
     # The loop
 

@@ -58,7 +58,7 @@ class LeaseWatch:
                 elif self._notified or others != seen:
                     self._notified = False
                     running = set(self._running)
-                    held = await asyncio.to_thread(self._log.ask, lambda cursor: queries.held_by(cursor, self._holder))
+                    held = await asyncio.to_thread(self._log.read, lambda cursor: queries.held_by(cursor, self._holder))
                     self._stop(running - held)
                     seen = others
             except NewerWorkspace as error:

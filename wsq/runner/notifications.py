@@ -180,7 +180,7 @@ class Notifier:
             self._with_record(lambda record: self._send_each(record, now))
 
     def _is_example(self) -> bool:
-        return self._log.ask(boards.workspace).demo
+        return self._log.read(boards.workspace).demo
 
     def _with_record(self, work: Callable[[_Record], None]) -> bool:
         """Run `work` with the locked record; returns False, without running it, if another process holds the lock."""
@@ -210,7 +210,7 @@ class Notifier:
 
     def _send_alerts(self, record: _Record, now: datetime) -> None:
         sent, seen = record.sent, scheduler_health(self._log.engine, now)
-        current = self._log.ask_of_all(lambda cursor: health.alerts(cursor, now, seen, self._timezone))
+        current = self._log.read_all(lambda cursor: health.alerts(cursor, now, seen, self._timezone))
         stopped = any(alert.kind == "scheduler" for alert in current)  # which explains late slots
         fresh = [
             each for each in current if each.key not in sent.alerts and not (stopped and _family(each)[0] == "slots")
@@ -252,8 +252,8 @@ class Notifier:
         if last is not None and last >= slot:
             return
         begun = last or slot - timedelta(days=1)
-        stores = self._log.ask(boards.stores)
-        found = [self._log.ask(partial(since, store_id=row.id, begun=begun, until=now, now=now)) for row in stores]
+        stores = self._log.read(boards.stores)
+        found = [self._log.read(partial(since, store_id=row.id, begun=begun, until=now, now=now)) for row in stores]
         self._send(record, _of_digest(found, begun, now, self._timezone))
         with record.changing() as sent:
             sent.digest = now
@@ -266,7 +266,7 @@ class Notifier:
         self._keep_fresh_ends(record)
         for end in list(record.sent.ends):
             try:
-                found = self._log.ask(partial(_to_send, end=end))
+                found = self._log.read(partial(_to_send, end=end))
                 if found is not None:
                     self._send(record, _of_end(*found))
             except NotSent:
@@ -284,7 +284,7 @@ class Notifier:
             fresh, self._fresh = self._fresh, []
         if not fresh or self._is_example():
             return
-        wanted = [end for end in fresh if self._log.ask(partial(_to_send, end=end)) is not None]
+        wanted = [end for end in fresh if self._log.read(partial(_to_send, end=end)) is not None]
         if not wanted:
             return
         try:

@@ -22,7 +22,7 @@ def prune(log: Log, clock: Clock, *, keep: int = KEPT, days: float = DAYS, round
     older_than = clock.now() - timedelta(days=days)
     pruned = 0
     while rounds is None or rounds > 0:
-        found = log.ask(lambda cursor: queries.prunable(cursor, older_than, keep))
+        found = log.read(lambda cursor: queries.prunable(cursor, older_than, keep))
         for store_id, execution_ids in found.items():
 
             def decide(tx: Transaction, store: str = store_id, ids: list[str] = execution_ids) -> int:

@@ -73,7 +73,7 @@ class Service:
         return providers.kind_of(self.settings, self._workspace())
 
     def _workspace(self) -> WorkspaceRow:
-        return self.log.ask(boards.workspace)
+        return self.log.read(boards.workspace)
 
     # Passes
 
@@ -102,7 +102,7 @@ class Service:
         is_shifted = is_shifted or clock is not self.clock
         started_at = clock.now()
         wanted = tuple(stores) if stores is not None else self.settings.stores
-        work = self.log.ask(lambda cursor: passes.look(cursor, started_at, wanted))
+        work = self.log.read(lambda cursor: passes.look(cursor, started_at, wanted))
         if self.given_provider is None:
             providers.check_credentials(self.settings, work.about)
         report = ProcessReport(
@@ -113,7 +113,7 @@ class Service:
             unserved=work.unserved,
         )
         if dry_run:
-            return structs.replace(report, would_run=self.log.ask(lambda cursor: passes.would_run(cursor, work)))
+            return structs.replace(report, would_run=self.log.read(lambda cursor: passes.would_run(cursor, work)))
         if work.is_idle:
             if not is_shifted:
                 heartbeat.note(self.log.engine, started_at, report.finished_at, interval=interval)

@@ -62,7 +62,7 @@ class _Steps:
                 self._show(self._lines(self._execution_id))
 
     def _lines(self, execution_id: str) -> list[Line]:
-        return list(self._log.ask(lambda cursor: queries.transcript(cursor, self._store_id, execution_id))[1:])
+        return list(self._log.read(lambda cursor: queries.transcript(cursor, self._store_id, execution_id))[1:])
 
     def _now(self, execution_id: str) -> list[Line]:
         now = doing(self._log.engine, {execution_id}).get(execution_id)

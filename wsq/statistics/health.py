@@ -108,7 +108,7 @@ class _Seen:
         all_paused = holds(self.workspace, now)
         self.paused = {row.id for row in self.stores.values() if all_paused or holds(row, now)}
 
-    def ask(self, sql: str, *given: Any) -> list[tuple[Any, ...]]:
+    def query(self, sql: str, *given: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         return self.cursor.query(sql, given)
 
@@ -135,7 +135,7 @@ def _scheduler(seen: _Seen) -> Iterator[Alert]:
         yield alert("scheduler", text, since=last)
     elif last is None:
         waiting = "SELECT min(created_at) FROM recurring_tasks WHERE next_execution_at IS NOT NULL"
-        ((since,),) = seen.ask(f"{waiting} AND {_ALIVE}")
+        ((since,),) = seen.query(f"{waiting} AND {_ALIVE}")
         if since is not None:
             text = "No scheduler has run yet, and recurring tasks are waiting."
             yield alert("scheduler", f"{text} Run wsq serve, or wsq schedule install.", since=since)
@@ -160,7 +160,7 @@ The newest execution of a task is the one with the highest seq: they are all in 
 
 
 def _failures(seen: _Seen) -> Iterator[Alert]:
-    for store_id, task_id, name, times, execution_id, ended_at, reason, error in seen.ask(_FAILED):
+    for store_id, task_id, name, times, execution_id, ended_at, reason, error in seen.query(_FAILED):
         why = _short(error) or str(reason or "no reason").replace("_", " ")
         where = {"execution_id": execution_id, "since": ended_at}
         if times >= MANY_FAILURES:
@@ -183,7 +183,7 @@ AND (r.next_execution_at < $1 OR (r.last_executed_at IS NULL AND m.since IS NOT 
 def _slots(seen: _Seen) -> Iterator[Alert]:
     """Tasks with late slots, and tasks that have never run: cron may pass too rarely."""
     allowed = max(LATE * timedelta(seconds=seen.scheduler.usual), WINDOW)
-    for store_id, task_id, name, never, due_at, missed in seen.ask(_DUE, seen.now - allowed):
+    for store_id, task_id, name, never, due_at, missed in seen.query(_DUE, seen.now - allowed):
         waits = due_at < seen.now - allowed
         if store_id in seen.paused:
             continue
@@ -205,7 +205,7 @@ WHERE l.expires_at <= $1 AND l.{_ALIVE}"""  # noqa: S608
 
 
 def _leases(seen: _Seen) -> Iterator[Alert]:
-    for store_id, task_id, execution_id, since, name in seen.ask(_EXPIRED, seen.now):
+    for store_id, task_id, execution_id, since, name in seen.query(_EXPIRED, seen.now):
         text = f"The worker of a run of {name or task_id!r} was lost at {seen.clock(since)};"
         text += " the next pass resumes it."
         yield alert("lease_expired", text, store_id, task_id, execution_id=execution_id, since=since)
@@ -229,8 +229,10 @@ def _budgets(seen: _Seen) -> Iterator[Alert]:
     days = {row.id: begins[row.timezone] for row in seen.stores.values()}
     if not days:
         return
-    by_store: dict[str, float] = dict(seen.ask(_TRIED, list(days), list(days.values())))
-    for store_id, task_id, name, budget, spent in seen.ask(_SPENT, list(days), list(days.values()), min(days.values())):
+    by_store: dict[str, float] = dict(seen.query(_TRIED, list(days), list(days.values())))
+    for store_id, task_id, name, budget, spent in seen.query(
+        _SPENT, list(days), list(days.values()), min(days.values())
+    ):
         by_store[store_id] = by_store.get(store_id, 0.0) + spent
         if name is not None:
             usual = budgets.TASK_PER_DAY if budget is None else budget

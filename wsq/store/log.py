@@ -75,13 +75,13 @@ GATHER_PAUSES = 4
 """Maximum number of gather pauses per batch."""
 
 
-class _Decision(Generic[T]):
+class _Write(Generic[T]):
     """A queued write and the future of its outcome."""
 
     def __init__(
-        self, decide: Callable[[Transaction], T], clock: Clock, actor: str, cause: str | None, scope: Scope
+        self, command: Callable[[Transaction], T], clock: Clock, actor: str, cause: str | None, scope: Scope
     ) -> None:
-        self.decide = decide
+        self.command = command
         self.scope = scope
         self.clock = clock
         self.actor = actor
@@ -106,7 +106,7 @@ class Log:
         self.actor = actor
         self.timezone = timezone
         self.new_id = ids
-        self._waiting: queue.SimpleQueue[_Decision[Any] | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Write[Any] | None] = queue.SimpleQueue()
         self._writer: threading.Thread | None = None
         self._crowd = 0
         self._at_end = False
@@ -118,47 +118,47 @@ class Log:
 
     def submit(
         self,
-        decide: Callable[[Transaction], T],
+        command: Callable[[Transaction], T],
         *,
         actor: str | None = None,
         cause: str | None = None,
         clock: Clock | None = None,
         scope: Scope = None,
     ) -> Future[T]:
-        """Run `decide` in a transaction; the future completes when that is committed or refused.
+        """Run `command` in a transaction; the future completes when that is committed or refused.
 
         `scope` limits the stores that are written to, so that on a server others can be written to concurrently. If it
-        turns out to be too small, `decide` runs again without one.
+        turns out to be too small, `command` runs again without one.
         """
         self._refuse_within()
-        decision = _Decision(decide, clock or self.clock, actor or self.actor, cause, scope)
+        write = _Write(command, clock or self.clock, actor or self.actor, cause, scope)
         with self._lock:
             if self._closed:
                 raise WorkspaceError(f"The workspace {self.engine.place} has been closed.")
             if self._writer is None or not self._writer.is_alive():
-                self._writer = threading.Thread(target=self._write, name="wsq-writer", daemon=True)
+                self._writer = threading.Thread(target=self._run_writer, name="wsq-writer", daemon=True)
                 self._writer.start()
-            self._waiting.put(decision)
-        return decision.outcome
+            self._waiting.put(write)
+        return write.outcome
 
-    def decide(
+    def write(
         self,
-        decide: Callable[[Transaction], T],
+        command: Callable[[Transaction], T],
         *,
         actor: str | None = None,
         cause: str | None = None,
         scope: Scope = None,
     ) -> T:
         """`submit`, and wait for the outcome."""
-        return self.submit(decide, actor=actor, cause=cause, scope=scope).result()
+        return self.submit(command, actor=actor, cause=cause, scope=scope).result()
 
-    def _write(self) -> None:
+    def _run_writer(self) -> None:
         while not self._at_end:
             first = self._taken(None)
             if first is not None:
                 self._serve(self._gather(first))
 
-    def _taken(self, timeout: float | None) -> _Decision[Any] | None:
+    def _taken(self, timeout: float | None) -> _Write[Any] | None:
         """Return the next write; None if there is none within `timeout` seconds, or at the end."""
         try:
             found = self._waiting.get(timeout=timeout)
@@ -167,7 +167,7 @@ class Log:
         self._at_end = found is None
         return found
 
-    def _gather(self, first: _Decision[Any]) -> list[_Decision[Any]]:
+    def _gather(self, first: _Write[Any]) -> list[_Write[Any]]:
         """Collect the queued writes that have not been cancelled.
 
         If several came together lately, pauses briefly for more, as long as they keep coming.
@@ -176,7 +176,7 @@ class Log:
         while moments and (waiting := self._waiting.qsize()) > seen:
             seen, moments = waiting, moments - 1
             sleep(GATHER_PAUSE)
-        found: _Decision[Any] | None = first
+        found: _Write[Any] | None = first
         together = []
         while found is not None:
             if found.outcome.set_running_or_notify_cancel():
@@ -185,7 +185,7 @@ class Log:
         self._crowd = max(len(together), self._crowd // 2)
         return together
 
-    def _serve(self, together: list[_Decision[Any]]) -> None:
+    def _serve(self, together: list[_Write[Any]]) -> None:
         """Run these writes, and those that arrive while the workspace is held."""
         had = False
         try:
@@ -199,15 +199,15 @@ class Log:
                         together = self._gather(following)
         except BaseException as error:
             if had and (len(together) > 1 or isinstance(error, WorkspaceLost | BeyondScope)):
-                for decision in together:
-                    self._settle_alone(decision)
+                for write in together:
+                    self._settle_alone(write)
                 return
-            for decision in together:
-                decision.outcome.set_exception(error)
+            for write in together:
+                write.outcome.set_exception(error)
             if not together:
                 logger.exception("Releasing the workspace failed.", extra={"action": "lease_failed"})
 
-    def _following(self, writing: Writing, until: float) -> _Decision[Any] | None:
+    def _following(self, writing: Writing, until: float) -> _Write[Any] | None:
         """Return the next write within `LINGER` seconds, unless another process waits for the workspace."""
         until = min(until, monotonic() + LINGER)
         found = None
@@ -215,34 +215,34 @@ class Log:
             found = self._taken(min(left, BETWEEN_LOOKS))
         return found
 
-    def _settle(self, writing: Writing, together: list[_Decision[Any]]) -> None:
+    def _settle(self, writing: Writing, together: list[_Write[Any]]) -> None:
         results = self._transact(writing, together)
-        for decision, result in zip(together, results, strict=True):
-            decision.outcome.set_result(result)
+        for write, result in zip(together, results, strict=True):
+            write.outcome.set_result(result)
 
-    def _settle_alone(self, decision: _Decision[Any]) -> None:
+    def _settle_alone(self, write: _Write[Any]) -> None:
         """Run one write; retries on another connection if one is lost, since nothing was written."""
         left = TRIES
         try:
             while True:
                 try:
                     with self.engine.writing() as writing:
-                        self._settle(writing, [decision])
+                        self._settle(writing, [write])
                     return
                 except BeyondScope:
-                    if decision.scope is None:
+                    if write.scope is None:
                         raise
-                    decision.scope = None
+                    write.scope = None
                 except WorkspaceLost:
                     left -= 1
                     if not left:
                         raise
                     sleep(LINGER)  # let the transaction it gave way to finish
         except BaseException as error:  # noqa: BLE001 - passed on to the caller
-            if not decision.outcome.done():
-                decision.outcome.set_exception(error)
+            if not write.outcome.done():
+                write.outcome.set_exception(error)
 
-    def _transact(self, writing: Writing, together: list[_Decision[T]]) -> list[T]:
+    def _transact(self, writing: Writing, together: list[_Write[T]]) -> list[T]:
         scope = self._scope_of(together)
         memory = self._memories.pop(scope, None)
         with writing.transaction(scope) as cursor:
@@ -250,10 +250,10 @@ class Log:
                 memory = Memory()
             transaction = Transaction(cursor, self.new_id, self.timezone, memory, scope)
             results = []
-            for decision in together:
-                transaction.now = decision.clock.now()
-                transaction.actor, transaction.cause = decision.actor, decision.cause
-                results.append(decision.decide(transaction))
+            for write in together:
+                transaction.now = write.clock.now()
+                transaction.actor, transaction.cause = write.actor, write.cause
+                results.append(write.command(transaction))
             transaction.flush()
         memory.trim()
         if scope is not None:
@@ -263,9 +263,9 @@ class Log:
         self._memories[scope] = memory
         return results
 
-    def _scope_of(self, together: list[_Decision[Any]]) -> Scope:
+    def _scope_of(self, together: list[_Write[Any]]) -> Scope:
         """Return the common scope of several writes; None on a file, which is always locked whole."""
-        scopes = [decision.scope for decision in together]
+        scopes = [write.scope for write in together]
         if not self.engine.is_server or None in scopes:
             return None
         stores = frozenset[str]().union(*(scope for scope in scopes if scope is not None))
@@ -273,7 +273,7 @@ class Log:
 
     # Reading
 
-    def ask(self, question: Callable[[Cursor], T]) -> T:
+    def read(self, question: Callable[[Cursor], T]) -> T:
         """Run a short query on a consistent view; retries on another connection if one is lost."""
         self._refuse_within()
         for _ in range(TRIES - 1):
@@ -285,7 +285,7 @@ class Log:
         with self.engine.read() as cursor:
             return question(cursor)
 
-    def ask_of_all(self, question: Callable[[Cursor], T]) -> T:
+    def read_all(self, question: Callable[[Cursor], T]) -> T:
         """Like `ask`, for queries that scan all executions: if there are many, reads a private copy."""
         self._refuse_within()
         with self.engine.read() as cursor:
@@ -314,7 +314,7 @@ class Log:
 
         Nobody else can write meanwhile.
         """
-        return self.decide(lambda tx: tx.rebuild(lambda cursor: fold(read_facts(cursor))))
+        return self.write(lambda tx: tx.rebuild(lambda cursor: fold(read_facts(cursor))))
 
     def verify(self) -> list[Difference]:
         """Return the differences between the projections and the log; empty if there are none."""

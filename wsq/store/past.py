@@ -52,7 +52,7 @@ class PastEngine:
     def query(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """Return all rows of one statement."""
         if " FROM bodies " in sql:
-            return self._living.ask(lambda cursor: cursor.query(sql, parameters))
+            return self._living.read(lambda cursor: cursor.query(sql, parameters))
         named = tables_in(sql)
         if missing := named - self._folded:
             self._fold(missing)
@@ -68,6 +68,6 @@ class PastEngine:
             self._long.update(name for name, rows in world.items() if len(rows) >= MANY)
         if "events" in missing:
             columns = ", ".join(f"${n}" for n in range(1, 10))
-            for row in self._living.ask(lambda cursor: cursor.query(_DELETIONS, [self._store_id, self._seq])):
+            for row in self._living.read(lambda cursor: cursor.query(_DELETIONS, [self._store_id, self._seq])):
                 self._cursor.query(f"INSERT INTO events VALUES ({columns})", row)  # noqa: S608 - marks of our own
         self._folded |= missing

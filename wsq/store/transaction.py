@@ -101,7 +101,7 @@ class Transaction:
         return self.cause.partition(":")[0] if self.cause is not None else None
 
     @contextmanager
-    def told_by(self, actor: str, cause: str) -> Iterator[None]:
+    def attributed_to(self, actor: str, cause: str) -> Iterator[None]:
         """Name somebody else and another cause on what is recorded inside."""
         before = self.actor, self.cause
         self.actor, self.cause = actor, cause
