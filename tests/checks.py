@@ -19,6 +19,7 @@ CHECKS: tuple[tuple[str | Path, ...], ...] = (
     (BIN / "ruff", "format", "--check", "."),
     (BIN / "mypy",),
     (BIN / "lint-imports",),
+    (Path(sys.executable), "-m", "tests.javascript"),
 )
 """Commands that must exit 0 in the checkout's folder."""
 

@@ -49,7 +49,7 @@ class ShiftedClock:
 
 
 class ManualClock:
-    """A clock that only moves when told to. For tests, simulations and notebooks with reproducible outputs.
+    """A clock that only moves when it is set or slept on, for tests, simulations and reproducible notebooks.
 
     Sleeping moves it: of all sleepers the one that is due first wakes, and the clock then shows that instant. So an
     hour of simulated work takes a moment.

@@ -108,7 +108,7 @@ def _create(
 ) -> RecurringTask:
     zone = values.timezone(timezone) if timezone is not None else None
     fields = _cleaned(given)
-    values.told_of(fields["notify"], fields["notify_on"])
+    values.notified_of(fields["notify"], fields["notify_on"])
     store = existing_store(tx, store_id)
     if project_id is not None:
         _open_project(tx, store_id, project_id)
@@ -202,7 +202,7 @@ def _differing(row: RecurringTask, fields: dict[str, Any]) -> dict[str, Any]:
     if changes.get("time_limit") == row.time_limit.total_seconds():
         del changes["time_limit"]
     if changes.keys() & {"notify", "notify_on"}:
-        values.told_of(changes.get("notify", row.notify), changes.get("notify_on", row.notify_on))
+        values.notified_of(changes.get("notify", row.notify), changes.get("notify_on", row.notify_on))
     return changes
 
 

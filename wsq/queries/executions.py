@@ -16,10 +16,10 @@ from wsq.rules import naming
 from wsq.store.engine import Cursor
 
 PAGE = 20
-"""Executions that a question returns unless told otherwise."""
+"""Default number of executions in a page."""
 
 LOOKED_AT = 200
-"""How many of a task's newest executions are told as runs: a skip that has gone on for longer is not counted whole."""
+"""How many of a task's newest executions are grouped into runs; older ones are not counted."""
 
 
 def executions(
@@ -56,7 +56,7 @@ def recent(cursor: Cursor, store_id: str, per_task: int) -> dict[str, Rows[Execu
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """An execution, or several skipped one after the other for the same reason, told as one: their newest.
+    """An execution, or the newest of several skipped in a row for the same reason.
 
     `settled` is how many slots each of them settles, newest first.
     """

@@ -23,7 +23,7 @@ TITLES = {
     "recurring_tasks": ("name", "created_at"),
     "task_executions": ("status", "started_at"),
 }
-"""The column that a row is known by, and the one that tells how new it is."""
+"""The column that names a row, and the one by which rows are sorted, newest first."""
 
 
 def can_be_an_id(value: object) -> bool:

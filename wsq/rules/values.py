@@ -62,10 +62,14 @@ def outcomes(value: object, what: str = "notify_on") -> tuple[str, ...]:
     return tuple(outcome for outcome in NOTIFY_ON if outcome in value)
 
 
-def told_of(names: tuple[str, ...], ends: tuple[str, ...], what: str = "notify_on") -> tuple[str, ...]:
-    """The ends of which these people are told; refused when there are people and no end, for nobody would hear."""
+def notified_of(names: tuple[str, ...], ends: tuple[str, ...], what: str = "notify_on") -> tuple[str, ...]:
+    """The ends of which these people are notified.
+
+    Raises:
+        InvalidInput: There are people and no end: nobody would be notified.
+    """
     if names and not ends:
-        raise InvalidInput(f"{what} is empty: say of which ends they are told, or name nobody who is to be told.")
+        raise InvalidInput(f"{what} is empty: name the outcomes to notify of, or remove the names.")
     return ends
 
 

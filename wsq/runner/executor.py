@@ -344,7 +344,7 @@ class Executor:
             if self._on_ended is not None:
                 self._on_ended(row)
         except Exception:
-            logger.exception("An end could not be told.", extra={"action": "not_told"})
+            logger.exception("A notification of an ended execution failed.", extra={"action": "not_sent"})
 
     async def _read(self, row: Execution) -> Execution:
         return await asyncio.to_thread(self.log.read, lambda cursor: queries.execution(cursor, row.store_id, row.id))

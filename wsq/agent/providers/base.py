@@ -28,14 +28,14 @@ Message = dict[str, Any]
 
 
 class Progress(Protocol):
-    """Is told what goes on while it goes on; it is never the record, and never fails."""
+    """Receives what an execution is doing, for the pages; it is not logged, and never fails."""
 
     def __call__(self, text: str) -> None:
         """More text of the answer that is being given: what is new alone."""
         ...
 
     def asking(self, turn: int) -> None:
-        """The answer of a turn, 0-based, is asked for; what an earlier attempt said of it is void."""
+        """The model is called for a turn (0-based); text of an earlier attempt is void."""
         ...
 
     def calling(self, tool: str) -> None:
@@ -84,7 +84,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProviderError(Exception):
-    """A call of the model failed; `retryable` tells whether trying again may help.
+    """A call of the model failed; `retryable` says whether trying again may help.
 
     `retry_after` is the wait in seconds that the service asked for, if it did; `usage` and `cost_usd`
     are what it took all the same, as far as is known: an answer that breaks off is paid for too.

@@ -41,7 +41,7 @@ _RULES = {
 }
 
 
-class Wish(msgspec.Struct, frozen=True):
+class Instruction(msgspec.Struct, frozen=True):
     """One sentence that was understood."""
 
     kind: str
@@ -57,8 +57,8 @@ class OfflineProvider:
 
     async def turn(self, request: Request, progress: Progress) -> Turn:
         """The next step towards what the prompt asks for."""
-        wishes = understand(prompt_of(request.messages))
-        answer = _next_step(wishes, _done_calls(request.messages))
+        instructions = understand(prompt_of(request.messages))
+        answer = _next_step(instructions, _done_calls(request.messages))
         progress(SIGNED)
         blocks = [
             {"type": "tool_use", "id": f"offline_{request.turn}_{n}", "name": name, "input": arguments}
@@ -67,25 +67,25 @@ class OfflineProvider:
         return Turn(content=blocks, stop_reason="tool_use")
 
 
-def understand(prompt: str) -> list[Wish]:
-    """The wishes in a prompt, in their order.
+def understand(prompt: str) -> list[Instruction]:
+    """The instructions in a prompt, in order.
 
     Create a task called 'X' (also named; double quotes or none; optionally in a lane), Move 'X' to done,
     Archive 'X', List the tasks, Summarise the board. Anything else is passed over.
     """
-    found: list[tuple[int, int, Wish]] = []
+    found: list[tuple[int, int, Instruction]] = []
     for kind, rule in _RULES.items():
         for match in rule.finditer(prompt):
             parts = match.groupdict()
             title = next((v for k in ("single", "double", "curly", "curl", "bare") if (v := parts.get(k))), "")
             status = _LANES[(parts.get("lane") or "to do").lower()]
-            found.append((match.start(), match.end(), Wish(kind, title.strip(), status)))
-    wishes, reached = [], 0
-    for start, end, wish in sorted(found, key=lambda each: each[0]):
+            found.append((match.start(), match.end(), Instruction(kind, title.strip(), status)))
+    instructions, reached = [], 0
+    for start, end, instruction in sorted(found, key=lambda each: each[0]):
         if start >= reached:
-            wishes.append(wish)
+            instructions.append(instruction)
             reached = end
-    return wishes
+    return instructions
 
 
 def prompt_of(messages: Sequence[Message]) -> str:
@@ -97,22 +97,22 @@ def prompt_of(messages: Sequence[Message]) -> str:
 Call = tuple[str, dict[str, Any]]
 
 
-def _next_step(wishes: list[Wish], done: list[tuple[Call, Any]]) -> list[Call]:
+def _next_step(instructions: list[Instruction], done: list[tuple[Call, Any]]) -> list[Call]:
     """What to call next, from what was called so far; nothing is remembered between turns."""
-    if not wishes:
+    if not instructions:
         return [_finish("nothing_to_do", "Nothing in the prompt is something that simple rules understand.")]
     reading = _Reading(done)
-    for wish in wishes:
-        if not reading.follow(wish):
+    for instruction in instructions:
+        if not reading.follow(instruction):
             return reading.calls
     return reading.calls or [_finish("could_not" if reading.failed else "done", " ".join(reading.lines))]
 
 
 class _Reading:
-    """The wishes read in their order beside the calls made so far: what is told of each, what to call next.
+    """Reads the instructions in order, next to the calls made so far: the summary of each, and what to call next.
 
-    `calls` gathers what can be asked for in one answer. `board` is what the newest listing told, kept up
-    with what was archived since; `fresh` says whether a new one would tell the same.
+    `calls` collects the calls of one answer. `board` is the newest listing, less what was archived since; `fresh` says
+    whether a new listing would be the same.
     """
 
     def __init__(self, done: list[tuple[Call, Any]]) -> None:
@@ -123,43 +123,43 @@ class _Reading:
         self._board: list[dict[str, str]] = []
         self._fresh = False
 
-    def follow(self, wish: Wish) -> bool:
-        """Go over one wish; False when what it needs must be answered first."""
-        if wish.kind == "create":
+    def follow(self, instruction: Instruction) -> bool:
+        """Process one instruction; False if it needs the result of a call first."""
+        if instruction.kind == "create":
             self._fresh = False
-            self._carried_out(_create(wish), f"Created {wish.title!r}.")
+            self._call(_create(instruction), f"Created {instruction.title!r}.")
             return True
-        if wish.kind in ("list", "summarise"):
+        if instruction.kind in ("list", "summarise"):
             if self._listed():
-                self.lines.append(_listing(self._board) if wish.kind == "list" else _summary(self._board))
+                self.lines.append(_listing(self._board) if instruction.kind == "list" else _summary(self._board))
                 return True
             return False
-        if self._find(wish.title) is None and not self._listed():
+        if self._find(instruction.title) is None and not self._listed():
             return False
-        found = self._find(wish.title)
+        found = self._find(instruction.title)
         if found is None:
-            self._missed(f"There is no task called {wish.title!r}.")
-        elif wish.kind == "move":
+            self._missed(f"There is no task called {instruction.title!r}.")
+        elif instruction.kind == "move":
             self._fresh = False
-            move = ("move_task", {"task_id": found["id"], "status": wish.status})
-            self._carried_out(move, f"Moved {wish.title!r} to {wish.status}.")
+            move = ("move_task", {"task_id": found["id"], "status": instruction.status})
+            self._call(move, f"Moved {instruction.title!r} to {instruction.status}.")
         else:
             self._board.remove(found)
-            self._carried_out(("archive_task", {"task_id": found["id"]}), f"Archived {wish.title!r}.")
+            self._call(("archive_task", {"task_id": found["id"]}), f"Archived {instruction.title!r}.")
         return True
 
-    def _carried_out(self, call: Call, told: str) -> None:
-        """Take the call's result, or ask for it."""
+    def _call(self, call: Call, summary: str) -> None:
+        """Take the call's result, or make the call."""
         result = None if self.calls else next(self._results, None)
         if result is None:
             self.calls.append(call)
         elif isinstance(result[1], dict) and "error" in result[1]:
             self._missed(f"It could not be done: {result[1]['error']}")
         else:
-            self.lines.append(told)
+            self.lines.append(summary)
 
     def _listed(self) -> bool:
-        """Whether the board is known as it is; if not, a listing is asked for, after what is asked for already."""
+        """Whether the board is known; if not, a listing is added to the calls."""
         if self._fresh:
             return True
         result = None if self.calls else next(self._results, None)
@@ -173,13 +173,13 @@ class _Reading:
     def _find(self, title: str) -> dict[str, str] | None:
         return next((task for task in self._board if task["title"].casefold() == title.casefold()), None)
 
-    def _missed(self, told: str) -> None:
+    def _missed(self, summary: str) -> None:
         self.failed = True
-        self.lines.append(told)
+        self.lines.append(summary)
 
 
-def _create(wish: Wish) -> Call:
-    return ("create_task", {"title": wish.title, "status": wish.status})
+def _create(instruction: Instruction) -> Call:
+    return ("create_task", {"title": instruction.title, "status": instruction.status})
 
 
 def _finish(outcome: str, summary: str) -> Call:
@@ -198,8 +198,8 @@ def _listing(tasks: list[dict[str, str]]) -> str:
 
 def _summary(tasks: list[dict[str, str]]) -> str:
     counts = {status: sum(task["status"] == status for task in tasks) for status in LANES}
-    told = ", ".join(f"{count} {phrase(status)}" for status, count in counts.items() if count)
-    return f"The board has {len(tasks)} {'task' if len(tasks) == 1 else 'tasks'}{': ' + told if told else ''}."
+    lanes = ", ".join(f"{count} {phrase(status)}" for status, count in counts.items() if count)
+    return f"The board has {len(tasks)} {'task' if len(tasks) == 1 else 'tasks'}{': ' + lanes if lanes else ''}."
 
 
 def _done_calls(messages: Sequence[Message]) -> list[tuple[Call, Any]]:

@@ -1,4 +1,4 @@
-"""A provider that says what it is told to: for tests, simulations and notebooks."""
+"""A provider with scripted answers, for tests, simulations and notebooks."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
         return {name: getattr(self, name) for name in self._names()}
 
     def problems(self) -> dict[str, str]:
-        """What is wrong, a sentence by field; empty when it can be saved as far as can be told beforehand."""
+        """A sentence for each invalid field; empty when the form can be saved, as far as is known before."""
         found = {}
         for name, meaning in self._meanings.items():
             try:

@@ -62,10 +62,10 @@ def _dollars(form: RecurringTaskForm) -> float | None:
     return values.budget(float(match[1]), "Budget per day")
 
 
-def _told_of(form: RecurringTaskForm) -> tuple[str, ...]:
+def _notified_of(form: RecurringTaskForm) -> tuple[str, ...]:
     ends = values.outcomes(form.notify_on, "When")
     names = tuple(each for each in form.notify if each.strip())
-    return values.told_of(names, ends, "When")
+    return values.notified_of(names, ends, "When")
 
 
 def _interval(form: RecurringTaskForm) -> str:
@@ -128,7 +128,7 @@ class RecurringTaskForm(Form):
         "time_limit": lambda form: values.time_limit(form.time_limit, "Time limit"),
         "skip_unchanged": lambda form: form.skip_unchanged,
         "notify": lambda form: values.assignees(form.notify, "Notify"),
-        "notify_on": _told_of,
+        "notify_on": _notified_of,
     }
     _typed_in: ClassVar = {
         "every": ("every", "unit"),
@@ -218,19 +218,19 @@ class RecurringTaskForm(Form):
         return store.recurring_task(row_id)
 
     def remarks(self, store: Store, row_id: str | None) -> dict[str, Any]:
-        """Placeholders that stay as they are; the next slots, in UTC, and what a day costs, where they can be told."""
+        """Unknown placeholders, the next slots in UTC, and the cost of a day, where these are known."""
         kept = [f"{{{{{name}}}}}" for name in placeholders.unknown(self.prompt)]
         wrong = self.problems()
-        told: dict[str, Any] = {"kept": kept, "next": [], "cost": None}
+        found: dict[str, Any] = {"kept": kept, "next": [], "cost": None}
         if wrong.keys() & {"every", "starting", "timezone"}:
-            return told
+            return found
         try:
             slots = store.upcoming(recurring_task_id=row_id, count=FORETOLD, **self._moved(store, row_id))
-            told["next"] = [slot.isoformat() for slot in slots]
-            told["cost"] = self._cost(store, row_id, None if "budget_per_day" in wrong else _dollars(self))
+            found["next"] = [slot.isoformat() for slot in slots]
+            found["cost"] = self._cost(store, row_id, None if "budget_per_day" in wrong else _dollars(self))
         except WsqError:
-            pass  # deleted meanwhile, say: saving will tell; until then there is nothing to foretell
-        return told
+            pass  # such as a deleted task: saving reports it
+        return found
 
     def _moved(self, store: Store, row_id: str | None) -> dict[str, Any]:
         names = ("every", "starting", "timezone")

@@ -294,7 +294,7 @@ def set_paused(message: messages.Pause | messages.Resume, store: Store) -> None:
 
 
 def _saved(row: Row) -> dict[str, Any]:
-    """The row that a command changed and its version, which tells a browser when its pending change is confirmed."""
+    """The row that a command changed and its version, by which a browser knows that its pending change is confirmed."""
     return {"id": row.id, "version": row.version}
 
 
