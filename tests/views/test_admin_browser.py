@@ -168,7 +168,7 @@ def test_a_pause_shows_wherever_it_holds_and_is_resumed_there(open_board, team, 
     dialog.get_by_label("What").select_option("")
     dialog.get_by_label("How long").select_option("date")
     dialog.get_by_role("button", name="Pause").click()
-    expect(admin.get_by_text("Say until when")).to_be_visible()
+    expect(admin.get_by_text("Choose until when")).to_be_visible()
     dialog.get_by_label("How long").select_option("ever")
     dialog.get_by_role("button", name="Pause").click()
     expect(admin.get_by_text("Everything is paused until somebody resumes it")).to_be_visible()
@@ -276,7 +276,7 @@ def test_alerts_come_and_go_and_lead_to_what_they_are_about(open_board, team, ac
     with wsq.open(team.place, clock=day_before, provider=OfflineProvider()) as yesterday:
         yesterday.process()
     acme.create_task("so that the page looks")
-    expect(alarm).to_contain_text("usually comes every 5 min")
+    expect(alarm).to_contain_text("usually runs every 5 min")
     expect(alarm).to_contain_text("wsq schedule install")
     team.process()
     acme.create_task("so that the page looks again")
