@@ -1,7 +1,8 @@
 """Check the JavaScript: Prettier, ESLint and the tests under ``tests/js``, with the Node that the `test` extra brings.
 
 ``python -m tests.javascript`` exits with 0 when all is well, with 1 when something is not, and with 2 when it could not
-check. The tools of ``package-lock.json`` are kept in the user's cache, a folder for each version of that file.
+check. The tools of ``package-lock.json`` are kept in the user's cache, a folder for each version of that file, beside
+ESLint's configuration, which imports some of them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 import platformdirs
 
 ROOT = Path(__file__).parent.parent
-TOOLS = ("package.json", "package-lock.json", ".npmrc")
+TOOLS = ("package.json", "package-lock.json", ".npmrc", "eslint.config.js")
 CHECKED = ("wsq/**/*.js", "tests/js/*.js", "eslint.config.js")
 
 
@@ -92,7 +93,10 @@ def main() -> int:
     environment = {**os.environ, "TZ": "UTC", "LC_ALL": "en_US.UTF-8"}
     checks = (
         ("Prettier", [tools / "prettier/bin/prettier.cjs", "--check", "--log-level=warn", *files]),
-        ("ESLint", [tools / "eslint/bin/eslint.js", "--max-warnings=0", *files]),
+        (
+            "ESLint",
+            [tools / "eslint/bin/eslint.js", "--config", tools.parent / "eslint.config.js", "--max-warnings=0", *files],
+        ),
         ("Tests", ["--test", "--test-reporter=dot", *tests]),
     )
     failed = [
