@@ -1,1 +1,1 @@
-"""The way down: a wish is judged and becomes events. Each command is a function of a transaction."""
+"""Commands: writes. Each is a function of a transaction that checks a request and records events."""

@@ -1,1 +1,1 @@
-"""The way up: questions to the projections. Each is a function of a cursor; none changes anything."""
+"""Queries: reads of the projections. Each is a function of a cursor, and none changes anything."""

@@ -1,1 +1,1 @@
-"""Judgement, pure: which slots there are, which values are accepted, what comes between two ranks."""
+"""Rules: schedules, validation, ranks, budgets and roles, as functions of their arguments."""

@@ -146,8 +146,8 @@ def replanned(
     """
     old = plan.grid
     interval = every or (old.value, old.unit)
-    wish = plan.starting if starting is UNSET else starting
-    new = planned(interval, wish, timezone or old.timezone, now)
+    start = plan.starting if starting is UNSET else starting
+    new = planned(interval, start, timezone or old.timezone, now)
     if new.starting == plan.starting and interval == (old.value, old.unit):
         if new.grid.timezone == old.timezone:
             return plan

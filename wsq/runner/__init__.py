@@ -1,1 +1,1 @@
-"""Passes of the scheduler, and the executor that runs executions side by side."""
+"""Scheduler passes, the executor that runs executions concurrently, and notifications."""

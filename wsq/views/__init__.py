@@ -1,4 +1,4 @@
-"""The pages: board, library, statistics, administration, and the same board in a notebook's cell.
+"""The pages: board, library, statistics, administration, and the same board in a notebook cell.
 
 Views never write: a button calls a method of the store that the page was given. Panel is loaded when
 one of these names is first asked for, not when `wsq` is imported.

@@ -1,4 +1,4 @@
-"""Who answers: the port, and the providers behind it."""
+"""Providers: what answers the agent, and the interface that they share."""
 
 from wsq.agent.providers.base import Most, Progress, Provider, ProviderError, Request, Turn, Usage
 from wsq.agent.providers.offline import OfflineProvider
