@@ -14,8 +14,8 @@ from datetime import datetime
 from pathlib import Path
 
 import wsq
-from wsq import api
 from wsq.agent.providers import ScriptedProvider, call, finish
+from wsq.api import workspace
 from wsq.clock import ManualClock
 from wsq.store.duckdb.engine import EmbeddedEngine
 from wsq.store.engine import Scope, Writing, WritingCursor
@@ -98,7 +98,7 @@ def die() -> None:
 def main(database: str, instant: str, phase: str, number: str, asked: str = "") -> None:
     """Make a pass, and die in it."""
     Mortal.phase = phase
-    api.EmbeddedEngine = MortalEngine  # type: ignore[misc]  # the one place that makes engines
+    workspace.EmbeddedEngine = MortalEngine  # type: ignore[misc]  # the one place that makes engines
     engine.PostgresEngine = MortalServerEngine  # type: ignore[misc]  # where that looks for the other
     with opened(database, ManualClock(datetime.fromisoformat(instant)), asked=bool(asked)) as ws:
         Mortal.number = int(number)
