@@ -27,7 +27,7 @@ from tests.store import crew
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 PROGRAMS = {"wsq": "wsq.cli.main", "wsq-process": "wsq.cli.process"}
-LASTS = 60
+LASTS = 120
 """Seconds in which a command must have ended."""
 
 
