@@ -14,7 +14,12 @@ from datetime import datetime
 from pathlib import Path
 
 import wsq
-from wsq.agent.providers import ScriptedProvider, call, finish
+from wsq.agent.providers import (
+    ScriptedProvider,
+    anthropic,  # noqa: F401 - which takes a second to load, once for all workers
+    call,
+    finish,
+)
 from wsq.api import workspace
 from wsq.clock import ManualClock
 from wsq.store.duckdb.engine import EmbeddedEngine

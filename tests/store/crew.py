@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pytest
 
 from wsq.errors import WorkspaceLost
 from wsq.settings import is_server
@@ -83,9 +82,12 @@ def start(work: Callable[..., None], *arguments: Any) -> BaseProcess:
 @cache
 def _be_ready() -> None:
     """Start the process that others are forked from; it finds what it is to import wherever a test has gone."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(_ROOT))
+    before = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_ROOT), before)))
+    try:
         forkserver.ensure_running()
+    finally:
+        os.environ["PYTHONPATH"] = before
 
 
 def finish(*processes: BaseProcess, within: float = 60) -> None:

@@ -93,7 +93,7 @@ def test_nothing_acknowledged_is_lost_when_writers_are_killed(path, tmp_path):
     EmbeddedEngine(path, Counters()).close()
     begun = {"a": 0, "b": 0}
     slowest = 0.0
-    rounds = count(12, 30)
+    rounds = count(8, 30)
     for round_ in range(rounds):
         told = {worker: tmp_path / f"told-{worker}-{round_}" for worker in begun}
         workers = [start(crew.mark_and_tell, path, worker, begun[worker], told[worker]) for worker in begun]
