@@ -132,7 +132,7 @@ def test_pausing_and_resuming_are_said_and_shown(wsq_, process_, folder):
     paused = wsq_("pause", "--until", "2 hours", "--reason", "moving\x1b house")
     store = wsq_("pause", "--store", "default")
     listed, examined = wsq_("list"), wsq_("doctor")
-    resumed = wsq_("resume")
+    resumed, alone = wsq_("resume"), wsq_("list")
     wholly = wsq_("resume", "--store", "default")
 
     assert paused.out.startswith("The workspace is paused until 2")
@@ -141,6 +141,7 @@ def test_pausing_and_resuming_are_said_and_shown(wsq_, process_, folder):
     assert listed.out.startswith(r"The workspace is paused: moving\x1b house; nothing starts until 2")
     assert "ok       pauses: The workspace is paused until" in examined.out
     assert resumed.out.endswith("Store 'default' is still paused; wsq resume --store default.\n")
+    assert alone.out.startswith("The store is paused; nothing starts until wsq resume --store default.\n")
     assert wholly.out == "Store 'default' is resumed. Schedules are unchanged.\n"
     assert "paused" not in wsq_("list").out
 
