@@ -130,6 +130,7 @@ def _ready(postgres: Server) -> Iterator[Ready]:
 @pytest.fixture
 def ready_server(_ready: Ready) -> Iterator[Ready]:
     """A PostgreSQL server with a workspace in which nothing is yet, and nothing left in it."""
+    _ready.prepare()
     yield _ready
     _ready.empty()
 

@@ -111,7 +111,13 @@ class Ready(Server):
 
     def __init__(self, url: str, server: PostgresServer) -> None:
         super().__init__(url, server)
-        self._make()
+        self._is_made = False
+
+    def prepare(self) -> None:
+        """Make the workspace, if there is none: now and not after a test, which may still have another version set."""
+        if not self._is_made:
+            self._make()
+            self._is_made = True
 
     def empty(self) -> None:
         """Have it as it was at first, and nobody in it."""
@@ -125,7 +131,8 @@ class Ready(Server):
 
     def close(self) -> None:
         """Keep no connection to it."""
-        self._connection.close()
+        if self._is_made:
+            self._connection.close()
 
     def _make(self) -> None:
         super().empty()
@@ -149,7 +156,7 @@ class Ready(Server):
                 self._connection.execute(f"INSERT INTO {SCHEMA}.{name} VALUES ({marks})", row)
         else:
             self._connection.close()
-            self._make()
+            self._is_made = False
 
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(self.url, autocommit=True)

@@ -15,7 +15,7 @@ from tests.domain.outside import hanging, listening, status
 from wsq import settings
 from wsq.agent.providers import ProviderError, ScriptedProvider, finish
 from wsq.api import Workspace
-from wsq.cli import process
+from wsq.cli import logs, process
 from wsq.cli.demo import MovedClock
 from wsq.cli.process import Options, Passes
 from wsq.cli.serve import notifying
@@ -31,6 +31,13 @@ def peer(monkeypatch):
     with listening() as peer:
         monkeypatch.setenv("WSQ_PING_URL", f"{peer.url}/ping/abc/?rid=1")
         yield peer
+
+
+@pytest.fixture
+def logged(caplog):
+    """The log of the commands, set up before the test: pytest only listens to loggers that it finds at its start."""
+    logs.set_up()
+    return caplog
 
 
 def test_a_pass_pings_that_it_begins_and_how_it_ended(peer, process_, folder, capfd):
@@ -125,15 +132,16 @@ def test_pausing_and_resuming_are_said_and_shown(wsq_, process_, folder):
     paused = wsq_("pause", "--until", "2 hours", "--reason", "moving\x1b house")
     store = wsq_("pause", "--store", "default")
     listed, examined = wsq_("list"), wsq_("doctor")
-    resumed = wsq_("resume")
+    resumed, alone = wsq_("resume"), wsq_("list")
     wholly = wsq_("resume", "--store", "default")
 
     assert paused.out.startswith("The workspace is paused until 2")
     assert r"(moving\x1b house)" in paused.out
-    assert store.out.startswith("Store 'default' is paused until wsq resume;")
+    assert store.out.startswith("Store 'default' is paused until wsq resume --store default. Due runs are skipped;")
     assert listed.out.startswith(r"The workspace is paused: moving\x1b house; nothing starts until 2")
     assert "ok       pauses: The workspace is paused until" in examined.out
     assert resumed.out.endswith("Store 'default' is still paused; wsq resume --store default.\n")
+    assert alone.out.startswith("The store is paused; nothing starts until wsq resume --store default.\n")
     assert wholly.out == "Store 'default' is resumed. Schedules are unchanged.\n"
     assert "paused" not in wsq_("list").out
 
@@ -264,7 +272,7 @@ def test_a_pass_whose_clock_was_set_leaves_no_sign_that_passes_are_made_and_tell
 
 
 def test_a_digest_that_goes_nowhere_is_a_problem_to_doctor_and_a_warning_of_each_pass(
-    peer, process_, wsq_, folder, monkeypatch, caplog
+    peer, process_, wsq_, folder, monkeypatch, logged
 ):
     monkeypatch.delenv("WSQ_PING_URL")
     monkeypatch.setenv("WSQ_DIGEST", "8:00")
@@ -276,7 +284,7 @@ def test_a_digest_that_goes_nowhere_is_a_problem_to_doctor_and_a_warning_of_each
     well, silent = wsq_("doctor"), process_()
 
     assert (passed.status, dry.status, silent.status) == (0, 0, 0)
-    assert [each.getMessage() for each in caplog.records].count(sentence) == 1
+    assert [each.getMessage() for each in logged.records].count(sentence) == 1
     assert (examined.status, f"problem  outside: {sentence}" in examined.out) == (1, True)
     assert (well.status, f"ok       outside: Alerts are sent to {peer.url}/…, and a digest at 08:00." in well.out) == (
         0,

@@ -38,7 +38,7 @@ def test_users_are_added_listed_changed_and_removed(folder, wsq_, typed):
     ]
     assert wsq_("user", "list").out.splitlines()[2].split("  ")[-1] == "provider"
 
-    assert "Ada is admin of all stores now." in wsq_("user", "role", "ada", "--role", "admin").out
+    assert wsq_("user", "role", "ada", "--role", "admin").out == "Ada is now admin of all stores.\n"
     typed("another password")
     assert "logged out everywhere" in wsq_("user", "password", "ADA").out
     kept = json.loads(file.read_text())["users"][0]
@@ -86,7 +86,7 @@ def test_others_are_not_served_without_a_login(wsq_, address):
     refused = wsq_("serve", "--address", address, "--port", "0", "--no-scheduler")
 
     assert refused.status == 2
-    assert "expected a loopback address such as 127.0.0.1 since there is no login" in refused.err
+    assert "expected a loopback address such as 127.0.0.1, since there is no login. Run `wsq user add`" in refused.err
 
 
 @pytest.mark.parametrize(

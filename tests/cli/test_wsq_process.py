@@ -52,7 +52,7 @@ def one_sentence(said):
         (["--meanwhile", "5", "--watch", "5"], "--meanwhile is for a single pass"),
         (["--json=yes"], "--json takes no value"),
         (["--jsn"], "Unknown flag '--jsn'; the nearest is --json"),
-        (["today"], "'today' is one word too many"),
+        (["today"], "Unexpected argument 'today'; expected a flag such as --watch."),
         (["--max-concurrency", "none"], "--max-concurrency is 'none', expected a whole number from 1 to 1000"),
         (["--stores", "a b"], "stores is 'a b', expected store ids"),
         (["--database", "mysql://host/db"], "database is 'mysql://host/db'"),

@@ -57,7 +57,7 @@ def test_a_scheduler_that_was_never_seen_or_has_stopped_is_told_once_it_is_misse
     (stopped,) = ws.alerts()
     assert (stopped.key, stopped.level, stopped.since) == ("scheduler", "problem", NOON)
     assert "its last pass was at 2026-03-02 12:00 UTC on " in stopped.sentence
-    assert "usually one comes every 60 s" in stopped.sentence
+    assert "usually one runs every 60 s" in stopped.sentence
 
 
 def test_a_failing_task_is_told_until_it_completes_and_one_that_failed_five_times_until_it_is_enabled(

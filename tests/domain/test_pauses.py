@@ -153,13 +153,13 @@ def test_who_is_told_of_which_ends_is_kept_and_what_makes_no_sense_is_refused(ac
     assert (task.notify, task.notify_on) == ((), ("failed", "could_not"))
     with pytest.raises(wsq.InvalidInput, match="failed, could_not and done"):
         acme.update_recurring_task(task.id, notify_on=["always"])
-    with pytest.raises(wsq.InvalidInput, match="say of which ends they are told"):
+    with pytest.raises(wsq.InvalidInput, match="name the outcomes to notify of"):
         hourly(acme, notify=["Ada"], notify_on=[])
     quiet = acme.update_recurring_task(task.id, notify_on=[])
-    with pytest.raises(wsq.InvalidInput, match="say of which ends they are told"):
+    with pytest.raises(wsq.InvalidInput, match="name the outcomes to notify of"):
         acme.update_recurring_task(quiet.id, notify=["Ada"])
     assert acme.update_recurring_task(quiet.id, notify=["Ada"], notify_on=["done"]).notify == ("Ada",)
-    with pytest.raises(wsq.InvalidInput, match="say of which ends they are told"):
+    with pytest.raises(wsq.InvalidInput, match="name the outcomes to notify of"):
         acme.update_recurring_task(quiet.id, notify_on=[])
 
 

@@ -171,7 +171,7 @@ def test_when_the_session_is_over_every_message_is_refused_and_it_is_logged(team
             told = answer(page, asked(kind))
 
             assert (told["ok"], told["login"]) == (False, True), kind
-            assert "log in again" in told["error"]
+            assert told["error"] == "Your session has ended. Log in again; what you have typed here is kept."
             assert [record.action for record in caplog.records] == ["auth.refused"]
     assert written(team) == before
 

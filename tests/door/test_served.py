@@ -95,7 +95,8 @@ def test_a_page_of_a_store_that_one_is_no_member_of_is_one_that_is_not_there(hou
 
 def test_the_administration_is_refused_to_who_administers_nothing_and_it_is_logged(house):
     assert house.ask("GET", "/admin", session=session_of("vic")).status == 200
-    assert house.logged("Refused to 'vic' from 127.0.0.1: /admin: Only an admin may see")
+    refusal = "Only admins may see the administration of all stores."
+    assert house.logged(f"Refused to 'vic' from 127.0.0.1: /admin: {refusal}")
 
 
 def test_a_websocket_opens_for_pages_of_this_house_alone_and_for_who_has_opened_the_page(house):

@@ -198,4 +198,4 @@ def test_a_dropped_log_is_told_as_damage(team):
     for said in side_by_side(
         lambda: command("verify"), lambda: command("add", "New", "--prompt", "P", "--every", "1 day")
     ):
-        refused(said, "has no table 'events'")
+        refused(said, "is damaged", "the table 'events' is missing and cannot be rebuilt. It was not changed.")

@@ -18,6 +18,8 @@ from nbformat.v4 import new_output
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
 LIVE = "live"
+TAGS = [LIVE, "nbval-ignore-output"]
+"""Of a live cell; the second is for nbval, which would compare the picture with what is alive."""
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -81,7 +83,7 @@ def tidied(notebook):
     notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
-        cell.metadata = {"tags": [LIVE]} if is_live(cell) else {}
+        cell.metadata = {"tags": TAGS} if is_live(cell) else {}
         for output in cell.get("outputs", ()):
             if "metadata" in output:
                 output.metadata = {}

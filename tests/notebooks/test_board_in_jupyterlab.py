@@ -97,6 +97,7 @@ def lab(shelf, temporary):
     """The address of a JupyterLab; everything it wants to keep, it keeps in a folder of its own."""
     home = shelf / "home"
     home.mkdir()
+    _without_debugger(home / "config" / "labconfig")
     own = {
         "HOME": home, "JUPYTER_CONFIG_DIR": home / "config", "JUPYTER_DATA_DIR": home / "data",
         "JUPYTER_RUNTIME_DIR": home / "runtime", "IPYTHONDIR": home / "ipython",
@@ -124,6 +125,13 @@ def lab(shelf, temporary):
         finally:
             server.terminate()
             server.wait(60)
+
+
+def _without_debugger(labconfig):
+    """Its requests are complained of when they are cancelled, as by the end of a kernel that was asked a moment ago."""
+    labconfig.mkdir(parents=True)
+    disabled = {"disabledExtensions": {"@jupyterlab/debugger-extension": True}}
+    (labconfig / "page_config.json").write_text(json.dumps(disabled), "utf-8")
 
 
 @pytest.fixture

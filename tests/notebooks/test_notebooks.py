@@ -2,7 +2,9 @@
 
 import ast
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 
-from tests.notebooks.store import LIVE, executed, tidied
+from tests.notebooks.store import LIVE, TAGS, executed, tidied
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -47,6 +49,23 @@ def test_every_notebook_gives_all_that_is_stored_wherever_the_reader_lives(tmp_p
         run_sync(kernel.shutdown_kernel)(now=True)
 
 
+@pytest.mark.long
+def test_nbval_finds_each_notebook_as_it_is_stored(tmp_path):
+    """Each in a kernel of its own, by what readers of notebooks know."""
+    command = [sys.executable, "-m", "pytest", "-p", "nbval", "--nbval", "--nbval-current-env", "-n0"]
+    result = subprocess.run(
+        [*command, "-p", "no:cacheprovider", *map(str, NOTEBOOKS)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(tmp_path), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    code = [cell for notebook in NOTEBOOKS for cell in cells(notebook) if cell["cell_type"] == "code"]
+    assert f"{len(code)} passed in" in result.stdout
+
+
 def test_the_kernel_is_the_interpreter_that_runs_the_tests():
     spec = KernelSpecManager().get_kernel_spec("python3")
 
@@ -64,7 +83,7 @@ class TestANotebook:
         assert whole["metadata"]["kernelspec"]["name"] == "python3"
         assert set(whole["metadata"]) <= {"kernelspec", "language_info"}
         assert set(whole["metadata"]["language_info"]) == {"name"}
-        assert all(cell["metadata"] in ({}, {"tags": [LIVE]}) for cell in whole["cells"])
+        assert all(cell["metadata"] in ({}, {"tags": TAGS}) for cell in whole["cells"])
         for text in texts(output for cell in whole["cells"] for output in cell.get("outputs", [])):
             assert not re.search(r"(^|[\s'\"=(>])(/[a-z]\w*/|[A-Z]:\\)", text), text
 

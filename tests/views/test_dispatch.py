@@ -58,7 +58,7 @@ def test_a_form_that_names_who_is_told_says_of_which_ends(store, ask):
     answer = ask("submit", form="recurring_task", **quiet, fields=typed | {"notify": ["ada"]})
 
     assert set(answer["problems"]) == {"notify_on"}
-    assert "say of which ends they are told" in answer["error"]
+    assert answer["error"].endswith("is empty: name the outcomes to notify of, or remove the names.")
     assert store.recurring_task(quiet["id"]).notify == ()
 
 

@@ -104,8 +104,8 @@ def test_a_change_is_followed_with_one_question_however_large_the_board(store, m
     feed = Feed(store)
     feed.refresh()
     asked = []
-    ask = type(store)._ask
-    monkeypatch.setattr(type(store), "_ask", lambda store, question: asked.append(question) or ask(store, question))
+    ask = type(store)._read
+    monkeypatch.setattr(type(store), "_read", lambda store, question: asked.append(question) or ask(store, question))
     store.move_task(tasks[3].id, status="doing")
     asked.clear()
 

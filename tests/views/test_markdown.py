@@ -185,8 +185,8 @@ def test_emphasis_nested_too_deep_leaves_its_words():
 def test_a_long_text_is_cut_at_the_end_of_a_line_and_says_so():
     nodes = tree("one\n\ntwo three\n", limit=10)
 
-    assert nodes == [p("one"), p(("em", {}, ["Cut here: 10 of 15 characters are not shown."]))]
-    assert words(tree("x" * 20, limit=10)).startswith("x" * 10 + "Cut here: 10 of 20")
+    assert nodes == [p("one"), p(("em", {}, ["Cut off: 10 of 15 characters are not shown."]))]
+    assert words(tree("x" * 20, limit=10)).startswith("x" * 10 + "Cut off: 10 of 20")
     assert words(tree("x" * 10, limit=10)) == "x" * 10
 
 

@@ -1,9 +1,14 @@
 from types import SimpleNamespace
+from urllib.request import urlopen
 
 import pytest
+from bokeh.document import Document
+from bokeh.models import ImportedStyleSheet
 
+from tests.views.serving import served
 from wsq.errors import SettingError
 from wsq.views.page.hub import forget
+from wsq.views.page.refusal import RefusalPage
 from wsq.views.server import pages
 
 
@@ -47,3 +52,28 @@ def test_where_people_have_to_log_in_no_page_is_served_without_the_door(workspac
 
     with pytest.raises(SettingError, match="Use `wsq serve`"):
         getattr(pages, f"{page}_page")(workspace)
+
+
+@pytest.mark.parametrize("page", [*pages.TITLES, "refusal"])
+def test_a_session_that_begins_with_its_websocket_loads_no_style_sheet(workspace, page):
+    """As after a restart of the server: no HTML is rendered for it, which would say where the server has them."""
+    refusal = lambda workspace: RefusalPage(workspace, "acme", "board", "There is no such store.")
+    document = Document()
+
+    (refusal if page == "refusal" else getattr(pages, f"{page}_page"))(workspace).server_doc(document)
+
+    assert document.roots
+    assert [sheet.url for sheet in document.select({"type": ImportedStyleSheet})] == []
+    forget(workspace)
+
+
+def test_no_page_loads_anything_from_elsewhere_whatever_bokehs_settings_say(tmp_path, monkeypatch):
+    monkeypatch.setenv("BOKEH_RESOURCES", "cdn")
+
+    with served(tmp_path / "team.duckdb") as server:
+        for page in pages.TITLES:
+            with urlopen(f"{server.url}/{page}") as answer:
+                html = answer.read().decode()
+
+            assert 'src="static/' in html
+            assert "cdn." not in html

@@ -24,7 +24,8 @@ def pause_command(given: Namespace) -> int:
         until = None if given.until is None else _instant("--until", given.until, ws.clock.now(), zone, ahead=True)
         paused = ws if given.store is None else ws.store(given.store)
         row = paused.pause(until=until, reason=given.reason)
-    end = f"until {local(row.paused_until, zone)}" if row.paused_until else "until wsq resume"
+    command = "wsq resume" + (f" --store {given.store}" if given.store else "")
+    end = f"until {local(row.paused_until, zone)}" if row.paused_until else f"until {command}"
     why = f" ({plain(row.paused_reason)})" if row.paused_reason else ""
     say(f"{_named(given.store)} is paused {end}{why}. Due runs are skipped; running executions finish.")
     return 0

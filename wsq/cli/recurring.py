@@ -70,7 +70,8 @@ def list_command(given: Namespace) -> int:
             latest = {} if given.json else {task.id: store.latest_execution(task.id) for task in tasks}
             pause = store.paused()
     if pause is not None and not given.json:
-        end = f"until {local(pause.until, zone)}" if pause.until else "until wsq resume"
+        command = "wsq resume" + ("" if pause.workspace else f" --store {given.store}")
+        end = f"until {local(pause.until, zone)}" if pause.until else f"until {command}"
         say(f"{plain(str(pause))}; nothing starts {end}.")
     if given.json:
         say(as_json(tasks))

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from weakref import WeakMethod
 
 import param
+from bokeh.models import ImportedStyleSheet
 from panel.custom import JSComponent
 from panel.io.state import state
 
@@ -74,13 +75,16 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
         return super()._repr_mimebundle_(include, exclude)
 
     def _get_properties(self, doc: Any) -> dict[str, Any]:
-        """The properties of the browser's model; `bundle` says that the script is JavaScript.
+        """The properties of the browser's model, without Panel's own style sheets.
 
-        Otherwise Panel lets each browser compile it as TypeScript, which takes longer than running it.
+        Pages use none of them, and in a session that begins with its WebSocket, as after a restart of the server, Panel
+        takes them from its CDN. `bundle` says that the script is JavaScript: otherwise Panel lets each browser compile
+        it as TypeScript, which takes longer than running it.
         """
         properties: dict[str, Any] = super()._get_properties(doc)
+        own = [sheet for sheet in properties["stylesheets"] if not isinstance(sheet, ImportedStyleSheet)]
         cache_key = hashlib.sha256(properties["esm"].encode()).hexdigest()
-        return properties | {"bundle": cache_key}
+        return properties | {"stylesheets": own, "bundle": cache_key}
 
     def scripts_arrived(self) -> None:
         """Called when the browser has sent something, so it has the scripts."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import panel as pn
 from bokeh.server.server import Server
+from bokeh.settings import settings
 from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
 from tornado.web import ErrorHandler, OutputTransform, RedirectHandler, RequestHandler
@@ -131,6 +132,7 @@ def _build(
     workspace: Workspace, port: int, address: str, origins: Sequence[str], auth: Authenticator | None = None
 ) -> Server:
     pn.config.browser_info = False
+    settings.resources = "server"  # whatever BOKEH_RESOURCES says: pages load nothing from a CDN
     asyncio.set_event_loop(asyncio.new_event_loop())
     loop = IOLoop.current()
     pages: dict[str, Any] = {
