@@ -426,7 +426,7 @@ class AdminPage extends DialogPage {
     pressed.disabled = true;
     const answer = await this.attempt("enable_many", { ids });
     pressed.disabled = false;
-    if (!this.#focused()) pressed.focus();
+    if (!this.#focused()) this.selection.focus("enable");
     if (!answer.ok) return;
     const { changed } = answer.value;
     await this.#showChanged(changed, failing, "enabled", () => this.#disableAgain(changed, reasons));
@@ -510,8 +510,13 @@ class AdminPage extends DialogPage {
     if (!this.#focused()) (answer.ok || !pressed.isConnected ? this.pauseButton : pressed).focus();
   }
 
-  restoreFocus() {
-    this.pauseButton.focus();
+  rememberFocus() {
+    return this.selection.focusedPart();
+  }
+
+  restoreFocus(part) {
+    if (part) this.selection.focus(part);
+    else this.pauseButton.focus();
   }
 
   get fallbackFocus() {

@@ -53,14 +53,24 @@ export class Selection {
     const chosen = shown.reduce((sum, line) => sum + this.ids.has(line.id), 0);
     this.all.checked = shown.length > 0 && chosen === shown.length;
     this.all.indeterminate = chosen > 0 && chosen < shown.length;
-    const focused = focusedElement(this.element);
-    const hadFocus = this.element.contains(focused);
+    const part = this.focusedPart();
     this.element.hidden = this.ids.size === 0;
-    if (this.ids.size) this.#draw(this.ids.size - chosen, hadFocus ? focused.dataset.part : null);
-    else if (hadFocus) (shown.length ? this.all : this.actions.fallbackFocus()).focus();
+    if (this.ids.size) this.#draw(this.ids.size - chosen);
+    if (part) this.focus(part);
   }
 
-  #draw(hidden, focusedPart) {
+  /** Which of its buttons has the focus; each is another element after the selection has been drawn. */
+  focusedPart() {
+    const focused = focusedElement(this.element);
+    return this.element.contains(focused) ? focused.dataset.part : null;
+  }
+
+  focus(part) {
+    if (this.ids.size) this.element.querySelector(`[data-part="${part}"]`)?.focus();
+    else (this.shown.length ? this.all : this.actions.fallbackFocus()).focus();
+  }
+
+  #draw(hidden) {
     const ids = [...this.ids];
     const enable = (event) => this.actions.enable(ids, event.currentTarget);
     const clear = { class: "button quiet", "data-part": "clear", onclick: () => this.clear() };
@@ -73,6 +83,5 @@ export class Selection {
       button("Clear", "close", clear),
     ];
     this.element.replaceChildren(...parts.filter(Boolean));
-    if (focusedPart) this.element.querySelector(`[data-part="${focusedPart}"]`)?.focus();
   }
 }
