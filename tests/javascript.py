@@ -49,7 +49,7 @@ def npm(node_: Path) -> list[str]:
     """
     beside = node_.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     if beside.exists():
-        return [str(node_), str(beside)]
+        return [str(node_), "--use-system-ca", str(beside)]  # the certificates that pip and the browser use
     found = shutil.which("npm")
     if found is None:
         raise MissingError("There is no npm beside Node: install the test extra, pip install -e '.[test]'.")
