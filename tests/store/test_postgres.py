@@ -712,19 +712,29 @@ class Elsewhere:
 
     def __init__(self, ahead):
         self.true, self.here, self.elapsed = ManualClock(NOON), ManualClock(NOON - timedelta(seconds=ahead)), 1000.0
-        self.asked, self.is_away = 0, False
+        self.asked, self.is_away, self.connecting = 0, False, 0.0
         self.clock = ServerClock(self.ask, here=self.here, pace=lambda: self.elapsed)
 
     def ask(self):
         self.asked += 1
         if self.is_away:
             raise ConnectionError
+        connecting, self.connecting = self.connecting, 0.0
+        if connecting:
+            self.pass_by(connecting)
         return self.true.now()
 
     def pass_by(self, seconds, *, suspended=False):
         self.true.advance(seconds)
         self.here.advance(seconds)
         self.elapsed += 0 if suspended else seconds
+
+
+def test_the_time_that_connecting_takes_does_not_put_the_clock_forward():
+    there = Elsewhere(25)
+    there.connecting = 0.3
+    assert there.clock.now() == there.true.now()
+    assert there.asked == 2
 
 
 @pytest.mark.parametrize("ahead", [25, -25])

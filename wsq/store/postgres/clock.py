@@ -19,6 +19,9 @@ JUMP = 1.0
 PAUSE = 2.0
 """Minimum seconds between two requests, also when the server does not answer."""
 
+ACCURATE = 0.02
+"""Seconds that an answer may take to be used at once; a slower one is followed by a second request."""
+
 STRANGE = 5.0
 """Difference in seconds between the two clocks that causes a warning."""
 
@@ -72,14 +75,14 @@ class ServerClock(SystemClock):
 
     def _synchronize(self) -> None:
         try:
-            server, took = self._measure()
+            ahead = self._measure()
         except Exception:  # noqa: BLE001 - callers that need the server get its error soon enough
             self._next_at = self._not_before = self._elapsed() + PAUSE
             return
         finally:
             self._asked.set()
         here, after = self._here.now(), self._elapsed()
-        self._ahead = server + timedelta(seconds=took / 2) - here
+        self._ahead = ahead
         self._next_at, self._not_before, self._pace = after + KEPT, after + PAUSE, here.timestamp() - after
         if abs(self._ahead.total_seconds()) >= STRANGE and not self._warned:
             self._warned = True
@@ -91,12 +94,17 @@ class ServerClock(SystemClock):
                 extra={"action": "clock_differs", "seconds": round(behind, 1)},
             )
 
-    def _measure(self) -> tuple[datetime, float]:
-        """Return the server's time and the seconds the answer took; asks once more if it took too long."""
-        for _ in range(2):
+    def _measure(self) -> timedelta:
+        """Return how far the server's clock is ahead, from the faster of at most two requests.
+
+        The first may have to connect. Half of the time that this takes would be the error, and runs would start early.
+        """
+        answers: list[tuple[float, timedelta]] = []
+        while len(answers) < 2:
             before = self._elapsed()
             server = self._ask()
             took = self._elapsed() - before
-            if took < JUMP:
+            answers.append((took, server + timedelta(seconds=took / 2) - self._here.now()))
+            if took < ACCURATE:
                 break
-        return server, took
+        return min(answers)[1]
