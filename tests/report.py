@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import psutil
@@ -20,19 +20,21 @@ class Meter:
     """The CPU-seconds of this process and of all that it started, and the wall clock, by file of tests.
 
     It is read where one file ends and another begins: to look at every process after each test would take a minute.
+    What a process used that ended with nobody waiting for it, is lost.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cpu: Callable[[], float]) -> None:
+        self._cpu = cpu
         self.cpu: Counter[str] = Counter()
         self.wall: Counter[str] = Counter()
-        self._file, self._read = "tests", (_cpu(), time.monotonic())
+        self._file, self._read = "tests", (cpu(), time.monotonic())
 
     def turn(self, file: str) -> None:
         """What is used from now on, is used by `file`."""
         if file == self._file:
             return
-        now = _cpu(), time.monotonic()
-        self.cpu[self._file] += now[0] - self._read[0]
+        now = self._cpu(), time.monotonic()
+        self.cpu[self._file] += max(0, now[0] - self._read[0])
         self.wall[self._file] += now[1] - self._read[1]
         self._file, self._read = file, now
 
@@ -41,8 +43,10 @@ class Report:
     """Collects the meters of all workers."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._config, self._meter, self._began = config, Meter(), time.monotonic()
+        self._config, self._began = config, time.monotonic()
         self.is_worker = "PYTEST_XDIST_WORKER" in os.environ
+        has_workers = not self.is_worker and bool(config.getoption("numprocesses", None))
+        self._meter = Meter(time.process_time if has_workers else _cpu)  # the workers count their own
         self.cpu: Counter[str] = Counter()
         self.wall: Counter[str] = Counter()
 

@@ -1,5 +1,6 @@
 """A day at the board in a real browser: made, edited, switched, run, looked into, deleted; in two windows at once."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -565,7 +566,7 @@ def test_what_was_open_is_open_again_after_a_reload(open_board, acme):
 
     card(page, "Triage").get_by_role("listitem").first.get_by_role("button").click()
     expect(page.get_by_role("dialog", name="Execution")).to_be_visible()
-    assert f"open=execution%3A{run.id}" in page.url
+    expect(page).to_have_url(re.compile(f"open=execution%3A{run.id}"))
     page.reload()
     expect(page.get_by_role("dialog", name="Execution")).to_contain_text("Completed")
     page.get_by_role("button", name="Close").click()
@@ -573,7 +574,7 @@ def test_what_was_open_is_open_again_after_a_reload(open_board, acme):
     expect(page.get_by_role("dialog", name="Task")).to_be_visible()
     page.reload()
     expect(page.get_by_role("dialog", name="Task").get_by_label("Title")).to_have_value("Write copy")
-    assert made.id in page.url
+    expect(page).to_have_url(re.compile(made.id))
     page.keyboard.press("Escape")
     eventually(lambda: "open=" not in page.evaluate("location.search"))
 
@@ -636,6 +637,7 @@ def test_at_390_pixels_a_task_is_made_and_moved_by_touch(open_board, acme):
     assert dialog.evaluate("dialog => dialog.scrollWidth <= innerWidth")
     dialog.get_by_role("button", name="Create").click()
     expect(card(page, "Triage")).to_be_visible()
+    expect(dialog).to_be_hidden()
     page.get_by_label("New task", exact=True).fill("Write copy")
     page.keyboard.press("Enter")
     card(page, "Write copy").get_by_label("Move to").select_option("Doing")

@@ -1,5 +1,7 @@
 """The library in a real browser, on a real database, served by a real server in a process of its own."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -261,7 +263,7 @@ def test_tab_search_project_and_open_form_survive_a_reload(open_library, acme, l
     expect(page.get_by_label("Search")).to_have_value("ada")
     expect(page.get_by_label("Project filter")).to_have_value(launch.id)
     expect(row(page, "Ada elsewhere")).to_have_count(0)
-    assert "open=" not in page.url
+    expect(page).not_to_have_url(re.compile("open="))
 
 
 def test_the_board_leads_to_the_projects_and_they_lead_back_to_their_board(open_board, acme, launch):
