@@ -15,6 +15,9 @@ import pytest
 from tests import browser, environments
 from tests.checks import ROOT, Checks
 
+WORKERS = min(2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4, 8)
+"""Number of pytest's workers: two for each core, as they wait for browsers, servers and processes half of the time."""
+
 
 def main(arguments: list[str]) -> int:
     """Run the tests; returns 0 if all passed, 1 if not, 2 if they were interrupted or lack what they need."""
@@ -28,7 +31,7 @@ def main(arguments: list[str]) -> int:
     given = [argument for argument in arguments if argument != "--long"]
     checks = Checks(environments.outcomes() if ring == "long" else ())
     try:
-        return int(pytest.main([f"--ring={ring}", "--durations=10", *given], plugins=[checks]))
+        return int(pytest.main([f"--ring={ring}", f"-n{WORKERS}", "--durations=10", *given], plugins=[checks]))
     finally:
         checks.stop()
 
