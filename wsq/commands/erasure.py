@@ -161,7 +161,7 @@ def _refuse_while_running(told: list[Execution], subject: Subject) -> None:
     running = next((row for row in told if row.status == "running"), None)
     if running is not None:
         raise AlreadyRunning(
-            f"Execution {running.id!r} has been told of {subject.word} {subject.id!r} and still runs:"
+            f"Run {running.id!r} has read {subject.word} {subject.id!r} and is still running:"
             " cancel it or wait for its end, then forget.",
             execution_id=running.id,
         )

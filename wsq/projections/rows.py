@@ -388,7 +388,7 @@ class Claim(Row, frozen=True, kw_only=True):
 
 
 class Running(Row, frozen=True, kw_only=True):
-    """That a recurring task is being carried out; there can be one execution of it at a time."""
+    """That a recurring task is running; there can be one execution of it at a time."""
 
     _plural: ClassVar[str] = "running executions"
     _brief: ClassVar[tuple[str, ...]] = ("recurring_task_id", "execution_id")

@@ -228,7 +228,7 @@ def refuse_half_a_login(settled: Settings) -> None:
     tenant = dict(settled.oauth_params).get("tenant", "")
     if tenant.lower() in ANY_TENANT:
         raise SettingError(
-            f"{VARIABLES['oauth_params']} has tenant={tenant}, expected one tenant: whoever has another could take any "
+            f"{VARIABLES['oauth_params']} has tenant={tenant}, expected one tenant: users of another could take any "
             "name."
         )
 
