@@ -165,7 +165,7 @@ class Since(Row, frozen=True, kw_only=True):
             how = f"failed ({why})" if each.status == "failed" else "could not"
             yield f"{each.name!r} {how}: {each.said}"
         for gap in self.skipped:
-            yield f"{gap.name!r} skipped {_numbered(gap.slots, 'slots')}: {phrase(gap.reason)}"
+            yield f"{gap.name!r} skipped {_numbered(gap.slots, 'scheduled runs')}: {phrase(gap.reason)}"
         for card in self.cards:
             yield f"{card.title!r} was {card.what} by {'an agent' if card.by_agent else card.who}"
         for change in self.changes:
@@ -188,7 +188,8 @@ class Since(Row, frozen=True, kw_only=True):
 
 _COUNTS = {
     "done": "done", "nothing_to_do": "with nothing to do", "could_not": "could not", "unknown": "of unknown verdict",
-    "failed": "failed", "cancelled": "cancelled", "skipped_slots": "slots skipped", "unpriced": "of unknown cost",
+    "failed": "failed", "cancelled": "cancelled", "skipped_slots": "scheduled runs skipped",
+    "unpriced": "of unknown cost",
     "made_by_agents": "cards made by agents", "made_by_people": "cards made by people",
     "moved_by_agents": "cards moved by agents", "moved_by_people": "cards moved by people",
     "finished_by_agents": "cards finished by agents", "finished_by_people": "cards finished by people",
@@ -366,10 +367,10 @@ def _clock(instant: datetime, timezone: str) -> str:
 
 
 def _numbered(number: int, words: str) -> str:
-    """A number and what it counts, whose first word is a plural where it is a noun."""
-    first, *rest = words.split(" ")
-    noun = first in ("slots", "cards", "changes", "pauses")
-    return " ".join([f"{number:,}", first[:-1] if noun and number == 1 else first, *rest])
+    """A number and what it counts, given in the plural."""
+    nouns = ("runs", "cards", "changes", "pauses")
+    said = [word[:-1] if number == 1 and word in nouns else word for word in words.split(" ")]
+    return " ".join([f"{number:,}", *said])
 
 
 def _in_a_line(text: str | None) -> str:
