@@ -390,7 +390,7 @@ class Passes:
             self._say(report.to_json())
             return
         for each in report.would_run:
-            slots = f" ({count(each.slots, 'slot')})" if each.slots > 1 else ""
+            slots = f" ({count(each.slots, 'scheduled run')})" if each.slots > 1 else ""
             when = local(each.scheduled_for, self._zone)
             self._say(f"{when}  {each.store_id}  {plain(each.name)}  would run{slots}")
         self._say(_closing_line(report))
