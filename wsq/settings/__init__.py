@@ -112,7 +112,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unsaid(self) -> str | None:
-        """What is asked for and cannot be told, since it is not said where to, in one sentence; None when all can."""
+        """What cannot be sent for want of an address, in one sentence; None if all can."""
         if self.digest is None or self.alert_url is not None:
             return None
         return (

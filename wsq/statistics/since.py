@@ -19,7 +19,7 @@ from wsq.store.engine import Cursor
 from wsq.vocabulary import phrase
 
 MOST_ROWS = 50
-"""Rows of a kind that are told one by one; the figures count all."""
+"""Rows of a kind that are listed one by one; the figures count all."""
 
 
 ITSELF = "wsq"
@@ -58,7 +58,7 @@ class Skipped(Row, frozen=True, kw_only=True):
 class Card(Row, frozen=True, kw_only=True):
     """What became of a card, by one agent or one person, or by several agents.
 
-    `what` tells it in the order in which it happened first: ``made``, ``moved`` to another lane, ``finished``, or
+    `what` names it in the order in which it happened first: ``made``, ``moved`` to another lane, ``finished``, or
     several of them, as in ``made and finished``. `happened_at` is when the last of it did.
     """
 
@@ -155,9 +155,9 @@ class Since(Row, frozen=True, kw_only=True):
         )
 
     def _counted(self) -> list[str]:
-        told = [_numbered(number, words) for name, words in _COUNTS.items() if (number := getattr(self, name))]
+        counts = [_numbered(number, words) for name, words in _COUNTS.items() if (number := getattr(self, name))]
         spent = (self.spent_usd, "spent"), (self.tried_usd, "spent on trying prompts out")
-        return told + [f"${dollars:,.2f} {what}" for dollars, what in spent if dollars]
+        return counts + [f"${dollars:,.2f} {what}" for dollars, what in spent if dollars]
 
     def _lines(self) -> Iterable[str]:
         for each in self.ended:
@@ -285,11 +285,11 @@ def _by_card(happened: Iterable[Card]) -> list[Card]:
     by_card: dict[tuple[str, str], list[Card]] = {}
     for each in happened:
         by_card.setdefault((each.task_id, "agent" if each.by_agent else each.who), []).append(each)
-    told = [
+    cards = [
         structs.replace(all_of_it[-1], what=" and ".join(dict.fromkeys(each.what for each in all_of_it)))
         for all_of_it in by_card.values()
     ]
-    return sorted(told, key=lambda each: each.happened_at)[::-1]
+    return sorted(cards, key=lambda each: each.happened_at)[::-1]
 
 
 def _happenings(cursor: Cursor, span: list[Any]) -> Iterable[Card]:
