@@ -167,14 +167,14 @@ def _recurring_tasks(commands: Any) -> None:
         help=f"outcomes to notify of: {', '.join(NOTIFY_ON)}; default: {','.join(DEFAULT_NOTIFY_ON)}",
     )
     _command(commands, "list", "List the recurring tasks, newest first", store=True, json=True)
-    _of_one(commands, "show", "Show a recurring task and its latest execution", json=True)
+    _of_one(commands, "show", "Show a recurring task and its latest run", json=True)
     _of_one(commands, "run", "Run a recurring task now and show the outcome", json=True)
-    history = _of_one(commands, "history", "List the executions of a recurring task, newest first", json=True)
+    history = _of_one(commands, "history", "List the runs of a recurring task, newest first", json=True)
     history.add_argument("--limit", type=_limit, default=20, metavar="N", help="maximum number; %(default)s")
     _of_one(commands, "enable", "Enable a recurring task")
-    disable = _of_one(commands, "disable", "Disable a recurring task; running executions finish")
+    disable = _of_one(commands, "disable", "Disable a recurring task; a run in progress finishes")
     disable.add_argument("--reason", metavar="TEXT", help="the reason, shown on the board")
-    _of_one(commands, "delete", "Delete a recurring task; its executions stay readable by its id")
+    _of_one(commands, "delete", "Delete a recurring task; its runs stay readable by its id")
 
 
 def _of_one(commands: Any, name: str, about: str, *, json: bool = False) -> Parser:
@@ -184,7 +184,7 @@ def _of_one(commands: Any, name: str, about: str, *, json: bool = False) -> Pars
 
 
 def _pauses(commands: Any) -> None:
-    pause = _command(commands, "pause", "Pause a store or all stores; running executions finish")
+    pause = _command(commands, "pause", "Pause a store or all stores; runs in progress finish")
     pause.add_argument("--store", metavar="ID", help="the store; default: all stores")
     pause.add_argument(
         "--until", metavar="WHEN", help='an instant with its offset, "17:00", or "2 hours"; default: until wsq resume'

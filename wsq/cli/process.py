@@ -56,11 +56,11 @@ if TYPE_CHECKING:
 
 PROGRAM = "wsq-process"
 ABOUT = (
-    "One pass of the scheduler over every store: executions whose worker was lost are resumed, and "
-    "every due slot is settled. Run it from cron every few minutes, or with --watch."
+    "One pass of the scheduler over every store: it resumes runs whose worker was lost, and runs or skips "
+    "everything that is due. Run it from cron every few minutes, or with --watch."
 )
 STATUSES = (
-    "Exit status: 0 if everything due was settled, 1 if an execution failed, 2 if the work could not "
+    "Exit status: 0 if everything due was handled, 1 if a run failed, 2 if the work could not "
     "be done, 128 + the signal's number if it was stopped by a signal."
 )
 FLAGS = (
@@ -71,8 +71,8 @@ FLAGS = (
     Flag("--json", "Print one JSON object per pass on one line, and nothing else on standard output."),
     Flag("--quiet", "Print nothing for a pass without due tasks."),
     Flag("--watch", "Make a pass every so many seconds until stopped.", "SECONDS"),
-    Flag("--meanwhile", "While its executions run, check for other due tasks every so many seconds.", "SECONDS"),
-    Flag("--max-concurrency", "Run at most so many executions at a time; else WSQ_MAX_CONCURRENCY or 16.", "N"),
+    Flag("--meanwhile", "While tasks run, check for other due ones every so many seconds.", "SECONDS"),
+    Flag("--max-concurrency", "Run at most so many tasks at a time; else WSQ_MAX_CONCURRENCY or 16.", "N"),
     Flag("--tethered", "Stop when standard input ends; used by wsq serve for its scheduler."),
     Flag("--version", "Show the version and exit."),
     Flag("--help", "Show this and exit; -h does the same."),
@@ -390,7 +390,7 @@ class Passes:
             self._say(report.to_json())
             return
         for each in report.would_run:
-            slots = f" ({count(each.slots, 'slot')})" if each.slots > 1 else ""
+            slots = f" ({count(each.slots, 'scheduled run')})" if each.slots > 1 else ""
             when = local(each.scheduled_for, self._zone)
             self._say(f"{when}  {each.store_id}  {plain(each.name)}  would run{slots}")
         self._say(_closing_line(report))

@@ -169,7 +169,7 @@ def delete_command(given: Namespace) -> int:
     """Delete a recurring task."""
     with _store(given) as (store, _zone):
         task = store.delete_recurring_task(_found(store, given.task).id)
-    say(f"{plain(task.name)!r} is deleted. Its executions: `wsq history {task.id}`.")
+    say(f"{plain(task.name)!r} is deleted. Its runs: `wsq history {task.id}`.")
     return 0
 
 

@@ -128,7 +128,7 @@ def request(tx: Transaction, store_id: str, task_id: str) -> Trigger:
         raise NotRunnable(f"{pause}; resume it to run {task.name!r}.")
     other = _running(tx, task_id)
     if other is not None:
-        raise AlreadyRunning(f"{task.name!r} is running already, as execution {other}.", execution_id=other)
+        raise AlreadyRunning(f"{task.name!r} is already running, as run {other}.", execution_id=other)
     if over := budgets.used_up(tx, task):
         raise NotRunnable(f"{over} Give it a larger budget, or wait until tomorrow.")
     return Trigger(task=task)

@@ -23,7 +23,7 @@ from wsq.projections.rows import (
 
 # Workspace and stores
 
-RULES[s.SessionEnded] = []  # no row: the door of the pages reads the log itself
+RULES[s.SessionEnded] = []  # no row: the login of the pages reads the log itself
 
 
 @on(s.WorkspaceMarkedAsDemo, "workspace", store)

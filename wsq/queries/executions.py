@@ -1,4 +1,4 @@
-"""What was carried out, what is due, and what lies abandoned."""
+"""Executions: ended, due and abandoned."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def recent_runs(cursor: Cursor, store_id: str, groups: int) -> dict[str, list[Ru
 
 
 def costs(cursor: Cursor, store_id: str, recurring_task_id: str, limit: int = PAGE) -> list[float | None]:
-    """US dollars of each of the task's last executions that were carried out, newest first; None: unpriced."""
+    """US dollars of each of the task's last executions that were not skipped, newest first; None: unpriced."""
     found = cursor.query(
         """SELECT coalesce(cost_usd, CASE WHEN provider_kind IN ('offline', 'scripted') THEN 0.0 END)
         FROM task_executions WHERE store_id = $1 AND recurring_task_id = $2 AND status NOT IN ('skipped', 'running')

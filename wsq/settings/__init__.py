@@ -112,7 +112,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unsaid(self) -> str | None:
-        """What is asked for and cannot be told, since it is not said where to, in one sentence; None when all can."""
+        """What cannot be sent for want of an address, in one sentence; None if all can."""
         if self.digest is None or self.alert_url is not None:
             return None
         return (
@@ -228,7 +228,7 @@ def refuse_half_a_login(settled: Settings) -> None:
     tenant = dict(settled.oauth_params).get("tenant", "")
     if tenant.lower() in ANY_TENANT:
         raise SettingError(
-            f"{VARIABLES['oauth_params']} has tenant={tenant}, expected one tenant: whoever has another could take any "
+            f"{VARIABLES['oauth_params']} has tenant={tenant}, expected one tenant: users of another could take any "
             "name."
         )
 

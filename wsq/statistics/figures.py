@@ -226,7 +226,7 @@ class Statistics(Row, frozen=True, kw_only=True):
         return [
             ("Days", self.days),
             ("Failures by reason", self.failures),
-            ("Skipped slots by reason", self.skips),
+            ("Skipped scheduled runs by reason", self.skips),
             ("Recent failures", self.recent_failures),
             ("Recurring tasks", self.tasks),
         ]

@@ -19,7 +19,7 @@ from wsq.store.engine import Cursor
 from wsq.vocabulary import phrase
 
 MOST_ROWS = 50
-"""Rows of a kind that are told one by one; the figures count all."""
+"""Rows of a kind that are listed one by one; the figures count all."""
 
 
 ITSELF = "wsq"
@@ -58,7 +58,7 @@ class Skipped(Row, frozen=True, kw_only=True):
 class Card(Row, frozen=True, kw_only=True):
     """What became of a card, by one agent or one person, or by several agents.
 
-    `what` tells it in the order in which it happened first: ``made``, ``moved`` to another lane, ``finished``, or
+    `what` names it in the order in which it happened first: ``made``, ``moved`` to another lane, ``finished``, or
     several of them, as in ``made and finished``. `happened_at` is when the last of it did.
     """
 
@@ -155,9 +155,9 @@ class Since(Row, frozen=True, kw_only=True):
         )
 
     def _counted(self) -> list[str]:
-        told = [_numbered(number, words) for name, words in _COUNTS.items() if (number := getattr(self, name))]
+        counts = [_numbered(number, words) for name, words in _COUNTS.items() if (number := getattr(self, name))]
         spent = (self.spent_usd, "spent"), (self.tried_usd, "spent on trying prompts out")
-        return told + [f"${dollars:,.2f} {what}" for dollars, what in spent if dollars]
+        return counts + [f"${dollars:,.2f} {what}" for dollars, what in spent if dollars]
 
     def _lines(self) -> Iterable[str]:
         for each in self.ended:
@@ -165,7 +165,7 @@ class Since(Row, frozen=True, kw_only=True):
             how = f"failed ({why})" if each.status == "failed" else "could not"
             yield f"{each.name!r} {how}: {each.said}"
         for gap in self.skipped:
-            yield f"{gap.name!r} skipped {_numbered(gap.slots, 'slots')}: {phrase(gap.reason)}"
+            yield f"{gap.name!r} skipped {_numbered(gap.slots, 'scheduled runs')}: {phrase(gap.reason)}"
         for card in self.cards:
             yield f"{card.title!r} was {card.what} by {'an agent' if card.by_agent else card.who}"
         for change in self.changes:
@@ -188,7 +188,8 @@ class Since(Row, frozen=True, kw_only=True):
 
 _COUNTS = {
     "done": "done", "nothing_to_do": "with nothing to do", "could_not": "could not", "unknown": "of unknown verdict",
-    "failed": "failed", "cancelled": "cancelled", "skipped_slots": "slots skipped", "unpriced": "of unknown cost",
+    "failed": "failed", "cancelled": "cancelled", "skipped_slots": "scheduled runs skipped",
+    "unpriced": "of unknown cost",
     "made_by_agents": "cards made by agents", "made_by_people": "cards made by people",
     "moved_by_agents": "cards moved by agents", "moved_by_people": "cards moved by people",
     "finished_by_agents": "cards finished by agents", "finished_by_people": "cards finished by people",
@@ -284,11 +285,11 @@ def _by_card(happened: Iterable[Card]) -> list[Card]:
     by_card: dict[tuple[str, str], list[Card]] = {}
     for each in happened:
         by_card.setdefault((each.task_id, "agent" if each.by_agent else each.who), []).append(each)
-    told = [
+    cards = [
         structs.replace(all_of_it[-1], what=" and ".join(dict.fromkeys(each.what for each in all_of_it)))
         for all_of_it in by_card.values()
     ]
-    return sorted(told, key=lambda each: each.happened_at)[::-1]
+    return sorted(cards, key=lambda each: each.happened_at)[::-1]
 
 
 def _happenings(cursor: Cursor, span: list[Any]) -> Iterable[Card]:
@@ -366,10 +367,10 @@ def _clock(instant: datetime, timezone: str) -> str:
 
 
 def _numbered(number: int, words: str) -> str:
-    """A number and what it counts, whose first word is a plural where it is a noun."""
-    first, *rest = words.split(" ")
-    noun = first in ("slots", "cards", "changes", "pauses")
-    return " ".join([f"{number:,}", first[:-1] if noun and number == 1 else first, *rest])
+    """A number and what it counts, given in the plural."""
+    nouns = ("runs", "cards", "changes", "pauses")
+    said = [word[:-1] if number == 1 and word in nouns else word for word in words.split(" ")]
+    return " ".join([f"{number:,}", *said])
 
 
 def _in_a_line(text: str | None) -> str:

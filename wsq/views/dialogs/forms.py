@@ -97,7 +97,7 @@ class ProjectForm(Form):
 
     def layout(self, store: Store) -> Sequence[Item]:
         del store
-        hint = "What it is for. The agent gets it in every execution of the project."
+        hint = "What it is for. The agent gets it in every run of the project."
         return (Field("name", attributes=LONG), Field("description", "multiline", hint, {"rows": "8"}))
 
     @classmethod

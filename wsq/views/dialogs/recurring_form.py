@@ -104,7 +104,7 @@ class RecurringTaskForm(Form):
         doc="What happens to runs that were due while no scheduler was running.",
     )
     budget_per_day = param.String(default="", doc="US dollars; nothing means the usual amount.")
-    time_limit = param.String(default="5 minutes", doc="How long one execution may take.")
+    time_limit = param.String(default="5 minutes", doc="How long one run may take.")
     skip_unchanged = param.Boolean(
         default=False, label="Skip when nothing has changed", doc="Whether it is skipped when nothing has changed."
     )
@@ -209,7 +209,7 @@ class RecurringTaskForm(Form):
                     Field("budget_per_day", hint="US dollars; left empty, the usual $1.", attributes=budget),
                 )
             ),
-            Beside((Field("time_limit", hint="For one execution, at most 1 hour."), Field("skip_unchanged"))),
+            Beside((Field("time_limit", hint="For one run, at most 1 hour."), Field("skip_unchanged"))),
             Beside((Field("notify", hint=notified), Field("notify_on", "choices", more={"choices": ends}))),
         )
 

@@ -270,7 +270,7 @@ class Dispatcher(Responder):
     def _lines(self, execution_id: str) -> list[Any]:
         try:
             return list(self._store.transcript(execution_id))
-        except NotFound:  # a skipped one was never carried out, and an old one's steps are pruned
+        except NotFound:  # a skipped one never ran, and an old one's steps are pruned
             return []
 
     def _task(self, recurring_task_id: str) -> RecurringTask | None:

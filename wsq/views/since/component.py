@@ -24,7 +24,7 @@ FIGURES = (
     ("could_not", "Could not", "could-not"),
     ("failed", STATUS_LABELS["failed"], "failed"),
     ("cancelled", STATUS_LABELS["cancelled"], ""),
-    ("skipped_slots", "Slots skipped", ""),
+    ("skipped_slots", "Scheduled runs skipped", ""),
 )
 """Outcomes of executions: the field of `Since`, its label, and its tone."""
 

@@ -275,7 +275,7 @@ def _failure(failure: Failure) -> Card:
 
 
 _FIGURES = (
-    ("Executions", "executions", "count"),
+    ("Runs", "executions", "count"),
     ("Success rate", "success_rate", "share"),
     ("Could not", "could_not", "count"),
     (STATUS_LABELS["failed"], "failed", "count"),
