@@ -22,6 +22,7 @@ from time import monotonic, sleep
 import duckdb
 
 from wsq.errors import NewerWorkspace, NotAWorkspace, WorkspaceBusy, WorkspaceUnwritable
+from wsq.store.cursors import translating_errors
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.change_counter import ChangeCounter, mark
 from wsq.store.duckdb.create import make, refuse_what_is_no_database, upgrade, version_of
@@ -219,17 +220,15 @@ class Lease:
     # Acquiring and releasing: one thread at a time, the mover
 
     def _acquire(self, kind: Kind, schema: Schema, deadline: float, timeout: float) -> None:
-        try:
-            self._process_lock.acquire(max(0.0, deadline - monotonic()))
-            self._prepare(kind, schema, deadline)
-        except TimeoutError:
-            raise self._busy(timeout) from None
-        except BaseException as error:
-            self._unsound = True
-            translated = explained(error, str(self.path))
-            if translated is error:
+        with translating_errors(explained, str(self.path)):
+            try:
+                self._process_lock.acquire(max(0.0, deadline - monotonic()))
+                self._prepare(kind, schema, deadline)
+            except TimeoutError:
+                raise self._busy(timeout) from None
+            except BaseException:
+                self._unsound = True
                 raise
-            raise translated from error
 
     def _prepare(self, kind: Kind, schema: Schema, deadline: float) -> None:
         self._ensure_exists(schema)
