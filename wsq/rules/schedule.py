@@ -24,6 +24,7 @@ import msgspec
 from msgspec import UNSET, structs
 
 from wsq.clock import aware
+from wsq.rules import zones
 from wsq.rules.values import refusal, zone
 from wsq.vocabulary import UNIT_MINUTES, Unit
 
@@ -344,13 +345,6 @@ def _resolve(nominal: datetime, timezone: str) -> datetime:
 
 def _end_of_gap(inside: datetime, beyond: datetime, timezone: str) -> datetime:
     """The first instant, to the second, after `inside` at which the offset is that of `beyond`."""
-    rules = zone(timezone)
-    low, high = int(inside.timestamp()), int(beyond.timestamp())
-    after = beyond.astimezone(rules).utcoffset()
-    while high - low > 1:
-        middle = (low + high) // 2
-        if datetime.fromtimestamp(middle, rules).utcoffset() == after:
-            high = middle
-        else:
-            low = middle
-    return datetime.fromtimestamp(high, UTC)
+    rules, high = zone(timezone), int(beyond.timestamp())
+    seconds = zones.first_with(rules, zones.offset(rules, high), int(inside.timestamp()), high)
+    return datetime.fromtimestamp(seconds, UTC)
