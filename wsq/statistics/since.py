@@ -144,7 +144,7 @@ class Since(Row, frozen=True, kw_only=True):
 
     def text(self) -> str:
         """All of it as lines of plain text, one for each thing; one line when nothing has happened."""
-        begun = _clock(self.since, self.timezone)
+        begun = f"{self.since.astimezone(ZoneInfo(self.timezone)):%Y-%m-%d %H:%M %Z}"
         if self.is_nothing:
             return f"Nothing happened since {begun}."
         return "\n".join(
@@ -261,7 +261,7 @@ def _ended(cursor: Cursor, span: list[Any]) -> tuple[Ended, ...]:
     return tuple(
         Ended(
             recurring_task_id=task, execution_id=id_, name=names[task], ended_at=at, status=status,
-            verdict=verdict, reason=reason, said=_in_a_line(said),
+            verdict=verdict, reason=reason, said=" ".join((said or "").split()),
         )
         for task, id_, at, status, verdict, reason, said in found
     )  # fmt: skip
@@ -361,16 +361,8 @@ def _table(rows: Sequence[Row]) -> str:
     return as_table(kind._plural, kind._columns, [[getattr(row, name) for name in kind._columns] for row in rows], 0)
 
 
-def _clock(instant: datetime, timezone: str) -> str:
-    return f"{instant.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M %Z}"
-
-
 def _numbered(number: int, words: str) -> str:
     """A number and what it counts, whose first word is a plural where it is a noun."""
     first, *rest = words.split(" ")
     noun = first in ("slots", "cards", "changes", "pauses")
     return " ".join([f"{number:,}", first[:-1] if noun and number == 1 else first, *rest])
-
-
-def _in_a_line(text: str | None) -> str:
-    return " ".join((text or "").split())
