@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 from tornado.escape import xhtml_escape
 from tornado.web import HTTPError, RequestHandler
@@ -16,6 +16,7 @@ from wsq.views.auth.authenticator import Authenticator, Busy, LoginAttempt, TooS
 from wsq.views.auth.guard import COOKIE, LOGIN, OAUTH, address_of, cookie_of, is_https, next_of, refused, visitor_of
 from wsq.views.auth.sessions import Device
 from wsq.views.auth.users import User
+from wsq.views.page.live import resource
 
 log = logging.getLogger(__name__)
 
@@ -72,20 +73,15 @@ FORM = """\
 """
 
 
-def css() -> str:
-    """Return the page's styles: those of every page, and its own."""
-    return "\n".join(
-        files("wsq.views").joinpath(each).read_text("utf-8") for each in ("page/theme.css", "auth/login.css")
-    )
-
-
 def page(
     handler: RequestHandler, *, message: str = "", name: str = "", onward: str = "/board", provider: str | None = None
 ) -> str:
     """Return the login page; with a `provider` also a link to it."""
-    link = f'<a class="button" href="{OAUTH.strip("/")}?next={xhtml_escape(_quoted(onward))}">Log in with {{}}</a>'
+    link = (
+        f'<a class="button" href="{OAUTH.strip("/")}?next={xhtml_escape(quote(onward, safe=""))}">Log in with {{}}</a>'
+    )
     return PAGE.format(
-        css=css(),
+        css=resource("page/theme.css", "auth/login.css"),
         message=f'<p class="said" role="alert">{xhtml_escape(message)}</p>\n' if message else "",
         form=FORM.format(
             xsrf=handler.xsrf_form_html(),
@@ -96,12 +92,6 @@ def page(
         ),
         provider=link.format(xhtml_escape(provider)) if provider else "",
     )
-
-
-def _quoted(path: str) -> str:
-    from urllib.parse import quote
-
-    return quote(path, safe="")
 
 
 class AuthHandler:
