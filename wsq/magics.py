@@ -36,7 +36,6 @@ class Shell(Protocol):
 
     def register_magic_function(self, func: Any, magic_kind: str, magic_name: str) -> None:
         """Register a function as a magic."""
-        ...
 
 
 def register(shell: Shell) -> None:

@@ -211,10 +211,6 @@ def _source(kinds: dict[str, str], columns: Iterable[str], rows: Sequence[Sequen
     return ", ".join(terms), parameters
 
 
-def _unnested(kinds: dict[str, str], columns: Iterable[str]) -> str:
-    return ", ".join(f"unnest(${n}::{kinds[c]}[]) AS {c}" for n, c in enumerate(columns, 1))
-
-
 def _is_key(table: Table) -> str:
     """A condition on the key's columns; each parameter is one column's value."""
     return " AND ".join(f"{column} = ${n}" for n, column in enumerate(table.key, 1))
@@ -226,4 +222,5 @@ def _matches(table: Table) -> str:
     if len(table.key) == 1:
         (column,) = table.key
         return f"{column} IN (SELECT unnest($1::{kinds[column]}[]))"
-    return f"({', '.join(table.key)}) IN (SELECT {_unnested(kinds, table.key)})"
+    lists = ", ".join(f"unnest(${n}::{kinds[column]}[])" for n, column in enumerate(table.key, 1))
+    return f"({', '.join(table.key)}) IN (SELECT {lists})"

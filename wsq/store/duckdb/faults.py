@@ -30,6 +30,7 @@ _DAMAGED = (
     "Serialization Error",
     "Is a directory",
 )
+_LOST = "has been invalidated"
 _TAKEN = ("unique constraint", "primary key")
 _TAKEN_SEQ = re.compile(r'Duplicate key "store_id: (?P<store>[^,"]+), seq: (?P<seq>\d+)"')
 _NO_TABLE = re.compile(r"Table with name (?P<table>\w+) does not exist")
@@ -81,11 +82,8 @@ def _of_the_system(error: OSError, place: str) -> BaseException:
         return too_large(place)
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return forbidden(place, reason)
-    return WorkspaceUnwritable(f"{place} cannot be used: {reason.lower()}{_where(error)}.")
-
-
-def _where(error: OSError) -> str:
-    return f" ({error.filename})" if error.filename else ""
+    where = f" ({error.filename})" if error.filename else ""
+    return WorkspaceUnwritable(f"{place} cannot be used: {reason.lower()}{where}.")
 
 
 def _of_duckdb(error: Exception, place: str) -> BaseException:
@@ -119,13 +117,9 @@ def _of_duckdb(error: Exception, place: str) -> BaseException:
         return NewerWorkspace(f"{place} was written by a version of DuckDB other than {duckdb.__version__}.")
     if any(sign in text for sign in _DAMAGED):
         return damaged(place, _first_line(text))
-    if isinstance(error, duckdb.FatalException | duckdb.IOException | duckdb.OutOfMemoryException) or _lost(text):
+    if isinstance(error, duckdb.FatalException | duckdb.IOException | duckdb.OutOfMemoryException) or _LOST in text:
         return WorkspaceError(f"{place} is unavailable: {_first_line(text)}.")
     return error
-
-
-def _lost(text: str) -> bool:
-    return "has been invalidated" in text
 
 
 def _incomplete(table: str, place: str) -> WorkspaceError:

@@ -14,7 +14,7 @@ from wsq.errors import WorkspaceError
 from wsq.store.cursors import WriteAccess
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.cursor import DuckCursor
-from wsq.store.engine import Console, Cursor, LockedNote, ReadingCursor, Schema, Writing, WritingCursor
+from wsq.store.engine import Console, LockedNote, ReadingCursor, Schema, Writing, WritingCursor
 
 
 class MemoryEngine:
@@ -33,16 +33,12 @@ class MemoryEngine:
         schema.create(DuckCursor(self._root, place))
 
     @contextmanager
-    def read(self) -> Iterator[Cursor]:
+    def read(self) -> Iterator[ReadingCursor]:
         """A consistent view; writes are refused."""
         with self._transaction("BEGIN TRANSACTION READ ONLY") as (_, cursor):
             yield cursor
 
-    @contextmanager
-    def snapshot(self) -> Iterator[ReadingCursor]:
-        """Like `read`: reads from memory block nobody."""
-        with self._transaction("BEGIN TRANSACTION READ ONLY") as (_, cursor):
-            yield cursor
+    snapshot = read  # reads from memory block nobody
 
     @contextmanager
     def writing(self) -> Iterator[Writing]:

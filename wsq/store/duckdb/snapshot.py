@@ -158,7 +158,12 @@ def finalize(copy: Path) -> None:
             connection.execute("DETACH copy")
         finally:
             connection.close()
-    file = os.open(copy, os.O_RDONLY | os.O_CLOEXEC)
+    to_disk(copy)
+
+
+def to_disk(path: Path) -> None:
+    """Flush a file or a folder to disk."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(file)
     finally:

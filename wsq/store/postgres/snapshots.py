@@ -271,21 +271,14 @@ def _write_whole(connection: Connection, path: Path, schema: Schema) -> None:
         duck.execute(f"ATTACH {instance.quoted(path)} AS {instance.ALIAS} (TYPE duckdb)")
         duck.execute(f"USE {instance.ALIAS}")
         _make(duck, schema)
-        _fill(connection, duck, _columns(duck), path.parent)
+        for table, columns in _columns(duck).items():
+            with _sent(connection, table, columns, path.parent) as rows:
+                duck.execute(f"INSERT INTO {table} ({', '.join(columns)}) {rows}")
         duck.execute(f"CHECKPOINT {instance.ALIAS}")
         duck.execute("USE memory")
         duck.execute(f"DETACH {instance.ALIAS}")
     finally:
         duck.close()
-
-
-def _fill(
-    connection: Connection, duck: duckdb.DuckDBPyConnection, tables: dict[str, dict[str, str]], folder: Path
-) -> None:
-    """Copy these tables, given with their column types."""
-    for table, columns in tables.items():
-        with _sent(connection, table, columns, folder) as rows:
-            duck.execute(f"INSERT INTO {table} ({', '.join(columns)}) {rows}")
 
 
 @contextmanager
