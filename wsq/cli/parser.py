@@ -151,7 +151,8 @@ def _recurring_tasks(commands: Any) -> None:
     add.add_argument(
         "--notify-on",
         metavar="ENDS",
-        help=f"outcomes to notify of: {', '.join(NOTIFY_ON)}; default: {','.join(DEFAULT_NOTIFY_ON)}",
+        default=",".join(DEFAULT_NOTIFY_ON),
+        help=f"outcomes to notify of: {', '.join(NOTIFY_ON)}; default: %(default)s",
     )
     _command(commands, "list", "List the recurring tasks, newest first", store=True, json=True)
     _of_one(commands, "show", "Show a recurring task and its latest execution", json=True)

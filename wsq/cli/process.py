@@ -138,14 +138,13 @@ def run(settings: configuration.Settings, options: Options, provider: Provider |
 
 def _pings(settings: configuration.Settings, options: Options) -> Pings | None:
     """Return the pings of the ping service; None if none is set, and then nothing is imported for it."""
-    if settings.alert_url or settings.ping_url:
+    unsaid = None if options.dry_run else settings.unsaid
+    if settings.alert_url or settings.ping_url or unsaid:
         from wsq.cli import logs
 
         logs.set_up()
-    if settings.unsaid and not options.dry_run:
-        from wsq.cli import logs
-
-        logs.warn("not_sent", settings.unsaid)
+        if unsaid:
+            logs.warn("not_sent", unsaid)
     if settings.ping_url is None or options.dry_run:
         return None
     from wsq.runner.webhook import Pings
@@ -315,16 +314,14 @@ class Passes:
             work()
         except LASTING:
             raise
-        except WsqError as error:
+        except Exception as error:  # noqa: BLE001 - logged, an unexpected one with its traceback
             from wsq.cli import logs
 
-            logs.warn("tick_failed", error)
-            self._ended(2, str(error))
-        except Exception as error:  # noqa: BLE001 - logged with its traceback
-            from wsq.cli import logs
-
-            logs.set_up()
-            logs.logger.exception("Unexpected error in a pass.", extra={"action": "tick_failed"})
+            if isinstance(error, WsqError):
+                logs.warn("tick_failed", error)
+            else:
+                logs.set_up()
+                logs.logger.exception("Unexpected error in a pass.", extra={"action": "tick_failed"})
             self._ended(2, str(error) or type(error).__name__)
 
     # Output
