@@ -249,7 +249,9 @@ class Passes:
                 self._survive(self._begin)
                 next_pass = self._next_pass()
         finally:
-            self._end_progress()
+            if self._bar is not None:
+                self._bar.close()
+                self._bar = None
         if self._pings is not None:
             self._pings.end(self.status, self._summary)
         return self.status
@@ -391,11 +393,6 @@ class Passes:
         from tqdm import tqdm
 
         return tqdm(total=due.due, unit="task", leave=False)
-
-    def _end_progress(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
 
     def _say(self, text: str) -> None:
         if self._bar is not None:

@@ -15,7 +15,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -319,10 +319,8 @@ class Lease:
             raise
 
     def _store_mark(self) -> None:
-        try:
+        with suppress(OSError):  # the next process finds another mark, and raises the counter needlessly
             self.counter.on_detach(mark(self.path))
-        except OSError:
-            return  # The next process finds another mark, and raises the counter needlessly.
 
     def _drop_instance(self) -> None:
         """Close all connections, which ends the instance and closes the file."""

@@ -6,7 +6,7 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -45,10 +45,8 @@ class Notes:
         """Return the kept notes, oldest first."""
         found = []
         for path in self._numbered():
-            try:
+            with suppress(FileNotFoundError):  # another process has just removed it
                 found.append(path.read_bytes())
-            except FileNotFoundError:  # Another process has just removed it.
-                continue
         return found
 
     def _numbered(self) -> list[Path]:
@@ -85,19 +83,15 @@ class Latest:
         """Return the notes of these names; those without one are left out."""
         found = {}
         for name in names:
-            try:
+            with suppress(FileNotFoundError):
                 found[name] = (self._directory / name).read_bytes()
-            except FileNotFoundError:
-                continue
         return found
 
     def _remove_older_than(self, instant: float) -> None:
         for path in self._directory.iterdir():
-            try:
+            with suppress(FileNotFoundError):  # another process has just removed it
                 if path.stat().st_mtime < instant:
                     path.unlink()
-            except FileNotFoundError:  # Another process removed it.
-                continue
 
 
 class SharedNote:

@@ -117,16 +117,13 @@ class AuthHandler:
     def log_in(self, user: User) -> None:
         """Give the browser a session, and remember it as one of the user's devices."""
         auth = self.auth
-        self._give(COOKIE, auth.signer.signed(auth.new_session(user)), sessions.LONGEST)
-        self._give(DEVICE, auth.signer.signed(auth.known(user, self.device())), sessions.DEVICE)
+        self.set_cookie(COOKIE, auth.signer.signed(auth.new_session(user)), max_age=sessions.LONGEST)
+        self.set_cookie(DEVICE, auth.signer.signed(auth.known(user, self.device())), max_age=sessions.DEVICE)
         log.info("%r logged in from %s", user.name, address_of(self.request), extra={"action": "auth.login"})
 
     def device(self) -> Device | None:
         """Return the browser's device cookie."""
         return self.auth.signer.read(Device, cookie_of(self.request, DEVICE))
-
-    def _give(self, name: str, value: str, seconds: int) -> None:
-        self.set_cookie(name, value, max_age=seconds)
 
 
 class Login(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
@@ -210,5 +207,5 @@ class Renew(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is no
         """Return ``{"ticket": …}``, for `messages.Renew`."""
         session = self.auth.seen(visitor_of(self.auth, self.request).session)
         left = session.since + sessions.LONGEST - session.seen
-        self._give(COOKIE, self.auth.signer.signed(session), max(1, left))
+        self.set_cookie(COOKIE, self.auth.signer.signed(session), max_age=max(1, left))
         self.write({"ticket": self.auth.ticket(session)})
