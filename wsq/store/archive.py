@@ -23,7 +23,7 @@ import msgspec
 from wsq.errors import BrokenArchive, InvalidInput, NewerWorkspace, WorkspaceError
 from wsq.events import decode
 from wsq.store.duckdb.faults import explained
-from wsq.store.duckdb.snapshot import not_overwritten, part_of, publish
+from wsq.store.duckdb.snapshot import published
 from wsq.store.engine import Cursor, Engine, LoadingCursor, ReadingCursor
 from wsq.store.folding import fold, read_facts
 from wsq.store.rows import LOG_TYPES, insert, sql_types, write_world
@@ -314,20 +314,13 @@ def write_file(target: Path, found: Iterable[Record]) -> tuple[End, str]:
         InvalidInput: `target` exists.
         WorkspaceError: It cannot be written.
     """
-    if target.exists() or target.is_symlink():
-        raise not_overwritten(target)
-    part = part_of(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "xb", opener=_private) as into:
+        with published(target) as part, open(part, "xb", opener=_private) as into:
             written = write(into, found)
             into.flush()
             os.fsync(into.fileno())
-        publish(part, target)
     except OSError as error:
         raise explained(error, str(target)) from error
-    finally:
-        part.unlink(missing_ok=True)
     return written
 
 

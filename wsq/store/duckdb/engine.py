@@ -18,15 +18,7 @@ from wsq.store.duckdb.faults import explained
 from wsq.store.duckdb.lease import Kind, lease_on, release_lease
 from wsq.store.duckdb.long_reads import LongReads
 from wsq.store.duckdb.notes import Latest, Notes, SharedNote
-from wsq.store.duckdb.snapshot import (
-    copy_database,
-    finalize,
-    not_overwritten,
-    part_of,
-    publish,
-    remove_database,
-    rewrite,
-)
+from wsq.store.duckdb.snapshot import copy_database, finalize, published, rewrite
 from wsq.store.duckdb.sql_console import SqlConsole
 from wsq.store.engine import Cursor, LockedNote, ReadingCursor, Schema, Writing, WritingCursor
 
@@ -176,18 +168,10 @@ class EmbeddedEngine:
             WorkspaceError: The workspace is unavailable, or there is no room for a copy.
         """
         refuse_what_duckdb_reads_otherwise(target)
-        if target.exists() or target.is_symlink():
-            raise not_overwritten(target)
-        part = part_of(target)
-        with self._translating_errors(str(target)):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with self._hold(Kind.ALONE):
-                    copy_database(self._lease.path, part)
-                finalize(part)
-                publish(part, target)
-            finally:
-                remove_database(part)
+        with self._translating_errors(str(target)), published(target) as part:
+            with self._hold(Kind.ALONE):
+                copy_database(self._lease.path, part)
+            finalize(part)
 
     def scrub(self) -> None:
         """Rewrite the file without changed and deleted data, and remove every process's private copies.

@@ -20,7 +20,7 @@ import duckdb
 from wsq.errors import WorkspaceError
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.cursor import DuckCursor
-from wsq.store.duckdb.snapshot import finalize, not_overwritten, part_of, publish, remove_database
+from wsq.store.duckdb.snapshot import finalize, published, remove_database
 from wsq.store.engine import Parameters, ReadingCursor, Schema
 from wsq.store.postgres.cursor import Connection
 
@@ -114,17 +114,10 @@ class Copies:
 
     def write_to(self, target: Path) -> None:
         """Write the same to `target`, which must not exist."""
-        if target.exists() or target.is_symlink():
-            raise not_overwritten(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = part_of(target)
-        try:
+        with published(target) as part:
             with self._view() as (connection, _):
                 _write_whole(connection, part, self._schema)
             finalize(part)
-            publish(part, target)
-        finally:
-            remove_database(part)
 
     def forget(self) -> None:
         """Remove every copy, those in use as soon as they are unused."""
