@@ -43,18 +43,6 @@ def executions(
     return select(cursor, "task_executions", Execution, rest, given)
 
 
-def recent(cursor: Cursor, store_id: str, per_task: int) -> dict[str, Rows[Execution]]:
-    """The newest executions of each of the store's tasks, newest first, by the task's id, and what runs."""
-    rest = """WHERE id IN (SELECT id FROM (SELECT id, status, row_number() OVER (
-            PARTITION BY recurring_task_id ORDER BY started_at DESC, seq DESC) AS place
-        FROM task_executions WHERE store_id = $1) AS placed WHERE status = 'running' OR place <= $2)
-        ORDER BY started_at DESC, seq DESC"""
-    by_task: dict[str, Rows[Execution]] = {}
-    for row in select(cursor, "task_executions", Execution, rest, [store_id, per_task]):
-        by_task.setdefault(row.recurring_task_id, Rows(kind=Execution)).append(row)
-    return by_task
-
-
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """An execution, or the newest of several skipped in a row for the same reason.
 

@@ -144,7 +144,7 @@ class Since(Row, frozen=True, kw_only=True):
 
     def text(self) -> str:
         """All of it as lines of plain text, one for each thing; one line when nothing has happened."""
-        begun = _clock(self.since, self.timezone)
+        begun = f"{self.since.astimezone(ZoneInfo(self.timezone)):%Y-%m-%d %H:%M %Z}"
         if self.is_nothing:
             return f"Nothing happened since {begun}."
         return "\n".join(
@@ -262,7 +262,7 @@ def _ended(cursor: Cursor, span: list[Any]) -> tuple[Ended, ...]:
     return tuple(
         Ended(
             recurring_task_id=task, execution_id=id_, name=names[task], ended_at=at, status=status,
-            verdict=verdict, reason=reason, said=_in_a_line(said),
+            verdict=verdict, reason=reason, said=" ".join((said or "").split()),
         )
         for task, id_, at, status, verdict, reason, said in found
     )  # fmt: skip
@@ -362,16 +362,8 @@ def _table(rows: Sequence[Row]) -> str:
     return as_table(kind._plural, kind._columns, [[getattr(row, name) for name in kind._columns] for row in rows], 0)
 
 
-def _clock(instant: datetime, timezone: str) -> str:
-    return f"{instant.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M %Z}"
-
-
 def _numbered(number: int, words: str) -> str:
     """A number and what it counts, given in the plural."""
     nouns = ("runs", "cards", "changes", "pauses")
     said = [word[:-1] if number == 1 and word in nouns else word for word in words.split(" ")]
     return " ".join([f"{number:,}", *said])
-
-
-def _in_a_line(text: str | None) -> str:
-    return " ".join((text or "").split())

@@ -151,7 +151,7 @@ class Admin(InteractivePage):
         self._workspace = workspace
         hub = hub_of(workspace)
         subscription = hub.subscribe(None, weakly(self.send))
-        self.begin(Overseer(workspace, hub.task_table(), actor), subscription)
+        self.begin(Overseer(workspace, hub.task_table, actor), subscription)
         opening = {"store": store, "project": None, "page": page, "path": "admin"}
         self.open_with(subscription.opening() | {"opening": opening})
 

@@ -57,9 +57,6 @@ with JSON escapes, twice; a larger message would end the session without an erro
 class Headers(OutputTransform):  # type: ignore[misc]  # Tornado is not typed here
     """Adds the security headers to every response."""
 
-    def __init__(self, request: Any) -> None:
-        super().__init__(request)
-
     def transform_first_chunk(
         self,
         status_code: int,

@@ -28,6 +28,7 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
+from wsq.projections.display import length
 from wsq.statistics import Day, Reason, Statistics
 from wsq.views.page import words
 from wsq.views.page.cards import Card
@@ -381,20 +382,10 @@ def written(value: float | None, kind: str) -> str:
     if kind == "share":
         return words.share(value)
     if kind == "seconds":
-        return _length(value)
+        return length(value)
     if kind == "dollars":
         return words.money(value)
     return f"{value:,.0f}"
-
-
-def _length(seconds: float) -> str:
-    if abs(seconds) < 60:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _counted(number: int, one: str) -> str:

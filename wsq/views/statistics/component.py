@@ -135,7 +135,7 @@ def listed(workspace: Workspace, asked: messages.Statistics, count: Count, permi
         permissions.allow(asked)
         lists = {
             "choices": _choices(workspace.statistics_choices(asked.store)),
-            "groups": _tables(count.whole.result()),
+            "groups": [_table(kind, title, getattr(count.whole.result(), kind)) for kind, title in _TABLES.items()],
         }
         return lists | {"listed": _mark(lists)}
     except WsqError as refusal:
@@ -254,15 +254,6 @@ def _card(found: Statistics) -> Card:
     }
 
 
-def _tables(found: Statistics) -> list[Card]:
-    return [
-        _table("stores", "Stores", found.stores),
-        _table("projects", "Projects", found.projects),
-        _table("tasks", "Recurring tasks", found.tasks),
-        _table("models", "Models", found.models),
-    ]
-
-
 def _failure(failure: Failure) -> Card:
     return {
         "id": failure.id,
@@ -273,6 +264,8 @@ def _failure(failure: Failure) -> Card:
         "error": shortened(failure.error, ERROR_SHOWN),
     }
 
+
+_TABLES = {"stores": "Stores", "projects": "Projects", "tasks": "Recurring tasks", "models": "Models"}
 
 _FIGURES = (
     ("Runs", "executions", "count"),
