@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 import wsq
-from tests.door.conftest import BEGAN, KEPT, SECRET, USERS
+from tests.auth.conftest import BEGAN, KEPT, SECRET, USERS
 from wsq.agent.providers import OfflineProvider
 from wsq.clock import ManualClock
 from wsq.rules.roles import ROLES
