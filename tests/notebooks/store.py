@@ -29,8 +29,8 @@ def is_live(cell):
 
 FORGET = """\
 import sys
-if "wsq.views.page.hub" in sys.modules:
-    sys.modules["wsq.views.page.hub"].forget(ws)
+if "wsq.views.live.hub" in sys.modules:
+    sys.modules["wsq.views.live.hub"].forget(ws)
 get_ipython().extension_manager.loaded.clear()
 get_ipython().reset()
 """

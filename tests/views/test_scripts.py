@@ -8,8 +8,8 @@ import wsq.views.page.scripts
 from wsq.views import Board
 from wsq.views.admin.component import Admin
 from wsq.views.library.component import Library
+from wsq.views.live.refusal import RefusalPage
 from wsq.views.page import words
-from wsq.views.page.refusal import RefusalPage
 from wsq.views.page.scripts import script
 from wsq.views.since.component import SincePage
 from wsq.views.statistics.component import StatisticsPage

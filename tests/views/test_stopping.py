@@ -14,7 +14,7 @@ from tests.rings import within
 BUSY = """\
 import sys, wsq
 from wsq.views import serve
-from wsq.views.page.live import pool
+from wsq.views.live.component import pool
 
 def count():
     with ws._log.engine.snapshot() as cursor:

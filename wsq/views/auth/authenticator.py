@@ -17,10 +17,10 @@ from wsq.clock import Clock
 from wsq.errors import LoggedOut, NewerWorkspace, NotAllowed, SettingError, WsqError
 from wsq.rules.roles import EVERYWHERE, Memberships
 from wsq.views.auth import passwords, sessions
-from wsq.views.auth.permissions import MemberPermissions
 from wsq.views.auth.sessions import Device, Session, Signer, Ticket
 from wsq.views.auth.throttle import Limit, Throttle
 from wsq.views.auth.users import User, UsersFile, key
+from wsq.views.live.permissions import MemberPermissions
 
 log = logging.getLogger(__name__)
 

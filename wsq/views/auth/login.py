@@ -16,7 +16,7 @@ from wsq.views.auth.authenticator import Authenticator, Busy, LoginAttempt, TooS
 from wsq.views.auth.guard import COOKIE, LOGIN, OAUTH, address_of, cookie_of, is_https, next_of, refused, visitor_of
 from wsq.views.auth.sessions import Device
 from wsq.views.auth.users import User
-from wsq.views.page.live import resource
+from wsq.views.live.component import resource
 
 log = logging.getLogger(__name__)
 

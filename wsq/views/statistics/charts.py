@@ -30,9 +30,9 @@ from bokeh.plotting import figure
 
 from wsq.projections.display import length
 from wsq.statistics import Day, Reason, Statistics
+from wsq.views.live.component import resource
 from wsq.views.page import words
 from wsq.views.page.cards import Card
-from wsq.views.page.live import resource
 from wsq.vocabulary import STATUS_LABELS, phrase
 
 HEIGHT = 210

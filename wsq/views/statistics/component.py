@@ -21,12 +21,12 @@ import msgspec
 from wsq.api import Store, Workspace
 from wsq.errors import InvalidInput, WsqError
 from wsq.statistics import DEFINITIONS, Choices, Failure, Group, Series, Statistics
-from wsq.views.auth.permissions import OPEN, Permissions
+from wsq.views.live.component import InteractivePage, pool, resource, weakly
+from wsq.views.live.dispatch import LATER, Dispatcher
+from wsq.views.live.hub import hub_of
+from wsq.views.live.permissions import OPEN, Permissions
 from wsq.views.page import messages
 from wsq.views.page.cards import Card, instant, shortened
-from wsq.views.page.dispatch import LATER, Dispatcher
-from wsq.views.page.hub import hub_of
-from wsq.views.page.live import InteractivePage, pool, resource, weakly
 from wsq.views.page.scripts import script
 from wsq.views.page.workers import Workers
 from wsq.views.statistics.charts import charts, in_words

@@ -11,11 +11,11 @@ import msgspec
 from wsq.api import Store
 from wsq.errors import Conflict, InvalidInput, LoggedOut, NotFound, WsqError
 from wsq.projections.rows import RecurringTask, Task
-from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.dialogs import transcript
 from wsq.views.dialogs.form import Form, Refused, Row
 from wsq.views.dialogs.forms import FORMS
-from wsq.views.library import lists
+from wsq.views.live import lists
+from wsq.views.live.permissions import OPEN, Permissions
 from wsq.views.page import cards, markdown, messages
 
 log = logging.getLogger(__name__)

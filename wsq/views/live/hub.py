@@ -17,8 +17,8 @@ from wsq.errors import NewerWorkspace, WsqError
 from wsq.projections.rows import StoreRow
 from wsq.rules.pauses import holds
 from wsq.runner.heartbeat import Scheduler
-from wsq.views.admin.table import TaskTable
-from wsq.views.board.feed import Feed
+from wsq.views.live.feed import Feed
+from wsq.views.live.table import TaskTable
 from wsq.views.page.cards import Card, instant, pause_line
 
 log = logging.getLogger(__name__)
