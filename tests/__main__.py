@@ -6,6 +6,7 @@ other environments first.
 
 from __future__ import annotations
 
+import compileall
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ def main(arguments: list[str]) -> int:
     print(sentence, flush=True)
     if found is None:
         return 2
+    compileall.compile_dir(ROOT / "wsq", quiet=1)  # else each process does it, where Python is told to keep no bytecode
     ring = "long" if "--long" in arguments else "all"
     given = [argument for argument in arguments if argument != "--long"]
     checks = Checks(environments.outcomes() if ring == "long" else ())

@@ -15,11 +15,10 @@ from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbformat.v4 import new_output
 
+from tests.notebooks import LIVE, TAGS
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
-LIVE = "live"
-TAGS = [LIVE, "nbval-ignore-output"]
-"""Of a live cell; the second is for nbval, which would compare the picture with what is alive."""
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
