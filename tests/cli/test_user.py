@@ -110,7 +110,7 @@ def test_others_are_not_served_without_a_login(wsq_, address):
                 "WSQ_OAUTH_SECRET": "marked",
                 "WSQ_OAUTH_PARAMS": "tenant=Common",
             },
-            "WSQ_OAUTH_PARAMS has tenant=Common, expected one tenant: whoever has another could take any name.",
+            "WSQ_OAUTH_PARAMS has tenant=Common, expected one tenant: users of another could take any name.",
         ),
         ({"WSQ_OAUTH_PARAMS": "nothing"}, "WSQ_OAUTH_PARAMS is 'nothing', expected NAME=VALUE"),
         ({"WSQ_OAUTH_REDIRECT_URI": "https://wsq.example.com"}, "expected a URL such as https://wsq.example.com/login"),

@@ -719,6 +719,16 @@ def test_every_first_question_for_changes_waits_until_the_listener_listens(engin
     assert heard == [1, 1, 1]
 
 
+def test_a_write_that_is_not_counted_as_its_own_yet_is_no_change_by_others(engine):
+    increment(engine)
+    counts = iter([0])
+    listener = Listener(engine._connect, "me", lambda: next(counts, 1))
+    before = listener.heard()
+    time.sleep(1.5)
+    assert listener.heard() == before
+    listener.close()
+
+
 # The clock
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, sleep
 
 import psycopg
 
@@ -15,6 +15,9 @@ CHANNEL = "wsq_changes"
 
 LOOK = 0.25
 """Seconds between two checks of the listening thread whether to stop."""
+
+SOON = 0.02
+"""Seconds within which a committed write is counted as this engine's own."""
 
 SLOWEST = 5.0
 """Maximum seconds between two attempts to reconnect."""
@@ -82,7 +85,7 @@ class Listener:
                 pause = min(2 * pause, SLOWEST)
 
     def _follow(self, connection: Connection) -> None:
-        known: int | None = self._written(connection)
+        known: int | None = self._least_written(connection)
         looked_at = monotonic()
         while not self._at_end.is_set():
             before = self._heard
@@ -92,11 +95,21 @@ class Listener:
                 known = None
             elif monotonic() - looked_at > 1.0:
                 looked_at, found = monotonic(), self._written(connection)
-                self._heard += found != known  # also after notifications: a writer may not have sent its last
+                if found != known:
+                    found = self._least_written(connection)
+                self._heard += known is None or found > known  # a writer may not have sent its last notification
                 known = found
 
+    def _least_written(self, connection: Connection) -> int:
+        """Return how often others have written, also while this engine writes."""
+        found = self._written(connection)
+        for _ in range(2):
+            sleep(SOON)
+            found = min(found, self._written(connection))
+        return found
+
     def _written(self, connection: Connection) -> int:
-        """Return how often others have written."""
+        """Return how often others have written; too many where a write of this engine is not counted as its own yet."""
         own = self._own()
         ((times,),) = connection.execute("SELECT coalesce(sum(n), 0)::BIGINT FROM touched").fetchall()
         return int(times) - own
