@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from msgspec import UNSET, UnsetType
 
-from wsq.events.base import Fact
+from wsq.events.base import Amount, Fact
 
 
 class WorkspaceMarkedAsDemo(Fact, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ class StoreCreated(Fact, frozen=True, kw_only=True):
     name: str
     timezone: str
     model: str | None = None
-    budget_per_day: float | None = None
+    budget_per_day: Amount | None = None
 
 
 class StoreUpdated(Fact, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class StoreUpdated(Fact, frozen=True, kw_only=True):
     name: str | UnsetType = UNSET
     timezone: str | UnsetType = UNSET
     model: str | UnsetType | None = UNSET
-    budget_per_day: float | UnsetType | None = UNSET
+    budget_per_day: Amount | UnsetType | None = UNSET
 
 
 class StoreArchived(Fact, frozen=True, kw_only=True):
