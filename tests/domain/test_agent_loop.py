@@ -286,14 +286,14 @@ def test_the_calls_of_one_answer_are_carried_out_in_order_and_answered_in_one_me
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_finish_among_other_calls_ends_when_all_of_them_are_done(agent, place):
+def test_finish_among_other_calls_ends_it_and_what_follows_is_not_run(agent, place):
     calls = [("create_task", {"title": "a"}), ("create_task", {"title": "b"})]
     calls.insert(place, ("finish", {"outcome": "done", "summary": "Two."}))
 
     execution = agent.carry_out(call(*calls))
 
     assert (execution.status, execution.verdict, execution.output) == ("completed", "done", "Two.")
-    assert (execution.turns, execution.calls, len(agent.store.tasks())) == (1, 3, 2)
+    assert (execution.turns, execution.calls, len(agent.store.tasks())) == (1, place + 1, place)
     assert endings(agent.store)[execution.id] == 1
 
 
@@ -363,7 +363,7 @@ def test_after_a_crash_at_any_step_the_work_comes_to_the_same_end(agent, tmp_pat
     execution = agent.carry_out(*script)
     whole = agent.store.events()
     began = next(event.seq for event in whole if event.fact.stored_name == "task_execution.start")
-    assert len(whole) - began == 3 + 6 + 3 + 1  # answers, calls, tasks, the end
+    assert len(whole) - began == 3 + 5 + 2 + 1  # answers, calls, tasks, the end
 
     for seq in range(began, len(whole)):
         if _cut_inside_a_transaction(whole, seq):
@@ -378,9 +378,9 @@ def test_after_a_crash_at_any_step_the_work_comes_to_the_same_end(agent, tmp_pat
 
             resumed = ws.store("acme").execution(execution.id)
             assert (report.resumed, report.completed, resumed.status) == (1, 1, "completed"), (seq, resumed.error)
-            assert (resumed.verdict, resumed.output, resumed.turns, resumed.calls) == ("done", "Two.", 3, 6)
-            assert [task.title for task in ws.store("acme").tasks()] == ["a", "b", "c"]
-            assert len(resumed.created_task_ids) == 3
+            assert (resumed.verdict, resumed.output, resumed.turns, resumed.calls) == ("done", "Two.", 3, 5)
+            assert [task.title for task in ws.store("acme").tasks()] == ["a", "b"]
+            assert len(resumed.created_task_ids) == 2
             answered = names(agent.store)[:seq].count("task_execution.answer")
             assert [request.turn for request in provider.requests] == list(range(answered, 3))
             assert ws.verify() == []
@@ -416,7 +416,9 @@ def _as_it_was_left(ws, store, seq, execution_id):
 @pytest.mark.parametrize(
     "block",
     [
-        {"type": "tool_use", "id": "t1", "name": "list_tasks"},
+        {"type": "tool_use", "id": "t1", "input": {}},
+        {"type": "tool_use", "id": "t1", "name": " ", "input": {}},
+        {"type": "text"},
         {"text": "no type"},
     ],
 )
