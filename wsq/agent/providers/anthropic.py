@@ -13,14 +13,12 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
-from typing import Any, get_args
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import anthropic
 import httpx2
 import msgspec
-from anthropic.types import ContentBlock
 
 from wsq.agent import prices
 from wsq.agent.providers.base import Block, Message, Most, Progress, ProviderError, Request, Turn, Usage
@@ -57,6 +55,7 @@ _PATH = re.compile(r"(?:/v1(?:/messages)?)?/*$")
 _VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2}))?(?!\d)")
 _ADAPTIVE_SINCE = (4, 6)
 _CACHE = {"type": "ephemeral"}
+_TAKEN_BACK = frozenset({"text", "tool_use", "thinking", "redacted_thinking"})
 
 
 class AnthropicProvider:
@@ -145,24 +144,14 @@ def _asked(request: Request) -> dict[str, Any]:
 
 
 def _sent_back(message: Message) -> Message:
-    """A message without what no service would take back: blocks of unknown types, and thinking without a signature.
-
-    An answer of which nothing is left was not recorded with anything that follows it.
-    """
+    """A message without what not every service takes back: blocks of other types, and thinking without a signature."""
     if message["role"] != "assistant":
         return message
     return message | {"content": [block for block in message["content"] if _is_taken_back(block)]}
 
 
 def _is_taken_back(block: Block) -> bool:
-    return block["type"] in _block_types() and bool(block["type"] != "thinking" or block.get("signature"))
-
-
-@cache
-def _block_types() -> frozenset[str]:
-    """The types of blocks that this SDK knows."""
-    kinds = get_args(get_args(ContentBlock)[0])
-    return frozenset(kind for each in kinds for kind in get_args(each.model_fields["type"].annotation))
+    return block["type"] in _TAKEN_BACK and bool(block["type"] != "thinking" or block.get("signature"))
 
 
 def thinks(model: str) -> bool:

@@ -1,0 +1,79 @@
+"""Many executions side by side against a service that is told what to answer to each: one pass of the scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import wsq
+from tests.agent.raw import Raw, RawService
+from tests.agent.strict import JsonObject
+from tests.conftest import NOON
+from wsq.agent.providers.anthropic import AnthropicProvider
+from wsq.clock import ManualClock
+
+MODEL = "claude-sonnet-5-5"
+PLENTY = 1e9
+"""US dollars a day."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one execution: its row, what it made, what was asked, and what was refused of that."""
+
+    execution: wsq.Execution
+    made: tuple[str, ...]
+    requests: Sequence[JsonObject]
+    refused: Sequence[str]
+
+
+class Crowd:
+    """A workspace whose agent asks `service`."""
+
+    def __init__(self, service: RawService, ws: wsq.Workspace, clock: ManualClock) -> None:
+        self.service, self.ws, self.clock = service, ws, clock
+        ws.create_store("acme", model=MODEL, timezone="UTC", budget_per_day=PLENTY)
+        self.store = ws.store("acme")
+        self._count = 0
+
+    def run(self, scripts: Sequence[Sequence[Raw]]) -> list[Outcome]:
+        """One execution for each script, all in one pass; their outcomes in the order of the scripts."""
+        names = {str(self._count + number): script for number, script in enumerate(scripts)}
+        self._count += len(names)
+        self.service.scripts.update(names)
+        tasks = self.store.together(lambda store: {self._task(store, name): name for name in names})
+        self.clock.advance(timedelta(days=1))
+        self.ws.process()
+        made: dict[str | None, list[str]] = {}
+        for task in self.store.tasks():
+            made.setdefault(task.created_by_execution_id, []).append(task.title)
+        found = {row.recurring_task_id: row for row in self.store.executions(limit=len(names))}
+        self.store.together(lambda store: [store.delete_recurring_task(each) for each in tasks])
+        return [self._outcome(found[task_id], name, made) for task_id, name in tasks.items()]
+
+    def _task(self, store: wsq.Store, name: str) -> str:
+        made = store.create_recurring_task(name, f"This is script {name}.", every="1 day", budget_per_day=PLENTY)
+        return made.id
+
+    def _outcome(self, row: wsq.Execution, name: str, made: dict[str | None, list[str]]) -> Outcome:
+        service = self.service
+        titles = tuple(made.get(row.id, ()))
+        return Outcome(row, titles, service.requests.get(name, ()), service.refused.get(name, ()))
+
+
+@contextmanager
+def crowd(folder: Path) -> Iterator[Crowd]:
+    """A workspace and its service; in the end its log is what its tables say, and can be read."""
+    service = RawService()
+    clock = ManualClock(NOON)
+    provider = AnthropicProvider(api_key="k", base_url=service.url, patience=20)
+    try:
+        with wsq.open(folder / "team.duckdb", clock=clock, provider=provider, actor="ada") as ws:
+            yield Crowd(service, ws, clock)
+            assert ws.verify() == []
+            assert len(ws.store("acme").events()) == ws.store("acme").head()
+    finally:
+        service.close()
