@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, Protocol
 
 import wsq
-from tests.agent.raw import Raw, RawService
-from tests.agent.strict import JsonObject
+from tests.agent.raw import RawService, script_of
 from tests.conftest import NOON
+from wsq.agent.providers import Progress, Provider, Request, Turn
 from wsq.agent.providers.anthropic import AnthropicProvider
 from wsq.clock import ManualClock
 
@@ -26,20 +27,50 @@ class Outcome:
 
     execution: wsq.Execution
     made: tuple[str, ...]
-    requests: Sequence[JsonObject]
+    requests: Sequence[Any]
     refused: Sequence[str]
+
+
+class Scripts(Protocol):
+    """What the agent asks: it has a script for each execution, and keeps what was asked, and what was refused."""
+
+    scripts: dict[str, Sequence[Any]]
+    requests: dict[str, list[Any]]
+    refused: dict[str, list[str]]
+
+
+class Own:
+    """A provider of one's own: its answers are what a script has, errors are raised."""
+
+    name = kind = "my-own"
+
+    def __init__(self) -> None:
+        self.scripts: dict[str, Sequence[Any]] = {}
+        self.requests: dict[str, list[Any]] = {}
+        self.refused: dict[str, list[str]] = {}
+
+    async def turn(self, request: Request, progress: Progress) -> Turn:
+        """The next line of the script that the request names."""
+        name = script_of(request.messages[0])
+        asked = self.requests.setdefault(name, [])
+        asked.append(request)
+        line = self.scripts[name][min(len(asked), len(self.scripts[name])) - 1]
+        progress("Hm.")
+        if isinstance(line, Exception):
+            raise line
+        return line
 
 
 class Crowd:
     """A workspace whose agent asks `service`."""
 
-    def __init__(self, service: RawService, ws: wsq.Workspace, clock: ManualClock) -> None:
+    def __init__(self, service: Scripts, ws: wsq.Workspace, clock: ManualClock) -> None:
         self.service, self.ws, self.clock = service, ws, clock
         ws.create_store("acme", model=MODEL, timezone="UTC", budget_per_day=PLENTY)
         self.store = ws.store("acme")
         self._count = 0
 
-    def run(self, scripts: Sequence[Sequence[Raw]]) -> list[Outcome]:
+    def run(self, scripts: Sequence[Sequence[Any]]) -> list[Outcome]:
         """One execution for each script, all in one pass; their outcomes in the order of the scripts."""
         names = {str(self._count + number): script for number, script in enumerate(scripts)}
         self._count += len(names)
@@ -54,6 +85,11 @@ class Crowd:
         self.store.together(lambda store: [store.delete_recurring_task(each) for each in tasks])
         return [self._outcome(found[task_id], name, made) for task_id, name in tasks.items()]
 
+    def check(self) -> None:
+        """The log can be read, and the tables are what it says."""
+        assert self.ws.verify() == []
+        assert len(self.store.events()) == self.store.head()
+
     def _task(self, store: wsq.Store, name: str) -> str:
         made = store.create_recurring_task(name, f"This is script {name}.", every="1 day", budget_per_day=PLENTY)
         return made.id
@@ -65,15 +101,21 @@ class Crowd:
 
 
 @contextmanager
-def crowd(folder: Path) -> Iterator[Crowd]:
-    """A workspace and its service; in the end its log is what its tables say, and can be read."""
+def crowd(folder: Path) -> Iterator[tuple[Crowd, RawService]]:
+    """A workspace whose agent asks a service on loopback; in the end its log can be read, and the tables match it."""
     service = RawService()
-    clock = ManualClock(NOON)
-    provider = AnthropicProvider(api_key="k", base_url=service.url, patience=20)
     try:
-        with wsq.open(folder / "team.duckdb", clock=clock, provider=provider, actor="ada") as ws:
-            yield Crowd(service, ws, clock)
-            assert ws.verify() == []
-            assert len(ws.store("acme").events()) == ws.store("acme").head()
+        with crowd_of(folder, service, AnthropicProvider(api_key="k", base_url=service.url, patience=20)) as opened:
+            yield opened, service
     finally:
         service.close()
+
+
+@contextmanager
+def crowd_of(folder: Path, scripts: Scripts, provider: Provider) -> Iterator[Crowd]:
+    """The same with any provider that answers by `scripts`."""
+    clock = ManualClock(NOON)
+    with wsq.open(folder / "team.duckdb", clock=clock, provider=provider, actor="ada") as ws:
+        opened = Crowd(scripts, ws, clock)
+        yield opened
+        opened.check()

@@ -42,8 +42,8 @@ class RawService:
     """
 
     def __init__(self) -> None:
-        self.scripts: dict[str, Sequence[Raw]] = {}
-        self.requests: dict[str, list[JsonObject]] = {}
+        self.scripts: dict[str, Sequence[Any]] = {}
+        self.requests: dict[str, list[Any]] = {}
         self.paths: set[str] = set()
         self.refused: dict[str, list[str]] = {}
         self._closing = threading.Event()
@@ -65,9 +65,7 @@ class RawService:
 
     def take(self, path: str, body: JsonObject) -> Raw:
         """Remember a request and choose its response."""
-        found = _SCRIPT.search(json.dumps(body["messages"][0]))
-        assert found is not None
-        name = found[1]
+        name = script_of(body["messages"][0])
         asked = self.requests.setdefault(name, [])
         asked.append(body)
         self.paths.add(path)
@@ -75,12 +73,19 @@ class RawService:
             check(body, AnySignature())
         except Refused as why:
             self.refused.setdefault(name, []).append(str(why))
-        script = self.scripts[name]
+        script: Sequence[Raw] = self.scripts[name]
         return script[min(len(asked), len(script)) - 1]
 
     def waits(self, seconds: float) -> None:
         """Sleep, unless it is closed meanwhile."""
         self._closing.wait(seconds)
+
+
+def script_of(message: JsonObject) -> str:
+    """The number of the script that an execution's first message names."""
+    found = _SCRIPT.search(json.dumps(message))
+    assert found is not None
+    return found[1]
 
 
 class _Server(ThreadingHTTPServer):

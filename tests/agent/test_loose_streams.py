@@ -10,7 +10,7 @@ import pytest
 import wsq
 from tests.agent.crowd import Crowd, Outcome, crowd
 from tests.agent.loose import CASES, LATER, SMILE
-from tests.agent.raw import Raw, answer, called, sse
+from tests.agent.raw import Raw, RawService, answer, called, sse
 from wsq.agent.providers.anthropic import AnthropicProvider
 from wsq.events.recurring import ToolCalled
 
@@ -19,10 +19,16 @@ VERDICT = Raw(sse(LATER))
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Crowd, RawService]]:
     """A workspace and a service that says what it is told to."""
-    with crowd(tmp_path_factory.mktemp("loose")) as opened:
-        yield opened
+    with crowd(tmp_path_factory.mktemp("loose")) as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def world(opened: tuple[Crowd, RawService]) -> Crowd:
+    """The workspace."""
+    return opened[0]
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +103,10 @@ def test_a_wait_beyond_the_time_left_is_named(world: Crowd) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/", "/v1/messages"])
-def test_a_base_url_may_end_in_v1(world: Crowd, open_workspace: Callable[..., wsq.Workspace], path: str) -> None:
-    service = world.service
+def test_a_base_url_may_end_in_v1(
+    opened: tuple[Crowd, RawService], open_workspace: Callable[..., wsq.Workspace], path: str
+) -> None:
+    service = opened[1]
     service.paths.clear()
     service.scripts["0"], service.requests["0"] = [VERDICT], []
     store = open_workspace(provider=AnthropicProvider(api_key="k", base_url=service.url + path)).store("acme")
