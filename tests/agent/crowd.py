@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
+
 import wsq
 from tests.agent.raw import RawService, script_of
 from tests.conftest import NOON
@@ -19,6 +21,9 @@ from wsq.clock import ManualClock
 MODEL = "claude-sonnet-5-5"
 PLENTY = 1e9
 """US dollars a day."""
+
+TOGETHER = 50
+"""Executions that run side by side: writes that come together cost little more than one."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +56,19 @@ class Own:
 
     async def turn(self, request: Request, progress: Progress) -> Turn:
         """The next line of the script that the request names."""
-        name = script_of(request.messages[0])
-        asked = self.requests.setdefault(name, [])
-        asked.append(request)
-        line = self.scripts[name][min(len(asked), len(self.scripts[name])) - 1]
+        line = self.next_of(request)
         progress("Hm.")
         if isinstance(line, Exception):
             raise line
-        return line
+        turn: Turn = line
+        return turn
+
+    def next_of(self, request: Request) -> Any:
+        """Remember a request, and return the line that answers it."""
+        name = script_of(request.messages[0])
+        asked = self.requests.setdefault(name, [])
+        asked.append(request)
+        return self.scripts[name][min(len(asked), len(self.scripts[name])) - 1]
 
 
 class Crowd:
@@ -115,7 +125,10 @@ def crowd(folder: Path) -> Iterator[tuple[Crowd, RawService]]:
 def crowd_of(folder: Path, scripts: Scripts, provider: Provider) -> Iterator[Crowd]:
     """The same with any provider that answers by `scripts`."""
     clock = ManualClock(NOON)
-    with wsq.open(folder / "team.duckdb", clock=clock, provider=provider, actor="ada") as ws:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WSQ_MAX_CONCURRENCY", str(TOGETHER))
+        opening = wsq.open(folder / "team.duckdb", clock=clock, provider=provider, actor="ada")
+    with opening as ws:
         opened = Crowd(scripts, ws, clock)
         yield opened
         opened.check()

@@ -6,23 +6,26 @@ import copy
 import json
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.agent.crowd import Crowd, crowd
+from tests.agent.crowd import TOGETHER, Crowd, Own, crowd, crowd_of
 from tests.agent.loose import CASES
-from tests.agent.raw import END, Raw, RawService, answer, called, ends, said, sse, start, verdict
+from tests.agent.raw import END, Raw, answer, called, ends, said, sse, start, verdict
 from tests.rings import count
+from wsq.agent.providers import Request
+from wsq.agent.providers.anthropic import AnthropicProvider
 from wsq.events.recurring import ModelAnswered, ModelCharged, ToolCalled
 
 pytestmark = pytest.mark.file
 
-TOGETHER = 25
-"""Streams that are run in one pass."""
+VERDICT = Raw(sse(answer(verdict())))
 
 KEYS = st.sampled_from(
     ["type", "index", "delta", "usage", "content_block", "input", "id", "name", "stop_reason", "text"]
@@ -90,34 +93,50 @@ def _name(event: Any) -> str:
     return kind if isinstance(kind, str) and kind.isascii() and kind.isprintable() else "other"
 
 
+class WithoutNetwork(AnthropicProvider):
+    """Takes its responses from scripts: what the SDK does between the request and the response's bytes is left out."""
+
+    def __init__(self, service: Own) -> None:
+        super().__init__(api_key="k")
+        self._service = service
+
+    @asynccontextmanager
+    async def _response(self, request: Request) -> AsyncIterator[httpx2.Response]:
+        raw = self._service.next_of(request)
+        yield httpx2.Response(raw.status, headers={"content-type": raw.kind}, content=raw.body)
+
+
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Crowd, RawService]]:
-    """A workspace and a service."""
-    with crowd(tmp_path_factory.mktemp("random")) as both:
-        yield both
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
+    """A workspace whose agent asks a service on loopback."""
+    with crowd(tmp_path_factory.mktemp("served")) as (world, _):
+        yield world
 
 
-@settings(max_examples=count(20, 400), suppress_health_check=list(HealthCheck))
-@given(batch=st.lists(streams(), min_size=TOGETHER, max_size=TOGETHER))
-def test_no_stream_makes_the_log_unreadable_lowers_what_was_spent_or_repeats_an_effect(
-    opened: tuple[Crowd, RawService], batch: list[bytes]
-) -> None:
-    world, _ = opened
+@pytest.fixture(scope="module")
+def unserved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
+    """The same without a network, at half the cost."""
+    own = Own()
+    with crowd_of(tmp_path_factory.mktemp("unserved"), own, WithoutNetwork(own)) as world:
+        yield world
+
+
+def check(world: Crowd, batch: list[bytes]) -> None:
+    """Run a batch of streams, each an answer that a verdict follows, and check what became of them."""
     seq = world.store.head()
 
-    # When each is answered in turn, to as many requests as there are
-    outcomes = world.run([(Raw(stream), Raw(stream), Raw(sse(answer(verdict())))) for stream in batch])
+    outcomes = world.run([(Raw(stream), VERDICT) for stream in batch])
 
-    # Then the log can be read, and the tables are what it says
-    world.check()
+    # The log can be read, and the tables are what it says
+    assert world.ws.verify() == []
     events = [event.fact for event in world.store.events(after=seq)]
     for fact in events:
         if isinstance(fact, ModelAnswered | ModelCharged):
             assert min(fact.input_tokens, fact.output_tokens, fact.cache_read_tokens, fact.cache_write_tokens) >= 0
             assert fact.cost_usd is None or fact.cost_usd >= 0
-
-    # And every execution has one end, no answer was free, and each call has one effect
+    # Every execution has one end, no answer was free, and each call has one effect
     calls = Counter((fact.execution_id, fact.tool_use_id) for fact in events if isinstance(fact, ToolCalled))
+    changes = Counter(fact.execution_id for fact in events if isinstance(fact, ToolCalled) and fact.changes)
     assert set(calls.values()) <= {1}
     for found in outcomes:
         row = found.execution
@@ -125,17 +144,32 @@ def test_no_stream_makes_the_log_unreadable_lowers_what_was_spent_or_repeats_an_
         assert row.reason != "abandoned", row.error
         assert found.refused == ()
         assert row.turns == 0 or (row.cost_usd or 0) > 0
-        made = Counter(fact.execution_id for fact in events if isinstance(fact, ToolCalled) and fact.changes)
-        assert len(found.made) == made[row.id]
+        assert len(found.made) == changes[row.id]
 
 
-def test_the_streams_that_are_known_are_cut_at_any_byte(opened: tuple[Crowd, RawService]) -> None:
+BATCHES = st.lists(streams(), min_size=TOGETHER, max_size=TOGETHER)
+
+
+@settings(max_examples=count(9, 180), suppress_health_check=list(HealthCheck))
+@given(batch=BATCHES)
+def test_no_stream_makes_the_log_unreadable_lowers_what_was_spent_or_repeats_an_effect(
+    unserved: Crowd, batch: list[bytes]
+) -> None:
+    check(unserved, batch)
+
+
+@settings(max_examples=count(1, 20), suppress_health_check=list(HealthCheck))
+@given(batch=BATCHES)
+def test_nor_does_a_stream_that_the_sdk_receives(served: Crowd, batch: list[bytes]) -> None:
+    check(served, batch)
+
+
+def test_a_good_stream_that_is_cut_at_any_byte_is_asked_for_again(unserved: Crowd) -> None:
     # Given a good stream cut at each fiftieth byte, and then said as a whole
-    world, _ = opened
     good = CASES["words and a call under end_turn"].raw.body
     whole = good.index(b"event: message_delta")
 
-    outcomes = world.run([(Raw(good[:cut]), Raw(good), Raw(sse(answer(verdict())))) for cut in range(0, whole, 50)])
+    outcomes = unserved.run([(Raw(good[:cut]), Raw(good), VERDICT) for cut in range(0, whole, 50)])
 
     for found in outcomes:
         assert (found.execution.status, found.execution.attempts, found.made) == ("completed", 2, ("Made",))

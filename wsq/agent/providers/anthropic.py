@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -80,15 +80,19 @@ class AnthropicProvider:
         """The next answer, streamed; raises `ProviderError`."""
         model = _model(request)
         answer = StreamedAnswer(progress)
-        timeout = anthropic.Timeout(self._patience, connect=min(CONNECT, self._patience))
         with _told_apart(model, answer):
-            async with await self._client().messages.create(**_asked(request), stream=True, timeout=timeout) as stream:
-                _refuse_what_is_no_stream(stream.response)
-                await _read(stream.response, answer)
+            async with self._response(request) as response:
+                _refuse_what_is_no_stream(response)
+                await _read(response, answer)
+                request_id = response.headers.get("request-id")
         turn = answer.turn()
-        return msgspec.structs.replace(
-            turn, request_id=stream.response.headers.get("request-id"), cost_usd=_cost(model, turn.usage)
-        )
+        return msgspec.structs.replace(turn, request_id=request_id, cost_usd=_cost(model, turn.usage))
+
+    @asynccontextmanager
+    async def _response(self, request: Request) -> AsyncIterator[httpx2.Response]:
+        timeout = anthropic.Timeout(self._patience, connect=min(CONNECT, self._patience))
+        async with await self._client().messages.create(**_asked(request), stream=True, timeout=timeout) as stream:
+            yield stream.response
 
     def most(self, request: Request, *, unseen: int = 0) -> Most:
         """The most that the next answer can come to: no token of a prompt is shorter than a byte."""
