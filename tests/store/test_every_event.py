@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -37,7 +38,7 @@ def by_prompt(request: Request) -> Turn | object:
 
 
 def test_every_kind_of_event_is_what_the_tables_say(
-    open_workspace: Callable[..., wsq.Workspace], clock: ManualClock
+    open_workspace: Callable[..., wsq.Workspace], clock: ManualClock, tmp_path: Path
 ) -> None:
     # Given a workspace in which everything happens
     provider = ScriptedProvider([by_prompt], name="a-model")  # type: ignore[list-item]  # it may answer later, too
@@ -54,6 +55,8 @@ def test_every_kind_of_event_is_what_the_tables_say(
     acme.resume()
     boards(acme)
     executions(ws, acme, clock)
+    ws._log.write(lambda tx: tx.query("UPDATE tasks SET title = 'by hand'"))
+    assert ws.repair(tmp_path / "before.duckdb") is not None
     open_workspace(provider=provider).archive_store("acme")
 
     # Then no kind of event is missing, and the tables are what the log says, also once rebuilt

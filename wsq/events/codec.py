@@ -37,6 +37,9 @@ UPCASTS: dict[tuple[str, int], Callable[[Any], Fact]] = {
 }
 """For a retired version, the pure function that turns it into the current one."""
 
+LOOSE = tuple(UPCASTS)
+"""The retired kinds of events whose figures are as a service sent them."""
+
 _READABLE = FACTS | {(kind.stored_name, kind.stored_version): kind for kind, _ in _RETIRED}
 """Every kind of event that is read, the retired ones included."""
 
@@ -67,6 +70,11 @@ def reader(name: str, version: int) -> Callable[[str], Fact]:
 def known_names() -> tuple[tuple[str, int], ...]:
     """The stored names and versions that this wsq can read, sorted."""
     return tuple(sorted(_READABLE))
+
+
+def has_unusable_figures(name: str, version: int, args: str) -> bool:
+    """Whether an event of a kind in `LOOSE` holds a figure that is read as unknown."""
+    return not retired.is_usable(msgspec.json.decode(args, type=_READABLE[name, version]))
 
 
 def encode(fact: Fact) -> str:

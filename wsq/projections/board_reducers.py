@@ -24,6 +24,7 @@ from wsq.projections.rows import (
 # Workspace and stores
 
 RULES[s.SessionEnded] = []  # no row: the door of the pages reads the log itself
+RULES[s.WorkspaceRepaired] = []  # for the record: it changes nothing that the log says
 
 
 @on(s.WorkspaceMarkedAsDemo, "workspace", store)
