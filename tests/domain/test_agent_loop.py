@@ -10,6 +10,7 @@ import pytest
 
 import wsq
 from tests.domain.worlds import UNUSUAL_TEXTS, endings, names
+from wsq.agent import answer
 from wsq.agent.conversation import recall
 from wsq.agent.providers import ScriptedProvider, Turn, Usage, call, finish, say
 from wsq.ids import seeded
@@ -431,3 +432,22 @@ def test_an_answer_of_an_unexpected_shape_is_the_providers_failure_and_is_charge
 
     assert (execution.status, execution.reason) == ("failed", "provider")
     assert (execution.cost_usd, execution.input_tokens) == (0.3, 1_000)
+
+
+def test_an_answer_that_cannot_be_recorded_fails_by_name_and_is_charged(open_workspace, monkeypatch):
+    # Given a gap in what makes answers well typed
+    monkeypatch.setattr(answer, "_word", lambda _value: "a\0")
+    turn = Turn(
+        content=[{"type": "text", "text": "Hi."}], stop_reason="end_turn", usage=Usage(input_tokens=9), cost_usd=0.3
+    )
+    ws = open_workspace(provider=ScriptedProvider([turn]))
+    acme = ws.store("acme")
+
+    execution = acme.run_now(acme.create_recurring_task("Triage", "Look.", every="1 day").id)
+
+    assert (execution.status, execution.reason, execution.attempts) == ("failed", "abandoned", 1)
+    assert execution.error == (
+        "The event 'task_execution.answer' is not written, since it could not be read again: a text holds U+0000."
+    )
+    assert (execution.cost_usd, execution.input_tokens) == (0.3, 9)
+    assert ws.verify() == []

@@ -118,7 +118,8 @@ def of_failure(error: BaseException | None, request: Request, provider: Provider
     if usage is None:
         return None
     found = figures(usage, getattr(error, "cost_usd", None), request, provider, said=0)
-    return msgspec.structs.replace(found, estimated=found.estimated or getattr(error, "estimated", None) is True)
+    estimated = found.estimated or getattr(error, "estimated", False) is True
+    return msgspec.structs.replace(found, estimated=estimated)
 
 
 def reservation(provider: Provider, request: Request, *, unseen: int = 0) -> Most | None:

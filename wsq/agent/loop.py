@@ -98,7 +98,7 @@ async def run(
     except _Ended as end:
         return end.row
     except InvalidEvent as error:
-        return await running.failed("abandoned", storable(str(error)), in_call=True)
+        return await running.failed("abandoned", storable(str(error)), charge=running.unrecorded)
     except (WsqError, asyncio.CancelledError):
         raise
     except Exception as error:
@@ -111,6 +111,8 @@ class _Run:
 
     scope: tools.Scope
     conversation: Conversation
+    unrecorded: Figures | None = None
+    """What an answer took that is not on record yet."""
 
     def __init__(
         self,
@@ -168,6 +170,7 @@ class _Run:
     async def _ask(self) -> None:
         found = await self._answer()
         ending = self._ending(found)
+        self.unrecorded = found.figures
 
         def record(tx: Transaction, row: Execution) -> Execution:
             commands.record_answer(
@@ -185,6 +188,7 @@ class _Run:
             raise _Ended(await self._write(lambda tx, row: ending(tx, record(tx, row))))
         self.conversation.add_answer(found.content)
         await self._run_calls(self.conversation.pending, record)
+        self.unrecorded = None
 
     def _ending(self, found: Answer) -> Ending | None:
         """How this answer ends the execution, None if it continues.
@@ -354,6 +358,7 @@ class _Run:
         except Exception:
             if record:  # the answer was paid for, whatever went wrong after it
                 self.row = await self._write(record)
+                self.unrecorded = None
             raise
         if self.row.status != "running":
             raise _Ended(self.row)

@@ -237,6 +237,7 @@ def _told_apart(model: str, answer: StreamedAnswer) -> Iterator[None]:
             retry_after=retry_after,
             usage=usage,
             cost_usd=_cost(model, usage) if usage else None,
+            estimated=answer.is_unaccounted,
         )
 
     try:

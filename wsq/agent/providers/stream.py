@@ -138,6 +138,11 @@ class StreamedAnswer:
             usage=self._used(final=bool(content)),
         )
 
+    @property
+    def is_unaccounted(self) -> bool:
+        """Whether something came whose count did not."""
+        return self.stop_reason is None and self._heard > 0
+
     def so_far(self) -> Usage | None:
         """What was used by an answer that broke off, at least a token for the bytes of one; None if none had begun."""
         if not self._begun:
