@@ -1,8 +1,9 @@
 """An answer of the Messages API, folded from the events in which it is streamed.
 
-The SDK's own accumulator refuses or drops what other services of the protocol send: events without a name, a stream
-without ``message_start``, a block that nobody began, arguments in the block's start. Here every event is read for
-what it plainly means, and anything else in it is passed over; what the answer must be is judged in `wsq.agent.answer`.
+The SDK's own accumulator drops or refuses what other services of the protocol send: events without a name, a
+``message_delta`` without usage, gaps in indices; arguments that were cut it gives as an empty object. Here every event
+is read for what it plainly means, and anything else in it is passed over; what the answer must be is judged in
+`wsq.agent.answer`.
 """
 
 from __future__ import annotations
