@@ -187,6 +187,10 @@ NAMES = {
         f"the id {given!r}": Case(answer(called(0, id_=given)))
         for given in (None, "", 5, "a\0b", "a\ud800b", "a b", "x" * 500, ["a"], "toolu_9")
     },
+    "no id": Case([start(), begins(0, type="tool_use", name="create_task"), *CREATE[1:], ends(), END]),
+    "no id in an answer as a whole": Case(
+        [start(content=[{"type": "tool_use", "name": "create_task", "input": {"title": "Made"}}]), ends(), END]
+    ),
     "two calls of one id": Case(answer(CREATE, called(1, arguments={"title": "More"})), ("Made", "More")),
     "a name with a space within": Case(answer(called(0, "create task"))),
     "a name with spaces around": Case(answer(called(0, " create_task\n"))),

@@ -175,6 +175,8 @@ def _call(block: Block, taken: set[str], otherwise: str) -> Block:
     name, id_ = block.get("name"), block.get("id")
     if not isinstance(name, str) or not name.strip():
         raise _Malformed("it called a tool without a name")
+    if "id" not in block:  # a provider's own mistake: what a service leaves out is None here
+        raise _Malformed("it called a tool without an id")
     if not _NAME.fullmatch(name):
         name = _NOT_IN_NAME.sub("_", name.strip())[:128]
     if not isinstance(id_, str) or not _NAME.fullmatch(id_) or id_ in taken:

@@ -79,6 +79,8 @@ class _Growing(msgspec.Struct):
     def finished(self) -> Block:
         """The whole block. Arguments are text here, unless they came as an object."""
         block = dict(self.block)
+        if self.type == "tool_use":
+            block.setdefault("id", None)
         for name in ("text", "thinking"):
             if name in self.pieces or self.type == name:
                 begun = block.get(name)
@@ -130,7 +132,8 @@ class StreamedAnswer:
 
     def turn(self) -> Turn:
         """The whole answer; its figures and its stop reason are as the service sent them."""
-        content = [block.finished() for block in self._blocks] or [b for b in self._given if isinstance(b, dict)]
+        given = [_Growing(block, {}) for block in self._given if isinstance(block, dict) and "type" in block]
+        content = [block.finished() for block in self._blocks or given]
         details = self._stop_details
         return Turn(
             content=content,
