@@ -31,6 +31,7 @@ VERDICT = Raw(sse(answer(verdict(id_="toolu_1"))))
 KEYS = st.sampled_from(
     ["type", "index", "delta", "usage", "content_block", "input", "id", "name", "stop_reason", "text"]
 )
+FIGURES = st.sampled_from([-1, -2_000_000, 7.5, 1e19, 10**19, True, None, "7", float("nan"), float("inf"), 0, []])
 ANYTHING = st.recursive(
     st.none()
     | st.booleans()
@@ -68,15 +69,19 @@ def streams(draw: st.DrawFn) -> bytes:
     events: list[Any] = copy.deepcopy(draw(SEEDS))
     chance = random.Random(draw(st.integers(0, 2**32)))
     for change in draw(
-        st.lists(st.sampled_from(["replace", "replace", "drop", "twice", "swap"]), min_size=1, max_size=4)
+        st.lists(st.sampled_from(["replace", "replace", "figure", "drop", "twice", "swap"]), min_size=1, max_size=4)
     ):
-        at = chance.choice([*places(events)])
+        found = [*places(events)]
+        figures = [place for place in found if str(place[-1]).endswith("tokens")]
+        at = chance.choice(figures if change == "figure" and figures else found)
         holder = events
         for step in at[:-1]:
             holder = holder[step]
         match change:
             case "replace":
                 holder[at[-1]] = draw(ANYTHING)
+            case "figure":
+                holder[at[-1]] = draw(FIGURES)
             case "drop":
                 del holder[at[-1]]
             case "twice" if events:
