@@ -6,6 +6,7 @@ other environments first.
 
 from __future__ import annotations
 
+import compileall
 import os
 import signal
 import sys
@@ -14,6 +15,9 @@ import pytest
 
 from tests import browser, environments
 from tests.checks import ROOT, Checks
+
+WORKERS = min(2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4, 8)
+"""Number of pytest's workers: two for each core, as they wait for browsers, servers and processes half of the time."""
 
 
 def main(arguments: list[str]) -> int:
@@ -24,11 +28,12 @@ def main(arguments: list[str]) -> int:
     print(sentence, flush=True)
     if found is None:
         return 2
+    compileall.compile_dir(ROOT / "wsq", quiet=1)  # else each process does it, where Python is told to keep no bytecode
     ring = "long" if "--long" in arguments else "all"
     given = [argument for argument in arguments if argument != "--long"]
     checks = Checks(environments.outcomes() if ring == "long" else ())
     try:
-        return int(pytest.main([f"--ring={ring}", "--durations=10", *given], plugins=[checks]))
+        return int(pytest.main([f"--ring={ring}", f"-n{WORKERS}", "--durations=10", *given], plugins=[checks]))
     finally:
         checks.stop()
 

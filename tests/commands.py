@@ -84,10 +84,14 @@ class Forked:
         """What it has said on standard output until now."""
         return self._out.read_text() if self._out.exists() else ""
 
+    def complained(self) -> str:
+        """What it has said on standard error until now."""
+        return self._err.read_text() if self._err.exists() else ""
+
     def ended(self, within: float = LASTS) -> Said:
         """Wait for its end, which must come within so many seconds."""
         self._process.join(within)
-        said = Said(self._process.exitcode, self.said(), self._err.read_text() if self._err.exists() else "")
+        said = Said(self._process.exitcode, self.said(), self.complained())
         self.kill()
         assert said.status is not None, f"{self._work} has not ended; it said {said}"
         return said

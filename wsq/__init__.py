@@ -1,4 +1,4 @@
-"""wsq: a task board whose recurring tasks an agent carries out on schedule, with every step on record.
+"""wsq: a task board with recurring tasks that an agent runs on schedule, with every step on record.
 
 Importing it loads neither Panel nor the Anthropic SDK.
 """

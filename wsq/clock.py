@@ -17,7 +17,6 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the current instant, timezone-aware."""
-        ...
 
 
 class SystemClock:

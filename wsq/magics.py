@@ -36,7 +36,6 @@ class Shell(Protocol):
 
     def register_magic_function(self, func: Any, magic_kind: str, magic_name: str) -> None:
         """Register a function as a magic."""
-        ...
 
 
 def register(shell: Shell) -> None:
@@ -188,14 +187,11 @@ def _next(task: RecurringTask) -> str:
 
 def _named(store: api.Store, name: str) -> RecurringTask | None:
     wanted = name.strip().casefold()
-    named = [task for task in store.recurring_tasks() if task.name.casefold() == wanted] if _is_there(store) else []
+    is_there = store.id in {row.id for row in store.workspace.stores()}
+    named = [task for task in store.recurring_tasks() if task.name.casefold() == wanted] if is_there else []
     if len(named) > 1:
         raise InvalidInput(f"{len(named)} recurring tasks of store {store.id} are named {name!r}. Rename one first.")
     return named[0] if named else None
-
-
-def _is_there(store: api.Store) -> bool:
-    return store.id in {row.id for row in store.workspace.stores()}
 
 
 def _project(store: api.Store, name_or_id: str) -> str:

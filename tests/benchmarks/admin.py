@@ -138,7 +138,7 @@ def _column(name: str, kind: str, default: object) -> str:
 
 
 _DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Execution)}
-_TYPES = sql_types(TABLES["task_executions"])
+_TYPES = sql_types(TABLES["task_executions"].row, TABLES["task_executions"].columns)
 _EXECUTIONS = f"""INSERT INTO task_executions BY NAME
     SELECT {", ".join(_column(name, kind, _DEFAULTS[name]) for name, kind in _TYPES.items())}
     FROM (SELECT id, store_id, created_at, k, row_number() OVER (ORDER BY k, id) AS n

@@ -284,8 +284,8 @@ def _opened(visitor: BrowserContext, server: Server) -> None:
 _SERVER = """
 import ctypes, gc, json, os, signal, sys, threading, time, wsq
 from wsq.views import serve
-from wsq.views.board.feed import Feed
-from wsq.views.page.hub import Hub
+from wsq.views.live.feed import Feed
+from wsq.views.live.hub import Hub
 
 def say(**words):
     print(json.dumps(words), flush=True)

@@ -112,7 +112,7 @@ def test_a_dry_run_says_what_would_run_and_writes_nothing(process_, folder):
     plain, as_json = process_("--dry-run", "--now", later), process_("--dry-run", "--now", later, "--json")
 
     assert plain.status == 0
-    assert "default  Tick  would run (3 slots)" in plain.out
+    assert "default  Tick  would run (3 scheduled runs)" in plain.out
     (would,) = json.loads(as_json.out)["would_run"]
     assert (would["name"], would["slots"]) == ("Tick", 3)
     with wsq.open() as ws:

@@ -14,7 +14,7 @@ import wsq
 from wsq.agent.providers import ScriptedProvider, call, finish
 from wsq.runner.progress import EVERY, TAIL, LiveProgress
 from wsq.store.duckdb.engine import EmbeddedEngine
-from wsq.store.duckdb.latest import FORGOTTEN, Latest
+from wsq.store.duckdb.notes import FORGOTTEN, Latest
 from wsq.store.schema import WorkspaceSchema
 
 

@@ -100,13 +100,13 @@ def test_everything_that_happened_is_counted_and_told_by_whom(
     assert [getattr(found, name) for name in counts] == [1, 1, 1, 1, 0, 4, 2, 3, 0]
     assert (found.made_by_agents, found.made_by_people, found.moved_by_people, found.finished_by_people) == (1, 1, 1, 1)
     assert found.text() == (
-        "Since 2026-03-02 12:01 UTC: 1 done, 1 could not, 1 of unknown verdict, 1 failed, 4 slots skipped, "
+        "Since 2026-03-02 12:01 UTC: 1 done, 1 could not, 1 of unknown verdict, 1 failed, 4 scheduled runs skipped, "
         "1 card made by agents, 1 card made by people, 1 card moved by people, 1 card finished by people, "
         "2 changes of recurring tasks, 3 pauses begun or ended.\n"
         f"- 'Triage' failed (provider): {found.ended[0].said}\n"
         "- 'Triage' could not: No key to the shop.\n"
-        "- 'Gone' skipped 2 slots: paused\n"
-        "- 'Triage' skipped 2 slots: paused\n"
+        "- 'Gone' skipped 2 scheduled runs: paused\n"
+        "- 'Triage' skipped 2 scheduled runs: paused\n"
         "- 'Kept' was finished by ada\n"
         "- 'Made by Ada' was made and moved by ada\n"
         "- 'Made <by> agent' was made by an agent\n"

@@ -15,11 +15,10 @@ from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbformat.v4 import new_output
 
+from tests.notebooks import LIVE, TAGS
+
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = ROOT / "notebooks"
-LIVE = "live"
-TAGS = [LIVE, "nbval-ignore-output"]
-"""Of a live cell; the second is for nbval, which would compare the picture with what is alive."""
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -29,8 +28,8 @@ def is_live(cell):
 
 FORGET = """\
 import sys
-if "wsq.views.page.hub" in sys.modules:
-    sys.modules["wsq.views.page.hub"].forget(ws)
+if "wsq.views.live.hub" in sys.modules:
+    sys.modules["wsq.views.live.hub"].forget(ws)
 get_ipython().extension_manager.loaded.clear()
 get_ipython().reset()
 """

@@ -8,13 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 
-from tests.notebooks.store import LIVE, TAGS, executed, tidied
+from tests.notebooks import LIVE, TAGS
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -39,6 +38,10 @@ def test_there_is_a_notebook_for_each_thing_to_begin_with():
 
 def test_every_notebook_gives_all_that_is_stored_wherever_the_reader_lives(tmp_path):
     """One after the other in one kernel; that each runs in a kernel of its own is seen in a JupyterLab."""
+    import nbformat  # takes four seconds, which each worker would spend that only collects the tests
+
+    from tests.notebooks.store import executed, tidied
+
     kernel = AsyncKernelManager(kernel_name="python3")
     try:
         for notebook in NOTEBOOKS:

@@ -74,7 +74,7 @@ def test_every_list_that_a_question_returns_has_a_table(ws, acme):
 
     asked = [
         ws.stores(), acme.projects(), acme.documents(), acme.contacts(), acme.tasks(), acme.recurring_tasks(),
-        acme.executions(), acme.recent_executions()[task.id], acme.transcript(execution.id),
+        acme.executions(), acme.executions(task.id), acme.transcript(execution.id),
         acme.documents_made_by(execution.id), acme.as_of(ws.clock.now()).tasks(),
     ]  # fmt: skip
 

@@ -187,7 +187,7 @@ def test_a_deleted_contact_is_forgotten_too_and_an_unknown_one_is_named(told):
 
 
 def test_nothing_is_forgotten_while_an_execution_runs_that_was_told_of_it(open_workspace):
-    # Given an execution of a project that has been told of its contact
+    # Given an execution of a project that has read its contact
     ws = open_workspace(provider=ScriptedProvider([for_ever]))
     acme = ws.store("acme")
     project = acme.create_project("Launch")
@@ -196,7 +196,7 @@ def test_nothing_is_forgotten_while_an_execution_runs_that_was_told_of_it(open_w
     head = acme.head()
 
     # When the contact is to be forgotten, then it is refused, and nothing has changed
-    with pytest.raises(wsq.AlreadyRunning, match=f"{running.id}.*still runs") as refused:
+    with pytest.raises(wsq.AlreadyRunning, match=f"{running.id}.*still running") as refused:
         acme.forget_contact(contact.id)
     assert refused.value.execution_id == running.id
     assert (acme.head(), acme.contact(contact.id).name) == (head, NAME)

@@ -43,7 +43,6 @@ def answers(store: Any) -> dict[str, Any]:
         "recurring": store.recurring_tasks(),
         "executions": store.executions(limit=100),
         "page": store.executions(limit=3),
-        "recent": store.recent_executions(2),
         "runs": store.recent_runs(3),
         "head": store.head(),
         "events": store.events(),

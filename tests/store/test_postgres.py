@@ -27,7 +27,7 @@ from wsq.store.postgres.clock import KEPT, PAUSE, ServerClock
 from wsq.store.postgres.create import WRITING
 from wsq.store.postgres.cursor import COLLATION
 from wsq.store.postgres.faults import without_password
-from wsq.store.postgres.listening import QUIET
+from wsq.store.postgres.listening import QUIET, Listener
 from wsq.store.schema import VERSION
 
 OURS = "application_name = 'wsq'"
@@ -704,6 +704,21 @@ def test_nothing_of_a_copy_stays(opening, server):
     assert eventually(lambda: server.run(f"SELECT count(*) FROM pg_stat_activity WHERE {OURS}") == [(0,)])
 
 
+def test_every_first_question_for_changes_waits_until_the_listener_listens(engine):
+    def slowly():
+        time.sleep(0.3)
+        return engine._connect()
+
+    listener, heard = Listener(slowly, "me", lambda: 0), []
+    threads = [threading.Thread(target=lambda: heard.append(listener.heard())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    listener.close()
+    assert heard == [1, 1, 1]
+
+
 # The clock
 
 
@@ -712,17 +727,17 @@ class Elsewhere:
 
     def __init__(self, ahead):
         self.true, self.here, self.elapsed = ManualClock(NOON), ManualClock(NOON - timedelta(seconds=ahead)), 1000.0
-        self.asked, self.is_away, self.connecting = 0, False, 0.0
+        self.asked, self.is_away, self.waits, self.after = 0, False, [], False
         self.clock = ServerClock(self.ask, here=self.here, pace=lambda: self.elapsed)
 
     def ask(self):
         self.asked += 1
         if self.is_away:
             raise ConnectionError
-        connecting, self.connecting = self.connecting, 0.0
-        if connecting:
-            self.pass_by(connecting)
-        return self.true.now()
+        read = self.true.now()
+        if self.waits:
+            self.pass_by(self.waits.pop(0))
+        return read if self.after else self.true.now()
 
     def pass_by(self, seconds, *, suspended=False):
         self.true.advance(seconds)
@@ -732,9 +747,22 @@ class Elsewhere:
 
 def test_the_time_that_connecting_takes_does_not_put_the_clock_forward():
     there = Elsewhere(25)
-    there.connecting = 0.3
+    there.waits = [0.3]
     assert there.clock.now() == there.true.now()
     assert there.asked == 2
+
+
+def test_slow_answers_make_the_clock_late_and_never_early():
+    there = Elsewhere(25)
+    there.waits = [0.3, 0.1]
+    there.after = True
+    assert there.clock.now() == there.true.now() - timedelta(seconds=0.1)
+
+    there.pass_by(KEPT)
+    assert there.clock.now() == there.true.now()
+    there.waits = [0.3, 0.2]
+    there.pass_by(KEPT)
+    assert there.clock.now() == there.true.now()
 
 
 @pytest.mark.parametrize("ahead", [25, -25])

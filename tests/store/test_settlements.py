@@ -260,7 +260,7 @@ def tampering(ws, statement):
         ),
         (
             f"""UPDATE events SET args = replace(args, '"slots":2', '"slots":1') WHERE {first(START)}""",
-            "It says that it settles 1 slots, and there are 2",
+            "It records 1 slots, and there are 2",
         ),
         (
             f"UPDATE events SET args = {LATER.format('next_execution_at')} WHERE {first(START)}",

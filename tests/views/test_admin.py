@@ -9,10 +9,10 @@ from wsq.clock import ManualClock
 from wsq.events.recurring import RecurringTaskUpdated
 from wsq.views import Admin
 from wsq.views.admin.component import Overseer
-from wsq.views.admin.table import COLUMNS, TaskTable
+from wsq.views.live.dispatch import Dispatcher
+from wsq.views.live.hub import forget
+from wsq.views.live.table import COLUMNS, TaskTable
 from wsq.views.page.cards import notify_line
-from wsq.views.page.dispatch import Dispatcher
-from wsq.views.page.hub import forget
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_the_table_is_sifted_and_sorted_and_the_address_remembers_it(open_board,
     # And a row leads to its history, its executions, its card
     page.get_by_role("searchbox").fill("invoices")
     row(page, "Chase invoices").get_by_role("button", name="History").click()
-    page.get_by_role("dialog", name="Executions").get_by_role("listitem").get_by_role("button").click()
+    page.get_by_role("dialog", name="Runs").get_by_role("listitem").get_by_role("button").click()
     expect(page.get_by_role("dialog", name="Execution", exact=True)).to_contain_text("Refused.")
     expect(page.get_by_role("dialog", name="Execution", exact=True)).to_contain_text("ada, when it failed")
     page.reload()
@@ -271,7 +271,7 @@ def test_alerts_come_and_go_and_lead_to_what_they_are_about(open_board, team, ac
 
     # Then that is told, leads to the execution, and is gone once it has worked again
     expect(mine).to_be_visible()
-    mine.get_by_role("button", name="Show execution").click()
+    mine.get_by_role("button", name="Show run").click()
     expect(page.get_by_role("dialog", name="Execution", exact=True)).to_contain_text("Refused.")
     page.keyboard.press("Escape")
     acme.run_now(task.id)

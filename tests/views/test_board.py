@@ -8,7 +8,7 @@ import pytest
 
 import wsq.views
 from wsq.views import Board
-from wsq.views.page.hub import forget
+from wsq.views.live.hub import forget
 
 VIEWS = Path(wsq.views.__file__).parent
 

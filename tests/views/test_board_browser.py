@@ -184,7 +184,7 @@ def test_who_asks_for_a_run_that_is_under_way_hears_that_it_is(open_board, acme,
 
     run.evaluate("button => { button.disabled = false; button.click(); }")  # as if it had not heard yet
 
-    expect(there.get_by_role("alert").filter(has_text="is running already")).to_be_visible()
+    expect(there.get_by_role("alert").filter(has_text="is already running")).to_be_visible()
     go_on()
     expect(run).to_be_enabled()
     assert len(acme.executions(task.id)) == 1
@@ -198,7 +198,7 @@ def test_a_running_execution_can_be_cancelled_from_its_details(open_board, acme)
 
     card(page, "Triage").get_by_role("button", name="Run now").click()
     card(page, "Triage").get_by_role("listitem").first.click()
-    page.get_by_role("dialog", name="Execution").get_by_role("button", name="Cancel execution").click()
+    page.get_by_role("dialog", name="Execution").get_by_role("button", name="Cancel run").click()
 
     expect(card(page, "Triage").get_by_role("listitem").first).to_contain_text("Cancelled")
     assert acme.latest_execution(task.id).status == "cancelled"

@@ -397,7 +397,7 @@ def test_a_history_that_is_open_follows_what_happens(open_board, acme):
     acme.run_now(task.id)
     page = open_board()
     card(page, "Triage").get_by_role("button", name="History").click()
-    dialog = page.get_by_role("dialog", name="Executions")
+    dialog = page.get_by_role("dialog", name="Runs")
     expect(dialog.get_by_role("listitem")).to_have_count(1)
 
     acme.run_now(task.id)
@@ -454,7 +454,7 @@ def test_a_history_goes_on_page_by_page(open_board, acme, team):
     page = open_board()
 
     card(page, "Triage").get_by_role("button", name="History").click()
-    dialog = page.get_by_role("dialog", name="Executions")
+    dialog = page.get_by_role("dialog", name="Runs")
     expect(dialog.get_by_role("listitem")).to_have_count(20)
     dialog.get_by_role("button", name="Older").click()
 
@@ -474,7 +474,7 @@ def test_an_execution_is_run_again_from_its_detail(open_board, acme, go_on):
 
     detail = page.get_by_role("dialog", name="Execution")
     expect(detail).to_contain_text("Running")
-    expect(detail.get_by_role("button", name="Cancel execution")).to_be_visible()
+    expect(detail.get_by_role("button", name="Cancel run")).to_be_visible()
     go_on()
     expect(detail).to_contain_text("Completed")
     assert len(acme.executions(task.id)) == 2
@@ -487,14 +487,14 @@ def test_a_refusal_is_told_in_front_of_whatever_is_open(open_board, acme):
     acme.disable_recurring_task(task.id)
     page = open_board()
     card(page, "Triage").get_by_role("button", name="History").click()
-    page.get_by_role("dialog", name="Executions").get_by_role("listitem").first.get_by_role("button").click()
+    page.get_by_role("dialog", name="Runs").get_by_role("listitem").first.get_by_role("button").click()
 
     detail = page.get_by_role("dialog", name="Execution", exact=True)
     detail.get_by_role("button", name="Run again").click()
 
     expect(detail.get_by_role("alert")).to_contain_text("disabled")
     detail.get_by_role("button", name="Close").click()
-    expect(page.get_by_role("dialog", name="Executions").get_by_role("alert")).to_be_visible()
+    expect(page.get_by_role("dialog", name="Runs").get_by_role("alert")).to_be_visible()
 
 
 @pytest.mark.usefixtures("kept")

@@ -21,7 +21,7 @@ def test_a_chart_without_anything_to_draw_says_what_there_was_none_of(store):
     assert after["executions"]["empty"] is None
     assert after["cost"]["empty"] == "Nothing was spent in this span."
     assert after["tokens"]["empty"] == "No model was used in this span."
-    assert after["lateness"]["empty"] == "No scheduled execution started in this span."
+    assert after["lateness"]["empty"] == "No automatic run started in this span."
     # A number that no binary fraction holds is not written with all its digits
     assert "%.6g s" in json.dumps(after["duration"]["item"])
 

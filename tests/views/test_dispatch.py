@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from wsq.views.page.dispatch import LATER, Dispatcher
+from wsq.views.live.dispatch import LATER, Dispatcher
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from tests.domain.worlds import PaidProvider
 from tests.views.browsers import patched
 from wsq.agent.providers import ScriptedProvider, say
 from wsq.clock import ManualClock
-from wsq.views.board.feed import Feed
+from wsq.views.live.feed import Feed
 from wsq.views.page import cards
 
 

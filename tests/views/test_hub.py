@@ -13,7 +13,7 @@ from tests.conftest import NOON
 from tests.views.browsers import patched
 from wsq.clock import ManualClock
 from wsq.runner import heartbeat
-from wsq.views.page.hub import GRACE, Hub, scheduler_state
+from wsq.views.live.hub import GRACE, Hub, scheduler_state
 
 
 @pytest.fixture
@@ -234,8 +234,8 @@ def test_pages_hear_nothing_of_passes_while_they_come_as_usual(tmp_path):
 
 
 def test_a_board_in_a_notebook_that_was_forgotten_is_not_kept_alive_by_the_hub(store):
-    from wsq.views.page.hub import forget, hub_of
-    from wsq.views.page.live import weakly
+    from wsq.views.live.component import weakly
+    from wsq.views.live.hub import forget, hub_of
 
     class Cell:
         def send(self, message):

@@ -6,8 +6,8 @@ import queue
 import pytest
 
 from wsq.views import Library
-from wsq.views.page.dispatch import Dispatcher
-from wsq.views.page.hub import forget
+from wsq.views.live.dispatch import Dispatcher
+from wsq.views.live.hub import forget
 
 
 @pytest.fixture

@@ -347,7 +347,7 @@ def test_a_draft_that_an_agent_made_is_opened_in_the_mail_program(open_library, 
     expect(link).to_have_attribute("href", "mailto:ada@example.com?subject=The%20contract&body=It%20is%20due.")
     fill_form(page, Title="No letter any more")
     expect(link).to_have_count(0)
-    press(page, "Show the execution")
+    press(page, "Show the run")
 
     expect(page.get_by_role("dialog", name="Execution")).to_contain_text("Remind")
 

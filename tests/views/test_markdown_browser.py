@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.views.payloads import PAYLOADS
-from wsq.views.page.live import resource
+from wsq.views.live.component import resource
 from wsq.views.page.markdown import TAGS, tree
 from wsq.views.page.scripts import script
 

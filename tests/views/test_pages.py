@@ -7,8 +7,8 @@ from bokeh.models import ImportedStyleSheet
 
 from tests.views.serving import served
 from wsq.errors import SettingError
-from wsq.views.page.hub import forget
-from wsq.views.page.refusal import RefusalPage
+from wsq.views.live.hub import forget
+from wsq.views.live.refusal import RefusalPage
 from wsq.views.server import pages
 
 

@@ -13,7 +13,7 @@ from tests.conftest import NOON
 from wsq.agent.providers import ScriptedProvider, finish
 from wsq.clock import ManualClock
 from wsq.queries.executions import LOOKED_AT
-from wsq.views.board.feed import Feed
+from wsq.views.live.feed import Feed
 from wsq.views.page import cards
 
 LONG_AGO = timedelta(hours=3)

@@ -8,8 +8,8 @@ import wsq.views.page.scripts
 from wsq.views import Board
 from wsq.views.admin.component import Admin
 from wsq.views.library.component import Library
+from wsq.views.live.refusal import RefusalPage
 from wsq.views.page import words
-from wsq.views.page.refusal import RefusalPage
 from wsq.views.page.scripts import script
 from wsq.views.since.component import SincePage
 from wsq.views.statistics.component import StatisticsPage
@@ -55,9 +55,11 @@ def test_every_page_is_one_module_that_exports_what_panel_calls(browser, kind):
 
 def test_modules_are_joined_in_the_order_of_their_imports_each_in_its_own_scope(browser, write):
     write("page.js", 'import { b } from "./parts/b.js";\nimport {\n  a,\n  A,\n} from "./parts/a.js";\n\n'
-          "const own = 1;\n\nexport function render() {\n  return [own, a(), A, b];\n}\n")  # fmt: skip
-    write("parts/a.js", "// Why.\nconst own = 2;\n\n/**\n * What.\n */\nexport async function a() {\n  return own;\n}\n"
-          "\nexport class A {}\n")  # fmt: skip
+          "const own = 1;\nconst other = 0;\n\n"
+          "export function render() {\n  return [own + other, a(), A, b];\n}\n")  # fmt: skip
+    write("parts/a.js", 'import { other } from "./c.js";\n\n// Why.\nconst own = 2;\n\n/**\n * What.\n */\n'
+          "export async function a() {\n  return own + other;\n}\n\nexport class A {}\n")  # fmt: skip
+    write("parts/c.js", "export const other = 40;\n")
     write("parts/b.js", 'import { a } from "./a.js";\n\nconst own = "// text";\nexport const b = own + typeof a;\n')
 
     joined = script("page.js")
@@ -66,7 +68,7 @@ def test_modules_are_joined_in_the_order_of_their_imports_each_in_its_own_scope(
     opened.add_script_tag(content=f"{joined}\nwindow.found = render();", type="module")
     opened.wait_for_function("window.found")
     found = "found.map(each => Promise.resolve(each).then(String))"
-    assert opened.evaluate(f"Promise.all({found})") == ["1", "2", "class A {}", "// textfunction"]
+    assert opened.evaluate(f"Promise.all({found})") == ["1", "42", "class A {}", "// textfunction"]
     assert not re.search(r"^\s|Why|What", joined, re.MULTILINE)
     opened.close()
 

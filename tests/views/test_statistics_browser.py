@@ -113,19 +113,19 @@ def test_figures_charts_filters_and_files(open_board, busy):
     expect(figure(page, "success_rate")).to_have_text(f"{found.total.success_rate * 100:.1f} %")
 
     # Every chart is drawn, in the colours of its theme
-    light = drawn(page, "Executions per day")
+    light = drawn(page, "Runs per day")
     assert {"#2a9458", "#d33f55", "#868e99"} <= set(light)
     for title in (
         "Success rate per day", "Duration per day", "Cost per day", "Tokens per day", "Lateness of starts per day",
-        "Failures by reason", "Skipped slots by reason",
+        "Failures by reason", "Skipped scheduled runs by reason",
     ):  # fmt: skip
         drawn(page, title)
 
     # What a chart shows stands beside it, and comes as a file
-    section = chart(page, "Executions per day")
+    section = chart(page, "Runs per day")
     section.get_by_text("Table").click()
     expect(section.get_by_role("row")).to_have_count(31)
-    name, (heading, *rows) = saved(page, section.get_by_role("button", name="CSV of Executions per day"))
+    name, (heading, *rows) = saved(page, section.get_by_role("button", name="CSV of Runs per day"))
     assert name == "executions.csv"
     assert heading == ["Day", "Completed", "Could not", "Failed", "Cancelled", "Running", "Skipped"]
     assert rows == [
@@ -163,17 +163,17 @@ def test_figures_charts_filters_and_files(open_board, busy):
     page.get_by_label("To", exact=True).fill(day.day.isoformat())
     expect(figure(page, "executions")).to_have_text(str(day.executions))
     expect(page).to_have_url(re.compile(f"from={day.day}&to={day.day}"))
-    drawn(page, "Executions per day")  # one point
+    drawn(page, "Runs per day")  # one point
 
     # A span in which nothing ran says so, and one that ends before it begins is refused
     page.get_by_label("From", exact=True).fill("2001-02-03")
     page.get_by_label("To", exact=True).fill("2001-02-04")
-    expect(chart(page, "Executions per day")).to_contain_text("Nothing ran in this span.")
+    expect(chart(page, "Runs per day")).to_contain_text("Nothing ran in this span.")
     expect(figure(page, "success_rate")).to_have_text("–")
     page.get_by_label("To", exact=True).fill("2001-02-01")
     trouble = page.get_by_role("alert").filter(has_text="before it begins")
     expect(trouble).to_contain_text(re.compile("from .*3.* 2001 to .*1.* 2001"))
-    for old in (figure(page, "executions"), chart(page, "Executions per day")):
+    for old in (figure(page, "executions"), chart(page, "Runs per day")):
         expect(old).to_be_hidden()
     page.get_by_role("button", name="Show all").click()
     expect(figure(page, "executions")).to_have_text(str(found.total.executions))
@@ -181,7 +181,7 @@ def test_figures_charts_filters_and_files(open_board, busy):
     # In the dark the charts have other colours
     page.get_by_role("button", name="Dark theme").click()
     page.get_by_role("main").evaluate("main => main.scrollTo(0, 0)")
-    eventually(lambda: "#46b878" in chart(page, "Executions per day").evaluate(INK))
+    eventually(lambda: "#46b878" in chart(page, "Runs per day").evaluate(INK))
 
 
 def test_failures_lead_to_their_executions_and_names_of_strangers_run_nothing(open_board, busy):
@@ -231,7 +231,7 @@ def test_failures_lead_to_their_executions_and_names_of_strangers_run_nothing(op
 def test_nothing_serious_stands_in_the_way_of_anybody_on_a_telephone(open_board, busy):
     page = open_board(path="statistics", width=390, height=844, also="&days=90")
     expect(figure(page, "executions")).not_to_have_text("0")
-    drawn(page, "Executions per day")
+    drawn(page, "Runs per day")
     page.get_by_text("What the figures mean").click()
     for folded in page.get_by_text("Table", exact=True).all()[:2]:
         folded.click()

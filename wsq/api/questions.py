@@ -76,10 +76,6 @@ class Questions:
         """The executions, newest first; `before` is the id of the execution after which the page begins."""
         return self._query(execution_queries.executions, recurring_task_id, limit=values.limit(limit), before=before)
 
-    def recent_executions(self, per_task: int = 5) -> dict[str, Rows[Execution]]:
-        """The newest executions of each recurring task, newest first, and those that run, by the task's id."""
-        return self._query(execution_queries.recent, values.limit(per_task))
-
     def recent_runs(self, groups: int = 5) -> dict[str, list[execution_queries.Run]]:
         """The newest runs of each recurring task, newest first, and those that run, by the task's id.
 

@@ -423,7 +423,7 @@ class Workspace:
     def backup(self, path: str | os.PathLike[str]) -> Path:
         """Copy the workspace to a new file at `path`; the copy is a workspace itself."""
         target = configuration.file_path(path)
-        self._log.backup(target)
+        self._engine.backup(target)
         return target
 
     def export(self, into: str | os.PathLike[str] | IO[bytes]) -> tuple[End, str]:
@@ -472,7 +472,7 @@ class Workspace:
 
     def changes(self) -> int:
         """The change counter: a number that rises with every write of any process; reading it takes microseconds."""
-        return self._log.changes()
+        return self._engine.changes()
 
     def close(self) -> None:
         """Stop what runs here and release the database; closing twice does nothing.

@@ -16,7 +16,8 @@ from wsq.store.archive import End, validate_file
 def export_command(given: Namespace) -> int:
     """Write the workspace to a file, or to standard output."""
     if given.path == "-":
-        _refuse_a_terminal()
+        if sys.stdout is None or sys.stdout.isatty():
+            raise InvalidInput("Standard output is a terminal, and the export is compressed: name a file, or pipe it.")
         with wsq.open(given.database) as ws:
             ws.export(sys.stdout.buffer)
             sys.stdout.buffer.flush()
@@ -27,11 +28,6 @@ def export_command(given: Namespace) -> int:
     size = path.stat().st_size
     say(f"Wrote {_counted(counts)} to {given.path} ({size / 1e6:,.1f} MB). SHA-256 of the last line: {chain}.")
     return 0
-
-
-def _refuse_a_terminal() -> None:
-    if sys.stdout is None or sys.stdout.isatty():
-        raise InvalidInput("Standard output is a terminal, and the export is compressed: name a file, or pipe it.")
 
 
 def import_command(given: Namespace) -> int:

@@ -13,6 +13,7 @@ from wsq import settings as configuration
 from wsq.cli.output import say
 from wsq.clock import Clock, ShiftedClock, SystemClock, sleep
 from wsq.errors import InvalidInput, SettingError
+from wsq.settings.sources import users_own
 
 STORE = "demo"
 PLAN = "Plan the day"
@@ -208,10 +209,7 @@ def _place(database: str | None) -> Path:
         return Path(settings.database)
     from platformdirs import user_data_path
 
-    try:
-        folder = user_data_path("wsq", appauthor=False)
-    except RuntimeError:
-        folder = Path("~")
-    if not folder.is_absolute():
+    folder = users_own(user_data_path)
+    if folder is None:
         raise SettingError("This user has no home folder for the example. Choose a file with --database.")
     return folder / "demo.duckdb"

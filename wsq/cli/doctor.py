@@ -113,8 +113,8 @@ def _log(examined: _Examined) -> Finding:
 def _settlements(examined: _Examined) -> Finding:
     violations = examined.ws.unsettled()
     if not violations:
-        return Finding(ok=True, sentence="Every due slot belongs to exactly one settlement.")
-    found = f"{count(len(violations), 'settlement')} not matching the log: {violations[0]}"
+        return Finding(ok=True, sentence="Every scheduled run is accounted for exactly once.")
+    found = f"{count(len(violations), 'record')} of scheduled runs not matching the log: {violations[0]}"
     return Finding(ok=False, sentence=found)
 
 
@@ -144,7 +144,7 @@ _WELL = {
     "scheduler": "No scheduler was seen, and no task is waiting for one.",
     "slots": "No run is late.",
     "tasks": "No task is failing.",
-    "budgets": "No budget of today is spent to four fifths.",
+    "budgets": "No budget of today is 80 % used.",
     "leases": "No run was abandoned by its worker.",
     "pauses": "Nothing is paused.",
 }

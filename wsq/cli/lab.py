@@ -42,8 +42,10 @@ def notebooks() -> Path | None:
 def copy(source: Path, target: Path) -> tuple[int, list[str]]:
     """Copy missing files; return the number of copied notebooks, and the files kept because they differ."""
     copied, kept = 0, []
-    for file in sorted(file for file in source.rglob("*") if file.is_file() and not _hidden(file, source)):
+    for file in sorted(file for file in source.rglob("*") if file.is_file()):
         name, content = file.relative_to(source), file.read_bytes()
+        if any(part.startswith((".", "__")) for part in name.parts):
+            continue
         mine = target / name
         if mine.exists():
             if mine.read_bytes() != content:
@@ -53,7 +55,3 @@ def copy(source: Path, target: Path) -> tuple[int, list[str]]:
         mine.write_bytes(content)
         copied += file.suffix == ".ipynb"
     return copied, kept
-
-
-def _hidden(file: Path, source: Path) -> bool:
-    return any(part.startswith((".", "__")) for part in file.relative_to(source).parts)

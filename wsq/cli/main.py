@@ -8,10 +8,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from wsq import settings as configuration
-from wsq.cli.output import prepare_streams, print_error, print_unexpected
 from wsq.cli.parser import PROGRAM, parser
-from wsq.cli.signals import Stopped, stoppable
-from wsq.errors import WsqError
+from wsq.cli.signals import run_program
 
 _MODULES = {
     **dict.fromkeys(("add", "list", "show", "run", "history", "enable", "disable", "delete"), "recurring"),
@@ -25,28 +23,17 @@ _MODULES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `wsq` with `arguments`, by default those of the command line; return the exit status."""
-    prepare_streams()
-    try:
-        with stoppable():
-            return _answer(sys.argv[1:] if arguments is None else arguments)
-    except Stopped as stop:
-        print_error(PROGRAM, stop)
-        return stop.status
+    return run_program(PROGRAM, lambda: _answer(sys.argv[1:] if arguments is None else arguments))
 
 
 def _answer(arguments: Sequence[str]) -> int:
     try:
         given = parser().parse_args(arguments)
-        if getattr(given, "database", None) is not None:
-            configuration.load(database=given.database, flags=True)  # so that errors name the flag
-        return command(given.command)(given)
-    except (WsqError, OSError) as error:
-        print_error(PROGRAM, error)
-    except Exception as error:  # noqa: BLE001 - Python would exit with 1, which means a failed execution
-        print_unexpected(PROGRAM, error)
     except SystemExit as end:  # argparse's exit after --help and --version
         return int(end.code or 0)
-    return 2
+    if getattr(given, "database", None) is not None:
+        configuration.load(database=given.database, flags=True)  # so that errors name the flag
+    return command(given.command)(given)
 
 
 def command(name: str) -> Callable[[Namespace], int]:

@@ -99,13 +99,9 @@ def local(instant: datetime | None, zone: str) -> str:
 
 def seconds(duration: timedelta | None) -> str:
     """Return a duration as text: ``0.3 s``, ``2 min 5 s``."""
-    if duration is None:
-        return "–"
-    total = duration.total_seconds()
-    if total < 60:
-        return f"{total:.1f} s"
-    minutes, rest = divmod(round(total), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    from wsq.projections.display import length
+
+    return "–" if duration is None else length(duration.total_seconds())
 
 
 def count(number: int, what: str, plural: str | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from wsq.errors import InvalidInput
@@ -46,10 +47,14 @@ def parser() -> Parser:
     return top
 
 
+def _bare(commands: Any, name: str, about: str, more: str | None = None) -> Parser:
+    help_ = about[:1].lower() + about[1:]
+    made: Parser = commands.add_parser(name, help=help_, description=f"{more or about}.", allow_abbrev=False)
+    return made
+
+
 def _command(commands: Any, name: str, about: str, *, store: bool = False, json: bool = False) -> Parser:
-    made: Parser = commands.add_parser(
-        name, help=about[:1].lower() + about[1:], description=f"{about}.", allow_abbrev=False
-    )
+    made = _bare(commands, name, about)
     made.add_argument("--database", metavar="PATH", help="the workspace: a path to a DuckDB file; else WSQ_DATABASE")
     if store:
         made.add_argument("--store", metavar="ID", default=STORE, help="the store; %(default)s when left out")
@@ -65,18 +70,14 @@ def _beginning(commands: Any) -> None:
     init.add_argument("--with-key", action="store_true", help="also write the key and base URL from the environment")
     init.add_argument("--model", metavar="ID", help="model to use if neither task nor store names one")
     _command(commands, "demo", "Create an example workspace in its own file; always offline")
-    lab = commands.add_parser(
-        "lab",
-        help="copy the notebooks into this folder and open JupyterLab",
-        description="Copy the notebooks into this folder, keeping those that you have changed, and open JupyterLab.",
-        allow_abbrev=False,
-    )
+    about = "Copy the notebooks into this folder, keeping those that you have changed, and open JupyterLab"
+    lab = _bare(commands, "lab", "Copy the notebooks into this folder and open JupyterLab", about)
     lab.add_argument("--no-open", action="store_true", help="copy them only")
 
 
 def _pages(commands: Any) -> None:
     serve = _command(commands, "serve", "Serve the dashboards for a browser, and run a scheduler")
-    serve.add_argument("--port", type=_port, default=PORT, metavar="N", help="port, 0 for a free one; %(default)s")
+    serve.add_argument("--port", type=_PORT, default=PORT, metavar="N", help="port, 0 for a free one; %(default)s")
     serve.add_argument("--address", default=ADDRESS, help="address to listen on; %(default)s; others need a login")
     serve.add_argument("--origin", metavar="HOST", help="host under which a proxy serves the pages; else WSQ_ORIGIN")
     serve.add_argument("--no-scheduler", action="store_true", help="do not run a scheduler")
@@ -84,12 +85,7 @@ def _pages(commands: Any) -> None:
 
 
 def _users(commands: Any) -> None:
-    user = commands.add_parser(
-        "user",
-        help="manage who may log in to the pages, and their roles",
-        description="Manage who may log in to the pages, and their roles.",
-        allow_abbrev=False,
-    )
+    user = _bare(commands, "user", "Manage who may log in to the pages, and their roles")
     what = user.add_subparsers(metavar="WHAT", dest="what", required=True, help="add, list, role, password or remove")
     add = _of_user(what, "add", "Add a user; the password is asked for, or read from standard input")
     _roles(add)
@@ -116,19 +112,15 @@ def _roles(made: Parser) -> None:
 
 
 def _schedule(commands: Any) -> None:
-    schedule = commands.add_parser(
-        "schedule",
-        help="let this machine run wsq-process every few minutes",
-        description="Let this machine run wsq-process every few minutes, with systemd, launchd or cron.",
-        allow_abbrev=False,
-    )
+    about = "Let this machine run wsq-process every few minutes"
+    schedule = _bare(commands, "schedule", about, f"{about}, with systemd, launchd or cron")
     what = schedule.add_subparsers(metavar="WHAT", dest="what", required=True, help="install, status or remove")
     install = _command(what, "install", "Install it for this workspace, replacing an earlier one")
     install.add_argument(
         "--with", dest="by", choices=SCHEDULERS, help="systemd, launchd or cron; default: the best available"
     )
     install.add_argument(
-        "--every", type=_minutes, default=EVERY, metavar="MINUTES", help="1 to 59 minutes apart; %(default)s"
+        "--every", type=_MINUTES, default=EVERY, metavar="MINUTES", help="1 to 59 minutes apart; %(default)s"
     )
     _command(what, "status", "Show its state; exit 1 if nothing is installed or passes are missing", json=True)
     _command(what, "remove", "Remove what install created for this workspace")
@@ -143,12 +135,7 @@ def _recurring_tasks(commands: Any) -> None:
     add.add_argument("--timezone", metavar="ZONE", help="IANA zone of its schedule; default: the store's")
     add.add_argument("--project", metavar="ID", help="project that it works in; default: the whole store")
     add.add_argument("--description", metavar="TEXT", default="", help="description for people")
-    add.add_argument(
-        "--missed",
-        default=MISSED[0],
-        metavar="POLICY",
-        help=f"missed runs: {' or '.join(MISSED)}",
-    )
+    add.add_argument("--missed", default=MISSED[0], metavar="POLICY", help=f"missed runs: {' or '.join(MISSED)}")
     add.add_argument("--model", metavar="ID", help="model to use; default: the store's or the settings'")
     add.add_argument(
         "--assignee", action="append", default=[], metavar="NAME", help="assignee of the task; can be repeated"
@@ -164,17 +151,18 @@ def _recurring_tasks(commands: Any) -> None:
     add.add_argument(
         "--notify-on",
         metavar="ENDS",
-        help=f"outcomes to notify of: {', '.join(NOTIFY_ON)}; default: {','.join(DEFAULT_NOTIFY_ON)}",
+        default=",".join(DEFAULT_NOTIFY_ON),
+        help=f"outcomes to notify of: {', '.join(NOTIFY_ON)}; default: %(default)s",
     )
     _command(commands, "list", "List the recurring tasks, newest first", store=True, json=True)
-    _of_one(commands, "show", "Show a recurring task and its latest execution", json=True)
+    _of_one(commands, "show", "Show a recurring task and its latest run", json=True)
     _of_one(commands, "run", "Run a recurring task now and show the outcome", json=True)
-    history = _of_one(commands, "history", "List the executions of a recurring task, newest first", json=True)
-    history.add_argument("--limit", type=_limit, default=20, metavar="N", help="maximum number; %(default)s")
+    history = _of_one(commands, "history", "List the runs of a recurring task, newest first", json=True)
+    history.add_argument("--limit", type=_LIMIT, default=20, metavar="N", help="maximum number; %(default)s")
     _of_one(commands, "enable", "Enable a recurring task")
-    disable = _of_one(commands, "disable", "Disable a recurring task; running executions finish")
+    disable = _of_one(commands, "disable", "Disable a recurring task; a run in progress finishes")
     disable.add_argument("--reason", metavar="TEXT", help="the reason, shown on the board")
-    _of_one(commands, "delete", "Delete a recurring task; its executions stay readable by its id")
+    _of_one(commands, "delete", "Delete a recurring task; its runs stay readable by its id")
 
 
 def _of_one(commands: Any, name: str, about: str, *, json: bool = False) -> Parser:
@@ -184,7 +172,7 @@ def _of_one(commands: Any, name: str, about: str, *, json: bool = False) -> Pars
 
 
 def _pauses(commands: Any) -> None:
-    pause = _command(commands, "pause", "Pause a store or all stores; running executions finish")
+    pause = _command(commands, "pause", "Pause a store or all stores; runs in progress finish")
     pause.add_argument("--store", metavar="ID", help="the store; default: all stores")
     pause.add_argument(
         "--until", metavar="WHEN", help='an instant with its offset, "17:00", or "2 hours"; default: until wsq resume'
@@ -224,22 +212,18 @@ def _whole(commands: Any) -> None:
     doctor.add_argument("--backup", metavar="PATH", help="a new file or a folder for it; default: beside the database")
 
 
-def _port(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() else -1
-    if not 0 <= number <= 65_535:
-        raise argparse.ArgumentTypeError(f"it is {text!r}, expected a number from 0 to 65535")
-    return number
+def _number(least: int, most: int, expected: str) -> Callable[[str], int]:
+    """Return what accepts a whole number from `least` to `most`, both inclusive."""
+
+    def accepted(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(most)) else -1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"it is {text!r}, expected {expected}")
+        return number
+
+    return accepted
 
 
-def _minutes(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 3 else 0
-    if not 1 <= number <= 59:
-        raise argparse.ArgumentTypeError(f"it is {text!r}, expected whole minutes from 1 to 59")
-    return number
-
-
-def _limit(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"it is {text!r}, expected a whole number, 1 or more")
-    return number
+_PORT = _number(0, 65_535, "a number from 0 to 65535")
+_MINUTES = _number(1, 59, "whole minutes from 1 to 59")
+_LIMIT = _number(1, 999_999_999, "a whole number, 1 or more")

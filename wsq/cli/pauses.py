@@ -27,7 +27,7 @@ def pause_command(given: Namespace) -> int:
     command = "wsq resume" + (f" --store {given.store}" if given.store else "")
     end = f"until {local(row.paused_until, zone)}" if row.paused_until else f"until {command}"
     why = f" ({plain(row.paused_reason)})" if row.paused_reason else ""
-    say(f"{_named(given.store)} is paused {end}{why}. Due runs are skipped; running executions finish.")
+    say(f"{_named(given.store)} is paused {end}{why}. Due runs are skipped; runs in progress finish.")
     return 0
 
 

@@ -21,28 +21,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wsq import settings as configuration
 from wsq.cli.flags import Flag, help_text, parse
-from wsq.cli.output import (
-    count,
-    created,
-    local,
-    outcome,
-    plain,
-    prepare_streams,
-    print_error,
-    print_unexpected,
-    say,
-    seconds,
-)
-from wsq.cli.signals import Stopped, stoppable
-from wsq.errors import (
-    InvalidInput,
-    MissingCredentials,
-    NewerWorkspace,
-    NotAWorkspace,
-    NotFound,
-    SettingError,
-    WsqError,
-)
+from wsq.cli.output import count, created, local, outcome, plain, print_error, say, seconds
+from wsq.cli.signals import run_program
+from wsq.errors import InvalidInput, MissingCredentials, NewerWorkspace, NotAWorkspace, NotFound, SettingError, WsqError
 from wsq.version import VERSION
 
 if TYPE_CHECKING:
@@ -56,11 +37,11 @@ if TYPE_CHECKING:
 
 PROGRAM = "wsq-process"
 ABOUT = (
-    "One pass of the scheduler over every store: executions whose worker was lost are resumed, and "
-    "every due slot is settled. Run it from cron every few minutes, or with --watch."
+    "One pass of the scheduler over every store: it resumes runs whose worker was lost, and runs or skips "
+    "everything that is due. Run it from cron every few minutes, or with --watch."
 )
 STATUSES = (
-    "Exit status: 0 if everything due was settled, 1 if an execution failed, 2 if the work could not "
+    "Exit status: 0 if everything due was handled, 1 if a run failed, 2 if the work could not "
     "be done, 128 + the signal's number if it was stopped by a signal."
 )
 FLAGS = (
@@ -71,8 +52,8 @@ FLAGS = (
     Flag("--json", "Print one JSON object per pass on one line, and nothing else on standard output."),
     Flag("--quiet", "Print nothing for a pass without due tasks."),
     Flag("--watch", "Make a pass every so many seconds until stopped.", "SECONDS"),
-    Flag("--meanwhile", "While its executions run, check for other due tasks every so many seconds.", "SECONDS"),
-    Flag("--max-concurrency", "Run at most so many executions at a time; else WSQ_MAX_CONCURRENCY or 16.", "N"),
+    Flag("--meanwhile", "While tasks run, check for other due ones every so many seconds.", "SECONDS"),
+    Flag("--max-concurrency", "Run at most so many tasks at a time; else WSQ_MAX_CONCURRENCY or 16.", "N"),
     Flag("--tethered", "Stop when standard input ends; used by wsq serve for its scheduler."),
     Flag("--version", "Show the version and exit."),
     Flag("--help", "Show this and exit; -h does the same."),
@@ -111,36 +92,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    prepare_streams()
-    try:
-        with stoppable():
-            return _answer(arguments)
-    except Stopped as stop:
-        print_error(PROGRAM, stop)
-        return stop.status
+    return run_program(PROGRAM, lambda: _answer(arguments))
 
 
 def _answer(arguments: Sequence[str]) -> int:
     if {"-h", "--help"}.intersection(arguments):
         say(help_text(PROGRAM, ABOUT, FLAGS, STATUSES))
         return 0
-    try:
-        given = parse(arguments, FLAGS)
-        if "--version" in given:
-            say(f"{PROGRAM} {VERSION}")
-            return 0
-        options, settings = _options(given), _settings(given)
-        if options.tethered:
-            _stop_at_end_of_input()
-        from wsq.store.duckdb import instance
+    given = parse(arguments, FLAGS)
+    if "--version" in given:
+        say(f"{PROGRAM} {VERSION}")
+        return 0
+    options, settings = _options(given), _settings(given)
+    if options.tethered:
+        _stop_at_end_of_input()
+    from wsq.store.duckdb import instance
 
-        instance.make_ready()
-        return run(settings, options)
-    except (WsqError, OSError) as error:
-        print_error(PROGRAM, error)
-    except Exception as error:  # noqa: BLE001 - Python would exit with 1, which means a failed execution
-        print_unexpected(PROGRAM, error)
-    return 2
+    instance.make_ready()
+    return run(settings, options)
 
 
 def run(settings: configuration.Settings, options: Options, provider: Provider | None = None) -> int:
@@ -169,14 +138,13 @@ def run(settings: configuration.Settings, options: Options, provider: Provider |
 
 def _pings(settings: configuration.Settings, options: Options) -> Pings | None:
     """Return the pings of the ping service; None if none is set, and then nothing is imported for it."""
-    if settings.alert_url or settings.ping_url:
+    unsaid = None if options.dry_run else settings.unsaid
+    if settings.alert_url or settings.ping_url or unsaid:
         from wsq.cli import logs
 
         logs.set_up()
-    if settings.unsaid and not options.dry_run:
-        from wsq.cli import logs
-
-        logs.warn("not_sent", settings.unsaid)
+        if unsaid:
+            logs.warn("not_sent", unsaid)
     if settings.ping_url is None or options.dry_run:
         return None
     from wsq.runner.webhook import Pings
@@ -274,12 +242,16 @@ class Passes:
             self._begin()
             next_pass = self._next_pass()
             while self._open:
-                if self._handle_next(next_pass):
+                item = self._next_item(next_pass)
+                if item is not None:
+                    item()
                     continue
                 self._survive(self._begin)
                 next_pass = self._next_pass()
         finally:
-            self._end_progress()
+            if self._bar is not None:
+                self._bar.close()
+                self._bar = None
         if self._pings is not None:
             self._pings.end(self.status, self._summary)
         return self.status
@@ -291,23 +263,20 @@ class Passes:
         while True:
             self._survive(self._begin)
             due_at = max(due_at + pause, monotonic())  # passes missed meanwhile are not made up
-            self._handle_until(due_at)
+            while (item := self._next_item(due_at)) is not None:
+                self._survive(item)
 
     def _next_pass(self) -> float | None:
         """Return when the next `meanwhile` pass begins, on the monotonic clock; None for never."""
         return None if self.options.meanwhile is None else monotonic() + self.options.meanwhile
 
-    def _handle_next(self, until: float | None) -> bool:
-        """Handle the next item of the inbox; return False if `until` comes first."""
+    def _next_item(self, until: float | None) -> Callable[[], None] | None:
+        """Return the next item of the inbox; None if `until`, on the monotonic clock, comes first."""
         left = None if until is None else until - monotonic()
-        if left is not None and left <= 0:
-            return False
         try:
-            item = self._inbox.get(timeout=left)
+            return self._inbox.get(timeout=left) if left is None or left > 0 else None
         except Empty:
-            return False
-        item()
-        return True
+            return None
 
     def _begin(self) -> None:
         begun = self.ws.begin_pass(
@@ -341,31 +310,20 @@ class Passes:
         else:
             self._inbox.put(lambda: conclude(report, None))
 
-    def _handle_until(self, until: float) -> None:
-        """Handle the inbox until this instant of the monotonic clock."""
-        while (left := until - monotonic()) > 0:
-            try:
-                item = self._inbox.get(timeout=left)
-            except Empty:
-                return
-            self._survive(item)
-
     def _survive(self, work: Callable[[], None]) -> None:
         """Run it; log errors that the next pass may not have, so that the watch goes on."""
         try:
             work()
         except LASTING:
             raise
-        except WsqError as error:
+        except Exception as error:  # noqa: BLE001 - logged, an unexpected one with its traceback
             from wsq.cli import logs
 
-            logs.warn("tick_failed", error)
-            self._ended(2, str(error))
-        except Exception as error:  # noqa: BLE001 - logged with its traceback
-            from wsq.cli import logs
-
-            logs.set_up()
-            logs.logger.exception("Unexpected error in a pass.", extra={"action": "tick_failed"})
+            if isinstance(error, WsqError):
+                logs.warn("tick_failed", error)
+            else:
+                logs.set_up()
+                logs.logger.exception("Unexpected error in a pass.", extra={"action": "tick_failed"})
             self._ended(2, str(error) or type(error).__name__)
 
     # Output
@@ -390,7 +348,7 @@ class Passes:
             self._say(report.to_json())
             return
         for each in report.would_run:
-            slots = f" ({count(each.slots, 'slot')})" if each.slots > 1 else ""
+            slots = f" ({count(each.slots, 'scheduled run')})" if each.slots > 1 else ""
             when = local(each.scheduled_for, self._zone)
             self._say(f"{when}  {each.store_id}  {plain(each.name)}  would run{slots}")
         self._say(_closing_line(report))
@@ -435,11 +393,6 @@ class Passes:
         from tqdm import tqdm
 
         return tqdm(total=due.due, unit="task", leave=False)
-
-    def _end_progress(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
 
     def _say(self, text: str) -> None:
         if self._bar is not None:

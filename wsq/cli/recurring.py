@@ -14,7 +14,6 @@ from wsq.errors import InvalidInput, NotFound
 from wsq.projections import Execution, RecurringTask
 from wsq.projections.display import shown
 from wsq.runner.report import as_json
-from wsq.vocabulary import DEFAULT_NOTIFY_ON
 
 
 @contextmanager
@@ -43,17 +42,13 @@ def add_command(given: Namespace) -> int:
             budget_per_day=given.budget,
             skip_unchanged=given.skip_unchanged,
             notify=given.notify,
-            notify_on=DEFAULT_NOTIFY_ON if given.notify_on is None else _ends(given.notify_on),
+            notify_on=[each.strip() for each in given.notify_on.split(",") if each.strip()],
         )
     if given.json:
         say(as_json(task))
         return 0
     say(f"Added {plain(task.name)!r} to store {task.store_id!r}, id {task.id}; {_next(task, zone)}")
     return 0
-
-
-def _ends(text: str) -> list[str]:
-    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def list_command(given: Namespace) -> int:
@@ -169,7 +164,7 @@ def delete_command(given: Namespace) -> int:
     """Delete a recurring task."""
     with _store(given) as (store, _zone):
         task = store.delete_recurring_task(_found(store, given.task).id)
-    say(f"{plain(task.name)!r} is deleted. Its executions: `wsq history {task.id}`.")
+    say(f"{plain(task.name)!r} is deleted. Its runs: `wsq history {task.id}`.")
     return 0
 
 

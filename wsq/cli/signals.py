@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from wsq.cli.output import prepare_streams, print_error, print_unexpected
+from wsq.errors import WsqError
 
 CLEAN_UP = 4.5
 """Seconds that a command has for cleaning up before it is killed."""
@@ -28,6 +31,23 @@ class Stopped(KeyboardInterrupt):
     def status(self) -> int:
         """128 + the signal's number."""
         return 128 + self.number
+
+
+def run_program(program: str, work: Callable[[], int]) -> int:
+    """Return the exit status of `work`; 2 after an error, which is printed, and 128 + the number of a signal."""
+    prepare_streams()
+    try:
+        with stoppable():
+            try:
+                return work()
+            except (WsqError, OSError) as error:
+                print_error(program, error)
+            except Exception as error:  # noqa: BLE001 - Python would exit with 1, which means a failed execution
+                print_unexpected(program, error)
+            return 2
+    except Stopped as stop:
+        print_error(program, stop)
+        return stop.status
 
 
 @contextmanager

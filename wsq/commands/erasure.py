@@ -84,19 +84,19 @@ def forget(tx: Transaction, subject: Subject, looked: Looked) -> tuple[Traces, i
 
     Raises:
         NotFound: There never was such a subject in the store.
-        AlreadyRunning: An execution that has been told of it is under way.
+        AlreadyRunning: An execution that has read it is running.
     """
     past = _facts_of(tx, subject)
     if not past:
         raise boards.no_row(tx, subject.table, subject.store_id, subject.id)
     traces = traces_of(subject.id, (fact for _, fact in past))
     speaking = _still_speaking(tx, traces, looked)
-    told = _executions_told(tx, subject.store_id, speaking)
-    _refuse_while_running(told, subject)
+    readers = _executions_that_read(tx, subject.store_id, speaking)
+    _refuse_while_running(readers, subject)
     changed = [(seq, other) for seq, fact in past if (other := marked(fact)) != fact]
     for seq, fact in changed:
         erasure.replace_fact(tx, subject.store_id, seq, fact)
-    pruned = [row.id for row in told]
+    pruned = [row.id for row in readers]
     executions.prune(tx, subject.store_id, pruned)
     tx.give_up(speaking)
     if changed or pruned or tx.row(subject.table, subject.id) is not None:
@@ -150,18 +150,18 @@ def _still_speaking(tx: Transaction, traces: Traces, looked: Looked) -> set[str]
     return speaking
 
 
-def _executions_told(tx: Transaction, store_id: str, speaking: set[str]) -> list[Execution]:
+def _executions_that_read(tx: Transaction, store_id: str, speaking: set[str]) -> list[Execution]:
     """The store's executions whose conversation holds one of these bodies, by id."""
     found = erasure.executions_with(tx, store_id, speaking)
     return [executions.execution(tx, store_id, id_) for id_ in found]
 
 
-def _refuse_while_running(told: list[Execution], subject: Subject) -> None:
-    """What runs goes on from what it was told, which must not change: it is ended by a person, not by this."""
-    running = next((row for row in told if row.status == "running"), None)
+def _refuse_while_running(readers: list[Execution], subject: Subject) -> None:
+    """What a running execution has read must not change: a person ends it, not this command."""
+    running = next((row for row in readers if row.status == "running"), None)
     if running is not None:
         raise AlreadyRunning(
-            f"Execution {running.id!r} has been told of {subject.word} {subject.id!r} and still runs:"
+            f"Run {running.id!r} has read {subject.word} {subject.id!r} and is still running:"
             " cancel it or wait for its end, then forget.",
             execution_id=running.id,
         )

@@ -17,6 +17,7 @@ from wsq.commands.common import existing, existing_store
 from wsq.commands.stores import note_model
 from wsq.commands.unchanged import nothing_changed
 from wsq.errors import AlreadyRunning, InvalidInput, LeaseLost, NotRunnable
+from wsq.events import Fact
 from wsq.events import recurring as e
 from wsq.projections import Execution, RecurringTask, Running, StoreRow
 from wsq.queries import executions as queries
@@ -128,7 +129,7 @@ def request(tx: Transaction, store_id: str, task_id: str) -> Trigger:
         raise NotRunnable(f"{pause}; resume it to run {task.name!r}.")
     other = _running(tx, task_id)
     if other is not None:
-        raise AlreadyRunning(f"{task.name!r} is running already, as execution {other}.", execution_id=other)
+        raise AlreadyRunning(f"{task.name!r} is already running, as run {other}.", execution_id=other)
     if over := budgets.used_up(tx, task):
         raise NotRunnable(f"{over} Give it a larger budget, or wait until tomorrow.")
     return Trigger(task=task)
@@ -262,10 +263,7 @@ def held(tx: Transaction, execution_id: str, epoch: int) -> Execution:
 
 def record_answer(tx: Transaction, row: Execution, *, message: bytes, **figures: Any) -> None:
     """Record a model's answer as the execution's next step."""
-    tx.record(
-        row.store_id,
-        e.ModelAnswered(execution_id=row.id, epoch=row.epoch, step=row.steps + 1, body=tx.keep(message), **figures),
-    )
+    _record_step(tx, row, e.ModelAnswered, body=tx.keep(message), **figures)
     budgets.spent(tx, row)
     if row.model is not None:
         budgets.release(tx, row)
@@ -273,33 +271,16 @@ def record_answer(tx: Transaction, row: Execution, *, message: bytes, **figures:
 
 def record_call(tx: Transaction, row: Execution, *, tool: str, tool_use_id: str, result: bytes, **outcome: Any) -> None:
     """Record a tool's call and its result, in the transaction of its effect."""
-    tx.record(
-        row.store_id,
-        e.ToolCalled(
-            execution_id=row.id,
-            epoch=row.epoch,
-            step=row.steps + 1,
-            tool=tool,
-            tool_use_id=tool_use_id,
-            body=tx.keep(result),
-            **outcome,
-        ),
-    )
+    _record_step(tx, row, e.ToolCalled, tool=tool, tool_use_id=tool_use_id, body=tx.keep(result), **outcome)
 
 
 def record_failed_attempt(tx: Transaction, row: Execution, *, error: str, wait: float) -> None:
     """Record that a call of the model failed and is tried again after `wait` seconds."""
-    tx.record(
-        row.store_id,
-        e.AttemptFailed(
-            execution_id=row.id,
-            epoch=row.epoch,
-            step=row.steps + 1,
-            attempt=row.attempts + 1,
-            error=error,
-            wait=wait,
-        ),
-    )
+    _record_step(tx, row, e.AttemptFailed, attempt=row.attempts + 1, error=error, wait=wait)
+
+
+def _record_step(tx: Transaction, row: Execution, kind: type[Fact], **fields: Any) -> None:
+    tx.record(row.store_id, kind(execution_id=row.id, epoch=row.epoch, step=row.steps + 1, **fields))
 
 
 # Ending
@@ -307,27 +288,13 @@ def record_failed_attempt(tx: Transaction, row: Execution, *, error: str, wait: 
 
 def complete(tx: Transaction, row: Execution, verdict: str | None, output: str) -> Execution:
     """End an execution successfully."""
-    fact = e.ExecutionCompleted(
-        execution_id=row.id,
-        recurring_task_id=row.recurring_task_id,
-        epoch=row.epoch,
-        verdict=verdict,
-        output=output,
-    )
-    return _end(tx, row, fact)
+    return _end(tx, row, e.ExecutionCompleted, verdict=verdict, output=output)
 
 
 def fail(tx: Transaction, row: Execution, reason: FailureReason, error: str, output: str | None = None) -> Execution:
     """End an execution that failed; with too many failures in a row its task is disabled."""
-    fact = e.ExecutionFailed(
-        execution_id=row.id,
-        recurring_task_id=row.recurring_task_id,
-        epoch=row.epoch,
-        reason=reason,
-        error=error,
-        output=row.output if output is None else output,
-    )
-    ended = _end(tx, row, fact)
+    said = row.output if output is None else output
+    ended = _end(tx, row, e.ExecutionFailed, reason=reason, error=error, output=said)
     task = tx.row("recurring_tasks", row.recurring_task_id)
     if isinstance(task, RecurringTask) and task.enabled and task.failures_in_row >= MOST_FAILURES:
         recurring.disable_recurring_task(tx, row.store_id, task.id, reason=DISABLED_FOR_FAILURES)
@@ -365,7 +332,8 @@ def prune(tx: Transaction, store_id: str, execution_ids: Iterable[str]) -> int:
     return len(pruned)
 
 
-def _end(tx: Transaction, row: Execution, fact: e.ExecutionCompleted | e.ExecutionFailed) -> Execution:
+def _end(tx: Transaction, row: Execution, kind: type[Fact], **fields: Any) -> Execution:
+    fact = kind(execution_id=row.id, recurring_task_id=row.recurring_task_id, epoch=row.epoch, **fields)
     tx.record(row.store_id, fact)
     leases.end(tx, row.id)
     budgets.release(tx, row, ended=True)

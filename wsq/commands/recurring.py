@@ -36,11 +36,6 @@ def schedule_of(task: RecurringTask) -> schedule.Schedule:
     )
 
 
-def slot_after(task: RecurringTask, instant: datetime) -> datetime:
-    """The task's first slot strictly after `instant`."""
-    return schedule.slot_after(schedule_of(task), instant)
-
-
 def owed(task: RecurringTask, until: datetime) -> schedule.Slots | None:
     """The task's slots that are due by `until` (inclusive) and not settled; None when there is none."""
     if task.next_execution_at is None:
@@ -218,7 +213,7 @@ def enable_recurring_task(tx: Transaction, store_id: str, recurring_task_id: str
 def _enable(tx: Transaction, row: RecurringTask, settled: datetime) -> RecurringTask:
     if row.project_id is not None:
         _open_project(tx, row.store_id, row.project_id)
-    nxt = slot_after(row, settled)
+    nxt = schedule.slot_after(schedule_of(row), settled)
     tx.record(row.store_id, e.RecurringTaskEnabled(recurring_task_id=row.id, next_execution_at=nxt))
     return recurring_task(tx, row.store_id, row.id)
 

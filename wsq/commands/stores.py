@@ -8,14 +8,7 @@ from msgspec import UNSET
 
 from wsq.commands.common import at_version, cleaned, differing
 from wsq.errors import InvalidInput
-from wsq.events.stores import (
-    ModelFirstUsed,
-    SessionEnded,
-    StoreArchived,
-    StoreCreated,
-    StoreUpdated,
-    WorkspaceMarkedAsDemo,
-)
+from wsq.events import stores as e
 from wsq.projections import StoreRow, WorkspaceRow
 from wsq.queries import boards
 from wsq.rules import values
@@ -50,7 +43,7 @@ def create_store(
         raise InvalidInput(f"There is a store {store_id!r} already.")
     tx.record(
         store_id,
-        StoreCreated(
+        e.StoreCreated(
             name=values.name(name if name is not None else store_id),
             timezone=values.timezone(timezone or tx.timezone),
             model=values.model(model),
@@ -83,14 +76,14 @@ def update_store(
         },
     )
     if changes:
-        tx.record(store_id, StoreUpdated(**changes))
+        tx.record(store_id, e.StoreUpdated(**changes))
     return store(tx, store_id)
 
 
 def archive_store(tx: Transaction, store_id: str) -> StoreRow:
     """Archive a store: nothing in it runs any more. Archiving twice changes nothing."""
     if store(tx, store_id).archived_at is None:
-        tx.record(store_id, StoreArchived())
+        tx.record(store_id, e.StoreArchived())
     return store(tx, store_id)
 
 
@@ -111,15 +104,15 @@ def workspace(tx: Transaction) -> WorkspaceRow:
 def mark_as_demo(tx: Transaction) -> None:
     """Make the workspace an example, served by the offline provider alone."""
     if not workspace(tx).demo:
-        tx.record(WORKSPACE, WorkspaceMarkedAsDemo())
+        tx.record(WORKSPACE, e.WorkspaceMarkedAsDemo())
 
 
 def note_model(tx: Transaction, provider: str, kind: str) -> None:
     """Remember that a language model has been used here, the first time that it is."""
     if kind not in KINDS_WITHOUT_MODEL and workspace(tx).model_provider is None:
-        tx.record(WORKSPACE, ModelFirstUsed(provider=provider))
+        tx.record(WORKSPACE, e.ModelFirstUsed(provider=provider))
 
 
 def end_session(tx: Transaction, session: str) -> None:
     """Note that a session of the pages, named by the SHA-256 of its id, is over."""
-    tx.record(WORKSPACE, SessionEnded(session=session))
+    tx.record(WORKSPACE, e.SessionEnded(session=session))

@@ -121,13 +121,7 @@ def decode(name: str, version: int, args: str) -> Fact:
 
 def decode_all(name: str, version: int, many: Sequence[str]) -> list[Fact]:
     """Many facts of one kind, at once; `UnreadableLog` when one of them is not to be read."""
-    reader(name, version)
-    try:
-        facts: list[Fact] = _reader_of_many(name, version)(f"[{','.join(many)}]")
-    except msgspec.MsgspecError as error:
-        raise UnreadableLog(f"The log's events {name!r} cannot be read: {error}.") from error
-    if len(facts) != len(many):
-        raise UnreadableLog(f"The log's events {name!r} cannot be read: they are not one object each.")
+    facts: list[Fact] = _decoded(name, version, ",".join(many), len(many), placed=False)
     upcast = UPCASTS.get((name, version))
     return facts if upcast is None else [upcast(fact) for fact in facts]
 
@@ -138,27 +132,26 @@ def decode_placed(name: str, version: int, many: str, count: int) -> list[tuple[
     Raises:
         UnreadableLog: One of them is not to be read, or there are not so many.
     """
-    reader(name, version)
-    try:
-        found: list[tuple[int, int, Fact]] = _reader_of_placed(name, version)(f"[{many}]")
-    except msgspec.MsgspecError as error:
-        raise UnreadableLog(f"The log's events {name!r} cannot be read: {error}.") from error
-    if len(found) != count:
-        raise UnreadableLog(f"The log's events {name!r} cannot be read: they are not one object each.")
+    found: list[tuple[int, int, Fact]] = _decoded(name, version, many, count, placed=True)
     upcast = UPCASTS.get((name, version))
     return found if upcast is None else [(first, second, upcast(fact)) for first, second, fact in found]
 
 
+def _decoded(name: str, version: int, many: str, count: int, *, placed: bool) -> list[Any]:
+    reader(name, version)
+    try:
+        found = _reader_of_many(name, version, placed)(f"[{many}]")
+    except msgspec.MsgspecError as error:
+        raise UnreadableLog(f"The log's events {name!r} cannot be read: {error}.") from error
+    if len(found) != count:
+        raise UnreadableLog(f"The log's events {name!r} cannot be read: they are not one object each.")
+    return found
+
+
 @cache
-def _reader_of_placed(name: str, version: int) -> Callable[[str], list[tuple[int, int, Any]]]:
-    each: Any = types.GenericAlias(tuple, (int, int, _READABLE[name, version]))
+def _reader_of_many(name: str, version: int, placed: bool) -> Callable[[str], list[Any]]:  # noqa: FBT001 - private
+    kind: Any = _READABLE[name, version]
+    each: Any = types.GenericAlias(tuple, (int, int, kind)) if placed else kind
     many: Any = types.GenericAlias(list, (each,))
-    read: Callable[[str], list[tuple[int, int, Any]]] = msgspec.json.Decoder(many).decode
-    return read
-
-
-@cache
-def _reader_of_many(name: str, version: int) -> Callable[[str], list[Any]]:
-    many: Any = types.GenericAlias(list, (_READABLE[name, version],))
     read: Callable[[str], list[Any]] = msgspec.json.Decoder(many).decode
     return read

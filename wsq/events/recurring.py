@@ -85,7 +85,7 @@ class RecurringTaskDeleted(Fact, frozen=True, kw_only=True):
 
 
 class ExecutionRequested(Fact, frozen=True, kw_only=True):
-    """Someone asked for a recurring task to be carried out now."""
+    """Someone asked to run a recurring task now."""
 
     stored_name: ClassVar[str] = "recurring_task.execute"
     recurring_task_id: str
@@ -153,7 +153,7 @@ class ModelAnswered(Fact, frozen=True, kw_only=True):
 
 
 class ToolCalled(Fact, frozen=True, kw_only=True):
-    """A tool was carried out, its effect and this in one transaction; its result is a body."""
+    """A tool was called, its effect and this in one transaction; its result is a body."""
 
     stored_name: ClassVar[str] = "task_execution.call"
     stored_version: ClassVar[int] = 2
@@ -244,7 +244,7 @@ class ExecutionCancelled(Fact, frozen=True, kw_only=True):
 
 
 class ExecutionSkipped(Fact, frozen=True, kw_only=True):
-    """Slots passed without being carried out, for a reason that is on record."""
+    """Slots were skipped, for a reason that is on record."""
 
     stored_name: ClassVar[str] = "task_execution.skip"
     execution_id: str

@@ -2,49 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import structs
 
 from wsq.events import boards as b
 from wsq.events import stores as s
-from wsq.events.base import Recorded
-from wsq.projections.reducing import RULES, archives, changed, edits, field, fields, links, on, store
-from wsq.projections.rows import (
-    Contact,
-    Document,
-    Execution,
-    Project,
-    Row,
-    StoreRow,
-    Task,
-    WorkspaceRow,
-)
+from wsq.events.base import Fact, Recorded
+from wsq.projections.reducing import RULES, archives, changes, creates, deletes, edits, field, fields, links, on, store
+from wsq.projections.rows import Contact, Document, Execution, Project, StoreRow, Task, WorkspaceRow
 
 # Workspace and stores
 
-RULES[s.SessionEnded] = []  # no row: the door of the pages reads the log itself
+RULES[s.SessionEnded] = []  # no row: the login of the pages reads the log itself
 RULES[s.WorkspaceRepaired] = []  # for the record: it changes nothing that the log says
 
 
-@on(s.WorkspaceMarkedAsDemo, "workspace", store)
-def _workspace_marked(row: WorkspaceRow | None, _fact: Any, event: Recorded) -> WorkspaceRow:
-    return structs.replace(row or WorkspaceRow(id=event.store_id), demo=True)
+def _whole(kind: type[Fact], of: Callable[[Any], dict[str, Any]]) -> None:
+    """An event that changes the workspace's row as `of` says; the first one makes it."""
 
-
-@on(s.ModelFirstUsed, "workspace", store)
-def _model_used(row: WorkspaceRow | None, fact: s.ModelFirstUsed, event: Recorded) -> WorkspaceRow:
-    return structs.replace(row or WorkspaceRow(id=event.store_id), model_provider=fact.provider)
-
-
-@on(s.WorkspacePaused, "workspace", store)
-def _workspace_paused(row: WorkspaceRow | None, fact: s.WorkspacePaused, event: Recorded) -> WorkspaceRow:
-    return structs.replace(row or WorkspaceRow(id=event.store_id), **_pause(fact))
-
-
-@on(s.WorkspaceResumed, "workspace", store)
-def _workspace_resumed(row: WorkspaceRow | None, _fact: Any, event: Recorded) -> WorkspaceRow:
-    return structs.replace(row or WorkspaceRow(id=event.store_id), **_NO_PAUSE)
+    @on(kind, "workspace", store)
+    def changed_so(row: WorkspaceRow | None, fact: Any, event: Recorded) -> WorkspaceRow:
+        return structs.replace(row or WorkspaceRow(id=event.store_id), **of(fact))
 
 
 def _pause(fact: s.StorePaused | s.WorkspacePaused) -> dict[str, Any]:
@@ -53,70 +33,24 @@ def _pause(fact: s.StorePaused | s.WorkspacePaused) -> dict[str, Any]:
 
 _NO_PAUSE: dict[str, Any] = {"paused_at": None, "paused_until": None, "paused_reason": None}
 
+_whole(s.WorkspaceMarkedAsDemo, lambda _fact: {"demo": True})
+_whole(s.ModelFirstUsed, lambda fact: {"model_provider": fact.provider})
+_whole(s.WorkspacePaused, _pause)
+_whole(s.WorkspaceResumed, lambda _fact: _NO_PAUSE)
+
 
 @on(s.StoreCreated, "stores", store)
 def _store_created(_row: None, fact: s.StoreCreated, event: Recorded) -> StoreRow:
     return StoreRow(id=event.store_id, **fields(fact), created_at=event.recorded_at, updated_at=event.recorded_at)
 
 
-@on(s.StoreUpdated, "stores", store)
-def _store_updated(row: StoreRow | None, fact: s.StoreUpdated, event: Recorded) -> StoreRow | None:
-    return changed(row, event, **fields(fact))
-
-
-@on(s.StoreArchived, "stores", store)
-def _store_archived(row: StoreRow | None, _fact: Any, event: Recorded) -> StoreRow | None:
-    return changed(row, event, archived_at=event.recorded_at)
-
-
-@on(s.StorePaused, "stores", store)
-def _store_paused(row: StoreRow | None, fact: s.StorePaused, event: Recorded) -> StoreRow | None:
-    return changed(row, event, **_pause(fact))
-
-
-@on(s.StoreResumed, "stores", store)
-def _store_resumed(row: StoreRow | None, _fact: Any, event: Recorded) -> StoreRow | None:
-    return changed(row, event, **_NO_PAUSE)
+changes(s.StoreUpdated, "stores", store, lambda fact, _event: fields(fact))
+changes(s.StoreArchived, "stores", store, lambda _fact, event: {"archived_at": event.recorded_at})
+changes(s.StorePaused, "stores", store, lambda fact, _event: _pause(fact))
+changes(s.StoreResumed, "stores", store, lambda _fact, _event: _NO_PAUSE)
 
 
 # Projects, contacts, documents, tasks
-
-
-@on(b.ProjectCreated, "projects", field("project_id"))
-def _project_created(_row: None, fact: b.ProjectCreated, event: Recorded) -> Project:
-    return Project(
-        id=fact.project_id,
-        store_id=event.store_id,
-        name=fact.name,
-        description=fact.description,
-        created_at=event.recorded_at,
-        updated_at=event.recorded_at,
-    )
-
-
-@on(b.ContactCreated, "contacts", field("contact_id"))
-def _contact_created(_row: None, fact: b.ContactCreated, event: Recorded) -> Contact:
-    return Contact(
-        id=fact.contact_id,
-        store_id=event.store_id,
-        **fields(fact, "contact_id"),
-        created_at=event.recorded_at,
-        updated_at=event.recorded_at,
-    )
-
-
-@on(b.DocumentCreated, "documents", field("document_id"))
-def _document_created(_row: None, fact: b.DocumentCreated, event: Recorded) -> Document:
-    return Document(
-        id=fact.document_id,
-        store_id=event.store_id,
-        title=fact.title,
-        content=fact.content,
-        project_ids=fact.project_ids,
-        created_at=event.recorded_at,
-        updated_at=event.recorded_at,
-        created_by_execution_id=fact.execution_id,
-    )
 
 
 @on(b.TaskCreated, "tasks", field("task_id"))
@@ -141,29 +75,24 @@ def _task_made_by(row: Execution | None, fact: b.TaskCreated, _event: Recorded) 
     return row and structs.replace(row, created_task_ids=(*row.created_task_ids, fact.task_id))
 
 
+creates(b.ProjectCreated, "projects", Project, "project_id")
 edits(b.ProjectUpdated, "projects", "project_id")
 archives(b.ProjectArchived, "projects", "project_id", archived=True)
 archives(b.ProjectUnarchived, "projects", "project_id", archived=False)
+creates(b.ContactCreated, "contacts", Contact, "contact_id")
 edits(b.ContactUpdated, "contacts", "contact_id")
 links(b.ContactAddedToProject, "contacts", "contact_id", linked=True)
 links(b.ContactRemovedFromProject, "contacts", "contact_id", linked=False)
+deletes(b.ContactDeleted, "contacts", "contact_id")
+deletes(b.ContactForgotten, "contacts", "contact_id")
+creates(b.DocumentCreated, "documents", Document, "document_id", execution_id="created_by_execution_id")
 edits(b.DocumentUpdated, "documents", "document_id")
 archives(b.DocumentArchived, "documents", "document_id", archived=True)
 archives(b.DocumentUnarchived, "documents", "document_id", archived=False)
 links(b.DocumentAddedToProject, "documents", "document_id", linked=True)
 links(b.DocumentRemovedFromProject, "documents", "document_id", linked=False)
+deletes(b.DocumentForgotten, "documents", "document_id")
 edits(b.TaskUpdated, "tasks", "task_id")
 edits(b.TaskMoved, "tasks", "task_id")
 archives(b.TaskArchived, "tasks", "task_id", archived=True)
 archives(b.TaskUnarchived, "tasks", "task_id", archived=False)
-
-
-@on(b.ContactForgotten, "contacts", field("contact_id"))
-@on(b.DocumentForgotten, "documents", field("document_id"))
-def _forgotten(_row: Row | None, _fact: Any, _event: Recorded) -> None:
-    return None
-
-
-@on(b.ContactDeleted, "contacts", field("contact_id"))
-def _contact_deleted(_row: Contact | None, _fact: Any, _event: Recorded) -> None:
-    return None

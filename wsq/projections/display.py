@@ -51,6 +51,14 @@ def shown(value: Any) -> str:
     return str(value)
 
 
+def length(seconds: float) -> str:
+    """Return a duration as text: ``0.3 s``, ``2 min 5 s``, ``3 h 4 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def is_nothing(value: Any) -> bool:
     """Whether a value is empty: None, an empty text or tuple."""
     return value is None or value == () or value == ""

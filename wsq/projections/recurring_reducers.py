@@ -10,14 +10,8 @@ from msgspec import UNSET, structs
 
 from wsq.events import recurring as r
 from wsq.events.base import Fact, Recorded
-from wsq.projections.reducing import RULES, Key, changed, field, fields, on
-from wsq.projections.rows import (
-    Claim,
-    Execution,
-    RecurringTask,
-    Running,
-    Step,
-)
+from wsq.projections.reducing import RULES, Key, changed, changes, deletes, field, fields, on
+from wsq.projections.rows import Claim, Execution, RecurringTask, Running, Step
 from wsq.vocabulary import UNIT_MINUTES
 
 # Recurring tasks
@@ -56,31 +50,21 @@ def _recurring_updated(
     return structs.replace(edited, interval_hours=edited.interval_value * _HOURS[edited.interval_unit])
 
 
-@on(r.RecurringTaskEnabled, "recurring_tasks", field("recurring_task_id"))
-def _recurring_enabled(
-    row: RecurringTask | None, fact: r.RecurringTaskEnabled, event: Recorded
-) -> RecurringTask | None:
-    return changed(
-        row,
-        event,
-        enabled=True,
-        disabled_reason=None,
-        failures_in_row=0,
-        next_execution_at=fact.next_execution_at,
-    )
+_NO_TROUBLE: dict[str, Any] = {"disabled_reason": None, "failures_in_row": 0}
 
-
-@on(r.RecurringTaskDisabled, "recurring_tasks", field("recurring_task_id"))
-def _recurring_disabled(
-    row: RecurringTask | None, fact: r.RecurringTaskDisabled, event: Recorded
-) -> RecurringTask | None:
-    return changed(row, event, enabled=False, disabled_reason=fact.reason, next_execution_at=None)
-
-
-@on(r.RecurringTaskDeleted, "recurring_tasks", field("recurring_task_id"))
-def _recurring_deleted(_row: RecurringTask | None, _fact: Any, _event: Recorded) -> None:
-    return None
-
+changes(
+    r.RecurringTaskEnabled,
+    "recurring_tasks",
+    field("recurring_task_id"),
+    lambda fact, _event: _NO_TROUBLE | {"enabled": True, "next_execution_at": fact.next_execution_at},
+)
+changes(
+    r.RecurringTaskDisabled,
+    "recurring_tasks",
+    field("recurring_task_id"),
+    lambda fact, _event: {"enabled": False, "disabled_reason": fact.reason, "next_execution_at": None},
+)
+deletes(r.RecurringTaskDeleted, "recurring_tasks", "recurring_task_id")
 
 RULES[r.ExecutionRequested] = []  # who asked, for the record: the start event that follows does the rest
 
@@ -309,15 +293,8 @@ def _task_failed(row: RecurringTask | None, _fact: Any, _event: Recorded) -> Rec
     return row and structs.replace(row, failures_in_row=row.failures_in_row + 1)
 
 
-def _frees(kind: type[Fact]) -> None:
-    @on(kind, "running_executions", field("recurring_task_id"))
-    def freed(_row: Running | None, _fact: Any, _event: Recorded) -> None:
-        return None
-
-
-_frees(r.ExecutionCompleted)
-_frees(r.ExecutionFailed)
-_frees(r.ExecutionCancelled)
+for _end in (r.ExecutionCompleted, r.ExecutionFailed, r.ExecutionCancelled):
+    deletes(_end, "running_executions", "recurring_task_id")
 
 
 @on(r.ConversationPruned, "task_executions", field("execution_id"))

@@ -73,6 +73,16 @@ def _names(kind: type[Fact], without: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in kind.__struct_fields__ if name not in without)
 
 
+def creates(kind: type[Fact], table: str, row_kind: type[Row], id_field: str, **renamed: str) -> None:
+    """An event of which a row is made: its fields are the row's, but for those that `renamed` names otherwise."""
+
+    @on(kind, table, field(id_field))
+    def created(_row: None, fact: Fact, event: Recorded) -> Row:
+        given = fields(fact, id_field, *renamed) | {name: getattr(fact, field) for field, name in renamed.items()}
+        at = event.recorded_at
+        return row_kind(id=getattr(fact, id_field), store_id=event.store_id, created_at=at, updated_at=at, **given)
+
+
 def edits(kind: type[Fact], table: str, id_field: str) -> None:
     """An event whose set fields replace the row's.
 
@@ -94,13 +104,29 @@ def edits(kind: type[Fact], table: str, id_field: str) -> None:
         return changed
 
 
+def changes(kind: type[Fact], table: str, locate: Locator, of: Callable[[Any, Recorded], dict[str, Any]]) -> None:
+    """An event that changes a row's fields as `of` says, one version on."""
+
+    @on(kind, table, locate)
+    def changed_so(row: Row | None, fact: Fact, event: Recorded) -> Row | None:
+        return changed(row, event, **of(fact, event))
+
+
+def deletes(kind: type[Fact], table: str, id_field: str) -> None:
+    """An event after which the row is gone."""
+
+    @on(kind, table, field(id_field))
+    def deleted(_row: Row | None, _fact: Fact, _event: Recorded) -> None:
+        return None
+
+
 def archives(kind: type[Fact], table: str, id_field: str, *, archived: bool) -> None:
     """An event that puts a row away or takes it out again (with a new rank where it brings one)."""
 
-    @on(kind, table, field(id_field))
-    def put(row: Row | None, fact: Fact, event: Recorded) -> Row | None:
-        at = event.recorded_at if archived else None
-        return changed(row, event, archived_at=at, **fields(fact, id_field))
+    def put(fact: Fact, event: Recorded) -> dict[str, Any]:
+        return {"archived_at": event.recorded_at if archived else None, **fields(fact, id_field)}
+
+    changes(kind, table, field(id_field), put)
 
 
 def links(kind: type[Fact], table: str, id_field: str, *, linked: bool) -> None:

@@ -15,15 +15,15 @@ from wsq.vocabulary import DEFAULT_NOTIFY_ON
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """A value with named fields; two are equal when all their fields are.
 
-    In a notebook it shows what tells something: neither empty fields, nor those that hold what they hold
-    when nothing is said, nor what serves the machinery alone; among others, as in a list, one line of it.
+    In a notebook it shows the fields that matter: neither empty ones, nor those with their default value, nor
+    internal ones. In a list it shows as one line.
     """
 
     _plural: ClassVar[str] = "rows"
     _columns: ClassVar[tuple[str, ...]] = ()
     """What a table of them shows; no random ids, so that a notebook that is run again says the same."""
     _brief: ClassVar[tuple[str, ...]] = ()
-    """What is told of one among others; left out, its columns, else its first field."""
+    """Fields of its line in a list; left out, its columns, else its first field."""
     _machinery: ClassVar[frozenset[str]] = frozenset()
 
     def _repr_html_(self) -> str:
@@ -32,8 +32,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001 - IPython's protocol
         kind = type(self).__name__
         among_others = len(printer.stack) > 1
-        told = self._brief or self._columns or self.__struct_fields__[:1]
-        brief = {name: getattr(self, name) for name in told}
+        shown = self._brief or self._columns or self.__struct_fields__[:1]
+        brief = {name: getattr(self, name) for name in shown}
         printer.text(in_brief(kind, brief) if among_others else as_lines(kind, self._telling()))
 
     def _telling(self) -> dict[str, Any]:
@@ -98,13 +98,13 @@ class Rows(list[R], Generic[R]):
         usual = {field.name: field.default for field in msgspec.structs.fields(self.kind)}
         columns = self.kind._columns or self.kind._brief or self.kind.__struct_fields__[:1]
         shown = self[:MOST_ROWS]
-        told = [
+        named = [
             name
             for name in columns
             if any(not is_nothing(value := getattr(row, name)) and value != usual.get(name) for row in shown)
         ]
-        told = told or [columns[0]]
-        return told, [[getattr(row, name) for name in told] for row in shown], len(self) - len(shown)
+        named = named or [columns[0]]
+        return named, [[getattr(row, name) for name in named] for row in shown], len(self) - len(shown)
 
 
 class WorkspaceRow(Row, frozen=True, kw_only=True):
@@ -233,13 +233,13 @@ class Task(Row, frozen=True, kw_only=True):
 
 
 class RecurringTask(Row, frozen=True, kw_only=True):
-    """A prompt and the schedule on which an agent carries it out.
+    """A prompt and the schedule on which an agent runs it.
 
     `interval_hours` is the interval in hours. `starting` is a wall time (``09:00``) or an instant in
     ISO 8601. `anchor` is the point from which the grid of slots is counted. `next_execution_at` is the
     oldest slot that is not settled yet, None while disabled. `version` counts what people changed. `seq`
-    is the event with which it began: of two that were made at one instant it tells the newer. `notify` names
-    who is told of executions that end as `notify_on` says: ``failed``, ``could_not``, ``done``.
+    is the event with which it began: of two created at one instant it shows the newer. `notify` names
+    who is notified of executions that end as `notify_on` says: ``failed``, ``could_not``, ``done``.
     """
 
     _plural: ClassVar[str] = "recurring tasks"
@@ -295,7 +295,7 @@ class Execution(Row, frozen=True, kw_only=True):
     sentence. `idle` is how long nobody held its lease: no working time. Tokens are counts, `cost_usd`
     is in US dollars and None when the model has no known price; `cost_estimated` if the service did not say all
     that was used, and what it left out is estimated. `seq` is the event with which it began: of two that started
-    at one instant it tells the newer.
+    at one instant it shows the newer.
     """
 
     _plural: ClassVar[str] = "executions"
@@ -390,7 +390,7 @@ class Claim(Row, frozen=True, kw_only=True):
 
 
 class Running(Row, frozen=True, kw_only=True):
-    """That a recurring task is being carried out; there can be one execution of it at a time."""
+    """That a recurring task is running; there can be one execution of it at a time."""
 
     _plural: ClassVar[str] = "running executions"
     _brief: ClassVar[tuple[str, ...]] = ("recurring_task_id", "execution_id")

@@ -8,18 +8,7 @@ from typing import Any, TypeVar
 from msgspec import Struct, structs
 
 from wsq.errors import NotFound
-from wsq.projections import (
-    TABLES,
-    Contact,
-    Document,
-    Project,
-    RecurringTask,
-    Row,
-    Rows,
-    StoreRow,
-    Task,
-    WorkspaceRow,
-)
+from wsq.projections import TABLES, Contact, Document, Project, RecurringTask, Row, Rows, StoreRow, Task, WorkspaceRow
 from wsq.queries import lanes
 from wsq.rules import naming, values
 from wsq.store.engine import Cursor

@@ -1,4 +1,4 @@
-"""What was carried out, what is due, and what lies abandoned."""
+"""Executions: ended, due and abandoned."""
 
 from __future__ import annotations
 
@@ -41,18 +41,6 @@ def executions(
     rest = f"""WHERE store_id = $1 AND ($2::VARCHAR IS NULL OR recurring_task_id = $2) {older}
         ORDER BY started_at DESC, seq DESC LIMIT $3"""
     return select(cursor, "task_executions", Execution, rest, given)
-
-
-def recent(cursor: Cursor, store_id: str, per_task: int) -> dict[str, Rows[Execution]]:
-    """The newest executions of each of the store's tasks, newest first, by the task's id, and what runs."""
-    rest = """WHERE id IN (SELECT id FROM (SELECT id, status, row_number() OVER (
-            PARTITION BY recurring_task_id ORDER BY started_at DESC, seq DESC) AS place
-        FROM task_executions WHERE store_id = $1) AS placed WHERE status = 'running' OR place <= $2)
-        ORDER BY started_at DESC, seq DESC"""
-    by_task: dict[str, Rows[Execution]] = {}
-    for row in select(cursor, "task_executions", Execution, rest, [store_id, per_task]):
-        by_task.setdefault(row.recurring_task_id, Rows(kind=Execution)).append(row)
-    return by_task
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +92,7 @@ def recent_runs(cursor: Cursor, store_id: str, groups: int) -> dict[str, list[Ru
 
 
 def costs(cursor: Cursor, store_id: str, recurring_task_id: str, limit: int = PAGE) -> list[float | None]:
-    """US dollars of each of the task's last executions that were carried out, newest first; None: unpriced."""
+    """US dollars of each of the task's last executions that were not skipped, newest first; None: unpriced."""
     found = cursor.query(
         """SELECT coalesce(cost_usd, CASE WHEN provider_kind IN ('offline', 'scripted') THEN 0.0 END)
         FROM task_executions WHERE store_id = $1 AND recurring_task_id = $2 AND status NOT IN ('skipped', 'running')

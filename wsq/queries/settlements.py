@@ -23,7 +23,7 @@ _NEAR = int(schedule.MOVED.total_seconds()) * 1_000_000
 """How far a slot of days may lie from where the rules of today put it; see `SETTLEMENTS`."""
 
 
-def _told(instant: str) -> str:
+def _text(instant: str) -> str:
     return f"coalesce(strftime(make_timestamp(nullif({instant}, -1)), '%Y-%m-%dT%H:%M:%SZ'), 'none')"
 
 
@@ -103,37 +103,38 @@ WITH facts AS (
         ON c.store_id = j.store_id AND c.task_id = j.task AND epoch_us(c.scheduled_time) = j.newest
 ), violations AS (
     SELECT store_id, task, seq, unnest([
-        CASE WHEN first IS DISTINCT FROM due THEN 'It settles from ' || {_told("first")}
-            || ' on, and the oldest slot that was not settled is ' || {_told("due")} || '.' END,
-        CASE WHEN NOT coalesce(on_grid AND lo <= hi, false) THEN 'It settles from ' || {_told("first")} || ' to '
-            || {_told("newest")} || ', which are not both slots.' END,
-        CASE WHEN on_grid AND slots IS DISTINCT FROM counted THEN 'It says that it settles ' || coalesce(slots, 0)
-            || ' slots, and there are ' || counted || ' from ' || {_told("first")} || ' to ' || {_told("newest")}
+        CASE WHEN first IS DISTINCT FROM due THEN 'It settles from ' || {_text("first")}
+            || ' on, and the oldest slot that was not settled is ' || {_text("due")} || '.' END,
+        CASE WHEN NOT coalesce(on_grid AND lo <= hi, false) THEN 'It settles from ' || {_text("first")} || ' to '
+            || {_text("newest")} || ', which are not both slots.' END,
+        CASE WHEN on_grid AND slots IS DISTINCT FROM counted THEN 'It records ' || coalesce(slots, 0)
+            || ' slots, and there are ' || counted || ' from ' || {_text("first")} || ' to ' || {_text("newest")}
             || '.' END,
         CASE WHEN nxt <> -1 AND reason IS DISTINCT FROM 'rescheduled' AND nxt IS DISTINCT FROM after
-            THEN 'It goes on with ' || {_told("nxt")} || ', and the next slot is ' || {_told("after")} || '.'
+            THEN 'It goes on with ' || {_text("nxt")} || ', and the next slot is ' || {_text("after")} || '.'
         WHEN nxt = -1 AND coalesce(what_then NOT IN ('disable', 'delete') OR moment_then <> moment, true)
             THEN 'It goes on with no slot, and the task is neither disabled nor deleted with it.'
         WHEN reason = 'rescheduled' AND (what_then, nxt_then, moment_then) IS DISTINCT FROM ('update', nxt, moment)
-            THEN 'It goes on with ' || {_told("nxt")} || ' of another grid, and no such grid begins with it.'
+            THEN 'It goes on with ' || {_text("nxt")} || ' of another grid, and no such grid begins with it.'
         WHEN (nxt = -1 OR reason = 'rescheduled') AND after <= moment
-            THEN 'It leaves the slot at ' || {_told("after")} || ', which had come due, to nobody.' END
-    ]) AS told
+            THEN 'It skips over the slot at ' || {_text("after")} || ', which had come due.' END
+    ]) AS problem
     FROM judged WHERE settles
     UNION ALL
-    SELECT store_id, task, seq, 'It goes on with ' || {_told("nxt")} || ', and the next slot is '
-        || {_told("after")} || '.'
+    SELECT store_id, task, seq, 'It goes on with ' || {_text("nxt")} || ', and the next slot is '
+        || {_text("after")} || '.'
     FROM judged WHERE NOT settles AND nxt IS DISTINCT FROM after
     UNION ALL
-    SELECT store_id, task, seq, 'It takes away the slot at ' || {_told("due")} || ', which had come due, unsettled.'
+    SELECT store_id, task, seq, 'It takes away the slot at ' || {_text("due")} || ', which had come due, unsettled.'
     FROM history WHERE NOT settles AND nxt IS NOT NULL AND due <> -1 AND due <= moment
     UNION ALL
     SELECT coalesce(store_id, claim_store), coalesce(task, task_id), seq, CASE WHEN seq IS NULL
-        THEN 'The slot at ' || {_told("epoch_us(scheduled_time)")} || ' is claimed, and no settlement took it.'
-        ELSE 'It has no claim to its newest slot, ' || {_told("newest")} || '.' END
+        THEN 'The slot at ' || {_text("epoch_us(scheduled_time)")} || ' is claimed, and no settlement took it.'
+        ELSE 'It has no claim to its newest slot, ' || {_text("newest")} || '.' END
     FROM claimed WHERE task_id IS NULL OR seq IS NULL
 )
-SELECT store_id, task, seq, told FROM violations WHERE told IS NOT NULL ORDER BY store_id, task, seq NULLS LAST, told
+SELECT store_id, task, seq, problem FROM violations WHERE problem IS NOT NULL
+ORDER BY store_id, task, seq NULLS LAST, problem
 """  # noqa: S608 - of nothing but what stands here
 """Where the log does not settle every slot exactly once; no row when it does.
 
@@ -184,7 +185,7 @@ _BEYOND = 8
 
 
 def _rules(cursor: Cursor) -> list[list[Any]]:
-    """The periods of one offset of all zones as columns; of a zone that is not known here none, so that it is told."""
+    """The periods of one offset of all zones as columns; none of an unknown zone, so that it is reported."""
     columns: list[list[Any]] = [[], [], [], []]
     for timezone, since, until, days in cursor.query(_ZONES):
         begun = _instant(since) - timedelta(days=3)
@@ -204,31 +205,29 @@ def _instant(microseconds: int) -> datetime:
 
 
 class Violation(Row, frozen=True, kw_only=True):
-    """A settlement, or another event of a task, that leaves a slot to nobody or to two.
+    """A settlement, or another event of a task, that settles a slot never or twice.
 
-    `seq` is that of the event, None for a claim without one. `told` says in a sentence what is wrong with it.
+    `seq` is that of the event, None for a claim without one. `problem` says in a sentence what is wrong with it.
     """
 
     _plural: ClassVar[str] = "violations"
-    _columns: ClassVar[tuple[str, ...]] = ("store_id", "seq", "told")
-    _brief: ClassVar[tuple[str, ...]] = ("seq", "told")
+    _columns: ClassVar[tuple[str, ...]] = ("store_id", "seq", "problem")
+    _brief: ClassVar[tuple[str, ...]] = ("seq", "problem")
 
     store_id: str
     recurring_task_id: str | None
     seq: int | None
-    told: str
+    problem: str
 
     def __str__(self) -> str:
         where = f"Store {self.store_id}, recurring task {self.recurring_task_id}"
-        return f"{where}{f', event {self.seq}' if self.seq is not None else ''}: {self.told}"
+        return f"{where}{f', event {self.seq}' if self.seq is not None else ''}: {self.problem}"
 
 
 def violations(cursor: Cursor) -> Rows[Violation]:
     """What `SETTLEMENTS` finds, by store, task and event; it goes through the whole log."""
     found = cursor.query(SETTLEMENTS, _rules(cursor))
-    return Rows(
-        (Violation(store_id=s, recurring_task_id=t, seq=n, told=told) for s, t, n, told in found), kind=Violation
-    )
+    return Rows((Violation(store_id=s, recurring_task_id=t, seq=n, problem=p) for s, t, n, p in found), kind=Violation)
 
 
 def settled_to(cursor: Cursor, task_ids: list[str], now: datetime) -> dict[str, datetime]:

@@ -6,9 +6,9 @@ see `home_of`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -16,7 +16,7 @@ from wsq.projections import RecurringTask
 from wsq.queries.lanes import ORDER as LANE_ORDER
 from wsq.store.engine import Cursor
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class DocumentText(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +44,7 @@ class OpenTask(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     title: str
     status: str
-    assignees: tuple[str, ...]
+    assignees: Sequence[str]
     description: str
 
 
@@ -108,32 +108,17 @@ _LAST = """SELECT e.recurring_task_id, e.status, e.verdict, e.reason, e.complete
 
 def documents(cursor: Cursor, project_ids: list[str], *, characters: int, limit: int) -> dict[str, Part[DocumentText]]:
     """The documents of each project by title: `limit` of each, with so many characters of either end."""
-
-    def made(row: Sequence[Any]) -> DocumentText:
-        id_, title, length, head, tail = row
-        return DocumentText(id=id_, title=title, length=length, head=head, tail=tail)
-
-    return _by_home(cursor, _DOCUMENTS, project_ids, [characters, limit], made)
+    return _by_home(cursor, _DOCUMENTS, project_ids, [characters, limit], DocumentText)
 
 
 def people(cursor: Cursor, project_ids: list[str], *, limit: int) -> dict[str, Part[Person]]:
     """The contacts of each project by name, `limit` of each."""
-
-    def made(row: Sequence[Any]) -> Person:
-        id_, name, email, notes = row
-        return Person(id=id_, name=name, email=email, notes=notes)
-
-    return _by_home(cursor, _PEOPLE, project_ids, [limit], made)
+    return _by_home(cursor, _PEOPLE, project_ids, [limit], Person)
 
 
 def open_tasks(cursor: Cursor, homes: list[str], *, characters: int, limit: int) -> dict[str, Part[OpenTask]]:
     """The tasks of each home that are not done, by lane and rank: `limit` of each, descriptions cut."""
-
-    def made(row: Sequence[Any]) -> OpenTask:
-        id_, title, status, assignees, description = row
-        return OpenTask(id=id_, title=title, status=status, assignees=tuple(assignees), description=description)
-
-    return _by_home(cursor, _OPEN_TASKS, homes, [characters, limit], made)
+    return _by_home(cursor, _OPEN_TASKS, homes, [characters, limit], OpenTask)
 
 
 def lanes(cursor: Cursor, store_ids: list[str]) -> dict[str, dict[str, int]]:
@@ -156,11 +141,10 @@ def last_executions(cursor: Cursor, tasks: Sequence[RecurringTask], *, character
     }
 
 
-def _by_home(
-    cursor: Cursor, question: str, homes: list[str], given: list[int], made: Callable[[Sequence[Any]], T]
-) -> dict[str, Part[T]]:
-    """The rows by their first column; the last one is how many there are in all."""
+def _by_home(cursor: Cursor, question: str, homes: list[str], given: list[int], kind: type[T]) -> dict[str, Part[T]]:
+    """The rows by their first column; the last one is how many there are in all, the others are the kind's fields."""
+    fields = kind.__struct_fields__
     found: dict[str, Part[T]] = {}
     for home, *row, total in cursor.query(question, [homes, *given]) if homes else ():
-        found.setdefault(home, Part([], total)).rows.append(made(row))
+        found.setdefault(home, Part([], total)).rows.append(kind(**dict(zip(fields, row, strict=True))))
     return found

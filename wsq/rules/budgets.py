@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -89,12 +89,14 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
 
 def day_begins(now: datetime, timezone: str) -> datetime:
     """The first instant of the day that it is in a zone; where midnight is skipped, the first one after."""
-    zone = ZoneInfo(timezone)
-    today = now.astimezone(zone).date()
-    midnight = datetime(today.year, today.month, today.day, tzinfo=zone)
+    return date_begins(now.astimezone(ZoneInfo(timezone)).date(), ZoneInfo(timezone))
+
+
+def date_begins(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant of a date in a zone; where midnight is skipped, the first one after."""
     # A wall time in a gap, taken to the instant line and back, comes out after the gap; one that occurs
     # twice is its first occurrence (fold 0).
-    return midnight.astimezone(ZoneInfo("UTC"))
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def forecast(value: int, unit: str, costs: list[float | None]) -> Forecast:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from urllib.parse import quote
 
 from wsq.errors import InvalidInput
@@ -61,10 +62,8 @@ def _addresses(said: str) -> list[str]:
     found = []
     for each in said.replace(";", ",").split(","):
         address = each.rpartition("<")[2].rstrip("> \t") if "<" in each else each.strip()
-        try:
+        with suppress(InvalidInput):
             found.append(values.email(address)[0])
-        except InvalidInput:
-            continue
     return found
 
 

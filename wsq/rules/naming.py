@@ -5,24 +5,18 @@ from __future__ import annotations
 from wsq.errors import NotFound
 from wsq.rules import values
 
-WORDS = {
-    "projects": "project",
-    "contacts": "contact",
-    "documents": "document",
-    "tasks": "task",
-    "recurring_tasks": "recurring task",
-    "task_executions": "execution",
+_TABLES = {
+    "projects": ("project", "name", "created_at"),
+    "contacts": ("contact", "name", "created_at"),
+    "documents": ("document", "title", "created_at"),
+    "tasks": ("task", "title", "created_at"),
+    "recurring_tasks": ("recurring task", "name", "created_at"),
+    "task_executions": ("execution", "status", "started_at"),
 }
+WORDS = {table: word for table, (word, _, _) in _TABLES.items()}
 """What the user calls a row of each table."""
 
-TITLES = {
-    "projects": ("name", "created_at"),
-    "contacts": ("name", "created_at"),
-    "documents": ("title", "created_at"),
-    "tasks": ("title", "created_at"),
-    "recurring_tasks": ("name", "created_at"),
-    "task_executions": ("status", "started_at"),
-}
+TITLES = {table: columns for table, (_, *columns) in _TABLES.items()}
 """The column that names a row, and the one by which rows are sorted, newest first."""
 
 

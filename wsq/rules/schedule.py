@@ -24,6 +24,7 @@ import msgspec
 from msgspec import UNSET, structs
 
 from wsq.clock import aware
+from wsq.rules import zones
 from wsq.rules.values import refusal, zone
 from wsq.vocabulary import UNIT_MINUTES, Unit
 
@@ -162,7 +163,12 @@ def wall_instant(nominal: datetime, timezone: str) -> datetime:
     Raises:
         InvalidInput: the zone is not known here.
     """
-    return _resolve(nominal, timezone)
+    rules = zone(timezone)
+    instant = nominal.replace(tzinfo=rules, fold=0).astimezone(UTC)
+    if _local(instant, timezone) == nominal:
+        return instant
+    # Left out: by PEP 495 the two readings of such a time lie on either side of the gap.
+    return _end_of_gap(nominal.replace(tzinfo=rules, fold=1).astimezone(UTC), instant, timezone)
 
 
 def first_slot(schedule: Schedule, starting: str | None, now: datetime) -> datetime:
@@ -252,18 +258,18 @@ def _instant(starting: object) -> datetime:
 def _wall_time_anchor(wall: time, timezone: str, now: datetime, every: tuple[int, str]) -> datetime:
     """The next occurrence of `wall`, or an earlier slot of the same grid that does show it."""
     day = _local(now, timezone).date() - timedelta(days=2)  # none of its slots can be at or after `now`
-    while (occurrence := _resolve(datetime.combine(day, wall), timezone)) < now:
+    while (occurrence := wall_instant(datetime.combine(day, wall), timezone)) < now:
         day += timedelta(days=1)
     value, unit = every
     if unit != "days":
         return occurrence
-    return _resolve(datetime.combine(_day_with(wall, day, value, timezone), wall), timezone)
+    return wall_instant(datetime.combine(_day_with(wall, day, value, timezone), wall), timezone)
 
 
 def _day_with(wall: time, day: date, value: int, timezone: str) -> date:
     """`day`, or as many times `value` days before it as it takes for the zone's clock to show `wall`."""
     nominal = datetime.combine(day, wall)
-    while _local(_resolve(nominal, timezone), timezone) != nominal:
+    while _local(wall_instant(nominal, timezone), timezone) != nominal:
         nominal -= timedelta(days=value)
     return nominal.date()
 
@@ -291,7 +297,7 @@ def _slot(schedule: Schedule, index: int) -> datetime:
         return _utc(schedule.anchor)  # also where it is the second of two equal wall times
     if schedule.unit != "days":
         return _utc(schedule.anchor) + index * schedule.value * _LENGTHS[schedule.unit]
-    return _resolve(_nominal(schedule, index), schedule.timezone)
+    return wall_instant(_nominal(schedule, index), schedule.timezone)
 
 
 def _nominal(schedule: Schedule, index: int) -> datetime:
@@ -332,25 +338,8 @@ def _local(instant: datetime, timezone: str) -> datetime:
     return instant.astimezone(zone(timezone)).replace(tzinfo=None, fold=0)
 
 
-def _resolve(nominal: datetime, timezone: str) -> datetime:
-    """The first instant at which the wall clock shows `nominal` or a later time."""
-    rules = zone(timezone)
-    instant = nominal.replace(tzinfo=rules, fold=0).astimezone(UTC)
-    if _local(instant, timezone) == nominal:
-        return instant
-    # Left out: by PEP 495 the two readings of such a time lie on either side of the gap.
-    return _end_of_gap(nominal.replace(tzinfo=rules, fold=1).astimezone(UTC), instant, timezone)
-
-
 def _end_of_gap(inside: datetime, beyond: datetime, timezone: str) -> datetime:
     """The first instant, to the second, after `inside` at which the offset is that of `beyond`."""
-    rules = zone(timezone)
-    low, high = int(inside.timestamp()), int(beyond.timestamp())
-    after = beyond.astimezone(rules).utcoffset()
-    while high - low > 1:
-        middle = (low + high) // 2
-        if datetime.fromtimestamp(middle, rules).utcoffset() == after:
-            high = middle
-        else:
-            low = middle
-    return datetime.fromtimestamp(high, UTC)
+    rules, high = zone(timezone), int(beyond.timestamp())
+    seconds = zones.first_with(rules, zones.offset(rules, high), int(inside.timestamp()), high)
+    return datetime.fromtimestamp(seconds, UTC)

@@ -38,31 +38,32 @@ def periods(timezone: str, since: datetime, until: datetime) -> list[Period]:
     for changed, before in _changes(rules, int(since.timestamp()), int(until.timestamp())):
         found.append(Period(begun, changed, before))
         begun = changed
-    return [*found, Period(begun, _NEVER, _offset(rules, int(until.timestamp())))]
+    return [*found, Period(begun, _NEVER, offset(rules, int(until.timestamp())))]
 
 
 def _changes(rules: ZoneInfo, since: int, until: int) -> Iterator[tuple[int, int]]:
     """The seconds in (since, until] at which the offset is another than before, and that one."""
-    offset = _offset(rules, since)
+    before = offset(rules, since)
     for low in range(since, until, _STEP):
         high = min(low + _STEP, until)
-        after = _offset(rules, high)
-        if after != offset:
-            yield _first_with(rules, after, low, high), offset
-            offset = after
+        after = offset(rules, high)
+        if after != before:
+            yield first_with(rules, after, low, high), before
+            before = after
 
 
-def _first_with(rules: ZoneInfo, offset: int, low: int, high: int) -> int:
-    """The first second after `low` with the offset that `high` has."""
+def first_with(rules: ZoneInfo, wanted: int, low: int, high: int) -> int:
+    """The first second after `low` with the `wanted` offset, which `high` has."""
     while high - low > 1:
         middle = (low + high) // 2
-        if _offset(rules, middle) == offset:
+        if offset(rules, middle) == wanted:
             high = middle
         else:
             low = middle
     return high
 
 
-def _offset(rules: ZoneInfo, second: int) -> int:
+def offset(rules: ZoneInfo, second: int) -> int:
+    """How far the zone's clock is ahead of UTC at a second since 1970, in seconds."""
     shown = datetime.fromtimestamp(second, UTC).astimezone(rules).utcoffset() or timedelta()
     return int(shown.total_seconds())

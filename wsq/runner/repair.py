@@ -41,7 +41,7 @@ def repair(log: Log, backup: Path) -> Repair | None:
     target = backup
     if backup.is_dir():
         target = backup / f"before-repair-{log.clock.now().astimezone(UTC):%Y%m%dT%H%M%SZ}.duckdb"
-    log.backup(target)
+    log.engine.backup(target)
 
     def fold_anew(tx: Transaction) -> None:
         tx.rebuild(lambda cursor: fold(read_facts(cursor)))

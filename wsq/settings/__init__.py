@@ -49,26 +49,10 @@ from wsq.settings.values import (
 )
 
 __all__ = [
-    "ANY_TENANT",
-    "FILE_NAME",
-    "LONGEST_PASSWORD",
-    "OAUTH_PARAMS",
-    "SHORTEST_PASSWORD",
-    "VARIABLES",
-    "Settings",
-    "config_file",
-    "default_actor",
-    "file_in_use",
-    "file_path",
-    "host_of",
-    "is_server",
-    "load",
-    "machine_timezone",
-    "only_in_environment",
-    "refuse_half_a_login",
-    "without_password",
-    "write_toml",
-]
+    "ANY_TENANT", "FILE_NAME", "LONGEST_PASSWORD", "OAUTH_PARAMS", "SHORTEST_PASSWORD", "VARIABLES", "Settings",
+    "config_file", "default_actor", "file_in_use", "file_path", "host_of", "is_server", "load", "machine_timezone",
+    "only_in_environment", "refuse_half_a_login", "without_password", "write_toml",
+]  # fmt: skip
 
 DEFAULT_CONCURRENCY = 16
 
@@ -90,12 +74,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     database: str
-    stores: tuple[str, ...] | None
+    stores: tuple[str, ...] | None = None
     timezone: str
-    api_key: str | None
-    base_url: str | None
-    model: str
-    max_concurrency: int
+    api_key: str | None = None
+    base_url: str | None = None
+    model: str = DEFAULT_MODEL
+    max_concurrency: int = DEFAULT_CONCURRENCY
     alert_url: str | None = None
     ping_url: str | None = None
     digest: str | None = None
@@ -112,7 +96,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unsaid(self) -> str | None:
-        """What is asked for and cannot be told, since it is not said where to, in one sentence; None when all can."""
+        """What cannot be sent for want of an address, in one sentence; None if all can."""
         if self.digest is None or self.alert_url is not None:
             return None
         return (
@@ -228,35 +212,18 @@ def refuse_half_a_login(settled: Settings) -> None:
     tenant = dict(settled.oauth_params).get("tenant", "")
     if tenant.lower() in ANY_TENANT:
         raise SettingError(
-            f"{VARIABLES['oauth_params']} has tenant={tenant}, expected one tenant: whoever has another could take any "
+            f"{VARIABLES['oauth_params']} has tenant={tenant}, expected one tenant: users of another could take any "
             "name."
         )
 
 
 def _settled(given: Mapping[str, Given]) -> Settings:
     understood = {setting: UNDERSTOOD[setting](each) for setting, each in given.items()}
-    return Settings(
-        database=understood.get("database") or _default_database(),
-        stores=understood.get("stores"),
-        timezone=understood.get("timezone") or machine_timezone(),
-        api_key=understood.get("api_key"),
-        base_url=understood.get("base_url"),
-        model=understood.get("model", DEFAULT_MODEL),
-        max_concurrency=understood.get("max_concurrency", DEFAULT_CONCURRENCY),
-        alert_url=understood.get("alert_url"),
-        ping_url=understood.get("ping_url"),
-        digest=understood.get("digest"),
-        users=understood.get("users"),
-        admin=understood.get("admin"),
-        admin_password=understood.get("admin_password"),
-        cookie_secret=understood.get("cookie_secret"),
-        origin=understood.get("origin", ()),
-        oauth_provider=understood.get("oauth_provider"),
-        oauth_key=understood.get("oauth_key"),
-        oauth_secret=understood.get("oauth_secret"),
-        oauth_redirect_uri=understood.get("oauth_redirect_uri"),
-        oauth_params=understood.get("oauth_params", ()),
-    )
+    if "database" not in understood:
+        understood["database"] = _default_database()
+    if "timezone" not in understood:
+        understood["timezone"] = machine_timezone()
+    return Settings(**understood)
 
 
 def file_path(value: str | os.PathLike[str], name: str = "path") -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,41 +45,17 @@ OF_THE_DOOR = frozenset(VARIABLES) - {
 """The settings that are about the login to the pages alone."""
 
 
-def write_toml(
-    path: str | os.PathLike[str],
-    *,
-    database: str | os.PathLike[str] | None = None,
-    stores: str | Sequence[str] | None = None,
-    timezone: str | None = None,
-    api_key: str | None = None,
-    base_url: str | None = None,
-    model: str | None = None,
-    max_concurrency: int | str | None = None,
-    alert_url: str | None = None,
-    ping_url: str | None = None,
-    digest: str | None = None,
-) -> Path:
+def write_toml(path: str | os.PathLike[str], *, database: str | os.PathLike[str] | None = None, **others: Any) -> Path:
     """Write a ``wsq.toml`` that nobody but its owner can read, and return its absolute path.
 
     `path` is the file. A relative `database` is kept so when the file is in the working directory, from
-    which it is meant, and made absolute otherwise.
+    which it is meant, and made absolute otherwise. Settings of None are left out.
 
     Raises:
         SettingError: there is such a file already, a value would not be understood, or writing failed.
     """
     target = Path(path).expanduser().absolute()
-    values = {
-        "database": _portable(database, target.parent),
-        "stores": stores,
-        "timezone": timezone,
-        "api_key": api_key,
-        "base_url": base_url,
-        "model": model,
-        "max_concurrency": max_concurrency,
-        "alert_url": alert_url,
-        "ping_url": ping_url,
-        "digest": digest,
-    }
+    values = {"database": _portable(database, target.parent)} | others
     given = {name: Given(name, value, name, target.parent) for name, value in values.items() if value is not None}
     for setting, each in given.items():
         UNDERSTOOD[setting](each)

@@ -133,25 +133,16 @@ def _timezone(given: Given) -> str:
     return given.value
 
 
-def _api_key(given: Given) -> str:
-    value = given.value.strip() if isinstance(given.value, str) else ""
-    if not re.fullmatch(r"[!-~]+", value):
-        raise given.refusal("a key of visible ASCII characters")
-    return value
+def _text(pattern: str, expected: str, *, is_url: bool = False) -> Callable[[Given], str]:
+    """What accepts a text, trimmed, that is as the pattern says; of a URL whatever its case."""
 
+    def accepted(given: Given) -> str:
+        value = given.value.strip() if isinstance(given.value, str) else ""
+        if not re.fullmatch(pattern, value, re.IGNORECASE if is_url else 0) or (is_url and not _has_usable_port(value)):
+            raise given.refusal(expected)
+        return value
 
-def _base_url(given: Given) -> str:
-    value = given.value.strip() if isinstance(given.value, str) else ""
-    if not re.fullmatch(r"https?://[^/\s?#]+[^\s]*", value, re.IGNORECASE) or not _has_usable_port(value):
-        raise given.refusal("a URL such as https://api.anthropic.com")
-    return value
-
-
-def _model(given: Given) -> str:
-    value = given.value.strip() if isinstance(given.value, str) else ""
-    if not re.fullmatch(r"[!-~]{1,200}", value):
-        raise given.refusal(f"the id of a model such as {DEFAULT_MODEL}")
-    return value
+    return accepted
 
 
 def _max_concurrency(given: Given) -> int:
@@ -191,10 +182,6 @@ def _digest(given: Given) -> str:
     return f"{int(found[1]):02}:{found[2]}"
 
 
-def _users(given: Given) -> str:
-    return absolute_path(given, "the path of a users file")
-
-
 def _admin(given: Given) -> str:
     value = given.value.strip() if isinstance(given.value, str) else ""
     if not value or len(value) > _LONGEST_SHOWN or not value.isprintable() or value.startswith("agent:"):
@@ -206,13 +193,6 @@ def _admin_password(given: Given) -> str:
     if not isinstance(given.value, str) or not SHORTEST_PASSWORD <= len(given.value) <= LONGEST_PASSWORD:
         raise given.refusal(f"a password of {SHORTEST_PASSWORD} to {LONGEST_PASSWORD:,} characters")
     return given.value
-
-
-def _cookie_secret(given: Given) -> str:
-    value = given.value.strip() if isinstance(given.value, str) else ""
-    if not re.fullmatch(r"[!-~]{32,1000}", value):
-        raise given.refusal("at least 32 random visible ASCII characters")
-    return value
 
 
 def _origin(given: Given) -> tuple[str, ...]:
@@ -231,20 +211,6 @@ def _oauth_provider(given: Given) -> str:
     return str(given.value)
 
 
-def _oauth_text(given: Given) -> str:
-    value = given.value.strip() if isinstance(given.value, str) else ""
-    if not re.fullmatch(r"[!-~]{1,2000}", value):
-        raise given.refusal("what the provider has given for this application")
-    return value
-
-
-def _oauth_redirect_uri(given: Given) -> str:
-    value = given.value.strip() if isinstance(given.value, str) else ""
-    if not re.fullmatch(r"https?://[^/\s?#]+/login/oauth", value, re.IGNORECASE) or not _has_usable_port(value):
-        raise given.refusal("a URL such as https://wsq.example.com/login/oauth")
-    return value
-
-
 def _oauth_params(given: Given) -> tuple[tuple[str, str], ...]:
     parts = given.value.split(",") if isinstance(given.value, str) else []
     pairs = tuple((name.strip(), value.strip()) for name, _, value in (part.partition("=") for part in parts))
@@ -253,26 +219,30 @@ def _oauth_params(given: Given) -> tuple[tuple[str, str], ...]:
     return pairs
 
 
+_OAUTH_TEXT = _text(r"[!-~]{1,2000}", "what the provider has given for this application")
+
 UNDERSTOOD: dict[str, Callable[[Given], Any]] = {
     "database": _database,
     "stores": _stores,
     "timezone": _timezone,
-    "api_key": _api_key,
-    "base_url": _base_url,
-    "model": _model,
+    "api_key": _text(r"[!-~]+", "a key of visible ASCII characters"),
+    "base_url": _text(r"https?://[^/\s?#]+[^\s]*", "a URL such as https://api.anthropic.com", is_url=True),
+    "model": _text(r"[!-~]{1,200}", f"the id of a model such as {DEFAULT_MODEL}"),
     "max_concurrency": _max_concurrency,
     "alert_url": _posted_to,
     "ping_url": _posted_to,
     "digest": _digest,
-    "users": _users,
+    "users": lambda given: absolute_path(given, "the path of a users file"),
     "admin": _admin,
     "admin_password": _admin_password,
-    "cookie_secret": _cookie_secret,
+    "cookie_secret": _text(r"[!-~]{32,1000}", "at least 32 random visible ASCII characters"),
     "origin": _origin,
     "oauth_provider": _oauth_provider,
-    "oauth_key": _oauth_text,
-    "oauth_secret": _oauth_text,
-    "oauth_redirect_uri": _oauth_redirect_uri,
+    "oauth_key": _OAUTH_TEXT,
+    "oauth_secret": _OAUTH_TEXT,
+    "oauth_redirect_uri": _text(
+        r"https?://[^/\s?#]+/login/oauth", "a URL such as https://wsq.example.com/login/oauth", is_url=True
+    ),
     "oauth_params": _oauth_params,
 }
 

@@ -211,7 +211,9 @@ class Statistics(Row, frozen=True, kw_only=True):
 
     def _repr_html_(self) -> str:
         tables = [(title, series) for title, series in self._series() if series]
-        return "\n".join([as_card("Statistics", self._telling()), *(_titled(*each) for each in tables)])
+        return "\n".join(
+            [as_card("Statistics", self._telling()), *(as_table(title, *series._telling()) for title, series in tables)]
+        )
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002, FBT001 - IPython's protocol
         if len(printer.stack) > 1:
@@ -226,7 +228,7 @@ class Statistics(Row, frozen=True, kw_only=True):
         return [
             ("Days", self.days),
             ("Failures by reason", self.failures),
-            ("Skipped slots by reason", self.skips),
+            ("Skipped scheduled runs by reason", self.skips),
             ("Recent failures", self.recent_failures),
             ("Recurring tasks", self.tasks),
         ]
@@ -244,10 +246,6 @@ class Statistics(Row, frozen=True, kw_only=True):
             **{name: value for name in narrowed if (value := getattr(self, name)) is not None},
             **total,
         }
-
-
-def _titled(title: str, series: Series[Any]) -> str:
-    return as_table(title, *series._telling())
 
 
 def _plain(value: Any) -> Any:

@@ -64,11 +64,6 @@ class Alert(Row, frozen=True, kw_only=True):
     sentence: str
     key: str
 
-    @property
-    def is_problem(self) -> bool:
-        """Whether somebody needs to act."""
-        return self.level == "problem"
-
 
 class SchedulerHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The last pass's instant and host, and the usual seconds between two passes.

@@ -10,8 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from wsq.projections import Row, Rows, StoreRow
 from wsq.queries import boards
 from wsq.rules.pauses import Pause, pause_of
@@ -107,6 +105,22 @@ _TASKS = """SELECT r.id, r.store_id, r.name, r.project_id, p.name, r.enabled, r.
     LEFT JOIN projects p ON p.id = r.project_id LEFT JOIN running_executions x ON x.recurring_task_id = r.id
     ORDER BY s.name, s.id, r.name, r.id"""
 
+_PLAIN = (
+    "recurring_task_id", "store_id", "name", "project_id", "project_name", "enabled", "disabled_reason",
+    "interval_value", "interval_unit", "starting", "next_execution_at", "failures_in_row", "notify",
+    "running_execution_id",
+)  # fmt: skip
+"""The fields that `_TASKS` reads, in order."""
+
+_COUNTED = (
+    "completed_7_days", "failed_7_days", "completed_30_days", "failed_30_days", "cost_this_month",
+    "unpriced_this_month",
+)  # fmt: skip
+"""The fields that `_COUNTS` reads, in order."""
+
+_LAST_ONE = ("last_execution_id", "last_status", "last_verdict", "last_reason", "last_started_at")
+"""The fields that `_LAST` reads, in order."""
+
 _COUNTS = """SELECT e.recurring_task_id,
         count(*) FILTER (WHERE e.status = 'completed' AND e.started_at >= $2),
         count(*) FILTER (WHERE e.status = 'failed' AND e.started_at >= $2),
@@ -148,23 +162,12 @@ def month_begins(now: datetime, timezone: str) -> datetime:
     return wall_instant(datetime(today.year, today.month, 1), timezone)  # noqa: DTZ001 - a wall time of that zone
 
 
-class _Counted(msgspec.Struct, frozen=True):
-    """Counts of one task's executions of the last weeks."""
-
-    completed_7_days: int = 0
-    failed_7_days: int = 0
-    completed_30_days: int = 0
-    failed_30_days: int = 0
-    cost_this_month: float = 0.0
-    unpriced_this_month: int = 0
-
-
-def _counts(cursor: Cursor, stores: list[StoreRow], now: datetime) -> dict[str, _Counted]:
+def _counts(cursor: Cursor, stores: list[StoreRow], now: datetime) -> dict[str, dict[str, Any]]:
     begins = [month_begins(now, store.timezone) for store in stores]
     found = cursor.query(
         _COUNTS, [now - LONGEST_MONTH, now - WEEK, now - MONTH, [store.id for store in stores], begins, now]
     )
-    return {task_id: _Counted(*counted) for task_id, *counted in found}
+    return {task_id: dict(zip(_COUNTED, counted, strict=True)) for task_id, *counted in found}
 
 
 def _last(cursor: Cursor, task_ids: list[str], now: datetime) -> dict[str, list[Any]]:
@@ -180,41 +183,16 @@ def _row(
     task: tuple[Any, ...],
     stores: dict[str, StoreRow],
     pauses: dict[str, Pause | None],
-    counts: dict[str, _Counted],
+    counts: dict[str, dict[str, Any]],
     last: dict[str, list[Any]],
 ) -> TaskOverview:
-    id_, store_id, name, project_id, project, enabled, why, value, unit, starting, nxt, failures, notify, running = task
-    counted = counts.get(id_) or _Counted()
-    execution_id, status, verdict, reason, began = last.get(id_) or (None,) * 5
-    return TaskOverview(
-        store_id=store_id,
-        store_name=stores[store_id].name,
-        recurring_task_id=id_,
-        name=name,
-        project_id=project_id,
-        project_name=project,
-        enabled=enabled,
-        disabled_reason=why,
-        paused=pauses[store_id],
-        running_execution_id=running,
-        interval_value=value,
-        interval_unit=unit,
-        starting=starting,
-        next_execution_at=_instant(nxt),
-        last_execution_id=execution_id,
-        last_status=status,
-        last_verdict=verdict,
-        last_reason=reason,
-        last_started_at=_instant(began),
-        completed_7_days=counted.completed_7_days,
-        failed_7_days=counted.failed_7_days,
-        completed_30_days=counted.completed_30_days,
-        failed_30_days=counted.failed_30_days,
-        cost_this_month=counted.cost_this_month,
-        unpriced_this_month=counted.unpriced_this_month,
-        failures_in_row=failures,
-        notify=tuple(notify or ()),
-    )
+    row = dict(zip(_PLAIN, task, strict=True))
+    row |= counts.get(task[0], {}) | dict(zip(_LAST_ONE, last.get(task[0], ()), strict=False))
+    for name in ("next_execution_at", "last_started_at"):
+        row[name] = _instant(row.get(name))
+    row["notify"] = tuple(row["notify"] or ())
+    store_id = row["store_id"]
+    return TaskOverview(store_name=stores[store_id].name, paused=pauses[store_id], **row)
 
 
 def _instant(microseconds: int | None) -> datetime | None:

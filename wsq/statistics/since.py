@@ -19,7 +19,7 @@ from wsq.store.engine import Cursor
 from wsq.vocabulary import phrase
 
 MOST_ROWS = 50
-"""Rows of a kind that are told one by one; the figures count all."""
+"""Rows of a kind that are listed one by one; the figures count all."""
 
 
 ITSELF = "wsq"
@@ -58,7 +58,7 @@ class Skipped(Row, frozen=True, kw_only=True):
 class Card(Row, frozen=True, kw_only=True):
     """What became of a card, by one agent or one person, or by several agents.
 
-    `what` tells it in the order in which it happened first: ``made``, ``moved`` to another lane, ``finished``, or
+    `what` names it in the order in which it happened first: ``made``, ``moved`` to another lane, ``finished``, or
     several of them, as in ``made and finished``. `happened_at` is when the last of it did.
     """
 
@@ -144,7 +144,7 @@ class Since(Row, frozen=True, kw_only=True):
 
     def text(self) -> str:
         """All of it as lines of plain text, one for each thing; one line when nothing has happened."""
-        begun = _clock(self.since, self.timezone)
+        begun = f"{self.since.astimezone(ZoneInfo(self.timezone)):%Y-%m-%d %H:%M %Z}"
         if self.is_nothing:
             return f"Nothing happened since {begun}."
         return "\n".join(
@@ -155,9 +155,9 @@ class Since(Row, frozen=True, kw_only=True):
         )
 
     def _counted(self) -> list[str]:
-        told = [_numbered(number, words) for name, words in _COUNTS.items() if (number := getattr(self, name))]
+        counts = [_numbered(number, words) for name, words in _COUNTS.items() if (number := getattr(self, name))]
         spent = (self.spent_usd, "spent"), (self.tried_usd, "spent on trying prompts out")
-        return told + [f"${dollars:,.2f} {what}" for dollars, what in spent if dollars]
+        return counts + [f"${dollars:,.2f} {what}" for dollars, what in spent if dollars]
 
     def _lines(self) -> Iterable[str]:
         for each in self.ended:
@@ -165,7 +165,7 @@ class Since(Row, frozen=True, kw_only=True):
             how = f"failed ({why})" if each.status == "failed" else "could not"
             yield f"{each.name!r} {how}: {each.said}"
         for gap in self.skipped:
-            yield f"{gap.name!r} skipped {_numbered(gap.slots, 'slots')}: {phrase(gap.reason)}"
+            yield f"{gap.name!r} skipped {_numbered(gap.slots, 'scheduled runs')}: {phrase(gap.reason)}"
         for card in self.cards:
             yield f"{card.title!r} was {card.what} by {'an agent' if card.by_agent else card.who}"
         for change in self.changes:
@@ -188,7 +188,8 @@ class Since(Row, frozen=True, kw_only=True):
 
 _COUNTS = {
     "done": "done", "nothing_to_do": "with nothing to do", "could_not": "could not", "unknown": "of unknown verdict",
-    "failed": "failed", "cancelled": "cancelled", "skipped_slots": "slots skipped", "unpriced": "of unknown cost",
+    "failed": "failed", "cancelled": "cancelled", "skipped_slots": "scheduled runs skipped",
+    "unpriced": "of unknown cost",
     "made_by_agents": "cards made by agents", "made_by_people": "cards made by people",
     "moved_by_agents": "cards moved by agents", "moved_by_people": "cards moved by people",
     "finished_by_agents": "cards finished by agents", "finished_by_people": "cards finished by people",
@@ -261,7 +262,7 @@ def _ended(cursor: Cursor, span: list[Any]) -> tuple[Ended, ...]:
     return tuple(
         Ended(
             recurring_task_id=task, execution_id=id_, name=names[task], ended_at=at, status=status,
-            verdict=verdict, reason=reason, said=_in_a_line(said),
+            verdict=verdict, reason=reason, said=" ".join((said or "").split()),
         )
         for task, id_, at, status, verdict, reason, said in found
     )  # fmt: skip
@@ -284,11 +285,11 @@ def _by_card(happened: Iterable[Card]) -> list[Card]:
     by_card: dict[tuple[str, str], list[Card]] = {}
     for each in happened:
         by_card.setdefault((each.task_id, "agent" if each.by_agent else each.who), []).append(each)
-    told = [
+    cards = [
         structs.replace(all_of_it[-1], what=" and ".join(dict.fromkeys(each.what for each in all_of_it)))
         for all_of_it in by_card.values()
     ]
-    return sorted(told, key=lambda each: each.happened_at)[::-1]
+    return sorted(cards, key=lambda each: each.happened_at)[::-1]
 
 
 def _happenings(cursor: Cursor, span: list[Any]) -> Iterable[Card]:
@@ -361,16 +362,8 @@ def _table(rows: Sequence[Row]) -> str:
     return as_table(kind._plural, kind._columns, [[getattr(row, name) for name in kind._columns] for row in rows], 0)
 
 
-def _clock(instant: datetime, timezone: str) -> str:
-    return f"{instant.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M %Z}"
-
-
 def _numbered(number: int, words: str) -> str:
-    """A number and what it counts, whose first word is a plural where it is a noun."""
-    first, *rest = words.split(" ")
-    noun = first in ("slots", "cards", "changes", "pauses")
-    return " ".join([f"{number:,}", first[:-1] if noun and number == 1 else first, *rest])
-
-
-def _in_a_line(text: str | None) -> str:
-    return " ".join((text or "").split())
+    """A number and what it counts, given in the plural."""
+    nouns = ("runs", "cards", "changes", "pauses")
+    said = [word[:-1] if number == 1 and word in nouns else word for word in words.split(" ")]
+    return " ".join([f"{number:,}", *said])

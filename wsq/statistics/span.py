@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from wsq.clock import aware
 from wsq.errors import InvalidInput
+from wsq.rules.budgets import date_begins
 from wsq.rules.values import refusal
 
 MOST_DAYS = 3_660
@@ -81,22 +82,15 @@ def span(now: datetime, timezone: str, days: int, since: Bound = None, until: Bo
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MOST_DAYS:
         raise refusal("The number of days", days, f"a whole number from 1 to {MOST_DAYS:,}")
     tomorrow = now.astimezone(zone).date() + _DAY
-    end = _instant(until, zone, "until") if until is not None else begins(tomorrow, zone)
+    end = _instant(until, zone, "until") if until is not None else date_begins(tomorrow, zone)
     last = (end - timedelta(microseconds=1)).astimezone(zone).date()
-    start = _instant(since, zone, "since") if since is not None else begins(last - _DAY * (days - 1), zone)
+    start = _instant(since, zone, "since") if since is not None else date_begins(last - _DAY * (days - 1), zone)
     if start > end:
         raise InvalidInput(f"The span ends at {end.isoformat()}, before it begins at {start.isoformat()}.")
     if end - start > _DAY * (MOST_DAYS + 1):
         raise InvalidInput(f"The span has {(end - start).days:,} days, expected at most {MOST_DAYS:,}.")
     found, starts = _days(start, end, zone)
     return Span(timezone=timezone, since=start, until=end, days=tuple(found), starts=tuple(starts))
-
-
-def begins(day: date, zone: ZoneInfo) -> datetime:
-    """Return the first instant of a date in a zone; if midnight is skipped, the first one after it."""
-    # A wall time in a gap, converted to UTC, is the instant after the gap; for one that occurs twice, the first
-    # occurrence counts (fold 0).
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def since_epoch(instant: datetime) -> int:
@@ -111,9 +105,9 @@ def _days(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[list[date], l
     if start == end:
         return days, [end]
     day = start.astimezone(zone).date()
-    following = begins(day, zone)
+    following = date_begins(day, zone)
     while following < end:
-        day, begun, following = day + _DAY, following, begins(day + _DAY, zone)
+        day, begun, following = day + _DAY, following, date_begins(day + _DAY, zone)
         if following > max(begun, start):  # some zones have skipped or repeated a date
             days.append(day - _DAY)
             starts.append(begun)
@@ -126,7 +120,7 @@ def _instant(bound: datetime | date, zone: ZoneInfo, what: str) -> datetime:
     if not isinstance(bound, datetime):
         if not _EARLIEST.date() <= bound <= _LATEST.date():
             raise refusal(f"The span's {what}", bound, "a date from 1970 to 9998")
-        return begins(bound, zone)
+        return date_begins(bound, zone)
     if not _EARLIEST <= aware(bound) <= _LATEST:
         raise refusal(f"The span's {what}", bound, "an instant from 1970 to 9998")
     return bound.astimezone(UTC)

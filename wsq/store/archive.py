@@ -16,17 +16,17 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import groupby, islice, zip_longest
 from pathlib import Path
-from typing import IO, Annotated, Any, Protocol
+from typing import IO, Annotated, Any
 
 import msgspec
 
 from wsq.errors import BrokenArchive, InvalidInput, NewerWorkspace, WorkspaceError
 from wsq.events import decode
 from wsq.store.duckdb.faults import explained
-from wsq.store.duckdb.snapshot import not_overwritten, part_of, publish
+from wsq.store.duckdb.snapshot import published
 from wsq.store.engine import Cursor, Engine, LoadingCursor, ReadingCursor
 from wsq.store.folding import fold, read_facts
-from wsq.store.rows import LOG_TYPES, insert, write_world
+from wsq.store.rows import LOG_TYPES, insert, sql_types, write_world
 from wsq.store.schema import VERSION as SCHEMA
 from wsq.version import VERSION
 
@@ -134,27 +134,7 @@ _TABLES: dict[type, str] = {
 _BODY_TYPES = {"hash": "VARCHAR", "body": "BLOB"}
 
 _BESIDE: dict[type[LeaseRecord | DryRunRecord], dict[str, str]] = {
-    LeaseRecord: {
-        "execution_id": "VARCHAR",
-        "store_id": "VARCHAR",
-        "holder": "VARCHAR",
-        "epoch": "BIGINT",
-        "expires_at": "TIMESTAMPTZ",
-        "reserved_usd": "DOUBLE PRECISION",
-        "reserved_tokens": "BIGINT",
-    },
-    DryRunRecord: {
-        "id": "VARCHAR",
-        "store_id": "VARCHAR",
-        "project_id": "VARCHAR",
-        "model": "VARCHAR",
-        "started_at": "TIMESTAMPTZ",
-        "cost_usd": "DOUBLE PRECISION",
-        "input_tokens": "BIGINT",
-        "output_tokens": "BIGINT",
-        "cache_read_tokens": "BIGINT",
-        "cache_write_tokens": "BIGINT",
-    },
+    kind: sql_types(kind, kind.__struct_fields__) for kind in (LeaseRecord, DryRunRecord)
 }
 """Columns of the records besides events and bodies. Claims and all other rows are folds of the log."""
 
@@ -310,14 +290,6 @@ class _Counts:
 # A file
 
 
-class Sink(Protocol):
-    """Accepts bytes."""
-
-    def write(self, content: bytes, /) -> Any:
-        """Write all bytes."""
-        ...
-
-
 def write(into: IO[bytes], found: Iterable[Record]) -> tuple[End, str]:
     """Write records as a file; returns their counts and the SHA-256 of the last line, in hex digits.
 
@@ -342,20 +314,13 @@ def write_file(target: Path, found: Iterable[Record]) -> tuple[End, str]:
         InvalidInput: `target` exists.
         WorkspaceError: It cannot be written.
     """
-    if target.exists() or target.is_symlink():
-        raise not_overwritten(target)
-    part = part_of(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with open(part, "xb", opener=_private) as into:
+        with published(target) as part, open(part, "xb", opener=_private) as into:
             written = write(into, found)
             into.flush()
             os.fsync(into.fileno())
-        publish(part, target)
     except OSError as error:
         raise explained(error, str(target)) from error
-    finally:
-        part.unlink(missing_ok=True)
     return written
 
 
@@ -379,7 +344,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class _Writer:
-    def __init__(self, into: Sink) -> None:
+    def __init__(self, into: gzip.GzipFile) -> None:
         self._into = into
         self.before = hashlib.sha256().hexdigest()
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Generic, TypeVar
 
 from wsq.errors import WorkspaceError
+from wsq.store.engine import Scope, WritingCursor
 
 C = TypeVar("C")
 
@@ -54,3 +55,17 @@ class CursorBase(Generic[C]):
     def end(self) -> None:
         """Refuse further statements."""
         self._connection = None
+
+
+class WriteAccess:
+    """Write access of the writing thread: how it begins a transaction, and whether another writer waits."""
+
+    def __init__(
+        self, begin: Callable[[Scope], AbstractContextManager[WritingCursor]], is_wanted: Callable[[], bool]
+    ) -> None:
+        self._begin = begin
+        self.is_wanted = is_wanted
+
+    def transaction(self, scope: Scope = None) -> AbstractContextManager[WritingCursor]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        return self._begin(scope)

@@ -8,7 +8,6 @@ import threading
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -303,10 +302,6 @@ class Log:
                 " for questions about the present."
             )
 
-    def changes(self) -> int:
-        """Return a number that rises with every write."""
-        return self.engine.changes()
-
     # The whole log
 
     def rebuild(self) -> int:
@@ -351,10 +346,6 @@ class Log:
                 worlds.append(fold(mine[done:upto], tables, world))
                 done = upto
         return worlds
-
-    def backup(self, target: Path) -> None:
-        """Copy the workspace to `target`, which must not exist."""
-        self.engine.backup(target)
 
     def close(self) -> None:
         """Finish submitted writes and close the database. Closing twice is fine."""

@@ -59,17 +59,17 @@ def tables_in(sql: str) -> frozenset[str]:
 _hints = cache(typing.get_type_hints)  # cached, since it compiles each annotation
 
 
-def sql_types(table: Table) -> dict[str, str]:
-    """The SQL type of each stored column, in order."""
-    hints = _hints(table.row)
-    return {column: _SQL_TYPES[_plain(hints[column])[0]] for column in table.columns}
+def sql_types(kind: type[msgspec.Struct], columns: Iterable[str]) -> dict[str, str]:
+    """The SQL type of each of these fields of a kind of rows, in order."""
+    hints = _hints(kind)
+    return {column: _SQL_TYPES[_plain(hints[column])[0]] for column in columns}
 
 
 def create_statement(table: Table) -> str:
     """Return the statement that creates a projection's table."""
     hints = _hints(table.row)
     columns = [
-        f"{name} {kind}{'' if _plain(hints[name])[1] else ' NOT NULL'}" for name, kind in sql_types(table).items()
+        f"{name} {kind}{'' if _plain(hints[name])[1] else ' NOT NULL'}" for name, kind in _types(table.name).items()
     ]
     keys = [f"PRIMARY KEY ({', '.join(table.key)})", *(f"UNIQUE ({', '.join(u)})" for u in table.unique)]
     return f"CREATE TABLE {table.name} ({', '.join(columns + keys)})"
@@ -77,7 +77,7 @@ def create_statement(table: Table) -> str:
 
 @cache
 def _types(table: str) -> dict[str, str]:
-    return sql_types(TABLES[table])
+    return sql_types(TABLES[table].row, TABLES[table].columns)
 
 
 @cache
@@ -211,10 +211,6 @@ def _source(kinds: dict[str, str], columns: Iterable[str], rows: Sequence[Sequen
     return ", ".join(terms), parameters
 
 
-def _unnested(kinds: dict[str, str], columns: Iterable[str]) -> str:
-    return ", ".join(f"unnest(${n}::{kinds[c]}[]) AS {c}" for n, c in enumerate(columns, 1))
-
-
 def _is_key(table: Table) -> str:
     """A condition on the key's columns; each parameter is one column's value."""
     return " AND ".join(f"{column} = ${n}" for n, column in enumerate(table.key, 1))
@@ -226,4 +222,5 @@ def _matches(table: Table) -> str:
     if len(table.key) == 1:
         (column,) = table.key
         return f"{column} IN (SELECT unnest($1::{kinds[column]}[]))"
-    return f"({', '.join(table.key)}) IN (SELECT {_unnested(kinds, table.key)})"
+    lists = ", ".join(f"unnest(${n}::{kinds[column]}[])" for n, column in enumerate(table.key, 1))
+    return f"({', '.join(table.key)}) IN (SELECT {lists})"

@@ -17,35 +17,23 @@ if TYPE_CHECKING:
     from wsq.views.statistics.bars import Bars
 
 __all__ = [
-    "Admin",
-    "Bars",
-    "Board",
-    "Library",
-    "admin_page",
-    "board_page",
-    "library_page",
-    "serve",
-    "since_page",
+    "Admin", "Bars", "Board", "Library", "admin_page", "board_page", "library_page", "serve", "since_page",
     "statistics_page",
-]
+]  # fmt: skip
 
 _ROOMS = {
     "Admin": "wsq.views.admin.component",
     "Bars": "wsq.views.statistics.bars",
     "Board": "wsq.views.board.component",
     "Library": "wsq.views.library.component",
-    "admin_page": "wsq.views.server.pages",
-    "board_page": "wsq.views.server.pages",
-    "library_page": "wsq.views.server.pages",
     "serve": "wsq.views.server.server",
-    "since_page": "wsq.views.server.pages",
-    "statistics_page": "wsq.views.server.pages",
 }
+"""The module of each name; those of the pages are in `wsq.views.server.pages`."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
+    if name not in __all__:
         raise AttributeError(f"module 'wsq.views' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_ROOMS[name]), name)
+    return getattr(import_module(_ROOMS.get(name, "wsq.views.server.pages")), name)

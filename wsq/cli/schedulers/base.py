@@ -6,6 +6,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -65,35 +66,26 @@ class Installed(NamedTuple):
 class Scheduling(Protocol):
     """A scheduler that runs a command periodically."""
 
-    @property
-    def word(self) -> str:
-        """Its name for `--with`."""
-        ...
+    word: str
+    """Its name for `--with`."""
 
-    @property
-    def logs_to_file(self) -> bool:
-        """Whether output goes to the entry's `log`; otherwise to a journal."""
-        ...
+    logs_to_file: bool
+    """Whether output goes to the entry's `log`; otherwise to a journal."""
 
     def hindrance(self) -> str | None:
         """Return why it is unavailable, as a sentence; None if it is available."""
-        ...
 
     def install(self, entry: Entry) -> None:
         """Create the entry, or replace the one with its name."""
-        ...
 
     def found(self, name: str) -> Installed | None:
         """Return the entry with this name; None if there is none."""
-        ...
 
     def remove(self, name: str) -> None:
         """Remove what `install` created."""
-        ...
 
     def hint(self, entry: Entry) -> str:
         """Return sentences about where its output is, and what else to know."""
-        ...
 
 
 def name_for(database: str) -> str:
@@ -155,6 +147,8 @@ def reason(done: subprocess.CompletedProcess[bytes]) -> str:
     return said or f"exit status {done.returncode}"
 
 
-def changed_at(path: Path) -> datetime:
-    """Return when a file was last written."""
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+def installed_at(path: Path, by: str, name: str, every: Callable[[Path], int | None]) -> Installed | None:
+    """Return the entry that a file is; None if there is none. It was installed when the file was last written."""
+    if not path.exists():
+        return None
+    return Installed(by, name, str(path), every(path), datetime.fromtimestamp(path.stat().st_mtime, UTC))

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from wsq.cli.schedulers.base import Entry, Installed, changed_at, run, run_checked
+from wsq.cli.schedulers.base import Entry, Installed, installed_at, run, run_checked
 from wsq.errors import WsqError
 
 
@@ -38,10 +38,7 @@ class Launchd:
 
     def found(self, name: str) -> Installed | None:
         """Return the agent with this name."""
-        path = _path(name)
-        if not path.exists():
-            return None
-        return Installed(self.word, name, str(path), _every(path), changed_at(path))
+        return installed_at(_path(name), self.word, name, _every)
 
     def remove(self, name: str) -> None:
         """Unload the agent and delete its file."""

@@ -7,7 +7,7 @@ import shutil
 from configparser import ConfigParser, Error
 from pathlib import Path
 
-from wsq.cli.schedulers.base import Entry, Installed, changed_at, reason, run, run_checked
+from wsq.cli.schedulers.base import Entry, Installed, installed_at, reason, run, run_checked
 from wsq.errors import WsqError
 
 
@@ -42,10 +42,7 @@ class Systemd:
 
     def found(self, name: str) -> Installed | None:
         """Return the timer with this name."""
-        path = _folder() / f"{name}.timer"
-        if not path.exists():
-            return None
-        return Installed(self.word, name, str(path), _every(path), changed_at(path))
+        return installed_at(_folder() / f"{name}.timer", self.word, name, _every)
 
     def remove(self, name: str) -> None:
         """Stop the timer and delete the units, even if systemd no longer answers."""

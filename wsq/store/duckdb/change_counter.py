@@ -47,28 +47,28 @@ class ChangeCounter:
         if record is None:
             self._begin(found)
         elif record[0] % 2:
-            self._store(record[0] + 1, record[1:])
+            self._overwrite(_RECORD.pack(record[0] + 1, *record[1:]))
         elif record[1:] != found:
-            self._store(record[0] + 2, found)
+            self._overwrite(_RECORD.pack(record[0] + 2, *found))
 
     def before_commit(self) -> None:
         """Raise the counter to an odd number. Needs the lock."""
         value = self.value()
-        self._store_value(value + 1 + value % 2)
+        self._overwrite(struct.pack("<q", value + 1 + value % 2))
 
     def after_commit(self) -> int:
         """Raise the counter to an even number if it is odd, and return it. Needs the lock."""
         value = self.value()
         if value % 2:
             value += 1
-            self._store_value(value)
+            self._overwrite(struct.pack("<q", value))
         return value
 
     def on_detach(self, left: Mark) -> None:
         """Store the file's mark. Needs the lock."""
         record = self._load()
         if record is not None and record[1:] != left:
-            self._store(record[0], left)
+            self._overwrite(_RECORD.pack(record[0], *left))
 
     def _load(self) -> tuple[int, ...] | None:
         try:
@@ -93,12 +93,6 @@ class ChangeCounter:
         finally:
             os.close(file)
         fresh.replace(self._path)
-
-    def _store(self, value: int, left: Mark) -> None:
-        self._overwrite(_RECORD.pack(value, *left))
-
-    def _store_value(self, value: int) -> None:
-        self._overwrite(struct.pack("<q", value))
 
     def _overwrite(self, content: bytes) -> None:
         """Write in place, which needs no free disk space."""

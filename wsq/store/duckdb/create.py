@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from wsq.store.duckdb.change_counter import ChangeCounter
 from wsq.store.duckdb.cursor import DuckCursor
 from wsq.store.duckdb.faults import explained
 from wsq.store.duckdb.instance import ALIAS, quoted
+from wsq.store.duckdb.snapshot import to_disk
 from wsq.store.engine import Schema, WritingCursor
 
 _SMALLEST = 3 * 4096
@@ -70,9 +70,9 @@ def make(root: duckdb.DuckDBPyConnection, path: Path, side: Path, schema: Schema
         with _attached(root, fresh):
             _transact(root.cursor(), _FRESH, schema.create, schema.version, first=True)
             root.execute(f"CHECKPOINT {_FRESH}")
-        _to_disk(fresh)
+        to_disk(fresh)
         fresh.rename(path)
-        _to_disk(path.parent)
+        to_disk(path.parent)
     finally:
         _throw_away(fresh)
 
@@ -134,11 +134,3 @@ def _attached(root: duckdb.DuckDBPyConnection, file: Path) -> Iterator[None]:
 def _throw_away(fresh: Path) -> None:
     for leftover in fresh.parent.glob(f"{fresh.name}*"):
         leftover.unlink(missing_ok=True)
-
-
-def _to_disk(path: Path) -> None:
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)

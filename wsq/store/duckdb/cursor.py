@@ -20,8 +20,6 @@ _ZONED = "TIMESTAMP WITH TIME ZONE"
 class DuckCursor(CursorBase[duckdb.DuckDBPyConnection]):
     """Runs statements one at a time and remembers whether one failed."""
 
-    undisturbed = False
-
     def __init__(self, connection: duckdb.DuckDBPyConnection, place: str, *, undisturbed: bool = False) -> None:
         super().__init__(connection, place, explained)
         self.undisturbed = undisturbed

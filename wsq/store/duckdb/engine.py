@@ -10,26 +10,17 @@ import duckdb
 
 from wsq.clock import Clock, SystemClock
 from wsq.errors import NotAWorkspace, WorkspaceError
-from wsq.store.cursors import translating_errors
+from wsq.store.cursors import WriteAccess, translating_errors
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.create import refuse_what_duckdb_reads_otherwise
 from wsq.store.duckdb.cursor import DuckCursor
 from wsq.store.duckdb.faults import explained
-from wsq.store.duckdb.latest import Latest
 from wsq.store.duckdb.lease import Kind, lease_on, release_lease
 from wsq.store.duckdb.long_reads import LongReads
-from wsq.store.duckdb.notes import Notes, SharedNote
-from wsq.store.duckdb.snapshot import (
-    copy_database,
-    finalize,
-    not_overwritten,
-    part_of,
-    publish,
-    remove_database,
-    rewrite,
-)
+from wsq.store.duckdb.notes import Latest, Notes, SharedNote
+from wsq.store.duckdb.snapshot import copy_database, finalize, published, rewrite
 from wsq.store.duckdb.sql_console import SqlConsole
-from wsq.store.engine import Cursor, LockedNote, ReadingCursor, Schema, Scope, Writing, WritingCursor
+from wsq.store.engine import Cursor, LockedNote, ReadingCursor, Schema, Writing, WritingCursor
 
 
 class EmbeddedEngine:
@@ -111,7 +102,7 @@ class EmbeddedEngine:
             WorkspaceError: The workspace is unavailable.
         """
         with self._hold(Kind.WRITE):
-            yield _Writing(self)
+            yield WriteAccess(lambda _scope: self._write(), self._lease.is_wanted)
 
     @contextmanager
     def _write(self) -> Iterator[WritingCursor]:
@@ -177,18 +168,10 @@ class EmbeddedEngine:
             WorkspaceError: The workspace is unavailable, or there is no room for a copy.
         """
         refuse_what_duckdb_reads_otherwise(target)
-        if target.exists() or target.is_symlink():
-            raise not_overwritten(target)
-        part = part_of(target)
-        with self._translating_errors(str(target)):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with self._hold(Kind.ALONE):
-                    copy_database(self._lease.path, part)
-                finalize(part)
-                publish(part, target)
-            finally:
-                remove_database(part)
+        with self._translating_errors(str(target)), published(target) as part:
+            with self._hold(Kind.ALONE):
+                copy_database(self._lease.path, part)
+            finalize(part)
 
     def scrub(self) -> None:
         """Rewrite the file without changed and deleted data, and remove every process's private copies.
@@ -303,21 +286,6 @@ class EmbeddedEngine:
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise WorkspaceError(f"The workspace {self.place} is closed.")
-
-
-class _Writing:
-    """Write access, held by the writing thread."""
-
-    def __init__(self, engine: EmbeddedEngine) -> None:
-        self._engine = engine
-
-    def transaction(self, scope: Scope = None) -> AbstractContextManager[WritingCursor]:  # noqa: ARG002 - part of the interface
-        """One transaction: committed when the block ends, rolled back when it raises."""
-        return self._engine._write()
-
-    def is_wanted(self) -> bool:
-        """Whether another thread or process waits for the file; takes microseconds."""
-        return self._engine._lease.is_wanted()
 
 
 def _rolled_back(connection: duckdb.DuckDBPyConnection) -> bool:

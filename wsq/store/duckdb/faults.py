@@ -30,6 +30,7 @@ _DAMAGED = (
     "Serialization Error",
     "Is a directory",
 )
+_LOST = "has been invalidated"
 _TAKEN = ("unique constraint", "primary key")
 _TAKEN_SEQ = re.compile(r'Duplicate key "store_id: (?P<store>[^,"]+), seq: (?P<seq>\d+)"')
 _NO_TABLE = re.compile(r"Table with name (?P<table>\w+) does not exist")
@@ -48,55 +49,48 @@ def explained(error: BaseException, place: str) -> BaseException:
     return error
 
 
-def full(place: str) -> WorkspaceUnwritable:
-    """The disk is full."""
+def _full(place: str) -> WorkspaceUnwritable:
     return WorkspaceUnwritable(f"{place} cannot be written to: its disk is full. What was saved before is safe.")
 
 
-def too_large(place: str) -> WorkspaceUnwritable:
-    """The file exceeds this process's size limit."""
+def _too_large(place: str) -> WorkspaceUnwritable:
     return WorkspaceUnwritable(
         f"{place} cannot be written to: the file would exceed the size limit of this process (see `ulimit -f`). "
         "What was saved before is safe."
     )
 
 
-def forbidden(place: str, reason: str) -> WorkspaceUnwritable:
-    """Writing is not permitted, for the system's `reason`."""
+def _forbidden(place: str, reason: str) -> WorkspaceUnwritable:
     return WorkspaceUnwritable(
         f"{place} cannot be written to ({reason.lower()}). wsq needs write access to the file and its folder."
     )
 
 
-def damaged(place: str, reason: str) -> NotAWorkspace:
-    """The file exists but cannot be read."""
+def _damaged(place: str, reason: str) -> NotAWorkspace:
     return NotAWorkspace(f"{place} is damaged or not a wsq workspace: {reason}. It was not changed.")
 
 
 def _of_the_system(error: OSError, place: str) -> BaseException:
     reason = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return full(place)
+        return _full(place)
     if error.errno == errno.EFBIG:
-        return too_large(place)
+        return _too_large(place)
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return forbidden(place, reason)
-    return WorkspaceUnwritable(f"{place} cannot be used: {reason.lower()}{_where(error)}.")
-
-
-def _where(error: OSError) -> str:
-    return f" ({error.filename})" if error.filename else ""
+        return _forbidden(place, reason)
+    where = f" ({error.filename})" if error.filename else ""
+    return WorkspaceUnwritable(f"{place} cannot be used: {reason.lower()}{where}.")
 
 
 def _of_duckdb(error: Exception, place: str) -> BaseException:
     text = str(error)
     if any(sign in text for sign in _FULL):
-        return full(place)
+        return _full(place)
     if _TOO_LARGE in text:
-        return too_large(place)
+        return _too_large(place)
     for sign in _FORBIDDEN:
         if sign in text:
-            return forbidden(place, sign)
+            return _forbidden(place, sign)
     if "Could not set lock on file" in text:
         return _held(text, place)
     if "already attached" in text:
@@ -118,20 +112,16 @@ def _of_duckdb(error: Exception, place: str) -> BaseException:
     if "version number" in text:
         return NewerWorkspace(f"{place} was written by a version of DuckDB other than {duckdb.__version__}.")
     if any(sign in text for sign in _DAMAGED):
-        return damaged(place, _first_line(text))
-    if isinstance(error, duckdb.FatalException | duckdb.IOException | duckdb.OutOfMemoryException) or _lost(text):
+        return _damaged(place, _first_line(text))
+    if isinstance(error, duckdb.FatalException | duckdb.IOException | duckdb.OutOfMemoryException) or _LOST in text:
         return WorkspaceError(f"{place} is unavailable: {_first_line(text)}.")
     return error
-
-
-def _lost(text: str) -> bool:
-    return "has been invalidated" in text
 
 
 def _incomplete(table: str, place: str) -> WorkspaceError:
     if table in TABLES:
         return WorkspaceError(f"{place} has no table {table!r}. Run `wsq rebuild` to create it from the log.")
-    return damaged(place, f"the table {table!r} is missing and cannot be rebuilt")
+    return _damaged(place, f"the table {table!r} is missing and cannot be rebuilt")
 
 
 def _held(text: str, place: str) -> WorkspaceBusy:

@@ -15,13 +15,14 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, sleep
 
 import duckdb
 
 from wsq.errors import NewerWorkspace, NotAWorkspace, WorkspaceBusy, WorkspaceUnwritable
+from wsq.store.cursors import translating_errors
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.change_counter import ChangeCounter, mark
 from wsq.store.duckdb.create import make, refuse_what_is_no_database, upgrade, version_of
@@ -219,17 +220,15 @@ class Lease:
     # Acquiring and releasing: one thread at a time, the mover
 
     def _acquire(self, kind: Kind, schema: Schema, deadline: float, timeout: float) -> None:
-        try:
-            self._process_lock.acquire(max(0.0, deadline - monotonic()))
-            self._prepare(kind, schema, deadline)
-        except TimeoutError:
-            raise self._busy(timeout) from None
-        except BaseException as error:
-            self._unsound = True
-            translated = explained(error, str(self.path))
-            if translated is error:
+        with translating_errors(explained, str(self.path)):
+            try:
+                self._process_lock.acquire(max(0.0, deadline - monotonic()))
+                self._prepare(kind, schema, deadline)
+            except TimeoutError:
+                raise self._busy(timeout) from None
+            except BaseException:
+                self._unsound = True
                 raise
-            raise translated from error
 
     def _prepare(self, kind: Kind, schema: Schema, deadline: float) -> None:
         self._ensure_exists(schema)
@@ -320,10 +319,8 @@ class Lease:
             raise
 
     def _store_mark(self) -> None:
-        try:
+        with suppress(OSError):  # the next process finds another mark, and raises the counter needlessly
             self.counter.on_detach(mark(self.path))
-        except OSError:
-            return  # The next process finds another mark, and raises the counter needlessly.
 
     def _drop_instance(self) -> None:
         """Close all connections, which ends the instance and closes the file."""

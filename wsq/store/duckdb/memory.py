@@ -11,9 +11,10 @@ import duckdb
 
 from wsq.clock import Clock, SystemClock
 from wsq.errors import WorkspaceError
+from wsq.store.cursors import WriteAccess
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.cursor import DuckCursor
-from wsq.store.engine import Console, Cursor, LockedNote, ReadingCursor, Schema, Scope, Writing, WritingCursor
+from wsq.store.engine import Console, LockedNote, ReadingCursor, Schema, Writing, WritingCursor
 
 
 class MemoryEngine:
@@ -32,22 +33,18 @@ class MemoryEngine:
         schema.create(DuckCursor(self._root, place))
 
     @contextmanager
-    def read(self) -> Iterator[Cursor]:
+    def read(self) -> Iterator[ReadingCursor]:
         """A consistent view; writes are refused."""
         with self._transaction("BEGIN TRANSACTION READ ONLY") as (_, cursor):
             yield cursor
 
-    @contextmanager
-    def snapshot(self) -> Iterator[ReadingCursor]:
-        """Like `read`: reads from memory block nobody."""
-        with self._transaction("BEGIN TRANSACTION READ ONLY") as (_, cursor):
-            yield cursor
+    snapshot = read  # reads from memory block nobody
 
     @contextmanager
     def writing(self) -> Iterator[Writing]:
         """Acquire write access."""
         with self._writing:
-            yield _Writing(self)
+            yield WriteAccess(lambda _scope: self.write(), lambda: False)  # there is no other process
 
     @contextmanager
     def write(self) -> Iterator[WritingCursor]:
@@ -129,18 +126,3 @@ class MemoryEngine:
                 cursor.end()
         finally:
             connection.close()  # rolls back an open transaction
-
-
-class _Writing:
-    """Write access, held by the writing thread."""
-
-    def __init__(self, engine: MemoryEngine) -> None:
-        self._engine = engine
-
-    def transaction(self, scope: Scope = None) -> AbstractContextManager[WritingCursor]:  # noqa: ARG002 - part of the interface
-        """One transaction."""
-        return self._engine.write()
-
-    def is_wanted(self) -> bool:
-        """Always False: there is no other process."""
-        return False

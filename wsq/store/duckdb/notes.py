@@ -1,17 +1,20 @@
-"""Heartbeats and shared notes in small files beside the database, written without a transaction."""
+"""Heartbeats, progress notes and shared notes in small files beside the database: no transaction, may be lost."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
 KEPT = 20
 """Number of heartbeats kept."""
+
+FORGOTTEN = 3600.0
+"""Seconds after which a note that is not renewed is removed: its process was killed."""
 
 
 class Notes:
@@ -42,10 +45,8 @@ class Notes:
         """Return the kept notes, oldest first."""
         found = []
         for path in self._numbered():
-            try:
+            with suppress(FileNotFoundError):  # another process has just removed it
                 found.append(path.read_bytes())
-            except FileNotFoundError:  # Another process has just removed it.
-                continue
         return found
 
     def _numbered(self) -> list[Path]:
@@ -53,6 +54,44 @@ class Notes:
             return sorted(path for path in self._directory.iterdir() if path.name[:1].isdigit())
         except FileNotFoundError:
             return []
+
+
+class Latest:
+    """One short note per name; names are ids created by wsq."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def put(self, name: str, note: bytes) -> None:
+        """Write or replace the note of `name`."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        target = self._directory / name
+        fresh = self._directory / f"new-{os.getpid()}-{secrets.token_hex(4)}"
+        try:
+            fresh.write_bytes(note)
+            if not target.exists():
+                self._remove_older_than(fresh.stat().st_mtime - FORGOTTEN)
+            fresh.rename(target)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+    def drop(self, name: str) -> None:
+        """Remove the note, if there is one."""
+        (self._directory / name).unlink(missing_ok=True)
+
+    def get(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Return the notes of these names; those without one are left out."""
+        found = {}
+        for name in names:
+            with suppress(FileNotFoundError):
+                found[name] = (self._directory / name).read_bytes()
+        return found
+
+    def _remove_older_than(self, instant: float) -> None:
+        for path in self._directory.iterdir():
+            with suppress(FileNotFoundError):  # another process has just removed it
+                if path.stat().st_mtime < instant:
+                    path.unlink()
 
 
 class SharedNote:

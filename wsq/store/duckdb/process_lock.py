@@ -7,6 +7,7 @@ import fcntl
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 NOTE_LENGTH = 240
@@ -121,10 +122,8 @@ class _Place:
 
     def sign(self) -> None:
         """Write our name for waiting processes; best effort."""
-        try:
+        with suppress(OSError):
             os.pwrite(self._files["lock"], _name().ljust(NOTE_LENGTH)[:NOTE_LENGTH], 0)
-        except OSError:
-            return
 
     def has_successor(self) -> bool:
         """Whether another process is next in line."""

@@ -12,6 +12,8 @@ import secrets
 import shutil
 import stat
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,7 +87,7 @@ class Snapshots:
 
     def back_up_as(self, target: Path) -> None:
         """Copy the file to `target`, replacing what is there. Needs the lease, with the file detached."""
-        part = part_of(target)
+        part = _part_of(target)
         try:
             copy_database(self._path, part)
             finalize(part)
@@ -158,7 +160,12 @@ def finalize(copy: Path) -> None:
             connection.execute("DETACH copy")
         finally:
             connection.close()
-    file = os.open(copy, os.O_RDONLY | os.O_CLOEXEC)
+    to_disk(copy)
+
+
+def to_disk(path: Path) -> None:
+    """Flush a file or a folder to disk."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(file)
     finally:
@@ -194,25 +201,44 @@ def rewrite(path: Path, fresh: Path) -> None:
         shutil.rmtree(fresh.parent / "spill", ignore_errors=True)
 
 
-def publish(part: Path, target: Path) -> None:
+@contextmanager
+def published(target: Path) -> Iterator[Path]:
+    """Give the path at which to write a file that gets the name `target` when the block ends without an error.
+
+    Creates missing folders.
+
+    Raises:
+        InvalidInput: `target` exists.
+    """
+    if target.exists() or target.is_symlink():
+        raise _not_overwritten(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = _part_of(target)
+    try:
+        yield part
+        _publish(part, target)
+    finally:
+        remove_database(part)
+
+
+def _publish(part: Path, target: Path) -> None:
     """Give a finished copy its name, unless that exists by now."""
     try:
         os.link(part, target)
     except FileExistsError:
-        raise not_overwritten(target) from None
+        raise _not_overwritten(target) from None
     except OSError:  # A file system without hard links.
         if target.exists():
-            raise not_overwritten(target) from None
+            raise _not_overwritten(target) from None
         part.rename(target)
 
 
-def part_of(target: Path) -> Path:
+def _part_of(target: Path) -> Path:
     """Return the temporary path of a copy: in the same folder, and so on the same disk."""
     return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
 
 
-def not_overwritten(target: Path) -> InvalidInput:
-    """The target exists."""
+def _not_overwritten(target: Path) -> InvalidInput:
     return InvalidInput(f"{target} already exists and is not overwritten. Choose another file.")
 
 

@@ -44,7 +44,7 @@ class ServerClock(SystemClock):
         self._here = here or SystemClock()
         self._elapsed = pace
         self._lock = threading.Lock()
-        self._ahead = timedelta(0)
+        self._ahead, self._is_known = timedelta(0), False
         self._asked = threading.Event()
         self._next_at = self._not_before = float("-inf")
         self._pace = 0.0
@@ -82,7 +82,7 @@ class ServerClock(SystemClock):
         finally:
             self._asked.set()
         here, after = self._here.now(), self._elapsed()
-        self._ahead = ahead
+        self._ahead, self._is_known = ahead, True
         self._next_at, self._not_before, self._pace = after + KEPT, after + PAUSE, here.timestamp() - after
         if abs(self._ahead.total_seconds()) >= STRANGE and not self._warned:
             self._warned = True
@@ -95,16 +95,19 @@ class ServerClock(SystemClock):
             )
 
     def _measure(self) -> timedelta:
-        """Return how far the server's clock is ahead, from the faster of at most two requests.
+        """Return how far the server's clock is ahead, from the faster of at most two requests; the first may connect.
 
-        The first may have to connect. Half of the time that this takes would be the error, and runs would start early.
+        The server read its clock at some moment between request and answer. What was in use stays if that is possible;
+        at first the least possible is used, so that this clock may be late but never early, and no run starts before it
+        is due.
         """
-        answers: list[tuple[float, timedelta]] = []
+        answers: list[tuple[float, timedelta, timedelta]] = []
         while len(answers) < 2:
-            before = self._elapsed()
+            before, requested = self._elapsed(), self._here.now()
             server = self._ask()
             took = self._elapsed() - before
-            answers.append((took, server + timedelta(seconds=took / 2) - self._here.now()))
+            answers.append((took, server - self._here.now(), server - requested))
             if took < ACCURATE:
                 break
-        return min(answers)[1]
+        _, least, most = min(answers)
+        return min(max(least, self._ahead), most) if self._is_known else least

@@ -20,7 +20,7 @@ from psycopg_pool import ConnectionPool
 
 from wsq.clock import Clock
 from wsq.errors import SettingError, WorkspaceBusy, WorkspaceError, WorkspaceLost
-from wsq.store.cursors import translating_errors
+from wsq.store.cursors import WriteAccess, translating_errors
 from wsq.store.duckdb.sql_console import SqlConsole
 from wsq.store.engine import Cursor, LockedNote, ReadingCursor, Schema, Scope, Writing, WritingCursor
 from wsq.store.postgres import notes
@@ -226,7 +226,7 @@ class PostgresEngine:
         """Acquire write access for consecutive transactions; others may write in between."""
         self._refuse_when_closed()
         with self._writing:
-            yield _Writing(self)
+            yield WriteAccess(self.write, lambda: True)  # keeping it gains nothing: locks are per transaction
 
     @contextmanager
     def write(self, scope: Scope = None) -> Iterator[WritingCursor]:
@@ -417,27 +417,24 @@ class PostgresEngine:
     def _begin(self, opening: str) -> tuple[Connection, tuple[Any, ...]]:
         """Begin a transaction; retries if the pool's connection turns out to be lost."""
         until = monotonic() + self._timeout
-        while True:
-            connection: Connection | None = None
+
+        def attempt() -> tuple[Connection, tuple[Any, ...]]:
+            connection = self._pool.getconn(max(0.1, until - monotonic()))
             try:
-                connection = self._pool.getconn(max(0.1, until - monotonic()))
                 first = run(connection, [(opening, [])]).fetchone()
                 assert first is not None
                 return connection, first
             except BaseException as error:
-                if connection is not None:
-                    if is_lost(error) or not isinstance(error, psycopg.Error):
-                        connection.close()
-                    else:
-                        with suppress(psycopg.Error):
-                            connection.rollback()
-                    self._pool.putconn(connection)
-                if not is_lost(error) or monotonic() > until:
-                    translated = explained(error, self.place)
-                    if translated is error:
-                        raise
-                    raise translated from error
-                sleep(0.05)
+                if is_lost(error) or not isinstance(error, psycopg.Error):
+                    connection.close()
+                else:
+                    with suppress(psycopg.Error):
+                        connection.rollback()
+                self._pool.putconn(connection)
+                raise
+
+        with self._translating_errors():
+            return self._retrying(attempt)
 
     @contextmanager
     def _committed_view(self) -> Iterator[tuple[Connection, int]]:
@@ -472,21 +469,6 @@ class PostgresEngine:
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise WorkspaceError(f"The workspace {self.place} is closed.")
-
-
-class _Writing:
-    """Write access of the writing thread; the server's locks are held per transaction."""
-
-    def __init__(self, engine: PostgresEngine) -> None:
-        self._engine = engine
-
-    def transaction(self, scope: Scope = None) -> AbstractContextManager[WritingCursor]:
-        """One transaction: committed when the block ends, rolled back when it raises."""
-        return self._engine.write(scope)
-
-    def is_wanted(self) -> bool:
-        """Always True: keeping write access gains nothing."""
-        return True
 
 
 @lru_cache(maxsize=1024)

@@ -43,23 +43,24 @@ class Listener:
         self._own = own
         self._heard = 0
         self._thread: threading.Thread | None = None
-        self._listens = threading.Event()
+        self._has_tried = threading.Event()
         self._at_end = threading.Event()
         self._lock = threading.Lock()
 
     def heard(self) -> int:
-        """Return the number of writes by others. The first call waits until the listener is connected."""
-        if self._thread is None:
+        """Return the number of writes by others. The first calls wait until the listener has connected or failed to."""
+        if not self._has_tried.is_set():
             with self._lock:
                 if self._thread is None and not self._at_end.is_set():
                     self._thread = threading.Thread(target=self._run, name="wsq-listener", daemon=True)
                     self._thread.start()
-            self._listens.wait(2.0)
+            self._has_tried.wait(2.0)
         return self._heard
 
     def close(self) -> None:
         """Stop listening."""
         self._at_end.set()
+        self._has_tried.set()
         if self._thread is not None:
             self._thread.join(2.0)
 
@@ -70,12 +71,13 @@ class Listener:
                 with self._connect() as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
                     self._heard += 1
-                    self._listens.set()
+                    self._has_tried.set()
                     pause = LOOK
                     self._follow(connection)
             except psycopg.Error:
                 _log.debug("Listening to the server failed.", exc_info=True, extra={"action": "listening_lost"})
                 self._heard += 1
+                self._has_tried.set()
                 self._at_end.wait(pause)
                 pause = min(2 * pause, SLOWEST)
 

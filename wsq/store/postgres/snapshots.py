@@ -20,7 +20,7 @@ import duckdb
 from wsq.errors import WorkspaceError
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.cursor import DuckCursor
-from wsq.store.duckdb.snapshot import finalize, not_overwritten, part_of, publish, remove_database
+from wsq.store.duckdb.snapshot import finalize, published, remove_database
 from wsq.store.engine import Parameters, ReadingCursor, Schema
 from wsq.store.postgres.cursor import Connection
 
@@ -114,17 +114,10 @@ class Copies:
 
     def write_to(self, target: Path) -> None:
         """Write the same to `target`, which must not exist."""
-        if target.exists() or target.is_symlink():
-            raise not_overwritten(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = part_of(target)
-        try:
+        with published(target) as part:
             with self._view() as (connection, _):
                 _write_whole(connection, part, self._schema)
             finalize(part)
-            publish(part, target)
-        finally:
-            remove_database(part)
 
     def forget(self) -> None:
         """Remove every copy, those in use as soon as they are unused."""
@@ -271,21 +264,14 @@ def _write_whole(connection: Connection, path: Path, schema: Schema) -> None:
         duck.execute(f"ATTACH {instance.quoted(path)} AS {instance.ALIAS} (TYPE duckdb)")
         duck.execute(f"USE {instance.ALIAS}")
         _make(duck, schema)
-        _fill(connection, duck, _columns(duck), path.parent)
+        for table, columns in _columns(duck).items():
+            with _sent(connection, table, columns, path.parent) as rows:
+                duck.execute(f"INSERT INTO {table} ({', '.join(columns)}) {rows}")
         duck.execute(f"CHECKPOINT {instance.ALIAS}")
         duck.execute("USE memory")
         duck.execute(f"DETACH {instance.ALIAS}")
     finally:
         duck.close()
-
-
-def _fill(
-    connection: Connection, duck: duckdb.DuckDBPyConnection, tables: dict[str, dict[str, str]], folder: Path
-) -> None:
-    """Copy these tables, given with their column types."""
-    for table, columns in tables.items():
-        with _sent(connection, table, columns, folder) as rows:
-            duck.execute(f"INSERT INTO {table} ({', '.join(columns)}) {rows}")
 
 
 @contextmanager

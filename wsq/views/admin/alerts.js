@@ -67,13 +67,13 @@ export class Alerts {
   #drawAction({ store, task, execution }, name) {
     const { page } = this;
     if (!store) return null;
-    if (execution) return drawButton("execution", () => page.openExecutionOf(store, execution));
+    if (execution) return drawButton("run", () => page.openExecutionOf(store, execution));
     if (page.opening.page) {
       const href = task ? boardAddress(store, "recurring", task) : pageAddress("board", store);
       const what = task ? "task" : "board";
       return h("a", { class: "button", "aria-label": `Show ${what}`, href }, drawShow(what));
     }
-    return task && drawButton("executions", () => page.openHistoryOf({ store, id: task, name: name ?? "" }));
+    return task && drawButton("runs", () => page.openHistoryOf({ store, id: task, name: name ?? "" }));
   }
 }
 

@@ -10,13 +10,13 @@ from wsq.projections import Rows
 from wsq.rules.roles import EVERYWHERE
 from wsq.statistics.health import Alert
 from wsq.statistics.overview import TaskOverview
-from wsq.views.admin.table import COLUMNS, Line, TaskTable
-from wsq.views.auth.permissions import OPEN, Permissions
+from wsq.views.live.component import InteractivePage, weakly
+from wsq.views.live.dispatch import Dispatcher, Responder, set_paused
+from wsq.views.live.hub import hub_of
+from wsq.views.live.permissions import OPEN, Permissions
+from wsq.views.live.table import COLUMNS, Line, TaskTable
 from wsq.views.page import messages
 from wsq.views.page.cards import Card, instant
-from wsq.views.page.dispatch import Dispatcher, Responder, set_paused
-from wsq.views.page.hub import hub_of
-from wsq.views.page.live import InteractivePage, weakly
 from wsq.views.page.scripts import script
 
 ALERTS_SHOWN = 200
@@ -151,7 +151,7 @@ class Admin(InteractivePage):
         self._workspace = workspace
         hub = hub_of(workspace)
         subscription = hub.subscribe(None, weakly(self.send))
-        self.begin(Overseer(workspace, hub.task_table(), actor), subscription)
+        self.begin(Overseer(workspace, hub.task_table, actor), subscription)
         opening = {"store": store, "project": None, "page": page, "path": "admin"}
         self.open_with(subscription.opening() | {"opening": opening})
 

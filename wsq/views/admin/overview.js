@@ -30,19 +30,19 @@ export const COLUMNS = [
   {
     id: "rate7",
     name: "7 days",
-    title: "Share of completed ones among the completed and failed executions of the last 7 days",
+    title: "Completed runs as a share of completed and failed ones in the last 7 days",
     key: (line) => line.rate_7,
   },
   {
     id: "rate30",
     name: "30 days",
-    title: "Share of completed ones among the completed and failed executions of the last 30 days",
+    title: "Completed runs as a share of completed and failed ones in the last 30 days",
     key: (line) => line.rate_30,
   },
   {
     id: "cost",
     name: "This month",
-    title: "Cost of the executions that began in this month of the store's zone",
+    title: "Cost of the runs that started this month, in the store's time zone",
     key: (line) => line.cost,
     isDescending: true,
   },

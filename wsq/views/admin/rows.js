@@ -80,14 +80,14 @@ function drawLast(page, line) {
 }
 
 function drawRate(rate, ran, days) {
-  const title = ran ? `of ${counted(ran, "execution")} in ${days} days` : `Nothing ran in ${days} days`;
+  const title = ran ? `of ${counted(ran, "run")} in ${days} days` : `Nothing ran in ${days} days`;
   const css = rate === null ? "quiet" : rate < LOW ? "wrong" : null;
   return h("span", { class: css, title }, percent(rate));
 }
 
 function drawCost({ cost, unpriced }) {
   const amount = h("span", { class: cost ? null : "quiet" }, cost || !unpriced ? money(cost) : "–");
-  const note = "Executions whose model has no known price";
+  const note = "Runs whose model has no known price";
   return [amount, unpriced > 0 && h("small", { title: note }, `${unpriced} unpriced`)];
 }
 

@@ -1,1 +1,1 @@
-"""Login and permissions: accounts, sessions, and what each user may do."""
+"""Login: accounts, sessions, and who a request is from."""

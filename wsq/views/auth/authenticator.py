@@ -17,10 +17,10 @@ from wsq.clock import Clock
 from wsq.errors import LoggedOut, NewerWorkspace, NotAllowed, SettingError, WsqError
 from wsq.rules.roles import EVERYWHERE, Memberships
 from wsq.views.auth import passwords, sessions
-from wsq.views.auth.permissions import MemberPermissions
 from wsq.views.auth.sessions import Device, Session, Signer, Ticket
 from wsq.views.auth.throttle import Limit, Throttle
 from wsq.views.auth.users import User, UsersFile, key
+from wsq.views.live.permissions import MemberPermissions
 
 log = logging.getLogger(__name__)
 
@@ -193,7 +193,8 @@ class Authenticator:
         is_known = device is not None and self._is_known(name, device)
         if self._checking >= WAITING + KEPT_FREE * is_known:
             raise Busy("Too many people are logging in right now. Try again in a few seconds.")
-        limits = _known_limits(device) if device is not None and is_known else _strange_limits(name, address)
+        known = [Limit(("device", device.id), FREE_PER_NAME)] if device is not None and is_known else None
+        limits = known or _strange_limits(name, address)
         wait = self._throttle.take(limits, time.monotonic())
         if wait > 0:
             raise TooSoon(wait)
@@ -308,10 +309,6 @@ def first_admin(name: str, password: str, secret: str) -> User:
     """
     kept = passwords.hash_password(password, Signer(secret).key("admin")[:16])
     return User(name=name, stores={EVERYWHERE: "admin"}, since=datetime.fromtimestamp(0, UTC), password=kept)
-
-
-def _known_limits(device: Device) -> list[Limit]:
-    return [Limit(("device", device.id), FREE_PER_NAME)]
 
 
 def _strange_limits(name: str, address: str) -> list[Limit]:

@@ -18,9 +18,9 @@ from tornado.web import RequestHandler
 
 from wsq.errors import LoggedOut
 from wsq.views.auth.authenticator import IS_OVER, Authenticator
-from wsq.views.auth.permissions import MemberPermissions
 from wsq.views.auth.sessions import Session
 from wsq.views.auth.users import key
+from wsq.views.live.permissions import MemberPermissions
 
 log = logging.getLogger(__name__)
 

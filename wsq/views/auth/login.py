@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 from tornado.escape import xhtml_escape
 from tornado.web import HTTPError, RequestHandler
@@ -16,6 +16,7 @@ from wsq.views.auth.authenticator import Authenticator, Busy, LoginAttempt, TooS
 from wsq.views.auth.guard import COOKIE, LOGIN, OAUTH, address_of, cookie_of, is_https, next_of, refused, visitor_of
 from wsq.views.auth.sessions import Device
 from wsq.views.auth.users import User
+from wsq.views.live.component import resource
 
 log = logging.getLogger(__name__)
 
@@ -72,20 +73,15 @@ FORM = """\
 """
 
 
-def css() -> str:
-    """Return the page's styles: those of every page, and its own."""
-    return "\n".join(
-        files("wsq.views").joinpath(each).read_text("utf-8") for each in ("page/theme.css", "auth/login.css")
-    )
-
-
 def page(
     handler: RequestHandler, *, message: str = "", name: str = "", onward: str = "/board", provider: str | None = None
 ) -> str:
     """Return the login page; with a `provider` also a link to it."""
-    link = f'<a class="button" href="{OAUTH.strip("/")}?next={xhtml_escape(_quoted(onward))}">Log in with {{}}</a>'
+    link = (
+        f'<a class="button" href="{OAUTH.strip("/")}?next={xhtml_escape(quote(onward, safe=""))}">Log in with {{}}</a>'
+    )
     return PAGE.format(
-        css=css(),
+        css=resource("page/theme.css", "auth/login.css"),
         message=f'<p class="said" role="alert">{xhtml_escape(message)}</p>\n' if message else "",
         form=FORM.format(
             xsrf=handler.xsrf_form_html(),
@@ -96,12 +92,6 @@ def page(
         ),
         provider=link.format(xhtml_escape(provider)) if provider else "",
     )
-
-
-def _quoted(path: str) -> str:
-    from urllib.parse import quote
-
-    return quote(path, safe="")
 
 
 class AuthHandler:
@@ -127,16 +117,13 @@ class AuthHandler:
     def log_in(self, user: User) -> None:
         """Give the browser a session, and remember it as one of the user's devices."""
         auth = self.auth
-        self._give(COOKIE, auth.signer.signed(auth.new_session(user)), sessions.LONGEST)
-        self._give(DEVICE, auth.signer.signed(auth.known(user, self.device())), sessions.DEVICE)
+        self.set_cookie(COOKIE, auth.signer.signed(auth.new_session(user)), max_age=sessions.LONGEST)
+        self.set_cookie(DEVICE, auth.signer.signed(auth.known(user, self.device())), max_age=sessions.DEVICE)
         log.info("%r logged in from %s", user.name, address_of(self.request), extra={"action": "auth.login"})
 
     def device(self) -> Device | None:
         """Return the browser's device cookie."""
         return self.auth.signer.read(Device, cookie_of(self.request, DEVICE))
-
-    def _give(self, name: str, value: str, seconds: int) -> None:
-        self.set_cookie(name, value, max_age=seconds)
 
 
 class Login(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
@@ -220,5 +207,5 @@ class Renew(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is no
         """Return ``{"ticket": …}``, for `messages.Renew`."""
         session = self.auth.seen(visitor_of(self.auth, self.request).session)
         left = session.since + sessions.LONGEST - session.seen
-        self._give(COOKIE, self.auth.signer.signed(session), max(1, left))
+        self.set_cookie(COOKIE, self.auth.signer.signed(session), max_age=max(1, left))
         self.write({"ticket": self.auth.ticket(session)})

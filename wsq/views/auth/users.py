@@ -77,7 +77,7 @@ class UsersFile:
             except (FileNotFoundError, NotADirectoryError):
                 self._users, self._seen = {}, None
             except OSError as problem:
-                raise self._unusable(problem) from problem
+                raise SettingError(f"{self.path} cannot be read: {problem.strerror or problem}.") from problem
             return self._users
 
     def add(self, user: User) -> None:
@@ -170,9 +170,6 @@ class UsersFile:
         if len(users) < len(book.users):
             raise SettingError(f"{self.path} is invalid: two users have the same name.")
         return users
-
-    def _unusable(self, problem: OSError) -> SettingError:
-        return SettingError(f"{self.path} cannot be read: {problem.strerror or problem}.")
 
 
 def _sound(user: User) -> User:

@@ -1,1 +1,1 @@
-"""The board: its component, its live feed, and its static version."""
+"""The board: its component and its static version."""

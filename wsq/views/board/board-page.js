@@ -304,7 +304,7 @@ class BoardPage extends DialogPage {
   }
 
   confirmDelete(card) {
-    const consequence = "” will not run any more. Its executions stay on record; a running one is cancelled.";
+    const consequence = "” will not run any more. Its runs stay on record; a run in progress is cancelled.";
     const act = () => this.#change(card.id, { isGone: true }, "delete", { id: card.id });
     const question = ["“", card.title, consequence];
     this.confirm({ label: "Delete recurring task", question, action: "Delete", iconName: "bin", act });

@@ -6,12 +6,12 @@ from typing import Any
 
 from wsq.api import Store
 from wsq.errors import WsqError
-from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.board.static import static_table
+from wsq.views.live.component import InteractivePage, weakly
+from wsq.views.live.dispatch import Answer, Dispatcher, Synced
+from wsq.views.live.hub import hub_of
+from wsq.views.live.permissions import OPEN, Permissions
 from wsq.views.page.cards import Card
-from wsq.views.page.dispatch import Answer, Dispatcher, Synced
-from wsq.views.page.hub import hub_of
-from wsq.views.page.live import InteractivePage, weakly
 from wsq.views.page.scripts import script
 from wsq.vocabulary import BOARD_LABELS
 

@@ -3,7 +3,7 @@ import { badge, button, h, icon, iconButton } from "../page/elements.js";
 import { projectChip } from "../page/project-chip.js";
 import { cardFrame, drawPeople } from "./task-card.js";
 
-const BUDGET_NOTES = { warning: " – four fifths are spent", used_up: " – nothing more starts today" };
+const BUDGET_NOTES = { warning: " – 80 % or more is spent", used_up: " – nothing more starts today" };
 
 /** What today has cost of a budget. */
 export function drawSpent(spent, title) {
@@ -60,7 +60,7 @@ function drawNext(page, card) {
 function drawRuns(page, { runs }) {
   if (!runs.length) return h("p", { class: "never" }, "It has not run yet.");
   const rows = runs.map((run) => h("li", null, drawRunRow(page, run)));
-  return h("ol", { class: "runs", "aria-label": "Last executions" }, rows);
+  return h("ol", { class: "runs", "aria-label": "Last runs" }, rows);
 }
 
 function drawTroubles(page, card, isBusy) {

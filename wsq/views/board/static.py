@@ -47,5 +47,5 @@ def _lines(card: Card) -> list[Any]:
 
 
 def _run(run: Card) -> str:
-    parts = [run["word"], run["verdict"] or run["reason"], f"{run['slots']} slots" if run["slots"] > 1 else ""]
+    parts = [run["word"], run["verdict"] or run["reason"], f"{run['slots']} scheduled runs" if run["slots"] > 1 else ""]
     return " · ".join(filter(None, parts))

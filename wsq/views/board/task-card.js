@@ -21,7 +21,7 @@ export function drawTaskCard(page, card) {
   const disabled = Boolean(card.isStandIn);
   const open = { type: "button", "data-part": "open", disabled, onclick: () => page.openTask(card.id) };
   const title = h("h3", null, h("button", open, card.title));
-  const byAgent = card.by_agent && agentBadge("An execution of a recurring task made this");
+  const byAgent = card.by_agent && agentBadge("Created in a run of a recurring task");
   const facts = [card.project && projectChip(page, card.project), drawPeople(card.assignees), byAgent];
   const element = cardFrame(
     page,

@@ -64,7 +64,7 @@ function drawParts(host, run, dialog) {
     tasks.length > 0 && drawPart("Created tasks", h("ul", { class: "made" }, tasks)),
     run.documents.length > 0 && drawPart("Created documents", run.documents.map(drawDocument)),
     run.turns.length > 0 && drawPart("Transcript", drawTranscript(run.turns)),
-    run.pruned && h("p", { class: "hint" }, "The transcript of this execution was deleted because it is old."),
+    run.pruned && h("p", { class: "hint" }, "The transcript of this run was deleted because it is old."),
   );
   const close = button("Close", null, { onclick: () => dialog.close() });
   return [
@@ -99,7 +99,7 @@ function drawAction(host, run, dialog) {
     dialog.close();
     host.openExecution(answer.value.execution);
   };
-  const [label, iconName] = isRunning ? ["Cancel execution", "stop"] : ["Run again", "play"];
+  const [label, iconName] = isRunning ? ["Cancel run", "stop"] : ["Run again", "play"];
   const css = `button left ${isRunning ? "danger" : ""}`;
   const action = button(label, iconName, { class: css, "data-needs": "editor", onclick });
   return action;

@@ -87,7 +87,7 @@ class FormDialog {
 
   #drawOrigin(execution) {
     const open = () => this.page.openExecution(execution);
-    const show = h("button", { type: "button", class: "linklike", onclick: open }, "Show the execution");
+    const show = h("button", { type: "button", class: "linklike", onclick: open }, "Show the run");
     return h("p", { class: "facts" }, agentBadge(), show);
   }
 

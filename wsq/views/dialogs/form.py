@@ -44,12 +44,15 @@ class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
     _typed_in: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """The fields that an argument is read from, where these are not the one of its name."""
 
-    _what: ClassVar[str]
-    """What it edits, as its title says."""
+    _kind: ClassVar[str]
+    """The kind of row that it edits, as the store's methods name it: ``task`` for ``create_task``."""
 
     _css: ClassVar[str] = ""
     _head: ClassVar[Sequence[Item]] = ()
     """What is beside its title."""
+
+    _layout: ClassVar[Sequence[Item]] = ()
+    """Its fields, as they follow one another."""
 
     _archived: ClassVar[str] = ""
     """What to know of an archived row."""
@@ -91,11 +94,12 @@ class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
     @classmethod
     def row(cls, store: Store, row_id: str) -> Any:
         """The row that is edited."""
-        raise NotImplementedError
+        return getattr(store, cls._kind)(row_id)
 
     def layout(self, store: Store) -> Sequence[Item]:
-        """Its fields, as they follow one another."""
-        raise NotImplementedError
+        """Its fields in a store."""
+        del store
+        return self._layout
 
     def drawn(self, store: Store, row: Any, *, copied: bool = False) -> dict[str, Any]:
         """How a browser draws it; `row` is the one that it edits, None for a new one."""
@@ -110,7 +114,7 @@ class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
         }
 
     def _title(self, *, is_new: bool, copied: bool) -> str:  # noqa: ARG002 - of forms that can be copied
-        return f"New {self._what}" if is_new else self._what.capitalize()
+        return f"New {self._kind}" if is_new else self._kind.capitalize()
 
     def fields(self) -> dict[str, Any]:
         """What it holds, by field."""
@@ -139,7 +143,8 @@ class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
             WsqError: The command refused it.
         """
         meant = self._meant(self._meanings)
-        return store.together(lambda board: self._create(board, dict(meant)))
+        row: Row = store.together(lambda board: self._create(board, dict(meant)))
+        return row
 
     def save(self, store: Store, row_id: str, version: int) -> Row:
         """Change the row to what was typed: what was not touched stays as it is, to the letter.
@@ -152,7 +157,8 @@ class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
         before = self.of(self.row(store, row_id))
         touched = [name for name in self._meanings if self._differs(before, name)]
         meant = self._meant(touched)
-        return store.together(lambda board: self._update(board, row_id, version, dict(meant)))
+        row: Row = store.together(lambda board: self._update(board, row_id, version, dict(meant)))
+        return row
 
     def _meant(self, names: Iterable[str]) -> dict[str, Any]:
         problems = {name: text for name, text in self.problems().items() if name in names}
@@ -167,8 +173,8 @@ class Form(param.Parameterized):  # type: ignore[misc]  # param is not typed
     def _names(cls) -> list[str]:
         return [name for name in cls.param if name != "name" or "name" in cls._meanings]
 
-    def _create(self, store: Store, meant: dict[str, Any]) -> Row:
-        raise NotImplementedError
+    def _create(self, store: Store, meant: dict[str, Any]) -> Any:
+        return getattr(store, f"create_{self._kind}")(**meant)
 
-    def _update(self, store: Store, row_id: str, version: int, meant: dict[str, Any]) -> Row:
-        raise NotImplementedError
+    def _update(self, store: Store, row_id: str, version: int, meant: dict[str, Any]) -> Any:
+        return getattr(store, f"update_{self._kind}")(row_id, expected_version=version, **meant)

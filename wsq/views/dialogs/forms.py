@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 import param
@@ -12,7 +12,7 @@ from wsq.api import Store
 from wsq.projections.rows import Contact, Document, Project, Task
 from wsq.rules import drafts, values
 from wsq.views.dialogs.form import LONG, VERBATIM, Form, Refused
-from wsq.views.dialogs.layout import Beside, Field, Item, Remark
+from wsq.views.dialogs.layout import Beside, Field, Remark
 from wsq.views.dialogs.recurring_form import RecurringTaskForm
 from wsq.views.page import markdown
 from wsq.vocabulary import LANE_LABELS, LANES
@@ -34,8 +34,14 @@ class TaskForm(Form):
         doc="The lane of the board.",
     )
 
-    _what = "task"
+    _kind = "task"
     _archived = "This task is archived; it is not on the board."
+    _layout = (
+        Field("title", attributes=LONG),
+        Field("description", "multiline", attributes={"rows": "7"}),
+        Beside((Field("status"), Field("project_id", "project"))),
+        Field("assignees", hint="Names, comma-separated."),
+    )
 
     _meanings: ClassVar = {
         "title": lambda form: values.name(form.title, "Title"),
@@ -55,25 +61,9 @@ class TaskForm(Form):
             status=row.status,
         )
 
-    def layout(self, store: Store) -> Sequence[Item]:
-        del store
-        return (
-            Field("title", attributes=LONG),
-            Field("description", "multiline", attributes={"rows": "7"}),
-            Beside((Field("status"), Field("project_id", "project"))),
-            Field("assignees", hint="Names, comma-separated."),
-        )
-
-    @classmethod
-    def row(cls, store: Store, row_id: str) -> Task:
-        return store.task(row_id)
-
-    def _create(self, store: Store, meant: dict[str, Any]) -> Task:
-        return store.create_task(meant.pop("title"), **meant)
-
-    def _update(self, store: Store, row_id: str, version: int, meant: dict[str, Any]) -> Task:
+    def _update(self, store: Store, row_id: str, version: int, meant: dict[str, Any]) -> Any:
         lane = meant.pop("status", None)
-        saved = store.update_task(row_id, expected_version=version, **meant)
+        saved = super()._update(store, row_id, version, meant)
         return store.move_task(row_id, status=lane) if lane is not None else saved
 
 
@@ -83,8 +73,10 @@ class ProjectForm(Form):
     name = param.String(default="", label="Name", constant=False, doc="What it is called.")
     description = param.String(default="", doc="What it is for.")
 
-    _what = "project"
+    _kind = "project"
     _archived = "This project is archived: the agent does not see it."
+    _hint = "What it is for. The agent gets it in every run of the project."
+    _layout = (Field("name", attributes=LONG), Field("description", "multiline", _hint, {"rows": "8"}))
 
     _meanings: ClassVar = {
         "name": lambda form: values.name(form.name, "Name"),
@@ -95,20 +87,27 @@ class ProjectForm(Form):
     def of(cls, row: Project) -> Self:
         return cls(name=row.name, description=row.description)
 
-    def layout(self, store: Store) -> Sequence[Item]:
-        del store
-        hint = "What it is for. The agent gets it in every execution of the project."
-        return (Field("name", attributes=LONG), Field("description", "multiline", hint, {"rows": "8"}))
 
-    @classmethod
-    def row(cls, store: Store, row_id: str) -> Project:
-        return store.project(row_id)
+class LinkedForm(Form):
+    """The form of a row that belongs to any number of projects, its `project_ids`."""
 
-    def _create(self, store: Store, meant: dict[str, Any]) -> Project:
-        return store.create_project(meant["name"], description=meant["description"])
+    __abstract = True
 
-    def _update(self, store: Store, row_id: str, version: int, meant: dict[str, Any]) -> Project:
-        return store.update_project(row_id, expected_version=version, **meant)
+    def _create(self, store: Store, meant: dict[str, Any]) -> Any:
+        first, *rest = meant.pop("project_ids") or (None,)
+        made = super()._create(store, meant | {"project_id": first})
+        return self._linked(store, made, [(project_id, True) for project_id in rest])
+
+    def _update(self, store: Store, row_id: str, version: int, meant: dict[str, Any]) -> Any:
+        linked = meant.pop("project_ids", None)
+        row = super()._update(store, row_id, version, meant)
+        return self._linked(store, row, _relinked(row.project_ids, linked))
+
+    def _linked(self, store: Store, row: Any, links: Iterable[tuple[str, bool]]) -> Any:
+        for project_id, add in links:
+            change = f"add_{self._kind}_to_project" if add else f"remove_{self._kind}_from_project"
+            row = getattr(store, change)(row.id, project_id)
+        return row
 
 
 def _address(form: ContactForm) -> str | None:
@@ -116,7 +115,7 @@ def _address(form: ContactForm) -> str | None:
     return values.email(text, "E-mail")[0] if text else None
 
 
-class ContactForm(Form):
+class ContactForm(LinkedForm):
     """A person, and the projects that they belong to."""
 
     name = param.String(default="", label="Name", constant=False, doc="What they are called.")
@@ -124,7 +123,12 @@ class ContactForm(Form):
     notes = param.String(default="", doc="What there is to know of them.")
     project_ids = param.List(default=[], label="Projects", item_type=str, doc="Their projects.")
 
-    _what = "contact"
+    _kind = "contact"
+    _layout = (
+        Beside((Field("name", attributes=LONG), Field("email", attributes=LONG | VERBATIM | {"inputmode": "email"}))),
+        Field("notes", "multiline", "What there is to know of them; the agent reads this.", {"rows": "6"}),
+        Field("project_ids", "projects", "In a project, the agent sees only its contacts."),
+    )
 
     _meanings: ClassVar = {
         "name": lambda form: values.name(form.name, "Name"),
@@ -137,46 +141,24 @@ class ContactForm(Form):
     def of(cls, row: Contact) -> Self:
         return cls(name=row.name, email=row.email or "", notes=row.notes, project_ids=list(row.project_ids))
 
-    def layout(self, store: Store) -> Sequence[Item]:
-        del store
-        address = LONG | VERBATIM | {"inputmode": "email"}
-        return (
-            Beside((Field("name", attributes=LONG), Field("email", attributes=address))),
-            Field("notes", "multiline", "What there is to know of them; the agent reads this.", {"rows": "6"}),
-            Field("project_ids", "projects", "In a project, the agent sees only its contacts."),
-        )
 
-    @classmethod
-    def row(cls, store: Store, row_id: str) -> Contact:
-        return store.contact(row_id)
-
-    def _create(self, store: Store, meant: dict[str, Any]) -> Contact:
-        first, *rest = meant["project_ids"] or (None,)
-        made = store.create_contact(meant["name"], email=meant["email"], notes=meant["notes"], project_id=first)
-        for project_id in rest:
-            made = store.add_contact_to_project(made.id, project_id)
-        return made
-
-    def _update(self, store: Store, row_id: str, version: int, meant: dict[str, Any]) -> Contact:
-        linked = meant.pop("project_ids", None)
-        row = store.update_contact(row_id, expected_version=version, **meant)
-        for project_id, add in _relinked(row.project_ids, linked):
-            change = store.add_contact_to_project if add else store.remove_contact_from_project
-            row = change(row_id, project_id)
-        return row
-
-
-class DocumentForm(Form):
+class DocumentForm(LinkedForm):
     """A document, and the projects that it belongs to."""
 
     title = param.String(default="", doc="What it is called.")
     content = param.String(default="", label="Text", doc="Its text, in Markdown.")
     project_ids = param.List(default=[], label="Projects", item_type=str, doc="Its projects.")
 
-    _what = "document"
+    _kind = "document"
     _css = "document-form"
     _head = (Remark("mail_link"),)
     _archived = "This document is archived: the agent does not see it."
+    _hint = "Markdown; the agent reads it as it is written here."
+    _layout = (
+        Field("title", attributes=LONG),
+        Field("content", "markdown", _hint, {"rows": "18"}, more={"limit": markdown.LIMIT}),
+        Field("project_ids", "projects", "In a project, the agent sees only its documents."),
+    )
 
     _meanings: ClassVar = {
         "title": lambda form: values.name(form.title, "Title"),
@@ -192,34 +174,6 @@ class DocumentForm(Form):
     @classmethod
     def of(cls, row: Document) -> Self:
         return cls(title=row.title, content=row.content, project_ids=list(row.project_ids))
-
-    def layout(self, store: Store) -> Sequence[Item]:
-        del store
-        hint = "Markdown; the agent reads it as it is written here."
-        return (
-            Field("title", attributes=LONG),
-            Field("content", "markdown", hint, {"rows": "18"}, more={"limit": markdown.LIMIT}),
-            Field("project_ids", "projects", "In a project, the agent sees only its documents."),
-        )
-
-    @classmethod
-    def row(cls, store: Store, row_id: str) -> Document:
-        return store.document(row_id)
-
-    def _create(self, store: Store, meant: dict[str, Any]) -> Document:
-        first, *rest = meant["project_ids"] or (None,)
-        made = store.create_document(meant["title"], meant["content"], project_id=first)
-        for project_id in rest:
-            made = store.add_document_to_project(made.id, project_id)
-        return made
-
-    def _update(self, store: Store, row_id: str, version: int, meant: dict[str, Any]) -> Document:
-        linked = meant.pop("project_ids", None)
-        row = store.update_document(row_id, expected_version=version, **meant)
-        for project_id, add in _relinked(row.project_ids, linked):
-            change = store.add_document_to_project if add else store.remove_document_from_project
-            row = change(row_id, project_id)
-        return row
 
 
 def _relinked(before: Iterable[str], after: Iterable[str] | None) -> list[tuple[str, bool]]:

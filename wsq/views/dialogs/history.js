@@ -38,12 +38,12 @@ export async function openHistory(host, id, name) {
   const inside = h(
     "div",
     { class: "inside" },
-    dialogTitle("Executions", h("span", { class: "of" }, name)),
-    h("div", { class: "body", tabindex: "0", role: "group", "aria-label": "Executions" }, empty, list, older),
+    dialogTitle("Runs", h("span", { class: "of" }, name)),
+    h("div", { class: "body", tabindex: "0", role: "group", "aria-label": "Runs" }, empty, list, older),
     h("footer", null, button("Close", null, { onclick: () => dialog.close() })),
   );
   show();
-  const dialog = host.openDialog("Executions", { place: `history:${id}` }, inside);
+  const dialog = host.openDialog("Runs", { place: `history:${id}` }, inside);
   while (dialog.open) {
     await delay(REFRESH);
     const answer = dialog.open && (await host.request("history", { id, before: null }));

@@ -104,14 +104,14 @@ class RecurringTaskForm(Form):
         doc="What happens to runs that were due while no scheduler was running.",
     )
     budget_per_day = param.String(default="", doc="US dollars; nothing means the usual amount.")
-    time_limit = param.String(default="5 minutes", doc="How long one execution may take.")
+    time_limit = param.String(default="5 minutes", doc="How long one run may take.")
     skip_unchanged = param.Boolean(
         default=False, label="Skip when nothing has changed", doc="Whether it is skipped when nothing has changed."
     )
     notify = param.List(default=[], item_type=str, doc="Who is notified of how it ends.")
     notify_on = param.List(default=list(DEFAULT_NOTIFY_ON), label="When", item_type=str, doc="Of which ends.")
 
-    _what = "recurring task"
+    _kind = "recurring_task"
 
     _meanings: ClassVar = {
         "name": lambda form: values.name(form.name, "Name"),
@@ -168,7 +168,7 @@ class RecurringTaskForm(Form):
         return form
 
     def _title(self, *, is_new: bool, copied: bool) -> str:
-        return f"{'Duplicate' if copied else 'New' if is_new else 'Edit'} {self._what}"
+        return f"{'Duplicate' if copied else 'New' if is_new else 'Edit'} recurring task"
 
     def layout(self, store: Store) -> Sequence[Item]:
         names = ", ".join(f"{{{{{name}}}}}" for name in placeholders.NAMES)
@@ -209,13 +209,9 @@ class RecurringTaskForm(Form):
                     Field("budget_per_day", hint="US dollars; left empty, the usual $1.", attributes=budget),
                 )
             ),
-            Beside((Field("time_limit", hint="For one execution, at most 1 hour."), Field("skip_unchanged"))),
+            Beside((Field("time_limit", hint="For one run, at most 1 hour."), Field("skip_unchanged"))),
             Beside((Field("notify", hint=notified), Field("notify_on", "choices", more={"choices": ends}))),
         )
-
-    @classmethod
-    def row(cls, store: Store, row_id: str) -> RecurringTask:
-        return store.recurring_task(row_id)
 
     def remarks(self, store: Store, row_id: str | None) -> dict[str, Any]:
         """Unknown placeholders, the next slots in UTC, and the cost of a day, where these are known."""
@@ -246,12 +242,6 @@ class RecurringTaskForm(Form):
         most = words.money(TASK_PER_DAY if budget is None else budget)
         unknown = " until it has run" if expected.cost_per_day is None else ""
         return f"{expected}{unknown}; at most {most} a day."
-
-    def _create(self, store: Store, meant: dict[str, Any]) -> RecurringTask:
-        return store.create_recurring_task(meant.pop("name"), meant.pop("prompt"), **meant)
-
-    def _update(self, store: Store, row_id: str, version: int, meant: dict[str, Any]) -> RecurringTask:
-        return store.update_recurring_task(row_id, expected_version=version, **meant)
 
 
 def _as_typed(starting: str | None, timezone: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from wsq.api import Store
 from wsq.errors import NotFound
-from wsq.views.auth.permissions import OPEN, Permissions
-from wsq.views.page.dispatch import Dispatcher
-from wsq.views.page.hub import hub_of
-from wsq.views.page.live import InteractivePage, weakly
+from wsq.views.live.component import InteractivePage, weakly
+from wsq.views.live.dispatch import Dispatcher
+from wsq.views.live.hub import hub_of
+from wsq.views.live.permissions import OPEN, Permissions
 from wsq.views.page.scripts import script
 
 

@@ -38,7 +38,7 @@ function drawBadges({ archived, draft, by_agent: byAgent }) {
   return [
     archived && h("span", { class: "badge" }, icon("archive"), "Archived"),
     draft && h("span", { class: "badge cancelled" }, icon("mail"), "Draft of an e-mail"),
-    byAgent && agentBadge("An execution of a recurring task made this"),
+    byAgent && agentBadge("Created in a run of a recurring task"),
   ];
 }
 

@@ -1,1 +1,1 @@
-"""What every page is made of: the component's base, messages, the hub that pushes changes, words and Markdown."""
+"""What every page is made of: messages, cards, words, Markdown, scripts and styles."""

@@ -71,7 +71,7 @@ def recurring_card(task: RecurringTask, runs: Sequence[Run], spending: Spending 
         "enabled": task.enabled,
         "disabled_reason": task.disabled_reason,
         "notify": notify_line(task),
-        "offers_late": _offers_late(task, newest),
+        "offers_late": bool(newest) and task.enabled and task.missed == "skip" and newest[0].reason == "missed",
         "failures": task.failures_in_row,
         "next": instant(task.next_execution_at),
         "running": next((run.id for run in newest if run.status == "running"), None),
@@ -79,11 +79,6 @@ def recurring_card(task: RecurringTask, runs: Sequence[Run], spending: Spending 
         "output": shortened(last.output, TEXT_SHOWN) if last else "",
         "spent": spent_line(spending) if spending else None,
     }
-
-
-def _offers_late(task: RecurringTask, newest: Sequence[Execution]) -> bool:
-    """Whether the last run was skipped because no scheduler was running, and would be skipped again."""
-    return bool(newest) and task.enabled and task.missed == "skip" and newest[0].reason == "missed"
 
 
 def notify_line(task: RecurringTask) -> Card | None:
@@ -215,25 +210,18 @@ def shortened(text: str, limit: int) -> str:
     if head.isascii() and "\r" not in head:  # then each code point is a character
         return head[:limit].rstrip() + "…"
     seen = text[: limit * LONGEST]
-    kept = _characters(limit).match(seen)
+    kept = _pattern(rf"\X{{0,{limit}}}+").match(seen)
     assert kept is not None, "the pattern matches an empty text too"
     end = int(kept.end())
     if end == len(text):
         return text
     if end == len(seen):  # the last character may continue
-        end = int(_all_but_the_last().match(seen).end())
+        end = int(_pattern(r"(?:\X(?!\Z))*+").match(seen).end())
     return seen[:end].rstrip() + "…"
 
 
 @functools.cache
-def _characters(limit: int) -> Any:
+def _pattern(text: str) -> Any:
     import regex  # takes 25 ms, only for users of the pages
 
-    return regex.compile(rf"\X{{0,{limit}}}+")
-
-
-@functools.cache
-def _all_but_the_last() -> Any:
-    import regex
-
-    return regex.compile(r"(?:\X(?!\Z))*+")
+    return regex.compile(text)

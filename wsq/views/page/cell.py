@@ -8,10 +8,6 @@ from typing import Any
 from panel.config import panel_extension
 from panel.io.notebook import LOAD_MIME, load_notebook
 
-from wsq.projections.display import in_a_kernel
-
-__all__ = ["bring_scripts", "in_a_kernel"]
-
 
 def bring_scripts() -> Callable[[], None]:
     """Put the scripts of Panel and Bokeh into the current cell; returns a function that removes them.

@@ -35,40 +35,37 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
     ref: Whole
 
 
+class AboutRow(Message, frozen=True, kw_only=True):
+    """A request about one row."""
+
+    id: Id
+
+
 class Sync(Message, frozen=True, kw_only=True, tag="sync"):
     """Send what the page has missed: it knows the board up to `rev`, 0 for nothing."""
 
     rev: Whole
 
 
-class Run(Message, frozen=True, kw_only=True, tag="run"):
+class Run(AboutRow, frozen=True, kw_only=True, tag="run"):
     """Run a recurring task now."""
 
-    id: Id
 
-
-class Enable(Message, frozen=True, kw_only=True, tag="enable"):
+class Enable(AboutRow, frozen=True, kw_only=True, tag="enable"):
     """Enable a recurring task."""
 
-    id: Id
 
-
-class Disable(Message, frozen=True, kw_only=True, tag="disable"):
+class Disable(AboutRow, frozen=True, kw_only=True, tag="disable"):
     """Disable a recurring task."""
 
-    id: Id
 
-
-class RunLate(Message, frozen=True, kw_only=True, tag="run_late"):
+class RunLate(AboutRow, frozen=True, kw_only=True, tag="run_late"):
     """Run now what was missed, and run missed slots of this task late from now on."""
 
-    id: Id
 
-
-class Missed(Message, frozen=True, kw_only=True, tag="missed"):
+class Missed(AboutRow, frozen=True, kw_only=True, tag="missed"):
     """Set what happens to missed slots of a recurring task."""
 
-    id: Id
     policy: MissedPolicy
 
 
@@ -105,10 +102,8 @@ class Overview(Message, frozen=True, kw_only=True, tag="overview"):
     known: Whole
 
 
-class Delete(Message, frozen=True, kw_only=True, tag="delete"):
+class Delete(AboutRow, frozen=True, kw_only=True, tag="delete"):
     """Delete a recurring task."""
-
-    id: Id
 
 
 class Open(Message, frozen=True, kw_only=True, tag="open"):
@@ -144,31 +139,26 @@ class CreateTask(Message, frozen=True, kw_only=True, tag="create_task"):
     project: Id | None
 
 
-class MoveTask(Message, frozen=True, kw_only=True, tag="move_task"):
+class MoveTask(AboutRow, frozen=True, kw_only=True, tag="move_task"):
     """Move a task to a lane, at a 0-based place among its other cards; None is the end."""
 
-    id: Id
     lane: Lane
     position: Whole | None
 
 
-class ArchiveTask(Message, frozen=True, kw_only=True, tag="archive_task"):
+class ArchiveTask(AboutRow, frozen=True, kw_only=True, tag="archive_task"):
     """Archive a task."""
 
-    id: Id
 
-
-class RestoreTask(Message, frozen=True, kw_only=True, tag="restore_task"):
+class RestoreTask(AboutRow, frozen=True, kw_only=True, tag="restore_task"):
     """Put an archived task back, at a 0-based place of its lane; None is the end."""
 
-    id: Id
     position: Whole | None
 
 
-class History(Message, frozen=True, kw_only=True, tag="history"):
+class History(AboutRow, frozen=True, kw_only=True, tag="history"):
     """A page of a recurring task's executions, newest first; `before` an execution's id goes on from there."""
 
-    id: Id
     before: Id | None
 
 
@@ -206,22 +196,16 @@ class Restore(Message, frozen=True, kw_only=True, tag="restore"):
     enable: Annotated[list[Id], Meta(max_length=1_000)] = []
 
 
-class DeleteContact(Message, frozen=True, kw_only=True, tag="delete_contact"):
+class DeleteContact(AboutRow, frozen=True, kw_only=True, tag="delete_contact"):
     """Delete a contact."""
 
-    id: Id
 
-
-class OpenExecution(Message, frozen=True, kw_only=True, tag="open_execution"):
+class OpenExecution(AboutRow, frozen=True, kw_only=True, tag="open_execution"):
     """Everything about an execution."""
 
-    id: Id
 
-
-class CancelExecution(Message, frozen=True, kw_only=True, tag="cancel_execution"):
+class CancelExecution(AboutRow, frozen=True, kw_only=True, tag="cancel_execution"):
     """Cancel a running execution."""
-
-    id: Id
 
 
 class Alerts(Message, frozen=True, kw_only=True, tag="alerts"):

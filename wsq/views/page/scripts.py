@@ -32,13 +32,12 @@ def script(entry: str) -> str:
     """
     modules: dict[str, Module] = {}
     _collect(entry, modules, ())
-    *imported, last = modules.values()
     names = [name for module in modules.values() for name in module.exports]
     if len(names) > len(set(names)):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise ValueError(f"{entry} joins modules that export the same names: {', '.join(twice)}.")
-    parts = [module.scoped() for module in imported]
-    return "\n".join([*parts, last.body, f"export {last.exported()};", ""])
+    parts = [module.scoped() for module in modules.values()]
+    return "\n".join([*parts, f"export {modules[entry].exported()};", ""])
 
 
 @dataclass(frozen=True, slots=True)

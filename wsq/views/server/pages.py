@@ -13,14 +13,14 @@ from wsq.errors import NotAllowed, SettingError, WsqError
 from wsq.views.admin.component import Admin
 from wsq.views.auth.authenticator import Authenticator
 from wsq.views.auth.guard import Visitor, visitor_of
-from wsq.views.auth.permissions import OPEN, EntryPermissions, Permissions, no_store
 from wsq.views.auth.setup import is_set_up
 from wsq.views.board.component import Board
 from wsq.views.library.component import Library
+from wsq.views.live.component import pool
+from wsq.views.live.hub import hub_of
+from wsq.views.live.permissions import OPEN, EntryPermissions, Permissions, no_store
+from wsq.views.live.refusal import RefusalPage
 from wsq.views.page import messages
-from wsq.views.page.hub import hub_of
-from wsq.views.page.live import pool
-from wsq.views.page.refusal import RefusalPage
 from wsq.views.since.component import SincePage
 from wsq.views.statistics import charts
 from wsq.views.statistics.component import StatisticsPage, count_ahead

@@ -19,8 +19,8 @@ from tornado.web import ErrorHandler, OutputTransform, RedirectHandler, RequestH
 from wsq.api import Workspace
 from wsq.views.auth.authenticator import Authenticator
 from wsq.views.auth.routes import ServerParts, secure, server_parts
-from wsq.views.page.hub import forget, hub_of
-from wsq.views.page.live import pool
+from wsq.views.live.component import pool
+from wsq.views.live.hub import forget, hub_of
 from wsq.views.server.pages import admin_page, board_page, library_page, since_page, statistics_page, titled
 
 log = logging.getLogger(__name__)
@@ -56,9 +56,6 @@ with JSON escapes, twice; a larger message would end the session without an erro
 
 class Headers(OutputTransform):  # type: ignore[misc]  # Tornado is not typed here
     """Adds the security headers to every response."""
-
-    def __init__(self, request: Any) -> None:
-        super().__init__(request)
 
     def transform_first_chunk(
         self,

@@ -7,12 +7,12 @@ from typing import Any
 from wsq.api import Store
 from wsq.errors import NotFound
 from wsq.statistics.since import Since
-from wsq.views.auth.permissions import OPEN, Permissions
+from wsq.views.live.component import InteractivePage, weakly
+from wsq.views.live.dispatch import Dispatcher
+from wsq.views.live.hub import hub_of
+from wsq.views.live.permissions import OPEN, Permissions
 from wsq.views.page import words
 from wsq.views.page.cards import Card, instant
-from wsq.views.page.dispatch import Dispatcher
-from wsq.views.page.hub import hub_of
-from wsq.views.page.live import InteractivePage, weakly
 from wsq.views.page.messages import SinceThen
 from wsq.views.page.scripts import script
 from wsq.vocabulary import STATUS_LABELS, VERDICT_LABELS
@@ -24,7 +24,7 @@ FIGURES = (
     ("could_not", "Could not", "could-not"),
     ("failed", STATUS_LABELS["failed"], "failed"),
     ("cancelled", STATUS_LABELS["cancelled"], ""),
-    ("skipped_slots", "Slots skipped", ""),
+    ("skipped_slots", "Scheduled runs skipped", ""),
 )
 """Outcomes of executions: the field of `Since`, its label, and its tone."""
 

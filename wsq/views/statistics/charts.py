@@ -28,10 +28,11 @@ from bokeh.models import (
 )
 from bokeh.plotting import figure
 
+from wsq.projections.display import length
 from wsq.statistics import Day, Reason, Statistics
+from wsq.views.live.component import resource
 from wsq.views.page import words
 from wsq.views.page.cards import Card
-from wsq.views.page.live import resource
 from wsq.vocabulary import STATUS_LABELS, phrase
 
 HEIGHT = 210
@@ -67,7 +68,7 @@ def charts(found: Statistics, theme: str) -> Iterator[Card]:
     for chart in (_executions, _rate, _duration, _cost, _tokens, _lateness):
         yield chart(found, theme)
     yield _reasons(found.failures, "failures", "Failures by reason", "failed", theme)
-    yield _reasons(found.skips, "skips", "Skipped slots by reason", "skipped", theme)
+    yield _reasons(found.skips, "skips", "Skipped scheduled runs by reason", "skipped", theme)
 
 
 def make_ready() -> None:
@@ -91,8 +92,8 @@ _PARTS: tuple[tuple[str, str, Callable[[Day], int]], ...] = (
 def _executions(found: Statistics, theme: str) -> Card:
     parts = [(name, colour, [count(day) for day in found.days]) for name, colour, count in _PARTS]
     return _by_day(
-        "executions", "Executions per day", found, theme, parts, "count",
-        note="Executions whose agent could not do the task are shown separately.", stacked=True,
+        "executions", "Runs per day", found, theme, parts, "count",
+        note="Runs whose agent could not do the task are shown separately.", stacked=True,
     )  # fmt: skip
 
 
@@ -113,7 +114,7 @@ def _duration(found: Statistics, theme: str) -> Card:
     ]
     return _by_day(
         "duration", "Duration per day", found, theme, lines, "seconds",
-        note="From start to end, of completed and failed executions.",
+        note="From start to end, of completed and failed runs.",
         empty="Nothing completed or failed in this span.",
     )  # fmt: skip
 
@@ -123,11 +124,11 @@ def _cost(found: Statistics, theme: str) -> Card:
     unpriced = found.total.unpriced
     note = "In US dollars."
     if unpriced:
-        note += f" Without {unpriced:,} unpriced {'execution' if unpriced == 1 else 'executions'}."
+        note += f" Without {unpriced:,} unpriced {'run' if unpriced == 1 else 'runs'}."
     return _by_day(
         "cost", "Cost per day", found, theme, bars, "dollars", note=note, stacked=True,
         empty="Nothing was spent in this span.",
-        further=[("Unpriced executions", "count", [day.unpriced for day in found.days])],
+        further=[("Unpriced runs", "count", [day.unpriced for day in found.days])],
     )  # fmt: skip
 
 
@@ -140,7 +141,7 @@ def _tokens(found: Statistics, theme: str) -> Card:
     ]
     return _by_day(
         "tokens", "Tokens per day", found, theme, parts, "count", stacked=True,
-        note="Of all executions, however they ended.", empty="No model was used in this span.",
+        note="Of all runs, however they ended.", empty="No model was used in this span.",
         further=[("Cache share", "share", [day.cache_share for day in found.days])],
     )  # fmt: skip
 
@@ -153,8 +154,8 @@ def _lateness(found: Statistics, theme: str) -> Card:
     ]
     return _by_day(
         "lateness", "Lateness of starts per day", found, theme, lines, "seconds",
-        note="From scheduled time to start, of automatic executions.",
-        empty="No scheduled execution started in this span.",
+        note="From scheduled time to start, of automatic runs.",
+        empty="No automatic run started in this span.",
     )  # fmt: skip
 
 
@@ -162,17 +163,19 @@ def _reasons(reasons: Sequence[Reason], name: str, title: str, colour: str, them
     """Return bars from the most frequent reason at the top to the rarest."""
     skips = name == "skips"
     counts = [each.slots if skips else each.executions for each in reasons]
-    columns = [("Reason", "text"), *([("Slots", "count")] if skips else []), ("Executions", "count")]
+    columns = [("Reason", "text"), *([("Scheduled runs", "count")] if skips else []), ("Runs", "count")]
     rows = [[each.reason, *([each.slots] if skips else []), each.executions] for each in reasons]
     chart = _chart(name, title, columns, rows)
     if not any(counts):
-        return chart | {"empty": "No slot was skipped in this span." if skips else "Nothing failed in this span."}
+        return chart | {
+            "empty": "No scheduled run was skipped in this span." if skips else "Nothing failed in this span."
+        }
     labels = [in_words(each.reason) for each in reasons]
     data: dict[str, list[Any]] = {
         "reason": labels,
         "count": counts,
         "whole": [max(counts) * 1.06] * len(counts),
-        "label": [_counted(count, "slot" if skips else "execution") for count in counts],
+        "label": [_counted(count, "scheduled run" if skips else "run") for count in counts],
     }
     ends: dict[str, dict[str, Any]] = {"x": {"start": 0, "end": max(counts) * 1.06}, "y": {"factors": labels[::-1]}}
     return chart | {"item": _filled(_bars(colour, theme), data, ends), "legend": []}
@@ -379,20 +382,10 @@ def written(value: float | None, kind: str) -> str:
     if kind == "share":
         return words.share(value)
     if kind == "seconds":
-        return _length(value)
+        return length(value)
     if kind == "dollars":
         return words.money(value)
     return f"{value:,.0f}"
-
-
-def _length(seconds: float) -> str:
-    if abs(seconds) < 60:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _counted(number: int, one: str) -> str:

@@ -21,12 +21,12 @@ import msgspec
 from wsq.api import Store, Workspace
 from wsq.errors import InvalidInput, WsqError
 from wsq.statistics import DEFINITIONS, Choices, Failure, Group, Series, Statistics
-from wsq.views.auth.permissions import OPEN, Permissions
+from wsq.views.live.component import InteractivePage, pool, resource, weakly
+from wsq.views.live.dispatch import LATER, Dispatcher
+from wsq.views.live.hub import hub_of
+from wsq.views.live.permissions import OPEN, Permissions
 from wsq.views.page import messages
 from wsq.views.page.cards import Card, instant, shortened
-from wsq.views.page.dispatch import LATER, Dispatcher
-from wsq.views.page.hub import hub_of
-from wsq.views.page.live import InteractivePage, pool, resource, weakly
 from wsq.views.page.scripts import script
 from wsq.views.page.workers import Workers
 from wsq.views.statistics.charts import charts, in_words
@@ -135,7 +135,7 @@ def listed(workspace: Workspace, asked: messages.Statistics, count: Count, permi
         permissions.allow(asked)
         lists = {
             "choices": _choices(workspace.statistics_choices(asked.store)),
-            "groups": _tables(count.whole.result()),
+            "groups": [_table(kind, title, getattr(count.whole.result(), kind)) for kind, title in _TABLES.items()],
         }
         return lists | {"listed": _mark(lists)}
     except WsqError as refusal:
@@ -254,15 +254,6 @@ def _card(found: Statistics) -> Card:
     }
 
 
-def _tables(found: Statistics) -> list[Card]:
-    return [
-        _table("stores", "Stores", found.stores),
-        _table("projects", "Projects", found.projects),
-        _table("tasks", "Recurring tasks", found.tasks),
-        _table("models", "Models", found.models),
-    ]
-
-
 def _failure(failure: Failure) -> Card:
     return {
         "id": failure.id,
@@ -274,8 +265,10 @@ def _failure(failure: Failure) -> Card:
     }
 
 
+_TABLES = {"stores": "Stores", "projects": "Projects", "tasks": "Recurring tasks", "models": "Models"}
+
 _FIGURES = (
-    ("Executions", "executions", "count"),
+    ("Runs", "executions", "count"),
     ("Success rate", "success_rate", "share"),
     ("Could not", "could_not", "count"),
     (STATUS_LABELS["failed"], "failed", "count"),

@@ -37,7 +37,7 @@ export class Groups {
     section.data = table;
     section.element.hidden = !table.rows.length || (table.id === "stores" && !showStores);
     const more = `${formatNumber(table.more)} more are not listed.`;
-    setText(section.note, table.more ? `The ${table.rows.length} with the most executions; ${more}` : "");
+    setText(section.note, table.more ? `The ${table.rows.length} with the most runs; ${more}` : "");
     section.note.hidden = !table.more;
     section.showRows((name, row) => (row.id === null ? name : this.#drawName(FILTERS[table.id], name, row)));
     if (!focused) return;

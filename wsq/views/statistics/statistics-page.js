@@ -197,7 +197,7 @@ class StatisticsPage extends DialogPage {
 function spanInWords({ first, last, timezone }) {
   if (!first) return "";
   const days = first === last ? formatDay(first) : `${formatDay(first)} to ${formatDay(last)}`;
-  return `${days}. Days are those of ${timezone}, by when an execution started.`;
+  return `${days}. Days in ${timezone}; a run counts on the day it started.`;
 }
 
 function drawDefinitions(definitions) {

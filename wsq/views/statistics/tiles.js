@@ -16,7 +16,7 @@ export function tilesOf(total) {
   return [
     [
       "executions",
-      "Executions",
+      "Runs",
       shortNumber(total.executions),
       ended.map(([number, word]) => `${shortNumber(number)} ${word}`).join(", "),
     ],
@@ -51,15 +51,15 @@ export function tilesOf(total) {
     ],
     [
       "skipped",
-      "Skipped slots",
+      "Skipped",
       shortNumber(total.skipped_slots),
-      total.skipped > 0 && `in ${shortNumber(total.skipped)} skipped executions`,
+      total.skipped > 0 && `scheduled runs, in ${shortNumber(total.skipped)} skipped runs`,
     ],
     [
       "retries",
       "Retries",
       shortNumber(total.retries),
-      total.retried > 0 && `in ${shortNumber(total.retried)} executions`,
+      total.retried > 0 && `in ${shortNumber(total.retried)} runs`,
       total.takeovers > 0 && `${shortNumber(total.takeovers)} takeovers`,
     ],
   ];

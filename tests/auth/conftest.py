@@ -1,4 +1,4 @@
-"""A workspace behind a door, as another process serves it; and who stands before it."""
+"""A workspace with a login, served by another process, and those who come to it."""
 
 from __future__ import annotations
 

@@ -11,11 +11,11 @@ import msgspec
 from wsq.api import Store
 from wsq.errors import Conflict, InvalidInput, LoggedOut, NotFound, WsqError
 from wsq.projections.rows import RecurringTask, Task
-from wsq.views.auth.permissions import OPEN, Permissions
 from wsq.views.dialogs import transcript
 from wsq.views.dialogs.form import Form, Refused, Row
 from wsq.views.dialogs.forms import FORMS
-from wsq.views.library import lists
+from wsq.views.live import lists
+from wsq.views.live.permissions import OPEN, Permissions
 from wsq.views.page import cards, markdown, messages
 
 log = logging.getLogger(__name__)
@@ -106,8 +106,14 @@ class Dispatcher(Responder):
                 return Synced(rev=rev)
             case messages.Open() | messages.Check() | messages.Submit():
                 return self._form(message)
-            case messages.History() | messages.Search() | messages.Preview() | messages.OpenExecution():
-                return self._question(message)
+            case messages.History(id=id_, before=before):
+                return self._history(id_, before)
+            case messages.Search(text=text):
+                return self._find(text)
+            case messages.Preview(text=text):
+                return {"tree": markdown.tree(text)}
+            case messages.OpenExecution(id=id_):
+                return self._execution(id_)
             case messages.Library(archived=archived, known=known):
                 return lists.lists(self._store, include_archived=archived, known=known)
             case messages.Archive() | messages.Restore() | messages.DeleteContact():
@@ -118,17 +124,6 @@ class Dispatcher(Responder):
                 return self._recap(message)
             case messages.Statistics() if self._count is not None:
                 return self._count(message)
-            case (
-                messages.SinceThen()
-                | messages.Statistics()
-                | messages.Alerts()
-                | messages.Within()
-                | messages.EnableMany()
-                | messages.DisableMany()
-                | messages.Overview()
-                | messages.Renew()
-            ):
-                raise InvalidInput("The page sent a request about stores that it does not show.")
         return self._command(message)
 
     def _command(self, message: messages.Request) -> Any:
@@ -158,7 +153,9 @@ class Dispatcher(Responder):
                 return _placed(self._restored(id_, position))
             case messages.CancelExecution(id=id_):
                 store.cancel_execution(id_)
-        return None
+                return None
+            case _:
+                raise InvalidInput("The page sent a request about stores that it does not show.")
 
     def _run_late(self, task_id: str) -> Any:
         """Start what was missed, then change the policy: a task that cannot start keeps its own.
@@ -186,17 +183,6 @@ class Dispatcher(Responder):
                 return _saved(store.unarchive_document(id_))
             case messages.DeleteContact(id=id_):
                 return _saved(store.delete_contact(id_))
-
-    def _question(self, message: messages.History | messages.Search | messages.Preview | messages.OpenExecution) -> Any:
-        match message:
-            case messages.History(id=id_, before=before):
-                return self._history(id_, before)
-            case messages.Search(text=text):
-                return self._find(text)
-            case messages.Preview(text=text):
-                return {"tree": markdown.tree(text)}
-            case messages.OpenExecution(id=id_):
-                return self._execution(id_)
 
     def _restored(self, task_id: str, position: int | None) -> Task:
         restored = self._store.unarchive_task(task_id)
@@ -270,7 +256,7 @@ class Dispatcher(Responder):
     def _lines(self, execution_id: str) -> list[Any]:
         try:
             return list(self._store.transcript(execution_id))
-        except NotFound:  # a skipped one was never carried out, and an old one's steps are pruned
+        except NotFound:  # a skipped one never ran, and an old one's steps are pruned
             return []
 
     def _task(self, recurring_task_id: str) -> RecurringTask | None:

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import wsq
+from tests.auth.conftest import ADMINS, MARKED, session_of
 from tests.conftest import NOON
-from tests.door.conftest import ADMINS, MARKED, session_of
 from wsq.clock import ManualClock
 
 

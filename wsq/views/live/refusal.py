@@ -6,9 +6,9 @@ import logging
 
 from wsq.api import Workspace
 from wsq.errors import WsqError
-from wsq.views.auth.permissions import OPEN, Permissions
-from wsq.views.page.hub import hub_of
-from wsq.views.page.live import LivePage, pool, weakly
+from wsq.views.live.component import LivePage, pool, weakly
+from wsq.views.live.hub import hub_of
+from wsq.views.live.permissions import OPEN, Permissions
 from wsq.views.page.scripts import script
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from tests.door.conftest import CODE, Provider
+from tests.auth.conftest import CODE, Provider
 
 
 def go(house, code=CODE, state=None, onward="/library"):

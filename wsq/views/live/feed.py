@@ -16,7 +16,7 @@ from wsq.projections import Execution, RecurringTask, Task, keys, reduce
 from wsq.queries.executions import Run
 from wsq.rules.budgets import Spending
 from wsq.runner.progress import Doing
-from wsq.views.board.runs import begun, newest
+from wsq.views.live.runs import begun, newest
 from wsq.views.page import cards
 from wsq.views.page.cards import Card
 

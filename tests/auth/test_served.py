@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from bokeh.util.token import get_session_id, get_token_payload
 
-from tests.door.conftest import PASSWORD, expired, session_of
+from tests.auth.conftest import PASSWORD, expired, session_of
 from wsq.views.auth import sessions
 from wsq.views.auth.guard import OPEN_TO_ALL
 from wsq.views.server.pages import TITLES

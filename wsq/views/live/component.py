@@ -18,11 +18,12 @@ from panel.custom import JSComponent
 from panel.io.state import state
 
 from wsq.errors import WsqError
-from wsq.views.auth.permissions import OPEN, Permissions
+from wsq.projections.display import in_a_kernel
+from wsq.views.live.dispatch import Answer, Responder, as_json
+from wsq.views.live.hub import Subscription
+from wsq.views.live.permissions import OPEN, Permissions
 from wsq.views.page.cards import Card
-from wsq.views.page.cell import bring_scripts, in_a_kernel
-from wsq.views.page.dispatch import Answer, Responder, as_json
-from wsq.views.page.hub import Subscription
+from wsq.views.page.cell import bring_scripts
 from wsq.views.page.workers import Workers
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from wsq.errors import NewerWorkspace, WsqError
 from wsq.projections.rows import StoreRow
 from wsq.rules.pauses import holds
 from wsq.runner.heartbeat import Scheduler
-from wsq.views.admin.table import TaskTable
-from wsq.views.board.feed import Feed
+from wsq.views.live.feed import Feed
+from wsq.views.live.table import TaskTable
 from wsq.views.page.cards import Card, instant, pause_line
 
 log = logging.getLogger(__name__)
@@ -95,11 +95,8 @@ class Hub:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._upgraded = False
-        self._task_table = TaskTable(workspace)
-
-    def task_table(self) -> TaskTable:
-        """Return the table of all recurring tasks, shared by all pages."""
-        return self._task_table
+        self.task_table = TaskTable(workspace)
+        """The table of all recurring tasks, shared by all pages."""
 
     def subscribe(self, store_id: str | None, deliver: Deliver) -> Subscription:
         """Call `deliver`, in the hub's thread, with every patch of a store from now on.
@@ -187,14 +184,12 @@ class Hub:
     def _check_date(self) -> None:
         now = self.workspace.clock.now()
         for feed in self._feeds_in_use():
-            patch = feed.refresh(now) if feed.is_outdated(now) else None
-            if patch is not None:
+            if feed.is_outdated(now) and (patch := feed.refresh(now)) is not None:
                 self._publish(feed, patch)
 
     def _publish_all(self, feeds: list[Feed]) -> None:
         for feed in feeds:
-            patch = feed.refresh()
-            if patch is not None:
+            if (patch := feed.refresh()) is not None:
                 self._publish(feed, patch)
 
     def _follow_progress(self) -> None:
@@ -209,12 +204,10 @@ class Hub:
                 self._publish(feed, message)
 
     def _publish(self, feed: Feed | None, message: Card) -> None:
-        for listener in self._listeners_of(feed):
-            listener.deliver(message)
-
-    def _listeners_of(self, feed: Feed | None) -> list[Subscription]:
         with self._lock:
-            return [listener for listener in self._listeners if listener.feed is feed]
+            listeners = [listener for listener in self._listeners if listener.feed is feed]
+        for listener in listeners:
+            listener.deliver(message)
 
     def _feeds_in_use(self) -> list[Feed]:
         with self._lock:

@@ -1,4 +1,4 @@
-"""The parts of the door that know no page: the users file, passwords, throttle, signed sessions."""
+"""The parts of the login that know no page: the users file, passwords, throttle, signed sessions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from tests.door.conftest import BEGAN, KEPT, PASSWORD
+from tests.auth.conftest import BEGAN, KEPT, PASSWORD
 from wsq.errors import InvalidInput, NotFound, SettingError
 from wsq.rules.roles import memberships, reaches, role_in, user_name
 from wsq.views.auth import passwords, sessions

@@ -10,19 +10,19 @@ import msgspec
 import pytest
 
 import wsq
-from tests.door.conftest import BEGAN, KEPT, SECRET, USERS
+from tests.auth.conftest import BEGAN, KEPT, SECRET, USERS
 from wsq.agent.providers import OfflineProvider
 from wsq.clock import ManualClock
 from wsq.rules.roles import ROLES
 from wsq.views.admin.component import Admin
 from wsq.views.auth import sessions
 from wsq.views.auth.authenticator import FREE_PER_ADDRESS, WAITING, Authenticator, Busy, TooSoon
-from wsq.views.auth.permissions import NEEDS
 from wsq.views.auth.users import User, UsersFile
 from wsq.views.board.component import Board
 from wsq.views.library.component import Library
+from wsq.views.live.hub import forget
+from wsq.views.live.permissions import NEEDS
 from wsq.views.page import messages
-from wsq.views.page.hub import forget
 from wsq.views.since.component import SincePage
 from wsq.views.statistics.component import StatisticsPage
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 from playwright.sync_api import expect
 
-from tests.door.conftest import KEPT, PASSWORD
+from tests.auth.conftest import KEPT, PASSWORD
 from tests.views.axe import serious
 
 
