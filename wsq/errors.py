@@ -18,6 +18,7 @@ WsqError
 │   ├── WorkspaceLost       the connection to its server was lost, and nothing was written
 │   └── WorkspaceUnwritable read-only, or the disk is full
 ├── UnreadableLog           an event that this wsq does not know
+├── InvalidEvent            an event that could not be read again, and is not written
 └── BrokenArchive           an exported file that was truncated, damaged or edited
 """
 
@@ -98,6 +99,10 @@ class WorkspaceUnwritable(WorkspaceError):
 
 class UnreadableLog(WsqError):
     """The log contains an event that this version of wsq does not know."""
+
+
+class InvalidEvent(WsqError):
+    """An event that could not be read again; it is not written, nor is anything written with it."""
 
 
 class BrokenArchive(WsqError):

@@ -10,6 +10,7 @@ import pytest
 
 import wsq
 from tests.domain.worlds import UNUSUAL_TEXTS, endings, names
+from wsq.agent import answer
 from wsq.agent.conversation import recall
 from wsq.agent.providers import ScriptedProvider, Turn, Usage, call, finish, say
 from wsq.ids import seeded
@@ -286,14 +287,14 @@ def test_the_calls_of_one_answer_are_carried_out_in_order_and_answered_in_one_me
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_finish_among_other_calls_ends_when_all_of_them_are_done(agent, place):
+def test_finish_among_other_calls_ends_it_and_what_follows_is_not_run(agent, place):
     calls = [("create_task", {"title": "a"}), ("create_task", {"title": "b"})]
     calls.insert(place, ("finish", {"outcome": "done", "summary": "Two."}))
 
     execution = agent.carry_out(call(*calls))
 
     assert (execution.status, execution.verdict, execution.output) == ("completed", "done", "Two.")
-    assert (execution.turns, execution.calls, len(agent.store.tasks())) == (1, 3, 2)
+    assert (execution.turns, execution.calls, len(agent.store.tasks())) == (1, place + 1, place)
     assert endings(agent.store)[execution.id] == 1
 
 
@@ -363,7 +364,7 @@ def test_after_a_crash_at_any_step_the_work_comes_to_the_same_end(agent, tmp_pat
     execution = agent.carry_out(*script)
     whole = agent.store.events()
     began = next(event.seq for event in whole if event.fact.stored_name == "task_execution.start")
-    assert len(whole) - began == 3 + 6 + 3 + 1  # answers, calls, tasks, the end
+    assert len(whole) - began == 3 + 5 + 2 + 1  # answers, calls, tasks, the end
 
     for seq in range(began, len(whole)):
         if _cut_inside_a_transaction(whole, seq):
@@ -378,9 +379,9 @@ def test_after_a_crash_at_any_step_the_work_comes_to_the_same_end(agent, tmp_pat
 
             resumed = ws.store("acme").execution(execution.id)
             assert (report.resumed, report.completed, resumed.status) == (1, 1, "completed"), (seq, resumed.error)
-            assert (resumed.verdict, resumed.output, resumed.turns, resumed.calls) == ("done", "Two.", 3, 6)
-            assert [task.title for task in ws.store("acme").tasks()] == ["a", "b", "c"]
-            assert len(resumed.created_task_ids) == 3
+            assert (resumed.verdict, resumed.output, resumed.turns, resumed.calls) == ("done", "Two.", 3, 5)
+            assert [task.title for task in ws.store("acme").tasks()] == ["a", "b"]
+            assert len(resumed.created_task_ids) == 2
             answered = names(agent.store)[:seq].count("task_execution.answer")
             assert [request.turn for request in provider.requests] == list(range(answered, 3))
             assert ws.verify() == []
@@ -416,7 +417,9 @@ def _as_it_was_left(ws, store, seq, execution_id):
 @pytest.mark.parametrize(
     "block",
     [
-        {"type": "tool_use", "id": "t1", "name": "list_tasks"},
+        {"type": "tool_use", "id": "t1", "input": {}},
+        {"type": "tool_use", "id": "t1", "name": " ", "input": {}},
+        {"type": "text"},
         {"text": "no type"},
     ],
 )
@@ -429,3 +432,22 @@ def test_an_answer_of_an_unexpected_shape_is_the_providers_failure_and_is_charge
 
     assert (execution.status, execution.reason) == ("failed", "provider")
     assert (execution.cost_usd, execution.input_tokens) == (0.3, 1_000)
+
+
+def test_an_answer_that_cannot_be_recorded_fails_by_name_and_is_charged(open_workspace, monkeypatch):
+    # Given a gap in what makes answers well typed
+    monkeypatch.setattr(answer, "_word", lambda _value: "a\0")
+    turn = Turn(
+        content=[{"type": "text", "text": "Hi."}], stop_reason="end_turn", usage=Usage(input_tokens=9), cost_usd=0.3
+    )
+    ws = open_workspace(provider=ScriptedProvider([turn]))
+    acme = ws.store("acme")
+
+    execution = acme.run_now(acme.create_recurring_task("Triage", "Look.", every="1 day").id)
+
+    assert (execution.status, execution.reason, execution.attempts) == ("failed", "abandoned", 1)
+    assert execution.error == (
+        "The event 'task_execution.answer' is not written, since it could not be read again: a text holds U+0000."
+    )
+    assert (execution.cost_usd, execution.input_tokens) == (0.3, 9)
+    assert ws.verify() == []

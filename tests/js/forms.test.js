@@ -98,4 +98,8 @@ test("facts that there are none of are left out", () => {
   assert.equal(facts.Tokens, "1,200 input · 5 output");
   assert.equal(facts.Cost, "Unpriced");
   assert.match(facts.Model, /^Offline provider/);
+  const costs = (fields) => Object.fromEntries(executionFacts({ ...full, ...fields })).Cost;
+  assert.equal(costs({ cost: 0.01234 }), "$0.0123");
+  assert.equal(costs({ cost: 0.01234, cost_estimated: true }), "~$0.0123 (estimated: the service did not say)");
+  assert.equal(costs({ cost_estimated: true }), "Unpriced (estimated: the service did not say)");
 });

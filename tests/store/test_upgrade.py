@@ -23,6 +23,7 @@ LATER = {
         *(f"ALTER TABLE stores DROP COLUMN paused_{what}" for what in ("at", "until", "reason")),
         "ALTER TABLE recurring_tasks DROP COLUMN notify",
     ),
+    3: ("ALTER TABLE task_executions DROP COLUMN cost_estimated",),
 }
 """What takes away again what the version after each has added."""
 

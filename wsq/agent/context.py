@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
+from wsq.agent import answer
 from wsq.agent.briefing import (
     DESCRIPTION,
     DOCUMENTS,
@@ -126,18 +127,16 @@ def _request(trigger: Trigger, tx: Transaction) -> RunRequest:
 
 def _first_cost(provider: Provider, prepared: Preparation) -> Most | None:
     """The greatest cost of an execution's first call; None if calls are free."""
-    estimate: Callable[[Request], Most] | None = getattr(provider, "most", None)
-    if estimate is None:
+    if getattr(provider, "most", None) is None:
         return None
     conversation = opening(prepared.system, prepared.tools, prepared.first_message)
-    return estimate(
-        Request(
-            execution_id=prepared.execution_id,
-            model=prepared.model,
-            system=conversation.system,
-            tools=conversation.tools,
-            messages=conversation.messages,
-            turn=0,
-            seconds=prepared.limits.time,
-        )
+    request = Request(
+        execution_id=prepared.execution_id,
+        model=prepared.model,
+        system=conversation.system,
+        tools=conversation.tools,
+        messages=conversation.messages,
+        turn=0,
+        seconds=prepared.limits.time,
     )
+    return answer.reservation(provider, request)

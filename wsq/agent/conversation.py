@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from wsq.agent.providers.base import Block, Message, ProviderError, Turn, calls_of
+from wsq.agent.providers.base import Block, Message, calls_of
 from wsq.errors import LeaseLost
 from wsq.projections import Execution
 from wsq.queries import executions as queries
@@ -21,8 +19,6 @@ SAME_CALLS = 4
 
 CALLS_TOGETHER = 4
 """Calls of one answer that share a transaction at the most: a bound on how long it takes."""
-
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Conversation(msgspec.Struct, kw_only=True):
@@ -108,42 +104,3 @@ def _signature(call: Block) -> tuple[str, bytes]:
 
 def _all_the_same(calls: Sequence[tuple[str, bytes]]) -> bool:
     return len(calls) == SAME_CALLS and len(set(calls)) == 1
-
-
-# Answers
-
-
-def well_formed(turn: object) -> Turn:
-    """The answer, if it is valid: anything else is the provider's failure, and nothing of it is recorded."""
-    if not isinstance(turn, Turn):
-        raise ProviderError(f"it answered with {type(turn).__name__}, not with a Turn", retryable=False)
-    for block in turn.content:
-        if not isinstance(block, dict) or not isinstance(block.get("type"), str):
-            raise _malformed(turn, "it answered with a block that has no type")
-        called = (block.get("id"), block.get("name"))
-        if block["type"] == "tool_use" and not all(isinstance(part, str) and part for part in called):
-            raise _malformed(turn, "it called a tool without an id or a name")
-        if block["type"] == "tool_use" and "input" not in block:
-            raise _malformed(turn, "it called a tool without arguments")
-        if block["type"] == "text" and not isinstance(block.get("text"), str):
-            raise _malformed(turn, "it answered with a text that is none")
-    return turn
-
-
-def _malformed(turn: Turn, words: str) -> ProviderError:
-    """An answer that cannot be used, and that was paid for all the same."""
-    return ProviderError(words, retryable=False, usage=turn.usage, cost_usd=turn.cost_usd)
-
-
-def encoded(content: Sequence[Block]) -> bytes:
-    """The answer's blocks byte for byte; only a lone surrogate, which no JSON in UTF-8 can hold, is replaced."""
-    blocks = [dict(block) for block in content]
-    try:
-        return msgspec.json.encode(blocks)
-    except UnicodeEncodeError:
-        return _LONE_SURROGATE.sub("\ufffd", json.dumps(blocks, ensure_ascii=False)).encode()
-
-
-def storable(text: str) -> str:
-    """A text with U+FFFD in place of every character that no database can hold."""
-    return _LONE_SURROGATE.sub("\ufffd", text).replace("\0", "\ufffd")

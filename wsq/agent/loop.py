@@ -15,14 +15,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from wsq.agent import tools
-from wsq.agent.conversation import SAME_CALLS, Conversation, encoded, opening, recall, storable, well_formed
-from wsq.agent.providers.base import Block, Most, Progress, Provider, ProviderError, Request, Turn, calls_of, text_of
+from wsq.agent import answer, tools
+from wsq.agent.answer import Answer, Figures
+from wsq.agent.conversation import SAME_CALLS, Conversation, opening, recall
+from wsq.agent.providers.base import Block, Progress, Provider, ProviderError, Request, calls_of, text_of
+from wsq.agent.providers.loose import storable
 from wsq.clock import Clock, sleep
 from wsq.commands import budgets
 from wsq.commands import executions as commands
 from wsq.commands.executions import Started
-from wsq.errors import NotFound, WsqError
+from wsq.errors import InvalidEvent, LeaseLost, NotFound, WorkspaceError, WsqError
 from wsq.events.recurring import Limits
 from wsq.projections import Execution
 from wsq.queries import boards
@@ -43,6 +45,12 @@ RESULT_OVERHEAD = 200
 
 ROOM_EVERY = 0.5
 """Seconds between two attempts to reserve, while others' reservations leave no room."""
+
+_STOPS = frozenset({"end_turn", "stop_sequence", "tool_use", "pause_turn"})
+"""Reasons with which a whole answer ends; gateways do not distinguish them, so its content decides what follows."""
+
+_CUT = frozenset({"max_tokens", "model_context_window_exceeded"})
+"""Reasons with which an answer ends before it is whole."""
 
 LONGEST_WAIT = 60.0
 """The longest back-off between two attempts, in seconds."""
@@ -89,6 +97,8 @@ async def run(
             await running.step()
     except _Ended as end:
         return end.row
+    except InvalidEvent as error:
+        return await running.failed("abandoned", storable(str(error)), charge=running.unrecorded)
     except (WsqError, asyncio.CancelledError):
         raise
     except Exception as error:
@@ -101,6 +111,8 @@ class _Run:
 
     scope: tools.Scope
     conversation: Conversation
+    unrecorded: Figures | None = None
+    """What an answer took that is not on record yet."""
 
     def __init__(
         self,
@@ -141,14 +153,14 @@ class _Run:
 
     async def step(self) -> None:
         """Run the next pending calls, end, or ask for the next answer."""
-        if self.conversation.is_stuck() and self.row.verdict is None:
+        if self.row.verdict is not None:
+            raise _Ended(await self._write(lambda tx, row: commands.complete(tx, row, row.verdict, row.output)))
+        if self.conversation.is_stuck():
             name = self.conversation.last_calls[-1][0]
             words = f"It called {name} {SAME_CALLS} times in a row with the same arguments."
             raise _Ended(await self.failed("stuck", words))
         if self.conversation.pending:
             await self._run_calls(self.conversation.pending)
-        elif self.row.verdict is not None:
-            raise _Ended(await self._write(lambda tx, row: commands.complete(tx, row, row.verdict, row.output)))
         else:
             await self._within_limits()
             await self._ask()
@@ -156,48 +168,52 @@ class _Run:
     # Asking
 
     async def _ask(self) -> None:
-        turn = await self._answer()
-        message = encoded(turn.content)
-        content = msgspec.json.decode(message)
-        ending = self._ending(turn, content)
+        found = await self._answer()
+        ending = self._ending(found)
+        self.unrecorded = found.figures
 
         def record(tx: Transaction, row: Execution) -> Execution:
             commands.record_answer(
                 tx,
                 row,
-                message=message,
-                stop_reason=turn.stop_reason,
-                request_id=turn.request_id,
-                cost_usd=turn.cost_usd,
-                **msgspec.structs.asdict(turn.usage),
+                message=found.message,
+                stop_reason=found.stop_reason,
+                request_id=found.request_id,
+                **msgspec.structs.asdict(found.figures),
             )
             return commands.held(tx, row.id, row.epoch)
 
         if ending:
             self.release()
             raise _Ended(await self._write(lambda tx, row: ending(tx, record(tx, row))))
-        self.conversation.add_answer(content)
+        self.conversation.add_answer(found.content)
         await self._run_calls(self.conversation.pending, record)
+        self.unrecorded = None
 
-    def _ending(self, turn: Turn, content: list[Block]) -> Ending | None:
-        """How this answer ends the execution, None if it continues."""
-        words = storable(text_of(content))
+    def _ending(self, found: Answer) -> Ending | None:
+        """How this answer ends the execution, None if it continues.
+
+        The stop reason is a label: where an answer is whole, its content decides, and calls are run.
+        """
+        words, calls = storable(text_of(found.content)), calls_of(found.content)
+        reason = found.stop_reason
         if self._seconds_left() < 0:  # a provider that waits by another clock than the machine's was not cut off
             return _failing("timed_out", self._too_long(), words)
-        why = f" ({storable(str(turn.stop_detail))})" if turn.stop_detail else ""
-        match turn.stop_reason:
-            case "tool_use" if calls_of(content):
+        if reason in _CUT:
+            return _failing("truncated", f"The answer was cut off ({reason}).", words)
+        if reason == "refusal":
+            why = f" ({found.stop_detail})" if found.stop_detail else ""
+            return _failing("refused", f"The model declined to do what was asked{why}.", words)
+        if reason not in _STOPS:
+            if any(tools.ends(call["name"], call["input"]) for call in calls):
                 return None
-            case "pause_turn":
-                return None
-            case "max_tokens" | "model_context_window_exceeded":
-                return _failing("truncated", f"The answer was cut off ({turn.stop_reason}).", words)
-            case "refusal":
-                return _failing("refused", f"The model declined to do what was asked{why}.", words)
-            case _ if words.strip():
-                return lambda tx, row: commands.complete(tx, row, None, words)
-            case _:
-                return _failing("empty_answer", "The model's answer was empty.")
+            name = storable(self.provider.name)
+            return _failing("provider", f"{name}: the answer ended with an unknown stop reason, {reason!r}.", words)
+        if calls or (reason == "pause_turn" and words.strip()):
+            return None
+        if words.strip():
+            return lambda tx, row: commands.complete(tx, row, None, words)
+        return _failing("empty_answer", "The model's answer was empty.")
 
     async def _reserve(self) -> None:
         """Reserve the greatest cost of the next call; if a budget does not cover it the execution ends.
@@ -220,25 +236,24 @@ class _Run:
 
     def _reservation(self) -> Callable[[Transaction, Execution, int], budgets.NoRoom | None] | None:
         """What reserves for the next call, with so many more bytes of results; None if calls are free."""
-        estimate: Callable[..., Most] | None = getattr(self.provider, "most", None)
-        if estimate is None:
+        if getattr(self.provider, "most", None) is None:
             return None
         request = self._request()
 
         def reserve(tx: Transaction, row: Execution, unseen: int) -> budgets.NoRoom | None:
-            return budgets.reserve(tx, row, estimate(request, unseen=unseen))
+            most = answer.reservation(self.provider, request, unseen=unseen)
+            return None if most is None else budgets.reserve(tx, row, most)
 
         return reserve
 
-    async def _answer(self) -> Turn:
+    async def _answer(self) -> Answer:
         """The model's answer, retried after failures that may pass; every failure is recorded."""
         from tenacity import AsyncRetrying, retry_if_exception, wait_exponential_jitter
 
         backoff = wait_exponential_jitter(initial=1, max=LONGEST_WAIT, jitter=1)
 
         def wait(state: Any) -> float:
-            asked = getattr(state.outcome.exception(), "retry_after", None)
-            return max(asked or 0.0, backoff(state))
+            return max(answer.retry_after(state.outcome.exception()), backoff(state))
 
         retrying = AsyncRetrying(
             retry=retry_if_exception(lambda error: isinstance(error, ProviderError) and error.retryable),
@@ -251,21 +266,32 @@ class _Run:
             reraise=True,
         )
         try:
-            turn: Turn = await retrying(self._one_attempt)
-            return turn
+            found: Answer = await retrying(self._one_attempt)
+            return found
         except TimeoutError:
             raise _Ended(await self.failed("timed_out", self._too_long(), in_call=True)) from None
         except (WsqError, _Ended, asyncio.CancelledError):
             raise
         except Exception as error:
-            words = f"{self.provider.name}: {_sentence(error)}"
-            raise _Ended(await self.failed("provider", words, charge=error)) from error
+            words = f"{storable(self.provider.name)}: {_sentence(error)}{self._wait_asked_for(error)}"
+            raise _Ended(await self.failed("provider", words, charge=self._cost_of(error))) from error
+
+    def _wait_asked_for(self, error: Exception) -> str:
+        """The wait that the service asked for, as a sentence, if it is what ended the execution."""
+        asked, left = answer.retry_after(error), max(self._seconds_left(), 0.0)
+        if not isinstance(error, ProviderError) or not error.retryable or self.row.attempts >= ATTEMPTS or asked < left:
+            return ""
+        return f" It asked to wait {asked:,.0f} seconds; of the time limit {left:,.0f} are left."
+
+    def _cost_of(self, error: BaseException) -> Figures | None:
+        return answer.of_failure(error, self._request(), self.provider)
 
     async def _attempt_failed(self, state: Any) -> None:
         error, seconds = state.outcome.exception(), state.upcoming_sleep
+        cost = self._cost_of(error)
 
         def decide(tx: Transaction, row: Execution) -> Execution:
-            _charge(tx, row, error)
+            _charge(tx, row, cost)
             budgets.release(tx, row)  # others may use the room while it waits
             commands.record_failed_attempt(tx, row, error=_sentence(error), wait=seconds)
             return commands.held(tx, row.id, row.epoch)
@@ -283,13 +309,14 @@ class _Run:
             seconds=self._seconds_left(),
         )
 
-    async def _one_attempt(self) -> Turn:
+    async def _one_attempt(self) -> Answer:
         await self._reserve()  # before each attempt: what the one before cost is charged by now
         request = self._request()
         try:
             self.progress.asking(request.turn)
             async with asyncio.timeout(max(request.seconds, 0.001)) as limit:
-                return well_formed(await self.provider.turn(request, self.progress))
+                turn = await self.provider.turn(request, self.progress)
+            return answer.received(turn, request, self.provider)
         except TimeoutError as error:
             if limit.expired():
                 raise
@@ -303,23 +330,22 @@ class _Run:
         Each could be a transaction of its own; together either all of it is there afterwards or nothing. Calls
         that are too many for one transaction stay pending.
         """
-        # It may repeat itself once it has given its verdict: then the calls that are left go one by one.
-        together = self.conversation.next_calls(pending) or list(pending[:1])
+        together = self.conversation.next_calls(pending)
         last = len(together) == len(pending)
         reserve = self._reservation() if last else None
         for call in together:
             self.progress.calling(call["name"])
-        if last and any(tools.ends(call["name"], call["input"]) for call in together):
+        if any(tools.ends(call["name"], call["input"]) for call in together):
             self.release()
 
         def decide(tx: Transaction, row: Execution) -> tuple[Execution, list[tools.Outcome], bool]:
             now = record(tx, row) if record else row
             now, outcomes = self._call_tools(tx, now, together)
+            if now.status == "running" and now.verdict is not None:
+                with self._caused_by(tx, together[len(outcomes) - 1]):
+                    return commands.complete(tx, now, now.verdict, now.output), outcomes, False
             if now.status != "running" or not last:
                 return now, outcomes, False
-            if now.verdict is not None:
-                with self._caused_by(tx, together[-1]):
-                    return commands.complete(tx, now, now.verdict, now.output), outcomes, False
             if reserve is None or now.turns >= self.limits.turns:
                 return now, outcomes, False
             unseen = sum(len(outcome.result) + RESULT_OVERHEAD for outcome in outcomes)
@@ -327,11 +353,12 @@ class _Run:
 
         try:
             self.row, outcomes, self._cost_reserved = await self._write(decide)
-        except WsqError:
+        except (LeaseLost, WorkspaceError):
             raise
         except Exception:
             if record:  # the answer was paid for, whatever went wrong after it
                 self.row = await self._write(record)
+                self.unrecorded = None
             raise
         if self.row.status != "running":
             raise _Ended(self.row)
@@ -341,7 +368,7 @@ class _Run:
     def _call_tools(
         self, tx: Transaction, row: Execution, calls: Sequence[Block]
     ) -> tuple[Execution, list[tools.Outcome]]:
-        """Run these calls one after the other, each with its record; a limit ends the execution."""
+        """Run these calls one after the other, each with its record, up to the verdict; a limit ends the execution."""
         outcomes: list[tools.Outcome] = []
         for call in calls:
             if row.calls >= self.limits.calls:
@@ -366,6 +393,8 @@ class _Run:
                 )
             outcomes.append(outcome)
             row = commands.held(tx, row.id, row.epoch)
+            if row.verdict is not None:
+                break
         return row, outcomes
 
     def _caused_by(self, tx: Transaction, call: Block) -> AbstractContextManager[None]:
@@ -397,9 +426,9 @@ class _Run:
     # Writing
 
     async def failed(
-        self, reason: FailureReason, error: str, *, charge: BaseException | None = None, in_call: bool = False
+        self, reason: FailureReason, error: str, *, charge: Figures | None = None, in_call: bool = False
     ) -> Execution:
-        """End the execution with a reason; `charge` is an error that may have cost something.
+        """End the execution with a reason; `charge` is what a failed call took.
 
         So may a call that was interrupted: if `in_call`, what is reserved for it is charged.
         """
@@ -439,12 +468,10 @@ def _failing(reason: FailureReason, error: str, output: str | None = None) -> En
     return lambda tx, row: commands.fail(tx, row, reason, error, output)
 
 
-def _charge(tx: Transaction, row: Execution, error: BaseException | None) -> None:
-    """Record what a failed call cost, as far as it is known."""
-    usage = getattr(error, "usage", None)
-    if usage is not None:
-        cost = getattr(error, "cost_usd", None)
-        budgets.charge(tx, row, cost_usd=cost, **msgspec.structs.asdict(usage))
+def _charge(tx: Transaction, row: Execution, cost: Figures | None) -> None:
+    """Record what a failed call took, as far as it is known."""
+    if cost is not None:
+        budgets.charge(tx, row, **msgspec.structs.asdict(cost))
 
 
 def _sentence(error: BaseException) -> str:

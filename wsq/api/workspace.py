@@ -24,7 +24,9 @@ from wsq.queries import boards as board_queries
 from wsq.queries import log as log_queries
 from wsq.rules import values
 from wsq.runner import heartbeat, pruning
+from wsq.runner import repair as repairing
 from wsq.runner.progress import Doing, doing
+from wsq.runner.repair import Repair
 from wsq.runner.report import ProcessReport
 from wsq.runner.service import EndPass, Service
 from wsq.store.duckdb.engine import EmbeddedEngine
@@ -386,6 +388,19 @@ class Workspace:
         Returns the differences, empty if there are none. Reads a snapshot; other processes are not blocked.
         """
         return self._log.verify()
+
+    def repair(self, backup: str | os.PathLike[str]) -> Repair | None:
+        """Fold every projection anew, after a backup, and say so in the log; None if there is nothing to repair.
+
+        No event is changed. Figures in old events that are not usable are read as unknown.
+
+        Args:
+            backup: A new file, or a folder in which one is made.
+
+        Raises:
+            UnreadableLog: An event is of a kind that this wsq does not know.
+        """
+        return repairing.repair(self._log, configuration.file_path(backup))
 
     def unsettled(self) -> Rows[Violation]:
         """Slots that the log does not settle exactly once; empty when it settles all.

@@ -39,8 +39,11 @@ class _Examined:
 
 
 def doctor_command(given: Namespace) -> int:
-    """Run all checks and print the results; return 1 if there are problems."""
-    findings = examine(given.database)
+    """Run all checks and print the results, after a repair if that is asked for; return 1 if there are problems."""
+    repaired = {}
+    if given.repair and _missing(configuration.load(database=given.database)) is None:
+        repaired = {"repair": _repaired(given)}
+    findings = repaired | examine(given.database)
     if given.json:
         say(as_json([{"check": check, "ok": ok, "sentence": text} for check, (ok, text) in findings.items()]))
     else:
@@ -51,12 +54,38 @@ def doctor_command(given: Namespace) -> int:
     return 0 if all(finding.ok for finding in findings.values()) else 1
 
 
+def _missing(settings: configuration.Settings) -> Finding | None:
+    if "://" in settings.database or Path(settings.database).exists():
+        return None
+    missing = f"There is no workspace at {settings.database}. Run wsq init or wsq add to create one."
+    return Finding(ok=False, sentence=missing)
+
+
+def _repaired(given: Namespace) -> Finding:
+    database = configuration.load(database=given.database).database
+    beside = Path() if "://" in database else Path(database).parent
+    try:
+        with wsq.open(given.database) as ws:
+            done = ws.repair(given.backup or beside)
+    except WsqError as error:
+        return Finding(ok=False, sentence=str(error))
+    if done is None:
+        return Finding(ok=True, sentence="There was nothing to repair.")
+    found = [
+        f"{count(done.differences, 'difference')} between the projections and the log" if done.differences else "",
+        f"{count(done.figures, 'event')} with figures that are not usable, which count as unknown"
+        if done.figures
+        else "",
+    ]
+    words = " and ".join(filter(None, found))
+    return Finding(ok=True, sentence=f"Folded the projections anew: {words}. Before that copied to {done.backup}.")
+
+
 def examine(database: str | None = None) -> dict[str, Finding]:
     """Return all findings by check; only the first if the workspace cannot be opened."""
     settings = configuration.load(database=database)
-    if "://" not in settings.database and not Path(settings.database).exists():
-        missing = f"There is no workspace at {settings.database}. Run wsq init or wsq add to create one."
-        return {"workspace": Finding(ok=False, sentence=missing)}
+    if missing := _missing(settings):
+        return {"workspace": missing}
     try:
         with wsq.open(database) as ws:
             examined = _Examined(ws, settings.timezone)

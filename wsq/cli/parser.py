@@ -205,7 +205,11 @@ def _whole(commands: Any) -> None:
     copy.add_argument("target", metavar="TO", help="an empty workspace; a file is created if missing")
     _command(commands, "rebuild", "Replace every projection with a new fold of the log")
     _command(commands, "verify", "Compare the projections with the log; exit 1 if they differ", json=True)
-    _command(commands, "doctor", "Check the workspace; exit 1 and the reasons if there are problems", json=True)
+    doctor = _command(
+        commands, "doctor", "Check the workspace; exit 1 and the reasons if there are problems", json=True
+    )
+    doctor.add_argument("--repair", action="store_true", help="before that, fold the projections anew, after a backup")
+    doctor.add_argument("--backup", metavar="PATH", help="a new file or a folder for it; default: beside the database")
 
 
 def _number(least: int, most: int, expected: str) -> Callable[[str], int]:

@@ -6,6 +6,6 @@ absent keeps its value and ``None`` clears it.
 """
 
 from wsq.events.base import Fact, Recorded
-from wsq.events.codec import FACTS, decode, encode, known_names
+from wsq.events.codec import FACTS, decode, encode, encode_readable, known_names
 
-__all__ = ["FACTS", "Fact", "Recorded", "decode", "encode", "known_names"]
+__all__ = ["FACTS", "Fact", "Recorded", "decode", "encode", "encode_readable", "known_names"]

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import msgspec
+
+MOST = 2**53 - 1
+"""The largest number in an event: every reader of JSON has it exactly, and sums of many fit into 64 bits."""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
+"""A whole number of something."""
+
+Amount = Annotated[float, msgspec.Meta(ge=0)]
+"""US dollars or seconds."""
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from msgspec import UNSET, UnsetType
 
-from wsq.events.base import Fact
+from wsq.events.base import Count, Fact
 
 
 class ProjectCreated(Fact, frozen=True, kw_only=True):
@@ -79,8 +79,8 @@ class ContactForgotten(Fact, frozen=True, kw_only=True):
 
     stored_name: ClassVar[str] = "contact.forget"
     contact_id: str
-    events: int
-    conversations: int
+    events: Count
+    conversations: Count
 
 
 class ContactAddedToProject(Fact, frozen=True, kw_only=True):
@@ -138,8 +138,8 @@ class DocumentForgotten(Fact, frozen=True, kw_only=True):
 
     stored_name: ClassVar[str] = "document.forget"
     document_id: str
-    events: int
-    conversations: int
+    events: Count
+    conversations: Count
 
 
 class DocumentAddedToProject(Fact, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -9,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from wsq.errors import UnreadableLog
-from wsq.events import boards, recurring, stores
+from wsq.errors import InvalidEvent, UnreadableLog
+from wsq.events import boards, recurring, retired, stores
 from wsq.events.base import Fact
 
 
@@ -24,8 +25,26 @@ def _kinds() -> Iterator[type[Fact]]:
 FACTS: dict[tuple[str, int], type[Fact]] = {(k.stored_name, k.stored_version): k for k in _kinds()}
 """Every kind of fact by its stored name and version."""
 
-UPCASTS: dict[tuple[str, int], Callable[[Any], Fact]] = {}
-"""For a retired version, the pure function that turns it into the one that follows it."""
+_RETIRED: tuple[tuple[type[Any], Callable[[Any], Fact]], ...] = (
+    (retired.ModelAnsweredV1, retired.answered),
+    (retired.ModelChargedV1, retired.charged),
+    (retired.ToolCalledV1, retired.called),
+    (retired.AttemptFailedV1, retired.attempt_failed),
+)
+
+UPCASTS: dict[tuple[str, int], Callable[[Any], Fact]] = {
+    (kind.stored_name, kind.stored_version): upcast for kind, upcast in _RETIRED
+}
+"""For a retired version, the pure function that turns it into the current one."""
+
+LOOSE = tuple(UPCASTS)
+"""The retired kinds of events whose figures are as a service sent them."""
+
+_READABLE = FACTS | {(kind.stored_name, kind.stored_version): kind for kind, _ in _RETIRED}
+"""Every kind of event that is read, the retired ones included."""
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+"""An escaped U+0000 in JSON: behind an even number of backslashes."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -37,7 +56,7 @@ def reader(name: str, version: int) -> Callable[[str], Fact]:
     Made when first needed: all of them take ten milliseconds, which a pass with nothing to do need not
     spend.
     """
-    kind = FACTS.get((name, version))
+    kind = _READABLE.get((name, version))
     if kind is None:
         raise UnreadableLog(
             f"The log holds an event {name!r} of version {version}, which this wsq does not know; "
@@ -50,12 +69,46 @@ def reader(name: str, version: int) -> Callable[[str], Fact]:
 
 def known_names() -> tuple[tuple[str, int], ...]:
     """The stored names and versions that this wsq can read, sorted."""
-    return tuple(sorted(FACTS))
+    return tuple(sorted(_READABLE))
+
+
+def has_unusable_figures(name: str, version: int, args: str) -> bool:
+    """Whether an event of a kind in `LOOSE` holds a figure that is read as unknown."""
+    return not retired.is_usable(msgspec.json.decode(args, type=_READABLE[name, version]))
 
 
 def encode(fact: Fact) -> str:
     """The fact's fields as JSON; instants with their offset, absent fields left out."""
     return _encoder.encode(fact).decode()
+
+
+def encode_readable(fact: Fact) -> str:
+    """`encode`, if the same fact can be read again from every database.
+
+    Raises:
+        InvalidEvent: A field is not of its type, or holds a number or a character that is not stored as it is.
+    """
+    try:
+        args = encode(fact)
+        same = reader(fact.stored_name, fact.stored_version)(args) == fact
+    except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise _invalid(fact, str(error)) from error
+    if not same:
+        raise _invalid(fact, f"it would be read as {_differing(fact, args)}")
+    if "\\u0000" in args and _NUL.search(args):
+        raise _invalid(fact, "a text holds U+0000")
+    return args
+
+
+def _differing(fact: Fact, args: str) -> str:
+    """The first field that would be read differently, and as what."""
+    read = reader(fact.stored_name, fact.stored_version)(args)
+    pairs = ((name, getattr(read, name), getattr(fact, name)) for name in fact.__struct_fields__)
+    return next((f"{name}={mine!r} instead of {other!r}" for name, mine, other in pairs if mine != other), "another")
+
+
+def _invalid(fact: Fact, why: str) -> InvalidEvent:
+    return InvalidEvent(f"The event {fact.stored_name!r} is not written, since it could not be read again: {why}.")
 
 
 def decode(name: str, version: int, args: str) -> Fact:
@@ -97,7 +150,7 @@ def _decoded(name: str, version: int, many: str, count: int, *, placed: bool) ->
 
 @cache
 def _reader_of_many(name: str, version: int, placed: bool) -> Callable[[str], list[Any]]:  # noqa: FBT001 - private
-    kind: Any = FACTS[name, version]
+    kind: Any = _READABLE[name, version]
     each: Any = types.GenericAlias(tuple, (int, int, kind)) if placed else kind
     many: Any = types.GenericAlias(list, (each,))
     read: Callable[[str], list[Any]] = msgspec.json.Decoder(many).decode

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from msgspec import UNSET, Struct, UnsetType
 
-from wsq.events.base import Fact
+from wsq.events.base import Amount, Count, Fact
 
 
 class RecurringTaskCreated(Fact, frozen=True, kw_only=True):
@@ -18,7 +18,7 @@ class RecurringTaskCreated(Fact, frozen=True, kw_only=True):
     name: str
     description: str
     prompt: str
-    interval_value: int
+    interval_value: Count
     interval_unit: str
     starting: str | None
     anchor: datetime
@@ -27,8 +27,8 @@ class RecurringTaskCreated(Fact, frozen=True, kw_only=True):
     assignees: tuple[str, ...]
     model: str | None
     missed: str
-    budget_per_day: float | None
-    time_limit: float
+    budget_per_day: Amount | None
+    time_limit: Amount
     skip_unchanged: bool
     enabled: bool
     next_execution_at: datetime | None
@@ -44,7 +44,7 @@ class RecurringTaskUpdated(Fact, frozen=True, kw_only=True):
     name: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
     prompt: str | UnsetType = UNSET
-    interval_value: int | UnsetType = UNSET
+    interval_value: Count | UnsetType = UNSET
     interval_unit: str | UnsetType = UNSET
     starting: str | UnsetType | None = UNSET
     anchor: datetime | UnsetType = UNSET
@@ -53,8 +53,8 @@ class RecurringTaskUpdated(Fact, frozen=True, kw_only=True):
     assignees: tuple[str, ...] | UnsetType = UNSET
     model: str | UnsetType | None = UNSET
     missed: str | UnsetType = UNSET
-    budget_per_day: float | UnsetType | None = UNSET
-    time_limit: float | UnsetType = UNSET
+    budget_per_day: Amount | UnsetType | None = UNSET
+    time_limit: Amount | UnsetType = UNSET
     skip_unchanged: bool | UnsetType = UNSET
     next_execution_at: datetime | UnsetType | None = UNSET
     notify: tuple[str, ...] | UnsetType = UNSET
@@ -98,11 +98,11 @@ class Limits(Struct, frozen=True, kw_only=True):
     ``time`` is in seconds of working time. ``tokens`` counts input and output together.
     """
 
-    turns: int = 12
-    calls: int = 30
-    changes: int = 20
-    tokens: int = 400_000
-    time: float = 300.0
+    turns: Count = 12
+    calls: Count = 30
+    changes: Count = 20
+    tokens: Count = 400_000
+    time: Amount = 300.0
 
 
 class ExecutionStarted(Fact, frozen=True, kw_only=True):
@@ -118,7 +118,7 @@ class ExecutionStarted(Fact, frozen=True, kw_only=True):
     trigger: str
     scheduled_for: datetime | None
     first_slot: datetime | None
-    slots: int
+    slots: Count
     next_execution_at: datetime | None
     project_id: str | None
     provider: str
@@ -131,34 +131,40 @@ class ExecutionStarted(Fact, frozen=True, kw_only=True):
 
 
 class ModelAnswered(Fact, frozen=True, kw_only=True):
-    """The model gave an answer; its message is a body."""
+    """The model gave an answer; its message is a body.
+
+    ``estimated``: the service did not say all that was used, and what it left out is estimated.
+    """
 
     stored_name: ClassVar[str] = "task_execution.answer"
+    stored_version: ClassVar[int] = 2
     execution_id: str
-    epoch: int
-    step: int
+    epoch: Count
+    step: Count
     body: str
     stop_reason: str
     request_id: str | None
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int
-    cache_write_tokens: int
-    cost_usd: float | None
+    input_tokens: Count
+    output_tokens: Count
+    cache_read_tokens: Count
+    cache_write_tokens: Count
+    cost_usd: Amount | None
+    estimated: bool = False
 
 
 class ToolCalled(Fact, frozen=True, kw_only=True):
     """A tool was called, its effect and this in one transaction; its result is a body."""
 
     stored_name: ClassVar[str] = "task_execution.call"
+    stored_version: ClassVar[int] = 2
     execution_id: str
-    epoch: int
-    step: int
+    epoch: Count
+    step: Count
     tool: str
     tool_use_id: str
     body: str
     is_error: bool
-    changes: int
+    changes: Count
     verdict: str | None = None
     summary: str | None = None
 
@@ -167,29 +173,31 @@ class AttemptFailed(Fact, frozen=True, kw_only=True):
     """A call of the model failed and is tried again after a wait in seconds."""
 
     stored_name: ClassVar[str] = "task_execution.retry"
+    stored_version: ClassVar[int] = 2
     execution_id: str
-    epoch: int
-    step: int
-    attempt: int
+    epoch: Count
+    step: Count
+    attempt: Count
     error: str
-    wait: float
+    wait: Amount
 
 
 class ModelCharged(Fact, frozen=True, kw_only=True):
     """A call of the model that gave no answer took something all the same.
 
-    ``estimated``: its worker was gone, and what had been set aside for the call is counted.
+    ``estimated``: what it took is not known. Counted is what was reserved, if its worker was gone, else what came.
     """
 
     stored_name: ClassVar[str] = "task_execution.charge"
+    stored_version: ClassVar[int] = 2
     execution_id: str
-    epoch: int
-    cost_usd: float | None
+    epoch: Count
+    cost_usd: Amount | None
     estimated: bool = False
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
+    input_tokens: Count = 0
+    output_tokens: Count = 0
+    cache_read_tokens: Count = 0
+    cache_write_tokens: Count = 0
 
 
 class ExecutionResumed(Fact, frozen=True, kw_only=True):
@@ -200,7 +208,7 @@ class ExecutionResumed(Fact, frozen=True, kw_only=True):
 
     stored_name: ClassVar[str] = "task_execution.resume"
     execution_id: str
-    epoch: int
+    epoch: Count
     idle: float
 
 
@@ -210,7 +218,7 @@ class ExecutionCompleted(Fact, frozen=True, kw_only=True):
     stored_name: ClassVar[str] = "task_execution.complete"
     execution_id: str
     recurring_task_id: str
-    epoch: int
+    epoch: Count
     verdict: str | None
     output: str
 
@@ -221,7 +229,7 @@ class ExecutionFailed(Fact, frozen=True, kw_only=True):
     stored_name: ClassVar[str] = "task_execution.fail"
     execution_id: str
     recurring_task_id: str
-    epoch: int
+    epoch: Count
     reason: str
     error: str
     output: str
@@ -243,7 +251,7 @@ class ExecutionSkipped(Fact, frozen=True, kw_only=True):
     recurring_task_id: str
     scheduled_for: datetime
     first_slot: datetime
-    slots: int
+    slots: Count
     next_execution_at: datetime | None
     project_id: str | None
     reason: str
@@ -254,4 +262,4 @@ class ConversationPruned(Fact, frozen=True, kw_only=True):
 
     stored_name: ClassVar[str] = "task_execution.prune"
     execution_id: str
-    steps: int
+    steps: Count

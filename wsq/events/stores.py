@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from msgspec import UNSET, UnsetType
 
-from wsq.events.base import Fact
+from wsq.events.base import Amount, Count, Fact
 
 
 class WorkspaceMarkedAsDemo(Fact, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ class StoreCreated(Fact, frozen=True, kw_only=True):
     name: str
     timezone: str
     model: str | None = None
-    budget_per_day: float | None = None
+    budget_per_day: Amount | None = None
 
 
 class StoreUpdated(Fact, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class StoreUpdated(Fact, frozen=True, kw_only=True):
     name: str | UnsetType = UNSET
     timezone: str | UnsetType = UNSET
     model: str | UnsetType | None = UNSET
-    budget_per_day: float | UnsetType | None = UNSET
+    budget_per_day: Amount | UnsetType | None = UNSET
 
 
 class StoreArchived(Fact, frozen=True, kw_only=True):
@@ -84,3 +84,15 @@ class SessionEnded(Fact, frozen=True, kw_only=True):
 
     stored_name: ClassVar[str] = "session.end"
     session: str
+
+
+class WorkspaceRepaired(Fact, frozen=True, kw_only=True):
+    """The projections were folded anew from the log, after a backup.
+
+    `differences` is how many of their values had differed; `figures` is how many events of the whole log hold figures
+    that are not usable, and are read as unknown.
+    """
+
+    stored_name: ClassVar[str] = "workspace.repair"
+    differences: Count
+    figures: Count

@@ -16,6 +16,7 @@ from wsq.projections.rows import Contact, Document, Execution, Project, StoreRow
 # Workspace and stores
 
 RULES[s.SessionEnded] = []  # no row: the login of the pages reads the log itself
+RULES[s.WorkspaceRepaired] = []  # for the record: it changes nothing that the log says
 
 
 def _whole(kind: type[Fact], of: Callable[[Any], dict[str, Any]]) -> None:

@@ -190,6 +190,7 @@ def _charged(row: Execution, fact: r.ModelAnswered | r.ModelCharged, **changes: 
         cache_read_tokens=row.cache_read_tokens + fact.cache_read_tokens,
         cache_write_tokens=row.cache_write_tokens + fact.cache_write_tokens,
         cost_usd=cost,
+        cost_estimated=row.cost_estimated or fact.estimated,
     )
 
 

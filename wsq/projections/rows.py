@@ -293,8 +293,9 @@ class Execution(Row, frozen=True, kw_only=True):
     `scheduled_for` is the newest slot that it settles, `first_slot` the oldest, `slots` how many; None,
     None and 0 when manual. `duration` is from start to end. `reason` is a stable word, `error` the full
     sentence. `idle` is how long nobody held its lease: no working time. Tokens are counts, `cost_usd`
-    is in US dollars and None when the model has no known price. `seq` is the event with which it began:
-    of two that started at one instant it shows the newer.
+    is in US dollars and None when the model has no known price; `cost_estimated` if the service did not say all
+    that was used, and what it left out is estimated. `seq` is the event with which it began: of two that started
+    at one instant it shows the newer.
     """
 
     _plural: ClassVar[str] = "executions"
@@ -334,6 +335,7 @@ class Execution(Row, frozen=True, kw_only=True):
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
     cost_usd: float | None = None
+    cost_estimated: bool = False
     epoch: int = 1
     steps: int = 0
     turns: int = 0

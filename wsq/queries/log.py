@@ -7,11 +7,17 @@ from datetime import datetime
 import msgspec
 
 from wsq.events import Fact, Recorded, decode
-from wsq.store.engine import Cursor
+from wsq.events.codec import LOOSE, has_unusable_figures
+from wsq.events.stores import WorkspaceRepaired
+from wsq.store.engine import Cursor, ReadingCursor
 from wsq.store.folding import read_log
 
 REACH = 10_000
 """How many events `last_edit` looks back."""
+
+
+AT_ONCE = 5_000
+"""Events that are decoded at a time."""
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,3 +71,19 @@ def last_edit(cursor: Cursor, store_id: str, kind: str, row_id: str) -> Edit | N
         [store_id, head(cursor, store_id) - REACH, f'"{kind}_id":"{row_id}"', f"{kind}."],
     )
     return Edit(actor=found[0][0], at=found[0][1]) if found else None
+
+
+def unusable_figures(cursor: ReadingCursor) -> int:
+    """How many events of the log hold figures that are read as unknown."""
+    names = ", ".join(f"('{name}', {version})" for name, version in LOOSE)
+    loose = f"SELECT name, version, args FROM events WHERE (name, version) IN ({names})"  # noqa: S608 - wsq's names
+    return sum(has_unusable_figures(*row) for rows in cursor.batches(loose, AT_ONCE) for row in rows)
+
+
+def last_repair(cursor: Cursor) -> WorkspaceRepaired | None:
+    """What the last repair of the workspace found, None if there was none."""
+    found = cursor.query(
+        "SELECT version, args FROM events WHERE name = $1 ORDER BY seq DESC LIMIT 1", [WorkspaceRepaired.stored_name]
+    )
+    facts = [decode(WorkspaceRepaired.stored_name, version, args) for version, args in found]
+    return next((fact for fact in facts if isinstance(fact, WorkspaceRepaired)), None)

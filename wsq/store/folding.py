@@ -212,7 +212,7 @@ def refuse_what_is_unknown(cursor: Cursor, store_id: str, until: int) -> None:
         [store_id, until],
     )
     for seq, name, version in sorted(kinds):
-        if (name, version) not in FACTS:
+        if (name, version) not in known_names():
             _facts([store_id], [seq], [name], [version], [""])
 
 

@@ -8,7 +8,7 @@ from wsq.store.engine import Cursor, WritingCursor
 from wsq.store.folding import fold, read_facts
 from wsq.store.rows import create_statement, write_world
 
-VERSION = 3
+VERSION = 4
 """Rises with every change of what stands in the database."""
 
 _DRY_RUNS = """CREATE TABLE dry_runs (
@@ -44,6 +44,7 @@ _SINCE = {
         "ALTER TABLE leases ADD COLUMN reserved_tokens BIGINT DEFAULT 0",
     ),
     2: (_DRY_RUNS,),
+    3: (),
 }
 """What a workspace of each version lacks, beside its projections, to be of the next one."""
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from wsq.errors import Conflict, WorkspaceError
-from wsq.events import Fact, Recorded, encode
+from wsq.events import Fact, Recorded, encode_readable
 from wsq.ids import Ids
 from wsq.projections import TABLES, Row, Table, keys, reduce
 from wsq.store.engine import Parameters, ReadingCursor, Scope, WritingCursor
@@ -83,7 +83,7 @@ class Transaction:
         self._memory = memory
         self._heads = memory.heads
         self._raised: set[str] = set()
-        self._events: list[Recorded] = []
+        self._events: list[tuple[Recorded, str]] = []
         self._seen: dict[str, dict[Key, Row | None]] = {name: {} for name in TABLES}
         self._stored = memory.rows
         self._gone: dict[str, set[Key]] = {name: set() for name in TABLES}
@@ -168,9 +168,11 @@ class Transaction:
 
         Raises:
             BeyondScope: The transaction has only other stores.
+            InvalidEvent: The fact could not be read again; nothing of it is recorded.
         """
         if self._scope is not None and store_id not in self._scope:
             raise BeyondScope(store_id)
+        args = encode_readable(fact)
         event = Recorded(
             store_id=store_id,
             seq=self._next_seq(store_id),
@@ -180,7 +182,7 @@ class Transaction:
             recorded_at=self.now,
             fact=fact,
         )
-        self._events.append(event)
+        self._events.append((event, args))
         self.recorded += 1
         for table, key in keys(event):
             if TABLES[table].exclusive:
@@ -267,9 +269,9 @@ class Transaction:
 
     def _write_events(self) -> None:
         rows = [
-            (e.store_id, e.seq, e.event_id, e.fact.stored_name, e.fact.stored_version, encode(e.fact),
+            (e.store_id, e.seq, e.event_id, e.fact.stored_name, e.fact.stored_version, args,
              e.actor, e.cause, e.recorded_at)
-            for e in self._events
+            for e, args in self._events
         ]  # fmt: skip
         insert(self._cursor, "events", LOG_TYPES, rows)
         self._events.clear()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -22,6 +22,8 @@ import msgspec
 
 from wsq.agent import prices
 from wsq.agent.providers.base import Block, Message, Most, Progress, ProviderError, Request, Turn, Usage
+from wsq.agent.providers.loose import count
+from wsq.agent.providers.stream import StreamedAnswer, server_sent
 
 SERVICE = "https://api.anthropic.com"
 """Who is asked unless a base URL says otherwise."""
@@ -38,15 +40,22 @@ CONNECT, PATIENCE = 10.0, 60.0
 LOCAL_PATIENCE = 240.0
 """The same for a server of one's own, which may read a long prompt before it says anything."""
 
+LINGER = 1.0
+"""Seconds for which a stream may go on after its end, so that its connection can be used again."""
+
 _RETRYABLE_TYPES = frozenset({"rate_limit_error", "overloaded_error", "api_error", "timeout_error", "conflict_error"})
 _FINAL_TYPES = frozenset(
     {"invalid_request_error", "authentication_error", "billing_error", "permission_error", "not_found_error"}
 )
 _RETRYABLE_STATUSES = frozenset({408, 409, 429})
 _NO_MONEY = re.compile(r"spend|billing|credit|usage limit", re.IGNORECASE)
+_PATH = re.compile(r"(?:/v1(?:/messages)?)?/*$")
+"""The end of a base URL that the SDK adds by itself."""
+
 _VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d+)(?:[-.](\d{1,2}))?(?!\d)")
 _ADAPTIVE_SINCE = (4, 6)
 _CACHE = {"type": "ephemeral"}
+_TAKEN_BACK = frozenset({"text", "tool_use", "thinking", "redacted_thinking"})
 
 
 class AnthropicProvider:
@@ -54,7 +63,7 @@ class AnthropicProvider:
 
     Args:
         api_key: The key; None for a server that asks for none.
-        base_url: Where the service is; None is Anthropic's own.
+        base_url: Where the service is, with or without ``/v1``; None is Anthropic's own.
         patience: Seconds for which a stream may be silent; None is a minute, or four where `base_url` is given.
     """
 
@@ -63,22 +72,27 @@ class AnthropicProvider:
 
     def __init__(self, *, api_key: str | None, base_url: str | None = None, patience: float | None = None) -> None:
         self._api_key = api_key
-        self._base_url = base_url or SERVICE
+        self._base_url = _PATH.sub("", base_url or SERVICE)
         self._patience = patience or (LOCAL_PATIENCE if base_url else PATIENCE)
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, anthropic.AsyncAnthropic] = WeakKeyDictionary()
 
     async def turn(self, request: Request, progress: Progress) -> Turn:
         """The next answer, streamed; raises `ProviderError`."""
         model = _model(request)
-        answer = _Answer(progress)
-        timeout = anthropic.Timeout(self._patience, connect=min(CONNECT, self._patience))
+        answer = StreamedAnswer(progress)
         with _told_apart(model, answer):
-            async with self._client().messages.stream(**_asked(request), timeout=timeout) as stream:
-                _refuse_what_is_no_stream(stream.response)
-                answer.request_id = stream.response.headers.get("request-id")
-                async for event in stream:
-                    answer.hear(event)
-            return answer.turn(model)
+            async with self._response(request) as response:
+                _refuse_what_is_no_stream(response)
+                await _read(response, answer)
+                request_id = response.headers.get("request-id")
+        turn = answer.turn()
+        return msgspec.structs.replace(turn, request_id=request_id, cost_usd=_cost(model, turn.usage))
+
+    @asynccontextmanager
+    async def _response(self, request: Request) -> AsyncIterator[httpx2.Response]:
+        timeout = anthropic.Timeout(self._patience, connect=min(CONNECT, self._patience))
+        async with await self._client().messages.create(**_asked(request), stream=True, timeout=timeout) as stream:
+            yield stream.response
 
     def most(self, request: Request, *, unseen: int = 0) -> Most:
         """The most that the next answer can come to: no token of a prompt is shorter than a byte."""
@@ -122,6 +136,7 @@ def _asked(request: Request) -> dict[str, Any]:
     """The request's fields. What else but Claude speaks the protocol gets its plain core alone."""
     model = _model(request)
     asked: dict[str, Any] = {"model": model, "max_tokens": MAX_OUTPUT}
+    request = msgspec.structs.replace(request, messages=[*map(_sent_back, request.messages)])
     if not thinks(model):
         plain = {"system": request.system, "tools": request.tools, "messages": request.messages}
         return asked | (_cached(request) if model.startswith("claude-") else plain)
@@ -130,6 +145,17 @@ def _asked(request: Request) -> dict[str, Any]:
         | _cached(request, strict=True)
         | {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": "medium"}}
     )
+
+
+def _sent_back(message: Message) -> Message:
+    """A message without what not every service takes back: blocks of other types, and thinking without a signature."""
+    if message["role"] != "assistant":
+        return message
+    return message | {"content": [block for block in message["content"] if _is_taken_back(block)]}
+
+
+def _is_taken_back(block: Block) -> bool:
+    return block["type"] in _TAKEN_BACK and bool(block["type"] != "thinking" or block.get("signature"))
 
 
 def thinks(model: str) -> bool:
@@ -161,106 +187,42 @@ def _marked(message: Message) -> Message:
 # What is answered
 
 
-class _Answer:
-    """An answer as it comes in, block by block, with no field that the service did not send."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.request_id: str | None = None
-        self._progress = progress
-        self._blocks: dict[int, Block] = {}
-        self._arguments: dict[int, str] = {}
-        self._usage: dict[str, Any] = {}
-        self._stop_reason: str | None = None
-        self._stop_details: Any = None
-        self._heard = 0
-
-    def hear(self, event: Any) -> None:
-        """Take an event of the stream in; the SDK's own, made from others, are passed over."""
-        match event.type:
-            case "message_start":
-                self._count(event.message.usage)
-            case "content_block_start":
-                self._begin(event.index, event.content_block.to_dict(mode="json"))
-            case "content_block_delta":
-                self._extend(event.index, event.delta.to_dict(mode="json"))
-            case "content_block_stop" if event.index in self._arguments:
-                self._blocks[event.index]["input"] = json.loads(self._arguments[event.index] or "{}")
-            case "message_delta":
-                self._count(event.usage)
-                self._stop_reason = event.delta.stop_reason
-                self._stop_details = getattr(event.delta, "stop_details", None)
-
-    def turn(self, model: str) -> Turn:
-        """The whole answer; a stream that just ended is none."""
-        if self._stop_reason is None:
-            raise ProviderError("the answer ended before it was complete", retryable=True)
-        usage = self.usage()
-        return Turn(
-            content=[block for _, block in sorted(self._blocks.items()) if not _is_blank(block)],
-            stop_reason=self._stop_reason,
-            stop_detail=getattr(self._stop_details, "category", None),
-            usage=usage,
-            request_id=self.request_id,
-            cost_usd=prices.cost(model, usage),
-        )
-
-    def usage(self) -> Usage:
-        """What was used so far: what the service said, and at least a token for four bytes that came."""
-        counted = self._usage
-        return Usage(
-            input_tokens=counted.get("input_tokens") or 0,
-            output_tokens=max(counted.get("output_tokens") or 0, 0 if self._stop_reason else -(-self._heard // 4)),
-            cache_read_tokens=counted.get("cache_read_input_tokens") or 0,
-            cache_write_tokens=counted.get("cache_creation_input_tokens") or 0,
-        )
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether the service has begun to answer, which costs something."""
-        return bool(self._usage)
-
-    def _count(self, usage: Any) -> None:
-        """Counts are totals so far; one that is left out stands."""
-        self._usage |= {name: count for name, count in usage.to_dict().items() if count is not None}
-
-    def _begin(self, index: int, block: Block) -> None:
-        self._blocks[index] = block
-        if isinstance(block.get("input"), dict):
-            self._arguments[index] = json.dumps(block["input"]) if block["input"] else ""
-        if block.get("type") == "tool_use":
-            self._progress.calling(block["name"])
-        elif block.get("type") == "text" and block.get("text"):
-            self._progress(block["text"])
-
-    def _extend(self, index: int, delta: dict[str, Any]) -> None:
-        block = self._blocks[index]
-        match delta:
-            case {"type": "text_delta", "text": str(text)}:
-                block["text"] = block.get("text", "") + text
-                self._heard += len(text.encode(errors="replace"))
-                self._progress(text)
-            case {"type": "thinking_delta", "thinking": str(text)}:
-                block["thinking"] = block.get("thinking", "") + text
-                self._heard += len(text.encode(errors="replace"))
-            case {"type": "signature_delta", "signature": str(signature)}:
-                block["signature"] = signature
-            case {"type": "input_json_delta", "partial_json": str(text)}:
-                self._arguments[index] = self._arguments.get(index, "") + text
-                self._heard += len(text.encode(errors="replace"))
-            case {"type": "citations_delta", "citation": citation}:
-                block["citations"] = [*(block.get("citations") or []), citation]
+async def _read(response: httpx2.Response, answer: StreamedAnswer) -> None:
+    """Read a stream to the answer's end: a stop reason, and the end of the message or of the stream."""
+    events = server_sent(response.aiter_bytes())
+    async for name, data in events:
+        if name == "ping":
+            continue
+        if data.strip() == "[DONE]":
+            break
+        event = data if name == "error" and not data.startswith("{") else json.loads(data)
+        if name == "error" or (isinstance(event, dict) and event.get("type") == "error"):
+            raise _inside(event, response)
+        answer.hear(name, event)
+        if answer.is_whole:
+            return await _drain(events)
+    if answer.stop_reason is None:
+        raise ProviderError("the answer ended before it was complete", retryable=True)
+    return None
 
 
-def _is_blank(block: Block) -> bool:
-    """Whether it is a text without words, which the service sends and does not take back."""
-    return block.get("type") == "text" and not str(block.get("text", "")).strip()
+async def _drain(events: AsyncIterator[Any]) -> None:
+    with suppress(Exception):
+        async with asyncio.timeout(LINGER):
+            async for _ in events:
+                pass
+
+
+def _cost(model: str, usage: Usage) -> float | None:
+    """What the counts that are some come to."""
+    return prices.cost(model, Usage(**{name: count(n) or 0 for name, n in msgspec.structs.asdict(usage).items()}))
 
 
 # What goes wrong
 
 
 @contextmanager
-def _told_apart(model: str, answer: _Answer) -> Iterator[None]:
+def _told_apart(model: str, answer: StreamedAnswer) -> Iterator[None]:
     """Turn whatever may go wrong into a `ProviderError` that says whether trying again may help.
 
     By no means all of it is the SDK's own: a stream that breaks, is silent or holds nonsense raises what
@@ -268,23 +230,25 @@ def _told_apart(model: str, answer: _Answer) -> Iterator[None]:
     """
 
     def failed(message: str, *, retryable: bool, retry_after: float | None = None) -> ProviderError:
-        usage = answer.usage() if answer.has_begun else None
+        usage = answer.so_far()
         return ProviderError(
             message,
             retryable=retryable,
             retry_after=retry_after,
             usage=usage,
-            cost_usd=prices.cost(model, usage) if usage else None,
+            cost_usd=_cost(model, usage) if usage else None,
+            estimated=answer.is_unaccounted,
         )
 
     try:
         yield
     except ProviderError as error:
-        raise failed(str(error), retryable=error.retryable) from error
+        raise failed(str(error), retryable=error.retryable, retry_after=error.retry_after) from error
     except anthropic.APIStatusError as error:
-        raise failed(_words(error), retryable=_may_pass(error), retry_after=_retry_after(error.response)) from error
+        fault = _fault(error)
+        raise failed(fault.words, retryable=fault.may_pass, retry_after=_retry_after(error.response)) from error
     except (anthropic.APITimeoutError, httpx2.TimeoutException) as error:
-        silent = "the service said nothing for too long" if answer.has_begun else "the service did not answer in time"
+        silent = "the service said nothing for too long" if answer.so_far() else "the service did not answer in time"
         raise failed(silent, retryable=True) from error
     except anthropic.APIConnectionError as error:
         raise failed(f"the service cannot be reached: {_cause(error)}", retryable=True) from error
@@ -305,27 +269,60 @@ def _refuse_what_is_no_stream(response: httpx2.Response) -> None:
         )
 
 
-def _may_pass(error: anthropic.APIStatusError) -> bool:
-    """By the kind of error first: one inside a stream comes with status 200."""
-    if error.status_code == httpx2.codes.TOO_MANY_REQUESTS and _is_about_money(error):
-        return False
-    if error.type in _RETRYABLE_TYPES:
-        return True
-    if error.type in _FINAL_TYPES:
-        return error.status_code in _RETRYABLE_STATUSES
-    return error.status_code in _RETRYABLE_STATUSES or error.status_code >= httpx2.codes.INTERNAL_SERVER_ERROR
+class _Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """An error that a service reports: one inside a stream comes with status 200."""
+
+    status: int
+    kind: str | None
+    message: str
+    code: str | None = None
+    request_id: str | None = None
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether trying again may help, by the kind of error first."""
+        if self.status == httpx2.codes.TOO_MANY_REQUESTS and self._is_about_money:
+            return False
+        if self.kind in _RETRYABLE_TYPES:
+            return True
+        if self.kind in _FINAL_TYPES:
+            return self.status in _RETRYABLE_STATUSES
+        return self.status in _RETRYABLE_STATUSES or self.status >= httpx2.codes.INTERNAL_SERVER_ERROR
+
+    @property
+    def _is_about_money(self) -> bool:
+        return self.kind == "billing_error" or bool(_NO_MONEY.search(self.code or self.message))
+
+    @property
+    def words(self) -> str:
+        """What the service says."""
+        kind = self.kind or "error"
+        said = " ".join((self.message or "no reason was given").split())
+        status = f"{self.status} {kind}" if self.status != httpx2.codes.OK else f"{kind} inside the stream"
+        return f"{status}: {said[:500]}{f' (request {self.request_id})' if self.request_id else ''}"
 
 
-def _is_about_money(error: anthropic.APIStatusError) -> bool:
-    return error.type == "billing_error" or bool(_NO_MONEY.search(error.error_code or error.api_message or ""))
+def _fault(error: anthropic.APIStatusError) -> _Fault:
+    return _Fault(
+        status=error.status_code,
+        kind=error.type,
+        message=error.api_message or _plain(error.body),
+        code=error.error_code,
+        request_id=error.request_id,
+    )
 
 
-def _words(error: anthropic.APIStatusError) -> str:
-    kind = error.type or "error"
-    said = " ".join((error.api_message or _plain(error.body) or "no reason was given").split())
-    status = f"{error.status_code} {kind}" if error.status_code != httpx2.codes.OK else f"{kind} inside the stream"
-    request = f" (request {error.request_id})" if error.request_id else ""
-    return f"{status}: {said[:500]}{request}"
+def _inside(event: object, response: httpx2.Response) -> ProviderError:
+    """The error that an event reports, whatever its shape."""
+    found = event.get("error", event) if isinstance(event, dict) else event
+    kind, message = (found.get("type"), found.get("message")) if isinstance(found, dict) else (None, found)
+    fault = _Fault(
+        status=response.status_code,
+        kind=kind if isinstance(kind, str) else None,
+        message=message if isinstance(message, str) else "",
+        request_id=response.headers.get("request-id"),
+    )
+    return ProviderError(fault.words, retryable=fault.may_pass, retry_after=_retry_after(response))
 
 
 def _plain(body: object) -> str:

@@ -44,7 +44,10 @@ class Progress(Protocol):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens that one answer took; the cached ones are counted apart from `input_tokens`."""
+    """Tokens that one answer took; the cached ones are counted apart from `input_tokens`.
+
+    0 is also what is not known: where a request or an answer has content, it is estimated from its bytes.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -71,8 +74,9 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """An answer: content blocks (``text``, ``tool_use``, ``thinking``, …) and why it stopped.
 
     `stop_detail` is what the service says of the reason, such as the category of a refusal.
-    `stop_reason` is ``end_turn``, ``tool_use``, ``pause_turn``, ``max_tokens``, ``refusal`` or
-    ``model_context_window_exceeded``; `cost_usd` is None when the model has no known price.
+    `stop_reason` is ``end_turn``, ``stop_sequence``, ``tool_use``, ``pause_turn``, ``max_tokens``, ``refusal`` or
+    ``model_context_window_exceeded``; `cost_usd` is None when the model has no known price. A provider of one's own
+    may be loose in all of it: see `wsq.agent.answer`.
     """
 
     content: Sequence[Block]
@@ -87,7 +91,8 @@ class ProviderError(Exception):
     """A call of the model failed; `retryable` says whether trying again may help.
 
     `retry_after` is the wait in seconds that the service asked for, if it did; `usage` and `cost_usd`
-    are what it took all the same, as far as is known: an answer that breaks off is paid for too.
+    are what it took all the same, as far as is known: an answer that breaks off is paid for too. If
+    `estimated`, the service did not say all of it.
     """
 
     def __init__(
@@ -98,8 +103,10 @@ class ProviderError(Exception):
         retry_after: float | None = None,
         usage: Usage | None = None,
         cost_usd: float | None = None,
+        estimated: bool = False,
     ) -> None:
         super().__init__(message)
+        self.estimated = estimated
         self.retryable = retryable
         self.retry_after = retry_after
         self.usage = usage

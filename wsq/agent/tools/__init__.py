@@ -5,7 +5,7 @@ execution, never from the model's arguments; what lies outside is not found. No 
 anything, runs code or changes a recurring task.
 """
 
-from wsq.agent.tools.base import Outcome, Scope
+from wsq.agent.tools.base import UNPARSED, Outcome, Scope
 from wsq.agent.tools.catalogue import ends, offered, only_looks, run
 
-__all__ = ["Outcome", "Scope", "ends", "offered", "only_looks", "run"]
+__all__ = ["UNPARSED", "Outcome", "Scope", "ends", "offered", "only_looks", "run"]

@@ -16,6 +16,10 @@ MOST_LISTED = 200
 """Rows that one call lists; the result says how many are left out and how to get them."""
 
 
+UNPARSED = "unparsed_arguments"
+"""The one argument of a call whose arguments are no JSON object: what they are, as text. No tool takes it."""
+
+
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """What an execution may touch. `assignees` are given to what it creates unless it says otherwise."""
 

@@ -9,8 +9,8 @@ import msgspec
 from pydantic import Field, ValidationError
 
 from wsq.agent.tools import contacts, documents, projects, tasks
-from wsq.agent.tools.base import Arguments, Outcome, Scope, Tool
-from wsq.errors import LeaseLost, WorkspaceError, WsqError
+from wsq.agent.tools.base import UNPARSED, Arguments, Outcome, Scope, Tool
+from wsq.errors import InvalidEvent, LeaseLost, WorkspaceError, WsqError
 from wsq.rules import values
 from wsq.store.transaction import Transaction
 from wsq.vocabulary import Verdict
@@ -94,12 +94,16 @@ def run(tx: Transaction, scope: Scope, name: str, arguments: Any) -> Outcome:
     tool = tools.get(name)
     if tool is None:
         return _error(f"There is no tool {name!r}; there are {', '.join(tools)}.")
+    if UNPARSED in arguments:
+        return _error(
+            "The arguments are not a JSON object, or only the beginning of one. Call it again with all of it."
+        )
     try:
         given = tool.arguments.model_validate(arguments)
         result = tool.run(tx, scope, given)
     except ValidationError as error:
-        return _error("; ".join(_complaint(each) for each in error.errors(include_url=False)))
-    except (WorkspaceError, LeaseLost):
+        return _error(f"The arguments are not valid. {'; '.join(map(_complaint, error.errors(include_url=False)))}")
+    except (WorkspaceError, LeaseLost, InvalidEvent):
         raise
     except WsqError as error:
         return _error(str(error))

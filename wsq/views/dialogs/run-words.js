@@ -39,7 +39,7 @@ export function executionFacts(run) {
     ["Taken over", run.takeovers ? `${run.takeovers} ×` : null],
     ["Model", run.model ?? (run.offline ? "Offline provider: no language model was asked" : null)],
     ["Tokens", tokens(run)],
-    ["Cost", run.cost === null ? (run.tokens.output ? "Unpriced" : null) : `$${run.cost.toFixed(4)}`],
+    ["Cost", cost(run)],
   ];
   return facts.filter(([, value]) => value);
 }
@@ -52,6 +52,12 @@ function missedNote({ slots, first_slot: first }) {
 function attempts(run) {
   if (run.attempts <= 1 && !run.waited) return null;
   return `${run.attempts}${run.waited ? `, waited ${duration(run.waited)} between them` : ""}`;
+}
+
+function cost(run) {
+  const estimated = run.cost_estimated ? " (estimated: the service did not say)" : "";
+  if (run.cost === null) return run.tokens.output ? `Unpriced${estimated}` : null;
+  return `${run.cost_estimated ? "~" : ""}$${run.cost.toFixed(4)}${estimated}`;
 }
 
 function tokens(run) {

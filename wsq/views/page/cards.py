@@ -179,6 +179,7 @@ def execution_detail(
             "cache write": run.cache_write_tokens,
         },
         "cost": run.cost_usd,
+        "cost_estimated": run.cost_estimated,
         "created": [{"id": each, "title": titles.get(each)} for each in run.created_task_ids],
         "documents": [document_line(document) for document in documents],
         "turns": turns,
