@@ -16,8 +16,8 @@ import pytest
 from tests import browser, environments
 from tests.checks import ROOT, Checks
 
-WORKERS = min(2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4, 8)
-"""Number of pytest's workers: two for each core, as they wait for browsers, servers and processes half of the time."""
+WORKERS = min((os.cpu_count() or 1) + 1, 8)
+"""Number of pytest's workers: one more than cores, as they wait for browsers, servers and processes now and then."""
 
 
 def main(arguments: list[str]) -> int:

@@ -14,7 +14,7 @@ from wsq.agent.providers.anthropic import AnthropicProvider
 
 pytestmark = pytest.mark.long_on_server
 
-PATIENCE = 1.0
+PATIENCE = 2.5
 """Seconds for which a silent stream is waited for here."""
 
 SPEND = {"error_code": "enforced_spend_limit_reached"}

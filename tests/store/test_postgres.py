@@ -23,6 +23,7 @@ from wsq.clock import ManualClock
 from wsq.errors import NotAWorkspace, SettingError, WorkspaceBusy, WorkspaceError, WorkspaceLost
 from wsq.events.stores import StoreCreated
 from wsq.store.log import TRIES, stored_world
+from wsq.store.postgres import engine as postgres_engine
 from wsq.store.postgres.clock import KEPT, PAUSE, ServerClock
 from wsq.store.postgres.create import WRITING
 from wsq.store.postgres.cursor import COLLATION
@@ -823,6 +824,13 @@ def test_the_clock_of_a_server_that_was_never_heard_is_this_machines():
     there = Elsewhere(25)
     there.is_away = True
     assert there.clock.now() == there.here.now()
+
+
+def test_the_first_answer_of_a_servers_clock_is_waited_for(opening, monkeypatch):
+    monkeypatch.setattr(postgres_engine, "CLOCK_TIMEOUT", 1e-6)
+    clock = opening().clock()
+    clock.now()
+    assert clock.is_known
 
 
 def test_a_servers_clock_is_shown(engine, server):

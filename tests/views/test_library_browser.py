@@ -105,6 +105,7 @@ def test_what_is_wrong_with_an_address_stands_beside_it_before_it_is_saved(open_
     dialog = fill_form(page, Name="Ada again", **{"E-mail": "ada at example"})
     expect(dialog.locator("[data-field=email] .problem")).to_contain_text("E-mail")
     fill_form(page, **{"E-mail": "ADA@example.com"})
+    expect(dialog.locator("[data-field=email] .problem")).to_be_hidden()
     press(page, "Create")
 
     expect(dialog.get_by_role("alert")).to_contain_text("already")

@@ -44,7 +44,8 @@ class ServerClock(SystemClock):
         self._here = here or SystemClock()
         self._elapsed = pace
         self._lock = threading.Lock()
-        self._ahead, self._is_known = timedelta(0), False
+        self._ahead = timedelta(0)
+        self.is_known = False
         self._asked = threading.Event()
         self._next_at = self._not_before = float("-inf")
         self._pace = 0.0
@@ -82,7 +83,7 @@ class ServerClock(SystemClock):
         finally:
             self._asked.set()
         here, after = self._here.now(), self._elapsed()
-        self._ahead, self._is_known = ahead, True
+        self._ahead, self.is_known = ahead, True
         self._next_at, self._not_before, self._pace = after + KEPT, after + PAUSE, here.timestamp() - after
         if abs(self._ahead.total_seconds()) >= STRANGE and not self._warned:
             self._warned = True
@@ -110,4 +111,4 @@ class ServerClock(SystemClock):
             if took < ACCURATE:
                 break
         _, least, most = min(answers)
-        return min(max(least, self._ahead), most) if self._is_known else least
+        return min(max(least, self._ahead), most) if self.is_known else least

@@ -453,8 +453,11 @@ class PostgresEngine:
             yield connection, last
 
     def _time(self) -> datetime:
-        """Return the server's time. Uses the pool: the caller holds no connection."""
-        with self._pool.connection(timeout=CLOCK_TIMEOUT) as connection:
+        """Return the server's time. Uses the pool: the caller holds no connection.
+
+        Waits for the first answer as long as for anything else: until then the clock is this machine's.
+        """
+        with self._pool.connection(timeout=CLOCK_TIMEOUT if self._clock.is_known else self._timeout) as connection:
             ((now,),) = connection.execute("SELECT clock_timestamp()").fetchall()
         assert isinstance(now, datetime)
         return now
