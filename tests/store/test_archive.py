@@ -203,6 +203,12 @@ def test_nothing_is_put_over_a_workspace_that_holds_something(packed, acme, tmp_
     assert (tmp_path / "w.gz").read_bytes() == packed
 
 
+@pytest.mark.parametrize("wrong", [None, 5, object()])
+def test_what_is_neither_a_path_nor_a_stream_is_refused(ws, wrong):
+    with pytest.raises(wsq.errors.SettingError, match=r"^path is .+, expected a path to a file"):
+        ws.export(wrong)
+
+
 def test_a_running_execution_is_taken_over_where_it_was_restored_and_no_slot_runs_twice(
     open_workspace, clock, tmp_path
 ):

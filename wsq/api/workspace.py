@@ -434,13 +434,14 @@ class Workspace:
 
         Raises:
             InvalidInput: The path exists.
+            SettingError: `into` is neither a path nor a stream.
         """
         from wsq.store import archive
 
         found = archive.records(self._engine)
-        if isinstance(into, str | os.PathLike):
-            return archive.write_file(configuration.file_path(into), found)
-        return archive.write(into, found)
+        if not isinstance(into, str | os.PathLike) and hasattr(into, "write"):
+            return archive.write(into, found)
+        return archive.write_file(configuration.file_path(into), found)
 
     def import_from(self, path: str | os.PathLike[str]) -> End:
         """Import an exported file into this workspace, which must be empty; all of it or nothing.

@@ -226,7 +226,7 @@ def _settled(given: Mapping[str, Given]) -> Settings:
     return Settings(**understood)
 
 
-def file_path(value: str | os.PathLike[str], name: str = "path") -> Path:
+def file_path(value: object, name: str = "path") -> Path:
     """A file that is read or written beside the database, as an absolute path; `name` is the argument's.
 
     Raises:
