@@ -91,7 +91,7 @@ REASON_SENTENCES: dict[str, str] = {
     "refused": "The model refused.",
     "empty_answer": "The model's answer was empty.",
     "stuck": "The model repeated the same call.",
-    "provider": "The model's service could not be reached.",
+    "provider": "The model's service could not be reached, or its answer could not be understood.",
     "provider_changed": "The model that it started with is no longer available.",
     "abandoned": "Its worker was lost, and no other could finish it.",
     "missed": "No scheduler was running when it was due.",

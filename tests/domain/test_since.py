@@ -127,7 +127,7 @@ def test_what_was_spent_is_told_and_what_has_no_price_is_counted_apart(
     open_workspace: Callable[..., wsq.Workspace], clock: ManualClock
 ) -> None:
     answer = finish("done", "Well.")
-    agent = in_turn(replace(answer, cost_usd=0.25), replace(answer, usage=Usage(input_tokens=5)))
+    agent = in_turn(replace(answer, cost_usd=0.25), replace(answer, usage=Usage(input_tokens=5, output_tokens=5)))
     agent.kind = "anthropic"
     ws = open_workspace(provider=agent)
     acme = ws.store("acme")

@@ -156,7 +156,7 @@ def test_workers_whose_clocks_are_a_minute_apart_start_nothing_early_and_leave_a
     server: Server,
 ) -> None:
     # Given slots that come due in some seconds, and an execution whose worker is gone and that is held until then
-    due = datetime.now(UTC) + timedelta(seconds=3)
+    due = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=4)  # as slots are whole seconds
     clock = ManualClock(due - timedelta(hours=1))
     with wsq.open(server.url, clock=clock) as ws:
         acme = ws.store("acme")
