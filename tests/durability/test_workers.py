@@ -187,8 +187,9 @@ def test_workers_whose_clocks_are_a_minute_apart_start_nothing_early_and_leave_a
     assert began is not None
     assert began >= due
     ((first, last),) = server.run("SELECT min(started_at), max(started_at) FROM wsq.task_executions WHERE slots > 0")
-    assert due <= first  # type: ignore[operator]
-    assert last <= ended  # type: ignore[operator]
+    assert isinstance(first, datetime)
+    assert isinstance(last, datetime)
+    assert due <= first <= last <= ended
     for worker, words in zip(workers, ("30 s ahead of", "30 s behind"), strict=True):
         assert f"This machine's clock is {words} the database server's" in worker.ended().err
     with wsq.open(server.url) as ws:

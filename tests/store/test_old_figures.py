@@ -88,7 +88,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def running(database: Path, *words: str) -> tuple[int, str]:
         monkeypatch.setenv("WSQ_DATABASE", str(database))
         status = main(list(words))
-        return status, capsys.readouterr().out
+        printed = capsys.readouterr()
+        return status, printed.out + printed.err
 
     return running
 
@@ -166,3 +167,20 @@ def test_the_doctor_makes_no_workspace_to_repair_it(run: Callable[..., tuple[int
     assert status == 1
     assert "There is no workspace" in said
     assert list(tmp_path.glob("*.duckdb")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--backup", "b.duckdb"], "--repair is not given"),
+        (["--repair", "--backup", "md:copy"], "expected ./ before it"),
+        (["--repair", "--backup", "{old}"], "exists"),
+    ],
+)
+def test_a_backup_that_cannot_be_made_is_refused(
+    run: Callable[..., tuple[int, str]], old: Path, arguments: list[str], said: str
+) -> None:
+    status, printed = run(old, "doctor", *(each.format(old=old) for each in arguments))
+
+    assert status == 2
+    assert said in printed

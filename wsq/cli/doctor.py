@@ -11,7 +11,7 @@ from typing import NamedTuple
 import wsq
 from wsq import settings as configuration
 from wsq.cli.output import count, local, plain, say
-from wsq.errors import WsqError
+from wsq.errors import InvalidInput, SettingError, WsqError
 from wsq.runner.report import as_json
 from wsq.statistics.health import Alert
 
@@ -40,6 +40,8 @@ class _Examined:
 
 def doctor_command(given: Namespace) -> int:
     """Run all checks and print the results, after a repair if that is asked for; return 1 if there are problems."""
+    if given.backup is not None and not given.repair:
+        raise InvalidInput("--backup says where --repair makes its backup, and --repair is not given.")
     repaired = {}
     if given.repair and _missing(configuration.load(database=given.database)) is None:
         repaired = {"repair": _repaired(given)}
@@ -67,6 +69,8 @@ def _repaired(given: Namespace) -> Finding:
     try:
         with wsq.open(given.database) as ws:
             done = ws.repair(given.backup or beside)
+    except (InvalidInput, SettingError):  # of what is given, and not of the workspace
+        raise
     except WsqError as error:
         return Finding(ok=False, sentence=str(error))
     if done is None:

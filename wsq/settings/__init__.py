@@ -49,10 +49,26 @@ from wsq.settings.values import (
 )
 
 __all__ = [
-    "ANY_TENANT", "FILE_NAME", "LONGEST_PASSWORD", "OAUTH_PARAMS", "SHORTEST_PASSWORD", "VARIABLES", "Settings",
-    "config_file", "default_actor", "file_in_use", "file_path", "host_of", "is_server", "load", "machine_timezone",
-    "only_in_environment", "refuse_half_a_login", "without_password", "write_toml",
-]  # fmt: skip
+    "ANY_TENANT",
+    "FILE_NAME",
+    "LONGEST_PASSWORD",
+    "OAUTH_PARAMS",
+    "SHORTEST_PASSWORD",
+    "VARIABLES",
+    "Settings",
+    "config_file",
+    "default_actor",
+    "file_in_use",
+    "file_path",
+    "host_of",
+    "is_server",
+    "load",
+    "machine_timezone",
+    "only_in_environment",
+    "refuse_half_a_login",
+    "without_password",
+    "write_toml",
+]
 
 DEFAULT_CONCURRENCY = 16
 
