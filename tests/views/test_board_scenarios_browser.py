@@ -216,8 +216,10 @@ def test_what_is_wrong_is_said_beside_its_field_as_one_types(open_board, acme):
     expect(dialog.locator("[data-field=every] .problem")).to_contain_text("expected a whole number")
     expect(field(dialog, "Every")).to_have_attribute("aria-invalid", "true")
     expect(dialog.locator("[data-field=name] .problem")).to_be_hidden()  # not touched yet
+    place = dialog.get_by_role("button", name="Create").bounding_box()
     field(dialog, "Every").fill("2")
     expect(dialog.locator("[data-field=every] .problem")).to_be_hidden()
+    assert dialog.get_by_role("button", name="Create").bounding_box() == place  # a click is not missed
 
     dialog.get_by_role("button", name="Create").click()
     expect(dialog.locator("[data-field=name] .problem")).to_contain_text("not blank")
@@ -627,6 +629,22 @@ def test_no_dialog_is_wider_than_its_window(open_board, acme, team):
             assert dialog.evaluate("each => each.getBoundingClientRect().right") <= width, (place, width)
         page.keyboard.press("Escape")
         expect(dialog).to_have_count(0)
+
+
+def test_a_closed_dialog_leaves_the_focus_where_the_user_went_next(open_board):
+    page = open_board()
+    dialog = open_form(page)
+    page.get_by_label("New task", exact=True).evaluate(
+        """field => {
+          const dialog = field.getRootNode().querySelector("dialog");
+          const closed = new Promise((resolve) => dialog.addEventListener("close", () => setTimeout(resolve)));
+          dialog.close();
+          field.focus();
+          return closed;
+        }"""
+    )
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_label("New task", exact=True)).to_be_focused()
 
 
 def test_at_390_pixels_a_task_is_made_and_moved_by_touch(open_board, acme):

@@ -1,6 +1,6 @@
 // A page with dialogs over it, what they show outliving a reload.
 
-import { button, focusedElement, h } from "../page/elements.js";
+import { button, focusedElement, h, hasFocusOutside } from "../page/elements.js";
 import { Page } from "../page/page.js";
 import { readStoredJson, writeStored } from "../page/storage.js";
 import { openExecution } from "./execution.js";
@@ -68,7 +68,10 @@ export class DialogPage extends Page {
       this.openDialogs = this.openDialogs.filter((each) => each !== entry);
       this.topmost().append(this.toasts.element);
       this.#writePlace();
+      // This event comes after the browser has closed the dialog: by now the focus may be where the user went next.
+      const isElsewhere = hasFocusOutside(this.root, dialog);
       dialog.remove();
+      if (isElsewhere) return;
       if (pressed?.isConnected) pressed.focus({ preventScroll: true });
       else this.restoreFocus(focus);
     });

@@ -85,3 +85,9 @@ export function setText(element, text) {
 export function focusedElement(root) {
   return root.getRootNode().activeElement;
 }
+
+/** Whether something has the focus, on the page or around it, that is not part of `element`. */
+export function hasFocusOutside(root, element) {
+  const focused = focusedElement(root) ?? document.activeElement;
+  return Boolean(focused) && focused !== document.body && !element.contains(focused);
+}
