@@ -175,8 +175,10 @@ class FormDialog {
   #showProblems(problems) {
     for (const [name, { element, problem }] of this.controls) {
       const sentence = (this.attempted || this.touched.has(name)) && problems[name];
+      if (sentence) problem.hidden = false;
+      else problem.style.minHeight = `${problem.offsetHeight}px`; // the buttons below it stay where they are
+      problem.style.visibility = sentence ? "" : "hidden";
       setText(problem, sentence || "");
-      problem.hidden = !sentence;
       if (sentence) element.setAttribute("aria-invalid", "true");
       else element.removeAttribute("aria-invalid");
     }
