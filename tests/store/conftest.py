@@ -1,13 +1,15 @@
-"""An engine on a file of the test's own."""
+"""Engines on a file of the test's own, and at the server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.store.crew import Counters
+from tests.servers import Relay, Server
+from tests.store.crew import Counters, engine_at
 from wsq.store.duckdb.engine import EmbeddedEngine
 
 
@@ -23,3 +25,25 @@ def engine(path: Path) -> Iterator[EmbeddedEngine]:
     engine = EmbeddedEngine(path, Counters())
     yield engine
     engine.close()
+
+
+@pytest.fixture
+def opening(server: Server) -> Iterator[Callable[..., Any]]:
+    """Opens engines at the server, or at another URL of it; all are closed at the end."""
+    opened = []
+
+    def another(url: str = server.url, schema: Counters | None = None, **given: float) -> Any:
+        opened.append(engine_at(url, schema, **given))
+        return opened[-1]
+
+    yield another
+    for engine in opened:
+        engine.close()
+
+
+@pytest.fixture
+def relay(server: Server) -> Iterator[Relay]:
+    """A proxy before the server, which can cut connections."""
+    there = Relay(server)
+    yield there
+    there.close()

@@ -345,3 +345,11 @@ def _call(result: int) -> None:
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def eventually(question: Callable[[], Any], within: float = 5.0) -> Any:
+    """Whether it comes true within that many seconds."""
+    until = time.monotonic() + within
+    while not question() and time.monotonic() < until:
+        time.sleep(0.01)
+    return question()
