@@ -27,9 +27,7 @@ def outcomes() -> Iterator[Outcome]:
         yield "the quick ring on a newer Python", 1, f"Found no Python {least} or newer on the PATH or of pyenv.\n"
     else:
         python, version = found
-        yield _ran(
-            f"the quick ring on Python {version}", python, lambda at: [(at, "-m", "pip", "install", "-q", *OURS)]
-        )
+        yield _ran(f"the quick ring on Python {version}", python, _latest)
     yield _ran("the quick ring with the lowest versions", Path(sys.executable), _lowest)
 
 
