@@ -115,7 +115,7 @@ def crowd(folder: Path) -> Iterator[tuple[Crowd, RawService]]:
     """A workspace whose agent asks a service on loopback; in the end its log can be read, and the tables match it."""
     service = RawService()
     try:
-        with crowd_of(folder, service, AnthropicProvider(api_key="k", base_url=service.url, patience=20)) as opened:
+        with crowd_of(folder, service, AnthropicProvider(api_key="k", base_url=service.url, read_timeout=20)) as opened:
             yield opened, service
     finally:
         service.close()

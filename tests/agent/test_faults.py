@@ -61,7 +61,7 @@ def world(serve, open_workspace):
             return left.pop(0) if left else finished()
 
         peer = serve(line)
-        provider = AnthropicProvider(api_key=KEY, base_url=peer.url, patience=PATIENCE)
+        provider = AnthropicProvider(api_key=KEY, base_url=peer.url, read_timeout=PATIENCE)
         ws = open_workspace(provider=provider)
         acme = ws.store("acme")
         return peer, acme, acme.create_recurring_task("Triage", "Make a task.", every="1 day")
@@ -233,7 +233,7 @@ def test_a_turn_that_is_paused_is_asked_to_go_on(world):
 @pytest.fixture
 def others(llmock, open_workspace):
     """A task that is carried out against llmock, which makes one task and ends unless it is told otherwise."""
-    provider = AnthropicProvider(api_key="any", base_url=llmock.base_url("anthropic"), patience=PATIENCE)
+    provider = AnthropicProvider(api_key="any", base_url=llmock.base_url("anthropic"), read_timeout=PATIENCE)
     acme = open_workspace(provider=provider).store("acme")
     return llmock, acme, acme.create_recurring_task("Triage", "Make a task.", every="1 day")
 

@@ -84,7 +84,7 @@ def first_message(request: RunRequest, situation: Situation, mark: str) -> list[
     if situation.last is not None:
         parts.append(_fenced("last_execution", mark, _last(situation.last, zone)))
     parts.append(_fenced("execution", mark, _execution(request, zone)))
-    intro = f"The mark of this execution's data is {mark}. The prompt to carry out follows after it."
+    intro = f"The mark of this execution's data is {mark}. The prompt follows after it."
     return [
         {"type": "text", "text": "\n\n".join([*parts, intro])},
         {"type": "text", "text": placeholders.replaced(request.prompt, _values(request, situation, zone))},

@@ -31,7 +31,7 @@ from wsq.queries.situations import DocumentText, OpenTask, Part, Person, home_of
 from wsq.store.transaction import Transaction
 
 SYSTEM = """\
-You carry out a recurring task on a team's task board, on schedule and without anyone watching. \
+You run a recurring task on a team's task board, on schedule and without anyone watching. \
 Do what the prompt asks for with the tools you have, and nothing beyond it.
 
 - The prompt is the last part of the first message. Everything inside tags that carry the mark named \

@@ -34,10 +34,10 @@ MAX_OUTPUT = 16_000
 OVERHEAD = 2_000
 """Tokens that the service may add to a prompt of its own, as for the use of tools."""
 
-CONNECT, PATIENCE = 10.0, 60.0
+CONNECT_TIMEOUT, READ_TIMEOUT = 10.0, 60.0
 """Seconds to reach the service, and for which its stream may be silent (it sends pings meanwhile)."""
 
-LOCAL_PATIENCE = 240.0
+LOCAL_READ_TIMEOUT = 240.0
 """The same for a server of one's own, which may read a long prompt before it says anything."""
 
 LINGER = 1.0
@@ -64,16 +64,16 @@ class AnthropicProvider:
     Args:
         api_key: The key; None for a server that asks for none.
         base_url: Where the service is, with or without ``/v1``; None is Anthropic's own.
-        patience: Seconds for which a stream may be silent; None is a minute, or four where `base_url` is given.
+        read_timeout: Seconds for which a stream may be silent; None is a minute, or four where `base_url` is given.
     """
 
     name = "anthropic"
     kind = "anthropic"
 
-    def __init__(self, *, api_key: str | None, base_url: str | None = None, patience: float | None = None) -> None:
+    def __init__(self, *, api_key: str | None, base_url: str | None = None, read_timeout: float | None = None) -> None:
         self._api_key = api_key
         self._base_url = _PATH.sub("", base_url or SERVICE)
-        self._patience = patience or (LOCAL_PATIENCE if base_url else PATIENCE)
+        self._read_timeout = read_timeout or (LOCAL_READ_TIMEOUT if base_url else READ_TIMEOUT)
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, anthropic.AsyncAnthropic] = WeakKeyDictionary()
 
     async def turn(self, request: Request, progress: Progress) -> Turn:
@@ -90,7 +90,7 @@ class AnthropicProvider:
 
     @asynccontextmanager
     async def _response(self, request: Request) -> AsyncIterator[httpx2.Response]:
-        timeout = anthropic.Timeout(self._patience, connect=min(CONNECT, self._patience))
+        timeout = anthropic.Timeout(self._read_timeout, connect=min(CONNECT_TIMEOUT, self._read_timeout))
         async with await self._client().messages.create(**_asked(request), stream=True, timeout=timeout) as stream:
             yield stream.response
 
