@@ -74,7 +74,7 @@ def test_the_old_page_and_the_old_pass_say_so_and_nothing_is_lost(
     page.get_by_label("Description").fill("A long thought")
     passing = host("pass")
     running = passing.start("wsq-process", here | keys)
-    eventually(lambda: model.requests, within=60)
+    eventually(lambda: model.requests, within=150)
     expect(page.get_by_role("article", name="Triage")).to_contain_text("Running")
 
     # When a newer wsq opens the workspace

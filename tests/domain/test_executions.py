@@ -632,7 +632,7 @@ def closed_while(open_workspace, clock):
         worker.start()
         until(lambda: provider.requests)
         ws.close()
-        worker.join(5)
+        worker.join(30)
         assert not worker.is_alive()
         return told[0]
 

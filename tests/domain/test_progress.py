@@ -45,7 +45,7 @@ def test_another_process_sees_what_is_said_and_nothing_is_left_of_it(open_worksp
     task = acme.create_recurring_task("Triage", "Look.", every="1 day")
 
     running = acme.start_now(task.id)
-    assert provider.spoken.wait(5)
+    assert provider.spoken.wait(30)
     with wsq.open(database) as elsewhere:
         doing = elsewhere.progress([running.id, "nobody"])
 
@@ -70,7 +70,7 @@ def test_a_word_that_is_over_leaves_no_file(open_workspace, database):
     acme = open_workspace(provider=provider).store("acme")
 
     running = acme.start_now(acme.create_recurring_task("Triage", "Look.", every="1 day").id)
-    assert provider.spoken.wait(5)
+    assert provider.spoken.wait(30)
     left = Path(f"{database}.wsq/running")
     assert [path.name for path in left.iterdir()] == [running.id]
     provider.go_on.set()

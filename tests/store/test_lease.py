@@ -145,7 +145,7 @@ def test_whoever_gave_up_waiting_holds_nothing_afterwards(path, tmp_path, engine
 
     flag.unlink()
     finish(holder)
-    finish(start(crew.count, path, 1), within=5)
+    finish(start(crew.count, path, 1), within=20)
 
     engine._timeout = 10
     assert counted(engine) == 1

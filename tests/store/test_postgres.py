@@ -84,7 +84,7 @@ def test_when_the_server_is_started_anew_everybody_goes_on_and_nothing_is_lost_o
     assert reader.passes() == [b"before", b"after"]
     assert listener.progress(["a"]) == {}
     scribe.at_end.set()
-    scribe.join(10)
+    scribe.join(30)
     assert scribe.failure is None
     assert numbers(engine) == list(range(scribe.done))
 
@@ -289,10 +289,10 @@ def test_a_decision_that_was_lost_and_lost_and_then_concerns_more_is_done(server
         tx.record("beta", StoreCreated(name="beta", timezone="UTC"))
 
     with wsq.open(server.url) as ws:
-        ws._log.submit(decide, scope=frozenset({"acme"})).result(timeout=5)
+        ws._log.submit(decide, scope=frozenset({"acme"})).result(timeout=30)
         assert [store.id for store in ws.stores()] == ["beta"]
         with pytest.raises(WorkspaceLost):
-            ws._log.submit(lambda _: decide(tries.clear()), scope=frozenset({"acme"})).result(timeout=5)
+            ws._log.submit(lambda _: decide(tries.clear()), scope=frozenset({"acme"})).result(timeout=30)
 
 
 def test_a_value_that_cannot_be_sent_spoils_no_later_write(engine):

@@ -36,7 +36,7 @@ def lists(ask, *, archived=False, known=""):
 
 
 def next_told(library, kind):
-    return next(message for message in iter(lambda: library.told.get(timeout=5), None) if message["type"] == kind)
+    return next(message for message in iter(lambda: library.told.get(timeout=30), None) if message["type"] == kind)
 
 
 def test_a_row_tells_what_matters_of_it(store, ask):
