@@ -162,6 +162,7 @@ WITHOUT_SHRINKING: dict[str, Any] = {
 BATCHES = st.lists(streams(), min_size=TOGETHER, max_size=TOGETHER)
 
 
+@pytest.mark.timeout(count(300, 3_600))
 @settings(max_examples=count(9, 180), **WITHOUT_SHRINKING)
 @given(batch=BATCHES)
 def test_no_stream_makes_the_log_unreadable_lowers_what_was_spent_or_repeats_an_effect(
@@ -170,6 +171,7 @@ def test_no_stream_makes_the_log_unreadable_lowers_what_was_spent_or_repeats_an_
     check(unserved, batch)
 
 
+@pytest.mark.timeout(count(300, 3_600))
 @settings(max_examples=count(1, 20), **WITHOUT_SHRINKING)
 @given(batch=BATCHES)
 def test_nor_does_a_stream_that_the_sdk_receives(served: Crowd, batch: list[bytes]) -> None:

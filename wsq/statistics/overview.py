@@ -96,7 +96,7 @@ def _rate(completed: int, failed: int) -> float | None:
     return completed / (completed + failed) if completed + failed else None
 
 
-# Instants come as microseconds: DuckDB creates a pytz time zone for each instant, which costs more than the rest of
+# Instants come as microseconds: DuckDB creates a time zone for each instant, which costs more than the rest of
 # these queries.
 _TASKS = """SELECT r.id, r.store_id, r.name, r.project_id, p.name, r.enabled, r.disabled_reason, r.interval_value,
         r.interval_unit, r.starting, epoch_us(r.next_execution_at), r.failures_in_row,
