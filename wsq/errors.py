@@ -107,3 +107,7 @@ class InvalidEvent(WsqError):
 
 class BrokenArchive(WsqError):
     """The exported file was truncated, damaged or edited, or is something else."""
+
+
+TEMPORARY = (WorkspaceBusy, WorkspaceLost, WorkspaceUnwritable)
+"""What may pass: another program closes the file, the server comes back, somebody makes room on the disk."""

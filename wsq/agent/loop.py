@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -24,10 +24,11 @@ from wsq.clock import Clock, sleep
 from wsq.commands import budgets
 from wsq.commands import executions as commands
 from wsq.commands.executions import Started
-from wsq.errors import InvalidEvent, LeaseLost, NotFound, WorkspaceError, WsqError
+from wsq.errors import TEMPORARY, InvalidEvent, LeaseLost, NotFound, WorkspaceError, WsqError
 from wsq.events.recurring import Limits
 from wsq.projections import Execution
 from wsq.queries import boards
+from wsq.rules.budgets import Most
 from wsq.store.engine import Cursor
 from wsq.store.log import Log
 from wsq.store.transaction import Transaction
@@ -52,11 +53,21 @@ _STOPS = frozenset({"end_turn", "stop_sequence", "tool_use", "pause_turn"})
 _CUT = frozenset({"max_tokens", "model_context_window_exceeded"})
 """Reasons with which an answer ends before it is whole."""
 
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 2.0
+"""Seconds between two attempts to write to a workspace that is unavailable; each pause is twice the one before."""
+
 LONGEST_WAIT = 60.0
 """The longest back-off between two attempts, in seconds."""
 
+Reservation = Callable[[Transaction, Execution, int], budgets.NoRoom | None]
+"""Reserves for the next call, with so many more bytes of results; returns why a budget does not cover it."""
+
 Ending = Callable[[Transaction, Execution], Execution]
 """Records how an execution ends."""
+
+
+AlsoReserve = Callable[[Execution, Most | None], Awaitable[budgets.NoRoom | None]]
+"""Reserves the greatest cost of an execution's next call elsewhere too, None to release it; returns why it cannot."""
 
 
 class _Ended(Exception):
@@ -73,7 +84,9 @@ async def run(
     provider: Provider,
     progress: Progress,
     work: Started | Execution,
-    release: Callable[[], None] = lambda: None,
+    release: Callable[[], None],
+    lease_left: Callable[[], float],
+    also_reserve: AlsoReserve | None = None,
 ) -> Execution:
     """Run an execution to its end and return the ended execution.
 
@@ -85,12 +98,15 @@ async def run(
         work: What has just started, or an execution to resume, whose conversation is read from its record.
         release: Called, perhaps more than once, when only the end is left to write, so that another execution's
             start can be written together with it.
+        lease_left: Seconds for which nobody else may take the execution over; what cannot be written is tried again
+            for as long.
+        also_reserve: For a fork, whose own budgets are a copy: reserves in the store that it was forked from.
 
     Raises:
         LeaseLost: Another worker has taken it over, or it was cancelled.
         asyncio.CancelledError: This worker has to stop.
     """
-    running = _Run(log, clock, provider, progress, work, release)
+    running = _Run(log, clock, provider, progress, work, release, lease_left, also_reserve)
     try:
         await running.begin(work)
         while True:
@@ -122,12 +138,16 @@ class _Run:
         progress: Progress,
         work: Started | Execution,
         release: Callable[[], None],
+        lease_left: Callable[[], float],
+        also_reserve: AlsoReserve | None,
     ) -> None:
         self.log = log
         self.clock = clock
         self.provider = provider
         self.progress = progress
         self.release = release
+        self.lease_left = lease_left
+        self.also_reserve = also_reserve
         self.row = work.execution if isinstance(work, Started) else work
         self.limits = msgspec.json.decode(self.row.limits or "{}", type=Limits)
         self._cost_reserved = isinstance(work, Started) and work.cost_reserved
@@ -141,8 +161,10 @@ class _Run:
             assignees, prepared = work.task.assignees, work.preparation
             self.conversation = opening(prepared.system, prepared.tools, prepared.first_message)
         else:
-            assignees, self.conversation = await asyncio.to_thread(
-                self.log.read, lambda cursor: (_assignees(cursor, work), recall(cursor, work))
+            assignees, self.conversation = await self._trying(
+                lambda: asyncio.to_thread(
+                    self.log.read, lambda cursor: (_assignees(cursor, work), recall(cursor, work))
+                )
             )
         self.scope = tools.Scope(
             store_id=self.row.store_id,
@@ -221,20 +243,29 @@ class _Run:
         If there is no room only because of what others have reserved, wait for it: most calls cost far less than
         their greatest cost.
         """
-        if self._cost_reserved:  # together with what came before
-            self._cost_reserved = False
-            return
         reserve = self._reservation()
         if reserve is None:
             return
         time = asyncio.get_running_loop().time
         deadline = time() + self._seconds_left()
-        while (no_room := await self._write(lambda tx, row: reserve(tx, row, 0))) is not None:
+        while (no_room := await self._no_room(reserve)) is not None:
             if not no_room.for_now or self._seconds_left() <= 0 or time() >= deadline:
                 raise _Ended(await self.failed("budget", no_room.reason))
             await asyncio.sleep(ROOM_EVERY)
 
-    def _reservation(self) -> Callable[[Transaction, Execution, int], budgets.NoRoom | None] | None:
+    async def _no_room(self, reserve: Reservation) -> budgets.NoRoom | None:
+        """Why a budget does not cover the next call; None once it is reserved."""
+        if self._cost_reserved:  # together with what came before
+            self._cost_reserved = False
+        elif no_room := await self._write(lambda tx, row: reserve(tx, row, 0)):
+            return no_room
+        return await self._reserve_elsewhere(answer.reservation(self.provider, self._request()))
+
+    async def _reserve_elsewhere(self, most: Most | None) -> budgets.NoRoom | None:
+        also_reserve = self.also_reserve
+        return None if also_reserve is None else await self._trying(lambda: also_reserve(self.row, most))
+
+    def _reservation(self) -> Reservation | None:
         """What reserves for the next call, with so many more bytes of results; None if calls are free."""
         if getattr(self.provider, "most", None) is None:
             return None
@@ -297,6 +328,7 @@ class _Run:
             return commands.held(tx, row.id, row.epoch)
 
         self.row = await self._write(decide)
+        await self._reserve_elsewhere(None)
 
     def _request(self) -> Request:
         return Request(
@@ -353,7 +385,7 @@ class _Run:
 
         try:
             self.row, outcomes, self._cost_reserved = await self._write(decide)
-        except (LeaseLost, WorkspaceError):
+        except (LeaseLost, *TEMPORARY):
             raise
         except Exception:
             if record:  # the answer was paid for, whatever went wrong after it
@@ -447,13 +479,35 @@ class _Run:
 
         A commit that has begun is waited for even if this worker has to stop: what was written is known.
         """
-        row_id, epoch = self.row.id, self.row.epoch
+        row_id, epoch, steps = self.row.id, self.row.epoch, self.row.steps
+        scope = frozenset({self.row.store_id})
 
         def checked(tx: Transaction) -> T:
-            return decide(tx, commands.held(tx, row_id, epoch))
+            row = commands.held(tx, row_id, epoch)
+            if row.steps != steps:  # a commit whose outcome was not known
+                raise WorkspaceError(f"A step of execution {row_id} was written after all; the next pass goes on.")
+            return decide(tx, row)
 
-        scope = frozenset({self.row.store_id})
-        return await asyncio.wrap_future(self.log.submit(checked, clock=self.clock, scope=scope))
+        return await self._trying(lambda: asyncio.wrap_future(self.log.submit(checked, clock=self.clock, scope=scope)))
+
+    async def _trying(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try again while the workspace is busy or its disk is full: what is at hand may have been paid for.
+
+        Ends when the lease may have been taken over; if it is renewed meanwhile, at the time limit, but not before
+        the length of a lease has passed. A write is safe later too, as its epoch is checked within its transaction.
+        """
+        time, pause = asyncio.get_running_loop().time, FIRST_PAUSE
+        deadline = time() + max(self._seconds_left(), commands.LEASE.total_seconds())
+        while True:
+            try:
+                return await attempt()
+            except TEMPORARY as error:
+                if min(self.lease_left(), deadline - time()) <= pause:
+                    raise
+                said = "Execution %s waits for the workspace, to go on: %s"
+                logger.info(said, self.row.id, error, extra={"action": "waiting"})
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
 
 def _assignees(cursor: Cursor, row: Execution) -> tuple[str, ...]:

@@ -14,11 +14,12 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from wsq.agent import loop
+from wsq.agent.loop import AlsoReserve
 from wsq.agent.providers import Provider
 from wsq.clock import Clock
 from wsq.commands import executions as commands
 from wsq.commands.executions import Started
-from wsq.errors import InvalidInput, LeaseLost, WorkspaceError, WsqError
+from wsq.errors import TEMPORARY, InvalidInput, LeaseLost, WorkspaceError, WsqError
 from wsq.projections import Execution
 from wsq.queries import executions as queries
 from wsq.queries.executions import DueTask
@@ -73,6 +74,7 @@ class Executor:
     """Starts, resumes and runs executions; at most `most` at the same time.
 
     `on_ended` is called with each execution that ended here, on the loop's thread: it must not block.
+    For a fork, `also_reserve` reserves calls in the store that it was forked from.
 
     All state belongs to the loop's thread. The blocking methods may be called from any other thread.
     """
@@ -86,6 +88,7 @@ class Executor:
         model: str | None,
         most: int,
         on_ended: Callable[[Execution], None] | None = None,
+        also_reserve: AlsoReserve | None = None,
     ) -> None:
         self.log = log
         self.provider = provider
@@ -93,6 +96,7 @@ class Executor:
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{log.new_id()[:8]}"
         self._worker = starting.Worker(holder=self.holder, provider=provider, model=model)
         self._on_ended = on_ended
+        self._also_reserve = also_reserve
         self._room = most
         self._incoming: list[tuple[DueTask, Round]] = []
         self._waiting: deque[tuple[DueTask, Round]] = deque()
@@ -309,9 +313,11 @@ class Executor:
                 self._room += 1
                 self._dispatch()
 
-        live = LiveProgress(self.log.engine, row.id)
+        live, lease_left = LiveProgress(self.log.engine, row.id), self._leases.begin()
         try:
-            ended = await loop.run(self.log, self.clock, self.provider, live, work, release)
+            ended = await loop.run(
+                self.log, self.clock, self.provider, live, work, release, lease_left, self._also_reserve
+            )
             self._notify(ended)
         except (LeaseLost, asyncio.CancelledError) as stop:
             ended = await self._stopped(row, this, stop)
@@ -367,9 +373,16 @@ class Executor:
         others = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
         for other in others:
             other.cancel()
-        if others - {self._watcher}:
-            await asyncio.wait(others, timeout=3.0)
-            await self._submit(lambda tx: commands.release(tx, self.holder))
+        try:
+            if others - {self._watcher}:
+                await asyncio.wait(others, timeout=3.0)
+                await self._submit(lambda tx: commands.release(tx, self.holder))
+        except TEMPORARY as error:
+            logger.info("The leases will expire: %s", error, extra={"action": "not_released"})
+        finally:
+            await self._close_provider()
+
+    async def _close_provider(self) -> None:
         close = getattr(self.provider, "aclose", None)
         if close is not None:
             try:

@@ -263,6 +263,7 @@ class Lease:
         self._version = schema.version
 
     def _attach_file(self, deadline: float) -> None:
+        pause = 0.005
         while True:
             root = self._instance()
             try:
@@ -273,7 +274,8 @@ class Lease:
                     raise
             else:
                 return
-            sleep(0.005)
+            sleep(pause)
+            pause = min(1.5 * pause, 0.05)  # another program may have the file open for long
 
     def _instance(self) -> duckdb.DuckDBPyConnection:
         if self._root is None:
