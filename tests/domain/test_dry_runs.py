@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import tempfile
 import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +18,8 @@ import pytest
 from IPython.core.formatters import DisplayFormatter
 
 import wsq
-from tests.domain.worlds import PaidProvider, for_ever, until
+from tests.domain.worlds import PaidProvider, for_ever, slow_to_say, try_and_think, try_out, until
+from tests.store import crew
 from wsq.agent.providers import ProviderError, Request, ScriptedProvider, Turn, Usage, call, finish, say
 
 HOSTILE = "<script>alert(1)</script>"
@@ -228,17 +233,20 @@ def test_none_begins_when_the_stores_budget_is_used_up_and_no_call_that_it_does_
     assert acme.spending().spent == 0
 
 
-def test_what_running_executions_have_set_aside_is_not_waited_for(trying):
+def test_what_running_executions_have_reserved_is_waited_for_within_the_time_limit(trying):
     slow = lambda request: for_ever(request) if "Work slowly" in str(request.messages) else finish()
     ws, acme, _ = trying(provider=PaidProvider([slow], price=0.25, most=0.5))
     ws.update_store("acme", budget_per_day=1.2)  # of which 0.25 are spent
-    acme.start_now(acme.create_recurring_task("Slow", "Work slowly", every="1 day").id)
+    running = acme.start_now(acme.create_recurring_task("Slow", "Work slowly", every="1 day").id)
     until(lambda: acme.spending().reserved)
 
-    tried = acme.dry_run("Go")
+    tried = acme.dry_run("Go", time_limit="1 second")
 
     assert (tried.status, tried.reason) == ("failed", "budget")
     assert "of the store's $1.20 for today $0.45 are left" in tried.error
+    threading.Timer(0.5, acme.cancel_execution, [running.id]).start()
+    ws.update_store("acme", budget_per_day=1.3)  # the reservation of what is cancelled counts as spent
+    assert acme.dry_run("Go", time_limit="1 minute").status == "completed"
 
 
 def test_dry_runs_use_up_what_executions_may_spend(trying):
@@ -251,6 +259,163 @@ def test_dry_runs_use_up_what_executions_may_spend(trying):
 
     with pytest.raises(wsq.NotRunnable, match="The store has spent"):
         acme.run_now(task.id)
+
+
+def watched_spending(acme, stop):
+    """What the store has spent and reserved, again and again until told to stop."""
+    seen = []
+    while not stop.is_set():
+        today = acme.spending()
+        seen.append(today.spent + today.reserved)
+        time.sleep(0.02)
+    return seen
+
+
+def assert_within_the_budget(ws, acme, seen, *, budget):
+    """At no moment more was spent and reserved than the budget, all that fits was used, nothing stays reserved."""
+    assert max(seen) <= budget + 1e-9
+    rows = everything(ws)["dry_runs"]
+    assert [row[5] for row in rows] == [0.08] * len(rows)
+    assert budget - 0.1 < acme.spending().spent <= budget
+    assert acme.spending().spent == pytest.approx(0.08 * len(rows))
+    assert acme.spending().reserved == 0
+    assert [row[-3:] for row in rows] == [(False, 0, None)] * len(rows)
+    assert ws.verify() == []
+
+
+def test_eight_dry_runs_at_once_spend_no_more_than_the_budget(open_workspace):
+    ws = open_workspace(provider=PaidProvider([slow_to_say(0.2)], price=0.08, most=0.1))
+    acme = ws.store("acme")
+    acme.create_task("So that there is a store")
+    ws.update_store("acme", budget_per_day=0.6)
+    stop = threading.Event()
+
+    with ThreadPoolExecutor(9) as threads:
+        watching = threads.submit(watched_spending, acme, stop)
+        tried = [each.result() for each in [threads.submit(acme.dry_run, "Go") for _ in range(8)]]
+        stop.set()
+
+    assert Counter((each.status, each.reason) for each in tried) == {("completed", None): 7, ("failed", "budget"): 1}
+    assert_within_the_budget(ws, acme, watching.result(), budget=0.6)
+
+
+def test_dry_runs_of_several_processes_share_one_budget(open_workspace, database, tmp_path):
+    ws = open_workspace()
+    acme = ws.store("acme")
+    acme.create_task("So that there is a store")
+    ws.update_store("acme", budget_per_day=0.6)
+    go, ready = tmp_path / "go", [tmp_path / f"ready {n}" for n in range(4)]
+    others = [crew.start(try_out, str(database), 2, flag, go) for flag in ready]
+    for flag in ready:
+        crew.wait_for(flag, 60)
+    stop = threading.Event()
+
+    with ThreadPoolExecutor(1) as threads:
+        watching = threads.submit(watched_spending, acme, stop)
+        go.touch()
+        crew.finish(*others)
+        stop.set()
+
+    assert len(everything(ws)["dry_runs"]) == 7
+    assert_within_the_budget(ws, acme, watching.result(), budget=0.6)
+
+
+def test_executions_see_what_a_dry_run_has_reserved(open_workspace):
+    def meanwhile(_request):
+        seen.append(acme.spending().reserved)
+        ran.append(acme.run_now(task.id))
+        return finish()
+
+    seen, ran = [], []
+    ws = open_workspace(provider=PaidProvider([finish()], price=0.08, most=0.1))
+    acme = ws.store("acme")
+    task = acme.create_recurring_task("Other", "Go", every="1 day", time_limit="1 second")
+    ws.update_store("acme", budget_per_day=0.15)
+    ws._service.given_provider = PaidProvider(
+        [lambda request: meanwhile(request) if "Try" in str(request.messages) else finish()], price=0.08, most=0.1
+    )
+    acme.dry_run("Try")
+
+    assert seen == [0.1]
+    assert (ran[0].status, ran[0].reason) == ("failed", "budget")
+    assert "of the store's $0.15 for today $0.05 are left" in ran[0].error
+
+
+def test_a_dry_run_that_was_killed_counts_with_what_it_reserved_as_an_estimate(
+    open_workspace, database, clock, tmp_path
+):
+    ws = open_workspace(provider=PaidProvider([finish()], price=0.08, most=0.1))
+    acme = ws.store("acme")
+    acme.create_task("So that there is a store")
+    ws.update_store("acme", budget_per_day=0.25)
+    killed = crew.start(try_and_think, str(database))
+    until(lambda: acme.spending().reserved, 60)
+    crew.kill(killed)
+
+    assert (acme.spending().spent, acme.spending().reserved) == (0, 0.1)  # nobody knows yet that it is gone
+    assert acme.dry_run("Go").status == "completed"
+
+    clock.advance(timedelta(minutes=6))
+    assert (acme.spending().spent, acme.spending().reserved) == (pytest.approx(0.18), 0)
+    tried = acme.dry_run("Go")  # others do not wait for it any more
+    assert (tried.status, tried.reason) == ("failed", "budget")
+    (estimated,) = [row for row in everything(ws)["dry_runs"] if row[-3]]
+    assert estimated[5] == 0.1
+    clock.advance(timedelta(days=1))
+    assert acme.spending().spent == 0
+
+
+@pytest.mark.parametrize("price", [0.08, None], ids=["priced", "unpriced"])
+def test_what_is_reserved_is_replaced_by_what_a_call_cost_and_released_between_attempts(open_workspace, price):
+    def line(request):
+        seen.append((round(acme.spending().spent, 9), acme.spending().reserved))
+        if len(seen) == 2:
+            raise ProviderError("Later.", retryable=True, retry_after=1)
+        return call(("list_tasks", {})) if request.turn == 0 else finish()
+
+    seen, between = [], []
+    most = None if price is None else 0.1
+    ws = open_workspace(provider=PaidProvider([line], price=price, most=most, tokens=20_000))
+    acme = ws.store("acme")
+    acme.create_task("So that there is a store")
+    clock = ws._log.clock
+    sleep = type(clock).sleep
+
+    async def sleeping(seconds):
+        between.append(await asyncio.to_thread(lambda: acme.spending().reserved))
+        await sleep(clock, seconds)
+
+    clock.sleep = sleeping
+
+    tried = acme.dry_run("Go")
+
+    cost = 0.08 if price else 0.1
+    assert tried.status == "completed"
+    assert [spent for spent, _ in seen] == [0, cost, cost]
+    assert [reserved >= 0.1 for _, reserved in seen] == [True] * 3
+    assert between == [0]
+    assert acme.spending().spent == pytest.approx(2 * cost)
+    assert acme.spending().reserved == 0
+    assert not tried.cost_estimated
+
+
+@pytest.mark.file
+def test_somebody_looks_at_the_file_meanwhile_and_the_cost_is_recorded_all_the_same(open_workspace, database, tmp_path):
+    def line(_request):
+        flag = tmp_path / "open"
+        other = crew.start(crew.hold_with_another_program, database, flag)
+        crew.wait_for(flag)
+        threading.Timer(3, crew.kill, [other]).start()
+        return finish()
+
+    ws = open_workspace(provider=PaidProvider([line], price=0.08, most=0.1))
+    acme = ws.store("acme")
+    acme.create_task("So that there is a store")
+
+    tried = acme.dry_run("Go")
+
+    assert (tried.status, tried.cost_usd) == ("completed", 0.08)
+    assert (acme.spending().spent, acme.spending().reserved) == (0.08, 0)
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import wsq
-from wsq.agent.providers import Most, Progress, Request, ScriptedProvider, Turn, Usage
+from tests.conftest import NOON
+from wsq.agent.providers import Most, Progress, Request, ScriptedProvider, Turn, Usage, finish
+from wsq.clock import ManualClock
 
 ENDINGS = ("task_execution.complete", "task_execution.fail", "task_execution.cancel", "task_execution.skip")
 
@@ -105,3 +108,35 @@ class PaidProvider(ScriptedProvider):
         turn = await super().turn(request, progress)
         usage = Usage(input_tokens=self.tokens // 2, output_tokens=self.tokens // 2)
         return Turn(content=turn.content, stop_reason=turn.stop_reason, usage=usage, cost_usd=self.price)
+
+
+def slow_to_say(seconds: float) -> Callable[[Request], Any]:
+    """A line of a script that takes so long in real time, and ends."""
+    import asyncio
+
+    async def line(_request: Request) -> Turn:
+        await asyncio.sleep(seconds)
+        return finish()
+
+    return line
+
+
+def try_out(place: str, times: int, ready: Path, go: Path) -> None:
+    """Do so many dry runs side by side; each may cost up to 0.10 dollars in one call, and costs 0.08."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    provider = PaidProvider([slow_to_say(0.2)], price=0.08, most=0.1)
+    with (
+        wsq.open(place, clock=ManualClock(NOON), provider=provider) as ws,
+        ThreadPoolExecutor(times) as threads,
+    ):
+        ready.touch()
+        until(go.exists, 60)
+        for tried in [threads.submit(ws.store("acme").dry_run, "Go") for _ in range(times)]:
+            assert tried.result().status in ("completed", "failed")
+
+
+def try_and_think(place: str) -> None:
+    """Do a dry run whose model thinks until the process is killed; a call may cost up to 0.10 dollars."""
+    with wsq.open(place, clock=ManualClock(NOON), provider=PaidProvider([for_ever], most=0.1)) as ws:
+        ws.store("acme").dry_run("Go")

@@ -132,6 +132,25 @@ def test_a_file_can_be_read_without_wsq(packed):
     assert (record["events"], record["bodies"]) == (seen["event"], seen["body"])
 
 
+def test_a_file_of_an_earlier_version_has_dry_runs_without_marks_and_reservations(packed, tmp_path):
+    lines = [json.loads(line) for line in unpacked(packed)]
+    for line in lines:
+        line.pop("before")
+        if line["kind"] == "dry_run":
+            for later in ("cost_estimated", "reserved_usd", "reserved_until"):
+                del line[later]
+    lines[0]["schema"] = 4
+    (tmp_path / "old.gz").write_bytes(chained(lines))
+
+    with wsq.open(tmp_path / "new.duckdb", clock=ManualClock(NOON)) as ws:
+        ws.import_from(tmp_path / "old.gz")
+        assert ws.sql("SELECT cost_estimated, reserved_usd, reserved_until IS NULL FROM dry_runs").values.tolist() == [
+            [False, 0, True]
+        ]
+        assert ws.store("acme").spending().spent == 0.5
+        assert ws.verify() == []
+
+
 def test_a_file_that_was_cut_anywhere_is_refused_and_nothing_of_it_stays(packed, refusal):
     lines = unpacked(packed)
     assert "truncated" in refusal(packed[: len(packed) // 2])

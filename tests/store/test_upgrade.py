@@ -24,6 +24,9 @@ LATER = {
         "ALTER TABLE recurring_tasks DROP COLUMN notify",
     ),
     3: ("ALTER TABLE task_executions DROP COLUMN cost_estimated",),
+    4: tuple(
+        f"ALTER TABLE dry_runs DROP COLUMN {name}" for name in ("cost_estimated", "reserved_usd", "reserved_until")
+    ),
 }
 """What takes away again what the version after each has added."""
 

@@ -2,10 +2,13 @@
 
 Spent is what the executions that began today (in the store's zone) cost and, for a store but for none of its
 recurring tasks, what dry runs cost. Before each call of the model its greatest possible cost is reserved on the
-execution's lease, so executions that run side by side cannot exceed together what one alone may not.
+execution's lease, or the dry run's row, so what runs side by side cannot exceed together what one alone may not.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -15,7 +18,7 @@ from wsq.events.recurring import ModelCharged
 from wsq.projections import Execution, RecurringTask, StoreRow
 from wsq.queries.spending import FREE, Day
 from wsq.rules import budgets
-from wsq.rules.budgets import Most
+from wsq.rules.budgets import Most, Spending
 from wsq.store import dry_runs, leases
 from wsq.store.transaction import Transaction
 
@@ -28,8 +31,8 @@ def today(tx: Transaction, about: StoreRow) -> Day:
     """
     since = budgets.day_begins(tx.now, about.timezone)
     day = tx.remembered.get((Day, about.id))
-    if not isinstance(day, Day) or day.since != since:
-        day = tx.remembered[Day, about.id] = Day(tx, about.id, since)
+    if not isinstance(day, Day) or day.since != since or (day.good_until is not None and day.good_until <= tx.now):
+        day = tx.remembered[Day, about.id] = Day(tx, about.id, since, tx.now)
     return day
 
 
@@ -93,11 +96,30 @@ def _store_used_up(tx: Transaction, about: StoreRow) -> str | None:
 
 
 def record_dry_run(tx: Transaction, row: Execution) -> None:
-    """Count what a dry run cost against its store's day; `row` is how its execution ended."""
+    """Count what a dry run has cost against its store's day, and release what it reserved; `row` is its execution."""
     dry_runs.record(tx, row)
-    day = _remembered(tx, row.store_id)
-    if day is not None and row.started_at >= day.since:
-        day.spend_on_dry_run(_cost_of(row))
+    tx.remembered.pop((Day, row.store_id), None)
+
+
+def reserve_for_dry_run(tx: Transaction, row: Execution, most: Most, until: datetime) -> NoRoom | None:
+    """Reserve the greatest cost of a dry run's next call in the store that it was forked from.
+
+    Args:
+        tx: The transaction on that store.
+        row: The fork's execution; what it has cost is recorded too.
+        most: The greatest cost.
+        until: When the dry run has ended for sure: what is still reserved then counts as spent, as an estimate.
+
+    Returns:
+        None, or why the store's budget does not cover it; then nothing is reserved.
+    """
+    record_dry_run(tx, row)
+    about = store(tx, row.store_id)
+    no_room = _no_room(budgets.counted(most), [_of_store(_day_of(tx, about, row), about)])
+    if no_room is None:
+        dry_runs.reserve(tx, row, most, until)
+        tx.remembered.pop((Day, row.store_id), None)
+    return no_room
 
 
 class NoRoom(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,19 +140,35 @@ def reserve(tx: Transaction, row: Execution, most: Most) -> NoRoom | None:
     Returns:
         None, or why a budget does not cover it; then nothing is reserved.
     """
-    dollars = most.tokens / budgets.TOKENS_PER_DOLLAR if most.cost_usd is None else most.cost_usd
+    dollars = budgets.counted(most)
     about = store(tx, row.store_id)
-    now = day = today(tx, about)
-    now.release(row.id)
-    if row.started_at < now.since:  # it counts for the day on which it began
-        day = Day(tx, about.id, budgets.day_begins(row.started_at, about.timezone), until=now.since)
-        day.release(row.id)
+    day = _day_of(tx, about, row)
     task = tx.row("recurring_tasks", row.recurring_task_id)
     own_budget = task.budget_per_day if isinstance(task, RecurringTask) else None
-    spendings = (
-        ("the recurring task's", day.of_task(row.recurring_task_id, own_budget)),
-        ("the store's", day.of_store(about.budget_per_day)),
-    )
+    own = ("the recurring task's", day.of_task(row.recurring_task_id, own_budget))
+    if no_room := _no_room(dollars, [own, _of_store(day, about)]):
+        return no_room
+    today(tx, about).reserve(row.id, row.recurring_task_id, dollars)
+    leases.reserve(tx, row.id, dollars, 0 if most.cost_usd is not None else most.tokens)
+    return None
+
+
+def _day_of(tx: Transaction, about: StoreRow, row: Execution) -> Day:
+    """The day on which an execution began, for which it counts, without what it has reserved itself."""
+    now = day = today(tx, about)
+    now.release(row.id)
+    if row.started_at < now.since:
+        day = Day(tx, about.id, budgets.day_begins(row.started_at, about.timezone), tx.now, until=now.since)
+        day.release(row.id)
+    return day
+
+
+def _of_store(day: Day, about: StoreRow) -> tuple[str, Spending]:
+    return "the store's", day.of_store(about.budget_per_day)
+
+
+def _no_room(dollars: float, spendings: Sequence[tuple[str, Spending]]) -> NoRoom | None:
+    """Why one of these budgets does not cover so many US dollars; None if all of them do."""
     lacking = [
         NoRoom(
             reason=f"The next call of the model may cost up to ${dollars:,.2f}, and of {whose} ${spending.budget:,.2f}"
@@ -140,11 +178,7 @@ def reserve(tx: Transaction, row: Execution, most: Most) -> NoRoom | None:
         for whose, spending in spendings
         if dollars > spending.left
     ]
-    if lacking:
-        return min(lacking, key=lambda each: each.for_now)
-    now.reserve(row.id, row.recurring_task_id, dollars)
-    leases.reserve(tx, row.id, dollars, 0 if most.cost_usd is not None else most.tokens)
-    return None
+    return min(lacking, key=lambda each: each.for_now, default=None)
 
 
 def charge_reserved(tx: Transaction, row: Execution) -> None:

@@ -23,14 +23,20 @@ UNPRICED = f"(cost_usd IS NULL AND provider_kind NOT IN {FREE} AND {_TOKENS} > 0
 """Whether an execution used tokens of a model without a known price, as an SQL expression of its columns."""
 
 TRIED_AT = f"coalesce(cost_usd, {_BY_TOKENS})"
-"""What a dry run counts for: the same."""
+"""What a dry run counts for: the same. While it calls the model, this includes what is reserved for that call."""
+
+HELD = "CASE WHEN reserved_until > {now} THEN reserved_usd ELSE 0 END"
+"""How much of that is reserved at `now`, an SQL expression; what was reserved for longer counts as spent."""
 
 _WITHIN = "store_id = $1 AND started_at >= $2 AND ($3::TIMESTAMPTZ IS NULL OR started_at < $3)"
 
 _SPENT = f"""SELECT recurring_task_id, sum({COUNTED_AT})::DOUBLE PRECISION FROM task_executions WHERE {_WITHIN}
     GROUP BY recurring_task_id"""  # noqa: S608
 
-_TRIED = f"SELECT coalesce(sum({TRIED_AT}), 0)::DOUBLE PRECISION FROM dry_runs WHERE {_WITHIN}"  # noqa: S608
+_TRIED = f"""SELECT coalesce(sum({TRIED_AT} - {HELD.format(now="$4")}), 0)::DOUBLE PRECISION FROM dry_runs
+    WHERE {_WITHIN}"""  # noqa: S608
+
+_HELD = "SELECT id, reserved_usd, reserved_until FROM dry_runs WHERE store_id = $1 AND reserved_until > $2"
 
 _RESERVED = """SELECT e.recurring_task_id, l.execution_id, l.reserved_usd FROM leases l
     JOIN task_executions e ON e.id = l.execution_id WHERE l.store_id = $1 AND l.reserved_usd > 0"""
@@ -43,24 +49,28 @@ class Day:
         cursor: Where it is read.
         store_id: The store.
         since: The day's first instant.
-        until: The first instant after it; None while it lasts.
+        now: The present: what dry runs have reserved until then counts as spent.
+        until: The first instant after the day; None while it lasts.
+
+    Attributes:
+        good_until: The instant from which another of these reservations counts as spent; None if there is none.
     """
 
-    def __init__(self, cursor: Cursor, store_id: str, since: datetime, until: datetime | None = None) -> None:
+    def __init__(
+        self, cursor: Cursor, store_id: str, since: datetime, now: datetime, until: datetime | None = None
+    ) -> None:
         self.since = since
+        held = cursor.query(_HELD, [store_id, now])
+        self.good_until: datetime | None = min((until for *_, until in held), default=None)
         self._spent: dict[str, float] = dict(cursor.query(_SPENT, [store_id, since, until]))
-        ((self._tried,),) = cursor.query(_TRIED, [store_id, since, until])
-        self._reserved: dict[str, tuple[str, float]] = {
+        ((self._tried,),) = cursor.query(_TRIED, [store_id, since, until, now])
+        self._reserved: dict[str, tuple[str | None, float]] = {
             execution_id: (task_id, dollars) for task_id, execution_id, dollars in cursor.query(_RESERVED, [store_id])
-        }
+        } | {dry_run_id: (None, dollars) for dry_run_id, dollars, _ in held}
 
     def spend(self, task_id: str, dollars: float) -> None:
         """Add to what a recurring task has spent."""
         self._spent[task_id] = self._spent.get(task_id, 0.0) + dollars
-
-    def spend_on_dry_run(self, dollars: float) -> None:
-        """Add to what dry runs have spent."""
-        self._tried += dollars
 
     def reserve(self, execution_id: str, task_id: str, dollars: float) -> None:
         """Replace what an execution has reserved."""
@@ -91,7 +101,7 @@ class Day:
 
 def day(cursor: Cursor, about: StoreRow, now: datetime) -> Day:
     """The store's day at `now`, in its time zone."""
-    return Day(cursor, about.id, budgets.day_begins(now, about.timezone))
+    return Day(cursor, about.id, budgets.day_begins(now, about.timezone), now)
 
 
 def spending(cursor: Cursor, about: StoreRow, task: RecurringTask | None, now: datetime) -> Spending:

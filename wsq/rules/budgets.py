@@ -30,6 +30,11 @@ class Most(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int
 
 
+def counted(most: Most) -> float:
+    """US dollars that a call may count for at the most."""
+    return most.tokens / TOKENS_PER_DOLLAR if most.cost_usd is None else most.cost_usd
+
+
 class Spending(msgspec.Struct, frozen=True, kw_only=True):
     """A day's budget and what has gone of it, in US dollars.
 

@@ -17,6 +17,7 @@ from wsq.runner import heartbeat, passes
 from wsq.runner.report import ProcessReport
 
 if TYPE_CHECKING:
+    from wsq.agent.loop import AlsoReserve
     from wsq.agent.providers import Provider
     from wsq.projections import Execution, WorkspaceRow
     from wsq.runner.executor import Executor
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from wsq.settings import Settings
     from wsq.store.log import Log
 
-    Trial = tuple[Provider, Callable[[Log], Executor]]
+    Trial = tuple[Provider, Callable[[Log, AlsoReserve], Executor]]
     """The provider, and what makes an executor for a fork's log."""
 
 EndPass = Callable[[], ProcessReport]
@@ -185,8 +186,10 @@ class Service:
 
         provider, made = self.provider(), []
 
-        def make(fork: Log) -> Executor:
-            executor = Executor(fork, provider, clock=self.clock, model=self.settings.model, most=1)
+        def make(fork: Log, also_reserve: AlsoReserve) -> Executor:
+            executor = Executor(
+                fork, provider, clock=self.clock, model=self.settings.model, most=1, also_reserve=also_reserve
+            )
             made.append(executor)
             with self._lock:
                 self._executors.add(executor)

@@ -12,7 +12,7 @@ import msgspec
 from wsq.commands.executions import WINDOW
 from wsq.projections import Row, Rows, StoreRow
 from wsq.queries import boards
-from wsq.queries.spending import COUNTED_AT, TRIED_AT
+from wsq.queries.spending import COUNTED_AT, HELD, TRIED_AT
 from wsq.rules import budgets
 from wsq.rules.pauses import Pausable, holds
 from wsq.store.engine import Cursor
@@ -213,7 +213,7 @@ LEFT JOIN recurring_tasks r ON r.id = e.recurring_task_id
 WHERE e.started_at >= $3 GROUP BY d.store_id, e.recurring_task_id, r.name, r.budget_per_day"""  # noqa: S608
 
 
-_TRIED = f"""SELECT store_id, sum({TRIED_AT})::DOUBLE PRECISION FROM dry_runs
+_TRIED = f"""SELECT store_id, sum({TRIED_AT} - {HELD.format(now="$3")})::DOUBLE PRECISION FROM dry_runs
 JOIN (SELECT unnest($1::VARCHAR[]) AS store_id, unnest($2::TIMESTAMPTZ[]) AS since) d USING (store_id)
 WHERE started_at >= since GROUP BY store_id"""  # noqa: S608
 
@@ -224,7 +224,7 @@ def _budgets(seen: _Seen) -> Iterator[Alert]:
     days = {row.id: begins[row.timezone] for row in seen.stores.values()}
     if not days:
         return
-    by_store: dict[str, float] = dict(seen.query(_TRIED, list(days), list(days.values())))
+    by_store: dict[str, float] = dict(seen.query(_TRIED, list(days), list(days.values()), seen.now))
     for store_id, task_id, name, budget, spent in seen.query(
         _SPENT, list(days), list(days.values()), min(days.values())
     ):

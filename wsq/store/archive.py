@@ -98,7 +98,10 @@ class LeaseRecord(_Line, frozen=True, kw_only=True, tag="lease"):
 
 
 class DryRunRecord(_Line, frozen=True, kw_only=True, tag="dry_run"):
-    """The cost of a dry run: it is not in the log, and counts against the day's budget."""
+    """The cost of a dry run: it is not in the log, and counts against the day's budget.
+
+    Exports of earlier versions have no marks of estimates and no reservations.
+    """
 
     id: str
     store_id: str
@@ -110,6 +113,9 @@ class DryRunRecord(_Line, frozen=True, kw_only=True, tag="dry_run"):
     output_tokens: Number
     cache_read_tokens: Number
     cache_write_tokens: Number
+    cost_estimated: bool | None = False
+    reserved_usd: float | None = 0.0
+    reserved_until: Instant | None = None
 
 
 class End(_Line, frozen=True, kw_only=True, tag="end"):

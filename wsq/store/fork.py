@@ -23,20 +23,18 @@ _FILE, _BEFORE = "origin", "before"
 
 _STORE, _TODAY = "store_id = $1", "store_id = $1 AND (started_at >= $2 OR status = 'running')"
 
-_RESERVED = f"""INSERT INTO dry_runs
-    SELECT 'reserved', $1, NULL, NULL, $2, sum(reserved_usd), 0, 0, 0, 0 FROM {_FILE}.leases
-    WHERE store_id = $1 HAVING sum(reserved_usd) > 0"""  # noqa: S608
-"""What running executions have reserved counts as spent: the fork never sees them end."""
-
 _TAKEN = {
     "workspace": "$1 IS NOT NULL",
     "stores": "id = $1",
     **dict.fromkeys(("projects", "contacts", "documents", "tasks", "recurring_tasks", "running_executions"), _STORE),
     "task_executions": _TODAY,
-    "dry_runs": _STORE,
+    "dry_runs": f"{_STORE} AND reserved_until IS NULL",
     "heads": "store_id IN ($1, '*')",
 }
-"""The copied part of each table. Log, old conversations, claims and leases are not needed."""
+"""The copied part of each table. Log, old conversations, claims and leases are not needed.
+
+Nor are reservations, of which the fork would never see the end: its calls are reserved in the store itself.
+"""
 
 
 class Fork(MemoryEngine):
@@ -62,7 +60,6 @@ class Fork(MemoryEngine):
         with self.write() as cursor:
             for table, where in _TAKEN.items():
                 _copy(cursor, table, where, given[: where.count("$")])
-            cursor.query(_RESERVED, [store_id, now])
         self._root.execute(f"DETACH {_FILE}")
         self._root.execute(f"ATTACH ':memory:' AS {_BEFORE}")
         for table in _TAKEN.keys() & TABLES.keys():

@@ -8,14 +8,15 @@ from wsq.store.engine import Cursor, WritingCursor
 from wsq.store.folding import fold, read_facts
 from wsq.store.rows import create_statement, write_world
 
-VERSION = 4
+VERSION = 5
 """Rises with every change of what stands in the database."""
 
 _DRY_RUNS = """CREATE TABLE dry_runs (
     id VARCHAR PRIMARY KEY, store_id VARCHAR NOT NULL, project_id VARCHAR, model VARCHAR,
     started_at TIMESTAMPTZ NOT NULL, cost_usd DOUBLE PRECISION, input_tokens BIGINT NOT NULL,
-    output_tokens BIGINT NOT NULL, cache_read_tokens BIGINT NOT NULL, cache_write_tokens BIGINT NOT NULL)"""
-"""What trying a prompt out has cost: no execution, and so in no log, but paid for."""
+    output_tokens BIGINT NOT NULL, cache_read_tokens BIGINT NOT NULL, cache_write_tokens BIGINT NOT NULL,
+    cost_estimated BOOLEAN DEFAULT FALSE, reserved_usd DOUBLE PRECISION DEFAULT 0, reserved_until TIMESTAMPTZ)"""
+"""What dry runs have cost, and what is reserved for those that run: no executions, and so in no log, but paid for."""
 
 OWN_TABLES = (
     """CREATE TABLE events (
@@ -45,6 +46,11 @@ _SINCE = {
     ),
     2: (_DRY_RUNS,),
     3: (),
+    4: (
+        "ALTER TABLE dry_runs ADD COLUMN IF NOT EXISTS cost_estimated BOOLEAN DEFAULT FALSE",
+        "ALTER TABLE dry_runs ADD COLUMN IF NOT EXISTS reserved_usd DOUBLE PRECISION DEFAULT 0",
+        "ALTER TABLE dry_runs ADD COLUMN IF NOT EXISTS reserved_until TIMESTAMPTZ",
+    ),
 }
 """What a workspace of each version lacks, beside its projections, to be of the next one."""
 
