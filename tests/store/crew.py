@@ -228,8 +228,13 @@ def hold_copies(place: str, flag: Path) -> None:
 
 
 def hold_with_another_program(path: Path, flag: Path) -> None:
-    """Open the file as DuckDB's own tools do."""
-    connection = duckdb.connect(str(path))
+    """Open the file as DuckDB's own tools do, as soon as nobody else has it open."""
+    connection = None
+    while connection is None:
+        try:
+            connection = duckdb.connect(str(path))
+        except duckdb.IOException:
+            time.sleep(0.01)
     flag.touch()
     time.sleep(60)
     connection.close()
