@@ -373,14 +373,17 @@ class Executor:
         others = asyncio.all_tasks(self._loop) - {asyncio.current_task()}
         for other in others:
             other.cancel()
+        if others - {self._watcher}:
+            await asyncio.wait(others, timeout=3.0)
+            await asyncio.gather(self._release_leases(), self._close_provider())
+        else:
+            await self._close_provider()
+
+    async def _release_leases(self) -> None:
         try:
-            if others - {self._watcher}:
-                await asyncio.wait(others, timeout=3.0)
-                await self._submit(lambda tx: commands.release(tx, self.holder))
+            await self._submit(lambda tx: commands.release(tx, self.holder))
         except TEMPORARY as error:
             logger.info("The leases will expire: %s", error, extra={"action": "not_released"})
-        finally:
-            await self._close_provider()
 
     async def _close_provider(self) -> None:
         close = getattr(self.provider, "aclose", None)
