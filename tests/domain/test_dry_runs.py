@@ -267,7 +267,7 @@ def watched_spending(acme, stop):
     while not stop.is_set():
         today = acme.spending()
         seen.append(today.spent + today.reserved)
-        time.sleep(0.02)
+        time.sleep(0.1)
     return seen
 
 
