@@ -11,6 +11,9 @@ from typing import Protocol
 
 from wsq.errors import InvalidInput
 
+AHEAD = timedelta(minutes=10)
+"""How far after now something recorded may lie, since clocks differ; beyond that, the clock that wrote it was ahead."""
+
 
 class Clock(Protocol):
     """Returns the time. If it also has ``async sleep(seconds)``, that is used for waiting."""

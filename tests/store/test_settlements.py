@@ -160,20 +160,71 @@ def test_no_slot_is_settled_twice_where_a_clock_was_ahead_and_was_put_right(open
     ws.enable_recurring_tasks([many.id])
     acme.update_recurring_task(moved.id, every="12 hours")
 
-    # Then they go on after what was settled
-    nxt = [task.next_execution_at.isoformat() for task in acme.recurring_tasks()]
-    assert sorted(nxt) == ["2026-03-10T21:00:00+00:00", *["2026-03-11T09:00:00+00:00"] * 2]
-    for day in (3, 10, 11):
+    # Then they go on from now, and the one that has settled all those slots keeps those that had come due
+    assert {task.next_execution_at.isoformat() for task in acme.recurring_tasks()} == {"2026-03-02T09:00:00+00:00"}
+    assert sum(row.slots for row in acme.executions()) == 3
+    for day in (2, 3, 10, 11):
         clock.move_to(datetime(2026, 3, day, 9, 1, tzinfo=UTC))
-        assert ws.process().due == (3 if day == 11 else 0)
+        assert ws.process().due == 3
+    by_task = ws.sql("SELECT sum(slots) n FROM task_executions GROUP BY recurring_task_id ORDER BY n").n
+    assert list(by_task) == [11, 11, 20]  # of the last one, every half a day from the 2nd on
     assert ws.unsettled() == []
     assert ws.verify() == []
 
-    # And an event that goes back to them is found out
-    back = """UPDATE events SET args = replace(args, '2026-03-11T09:00:00Z', '2026-03-02T09:00:00Z')
-        WHERE name = 'recurring_task.enable'"""
-    found = tampering(ws, back)
-    assert "It goes on with 2026-03-02T09:00:00Z, and the next slot is 2026-03-11T09:00:00Z." in str(found[0])
+
+CORRECT = "task_execution.correct"
+
+
+@pytest.mark.parametrize(
+    ("tampered", "told"),
+    [
+        (f"DELETE FROM events WHERE name = '{CORRECT}'", "and the next slot is 2026-03-11T09:00:00Z."),
+        (f"DELETE FROM events WHERE name = '{CORRECT}'", "It has no claim to its newest slot, 2026-03-10T09:00:00Z."),
+        (
+            f"""UPDATE events SET args = replace(args, '"slots":1', '"slots":2') WHERE name = '{CORRECT}'""",
+            "It leaves 2 slots settled, from 2026-03-01T09:00:00Z to 2026-03-01T09:00:00Z, and",
+        ),
+        (
+            f"""UPDATE events SET args = regexp_replace(args, '"scheduled_for".*', '"scheduled_for":null,"slots":0}}')
+            WHERE name = '{CORRECT}'""",
+            "It takes back slots up to 2026-03-02T08:00:00Z, or of nothing that was settled.",
+        ),
+        (
+            f"""UPDATE events SET args = replace(args, '"until":"2026-03-02', '"until":"2026-03-04')
+            WHERE name = '{CORRECT}'""",
+            "and up to 2026-03-04T08:00:00Z there are 1.",
+        ),
+        ("DELETE FROM events WHERE name = 'recurring_task.update'", "and the task does not go on with them."),
+        (
+            f"""UPDATE events SET seq = seq + 1000 WHERE name = '{CORRECT}'""",
+            "It goes on with 2026-03-02T09:00:00Z, and the next slot is 2026-03-11T09:00:00Z.",
+        ),
+        (
+            """UPDATE events SET args = replace(args, '2026-03-02T09:00:00Z', '2026-03-03T09:00:00Z')
+            WHERE name = 'recurring_task.update'""",
+            "It goes on with 2026-03-03T09:00:00Z, and the next slot is 2026-03-02T09:00:00Z.",
+        ),
+    ],
+)
+def test_a_tampered_correction_of_a_clock_that_was_ahead_is_found_out(corrected, tampered, told):
+    found = tampering(corrected, tampered)
+
+    assert any(told in str(each) for each in found), found
+
+
+@pytest.fixture(scope="module")
+def corrected(tmp_path_factory):
+    """A workspace in which a clock was nine days ahead, and the schedule was edited by the right one."""
+    clock = ManualClock(datetime(2026, 3, 1, 8, tzinfo=UTC))
+    with wsq.open(tmp_path_factory.mktemp("corrected") / "team.duckdb", clock=clock, actor="ada") as ws:
+        acme = ws.store("acme")
+        task = acme.create_recurring_task("Daily", "List", every="1 day", starting="09:00")
+        clock.move_to(datetime(2026, 3, 10, 9, 1, tzinfo=UTC))
+        ws.process()
+        clock.move_to(datetime(2026, 3, 2, 8, tzinfo=UTC))
+        acme.update_recurring_task(task.id, every="1 day")
+        assert ws.unsettled() == []
+        yield ws
 
 
 @contextmanager

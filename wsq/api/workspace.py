@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
 
@@ -260,6 +260,10 @@ class Workspace:
         """The scheduler's last pass, and when the next is expected; None if there was none."""
         return heartbeat.scheduler(self._engine, self.clock.now())
 
+    def clock_gap(self) -> timedelta | None:
+        """How far the clock is beyond the newest pass, if that is more than a day: it may be ahead."""
+        return heartbeat.gap(self._engine, self.clock.now())
+
     def alerts(self, now: datetime | None = None) -> Rows[Alert]:
         """What needs attention in any store, most severe first; empty when all is well.
 
@@ -392,7 +396,8 @@ class Workspace:
     def repair(self, backup: str | os.PathLike[str]) -> Repair | None:
         """Fold every projection anew, after a backup, and say so in the log; None if there is nothing to repair.
 
-        No event is changed. Figures in old events that are not usable are read as unknown.
+        No event is changed. Figures in old events that are not usable are read as unknown. Recurring tasks that a clock
+        which was ahead has settled up to the future go on from now.
 
         Args:
             backup: A new file, or a folder in which one is made.

@@ -82,7 +82,10 @@ def _repaired(given: Namespace) -> Finding:
         else "",
     ]
     words = " and ".join(filter(None, found))
-    return Finding(ok=True, sentence=f"Folded the projections anew: {words}. Before that copied to {done.backup}.")
+    said = [f"Folded the projections anew: {words}."] if words else []
+    if done.schedules:
+        said.append(f"{count(done.schedules, 'schedule')} had been put ahead by a clock: back on time from now.")
+    return Finding(ok=True, sentence=f"{' '.join(said)} Before that copied to {done.backup}.")
 
 
 def examine(database: str | None = None) -> dict[str, Finding]:
@@ -150,6 +153,7 @@ _WELL = {
     "tasks": "No task is failing.",
     "budgets": "No budget of today is 80 % used.",
     "leases": "No run was abandoned by its worker.",
+    "clocks": "Nothing lies in the future.",
     "pauses": "Nothing is paused.",
 }
 
@@ -179,6 +183,7 @@ _CHECKS: dict[str, Callable[[_Examined], Finding]] = {
     "tasks": _alerts("tasks", "failing", "failed_repeatedly"),
     "budgets": _alerts("budgets", "over_budget"),
     "leases": _alerts("leases", "lease_expired"),
+    "clocks": _alerts("clocks", "schedule_ahead", "lease_ahead"),
     "pauses": _alerts("pauses", "paused"),
     "provider": _provider,
     "outside": _notifications,

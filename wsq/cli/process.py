@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +23,7 @@ from wsq import settings as configuration
 from wsq.cli.flags import Flag, help_text, parse
 from wsq.cli.output import count, created, local, outcome, plain, print_error, say, seconds
 from wsq.cli.signals import run_program
+from wsq.clock import SystemClock
 from wsq.errors import InvalidInput, MissingCredentials, NewerWorkspace, NotAWorkspace, NotFound, SettingError, WsqError
 from wsq.version import VERSION
 
@@ -279,6 +280,8 @@ class Passes:
             return None
 
     def _begin(self) -> None:
+        if remark := self._clock_remark():
+            print_error(PROGRAM, remark)
         begun = self.ws.begin_pass(
             dry_run=self.options.dry_run,
             interval=self.options.watch,
@@ -293,6 +296,23 @@ class Passes:
         logs.set_up()
         self._open += 1
         threading.Thread(target=self._await, args=[begun], name="wsq-pass", daemon=True).start()
+
+    def _clock_remark(self) -> str | None:
+        """Say that the clock may be wrong; the pass goes on. A machine that was off for days gets the same remark."""
+        from wsq.runner import heartbeat
+
+        now = self.ws.clock.now()
+        shown = local(now, self._zone)
+        if self.options.now is not None:
+            apart = now - SystemClock().now()
+            if abs(apart) <= heartbeat.GAP:
+                return None
+            side = "ahead of" if apart > timedelta() else "behind"
+            return f"--now sets the clock to {shown}, {_days(apart)} {side} this machine's. The pass goes on."
+        gap = self.ws.clock_gap()
+        if gap is None:
+            return None
+        return f"The clock shows {shown}, {_days(gap)} after the last pass. The pass goes on."
 
     def _await(self, ended: Callable[[], ProcessReport]) -> None:
         def conclude(report: ProcessReport | None, trouble: BaseException | None) -> None:
@@ -421,6 +441,10 @@ def _closing_line(report: ProcessReport) -> str:
     if outcomes:
         return f"{due}: {', '.join(outcomes)}."
     return f"{due}." if report.would_run else f"{due}; another pass is running them."
+
+
+def _days(apart: timedelta) -> str:
+    return count(round(abs(apart) / timedelta(days=1)), "day")
 
 
 def _options(given: dict[str, str | bool]) -> Options:

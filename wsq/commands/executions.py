@@ -224,16 +224,23 @@ def release(tx: Transaction, holder: str) -> None:
     leases.expire(tx, holder, tx.now)
 
 
-def take_over(tx: Transaction, store_id: str, execution_id: str, holder: str) -> Execution | None:
+def take_over(
+    tx: Transaction, store_id: str, execution_id: str, holder: str, *, passed: tuple[int, datetime] | None = None
+) -> Execution | None:
     """Take over an execution whose lease has expired: running under a new epoch, or failed as abandoned.
 
-    None when it is no longer to be had: it has ended, or another worker holds it.
+    A lease with the epoch and the end that `passed` names has expired, though that end may be in the future. None when
+    it is no longer to be had: it has ended, or another worker holds it.
     """
     row = tx.row("task_executions", execution_id)
     lease = leases.lease(tx, execution_id)
-    if not isinstance(row, Execution) or row.status != "running" or lease is None or lease.expires_at > tx.now:
+    if not isinstance(row, Execution) or row.status != "running" or lease is None:
         return None
-    idle = tx.now - lease.expires_at
+    is_ahead = lease.expires_at > tx.now
+    if is_ahead and passed != (lease.epoch, lease.expires_at):
+        return None
+    # By a clock that was ahead all the time it worked from its start to its lease's end, as by one that is right.
+    idle = timedelta() if is_ahead and row.started_at <= tx.now else tx.now - lease.expires_at
     budgets.charge_reserved(tx, row)
     row = _row(tx, execution_id)
     if row.takeovers >= MOST_TAKEOVERS:

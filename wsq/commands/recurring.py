@@ -9,11 +9,12 @@ from typing import Any, cast
 
 from msgspec import UNSET
 
-from wsq.commands import budgets
+from wsq.commands import budgets, corrections
 from wsq.commands.common import at_version, differing, existing, existing_store
 from wsq.errors import InvalidInput, NotFound
 from wsq.events import recurring as e
 from wsq.projections import Execution, Project, RecurringTask, Running
+from wsq.queries.ahead import is_ahead
 from wsq.queries.settlements import settled_to
 from wsq.rules import naming, schedule, values
 from wsq.store import leases
@@ -204,7 +205,7 @@ def _differing(row: RecurringTask, fields: dict[str, Any]) -> dict[str, Any]:
 def enable_recurring_task(tx: Transaction, store_id: str, recurring_task_id: str) -> RecurringTask:
     """Switch a task on: it goes on with the next point of its grid. Enabling twice changes nothing.
 
-    What was settled already is not settled again, where a clock was ahead and has been put right.
+    Where a clock was ahead and has been put right, it goes on from now; see `wsq.commands.corrections`.
     """
     row = recurring_task(tx, store_id, recurring_task_id)
     return row if row.enabled else _enable(tx, row, settled_to(tx, [recurring_task_id], tx.now)[recurring_task_id])
@@ -213,7 +214,11 @@ def enable_recurring_task(tx: Transaction, store_id: str, recurring_task_id: str
 def _enable(tx: Transaction, row: RecurringTask, settled: datetime) -> RecurringTask:
     if row.project_id is not None:
         _open_project(tx, row.store_id, row.project_id)
-    nxt = schedule.slot_after(schedule_of(row), settled)
+    corrections.give_back(tx, row, settled)
+    plan = corrections.anchored(plan_of(row), tx.now)
+    if plan.grid.anchor != row.anchor:
+        tx.record(row.store_id, e.RecurringTaskUpdated(recurring_task_id=row.id, anchor=plan.grid.anchor))
+    nxt = schedule.slot_after(plan.grid, settled)
     tx.record(row.store_id, e.RecurringTaskEnabled(recurring_task_id=row.id, next_execution_at=nxt))
     return recurring_task(tx, row.store_id, row.id)
 
@@ -318,14 +323,39 @@ def _moved_grid(tx: Transaction, row: RecurringTask, every: Any, starting: Any, 
         starting=starting,
         timezone=None if timezone is UNSET else values.timezone(timezone),
     )
-    if new is old:
-        return {}
-    grid = new.grid
+    if new is not old:
+        return _planned(tx, row, new)
+    given = any(each is not UNSET for each in (every, starting, timezone))
+    return _from_now(tx, row) if given and is_ahead(tx, row.id, tx.now) else {}
+
+
+def _planned(tx: Transaction, row: RecurringTask, plan: schedule.Plan) -> dict[str, Any]:
+    """What changes with another plan; an enabled task goes on with its first slot that is not settled."""
+    grid = plan.grid
     spelled = {"interval_value": grid.value, "interval_unit": grid.unit, "timezone": grid.timezone}
-    changes = differing(row, {**spelled, "starting": new.starting, "anchor": grid.anchor})
+    changes = differing(row, {**spelled, "starting": plan.starting, "anchor": grid.anchor})
     if row.enabled:
-        changes["next_execution_at"] = schedule.slot_after(grid, settled_to(tx, [row.id], tx.now)[row.id])
+        settled = settled_to(tx, [row.id], tx.now)[row.id]
+        corrections.give_back(tx, row, settled)
+        changes["next_execution_at"] = schedule.slot_after(grid, settled)
     return changes
+
+
+def _from_now(tx: Transaction, row: RecurringTask) -> dict[str, Any]:
+    return _planned(tx, row, corrections.anchored(plan_of(row), tx.now))
+
+
+def go_on_from_now(tx: Transaction, store_id: str, recurring_task_id: str) -> None:
+    """Have a task whose schedule is ahead, since a clock was, go on from now; its slots are settled once all the same.
+
+    What a clock that was ahead has settled of the future is to be settled again.
+    """
+    row = recurring_task(tx, store_id, recurring_task_id)
+    if not row.enabled:
+        corrections.give_back(tx, row, settled_to(tx, [row.id], tx.now)[row.id])
+    elif changes := _from_now(tx, row):
+        settle_as_skipped(tx, row, "rescheduled", nxt=changes["next_execution_at"])
+        tx.record(store_id, e.RecurringTaskUpdated(recurring_task_id=row.id, **changes))
 
 
 def _open_project(tx: Transaction, store_id: str, project_id: str) -> Project:

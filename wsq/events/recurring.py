@@ -130,6 +130,22 @@ class ExecutionStarted(Fact, frozen=True, kw_only=True):
     limits: Limits
 
 
+class SettlementCorrected(Fact, frozen=True, kw_only=True):
+    """A clock that was ahead had settled slots of the future: those after ``until`` are to be settled again.
+
+    ``claimed`` is the newest slot that the execution had settled until now, ``scheduled_for`` the newest that stays
+    settled by it, and ``slots`` the number of those; None and 0 if it is none.
+    """
+
+    stored_name: ClassVar[str] = "task_execution.correct"
+    execution_id: str
+    recurring_task_id: str
+    until: datetime
+    claimed: datetime
+    scheduled_for: datetime | None
+    slots: Count
+
+
 class ModelAnswered(Fact, frozen=True, kw_only=True):
     """The model gave an answer; its message is a body.
 

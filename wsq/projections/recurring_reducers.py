@@ -155,6 +155,21 @@ _claims(r.ExecutionStarted)
 _claims(r.ExecutionSkipped)
 
 
+@on(r.SettlementCorrected, "task_executions", field("execution_id"))
+def _settles_less(row: Execution | None, fact: r.SettlementCorrected, _event: Recorded) -> Execution | None:
+    first = row.first_slot if row and fact.slots else None
+    return row and structs.replace(row, first_slot=first, scheduled_for=fact.scheduled_for, slots=fact.slots)
+
+
+@on(
+    r.SettlementCorrected,
+    "processed_task_executions",
+    lambda fact, event: (fact.recurring_task_id, fact.claimed, event.store_id),
+)
+def _claim_released(_row: Claim | None, _fact: Any, _event: Recorded) -> None:
+    """The slots that stay settled lie before the task's next one, and so need no claim."""
+
+
 # Executions: their steps
 
 
@@ -265,7 +280,8 @@ def _execution_resumed(row: Execution | None, fact: r.ExecutionResumed, _event: 
 
 
 def _ended(row: Execution, event: Recorded, **changes: Any) -> Execution:
-    return structs.replace(row, **changes, completed_at=event.recorded_at, duration=event.recorded_at - row.started_at)
+    took = max(event.recorded_at - row.started_at, timedelta())  # a clock may have been put back
+    return structs.replace(row, **changes, completed_at=event.recorded_at, duration=took)
 
 
 @on(r.ExecutionCompleted, "task_executions", field("execution_id"))

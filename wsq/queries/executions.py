@@ -1,4 +1,7 @@
-"""Executions: ended, due and abandoned."""
+"""Executions: ended, due and abandoned.
+
+The newest of a store is the one that began last in its log: clocks may be put back.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from wsq.clock import AHEAD
 from wsq.events import encode
 from wsq.events.recurring import RecurringTaskDeleted
 from wsq.projections import Execution, Row, Rows, Step
@@ -37,9 +41,9 @@ def executions(
     older = ""
     if before is not None:
         mark = one(cursor, "task_executions", Execution, store_id, before)
-        older, given = "AND (started_at, seq) < ($4, $5)", [*given, mark.started_at, mark.seq]
+        older, given = "AND seq < $4", [*given, mark.seq]
     rest = f"""WHERE store_id = $1 AND ($2::VARCHAR IS NULL OR recurring_task_id = $2) {older}
-        ORDER BY started_at DESC, seq DESC LIMIT $3"""
+        ORDER BY seq DESC LIMIT $3"""
     return select(cursor, "task_executions", Execution, rest, given)
 
 
@@ -65,7 +69,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 _RUNS = f"""WITH placed AS (
     SELECT id, recurring_task_id, status, slots, CASE status WHEN 'skipped' THEN reason END AS skipped_for,
-        row_number() OVER (PARTITION BY recurring_task_id ORDER BY started_at DESC, seq DESC) AS place
+        row_number() OVER (PARTITION BY recurring_task_id ORDER BY seq DESC) AS place
     FROM task_executions WHERE store_id = $1
 ), parted AS (
     SELECT *, CASE WHEN skipped_for = lag(skipped_for) OVER (PARTITION BY recurring_task_id ORDER BY place)
@@ -84,7 +88,7 @@ def recent_runs(cursor: Cursor, store_id: str, groups: int) -> dict[str, list[Ru
     At most `groups` of a task, among its newest `LOOKED_AT` executions.
     """
     settled = {id_: tuple(slots) for id_, slots in cursor.query(_RUNS, [store_id, groups])}
-    rest = """WHERE store_id = $1 AND id IN (SELECT unnest($2::VARCHAR[])) ORDER BY started_at DESC, seq DESC"""
+    rest = """WHERE store_id = $1 AND id IN (SELECT unnest($2::VARCHAR[])) ORDER BY seq DESC"""
     by_task: dict[str, list[Run]] = {}
     for row in select(cursor, "task_executions", Execution, rest, [store_id, list(settled)]):
         by_task.setdefault(row.recurring_task_id, []).append(Run(execution=row, settled=settled[row.id]))
@@ -96,7 +100,7 @@ def costs(cursor: Cursor, store_id: str, recurring_task_id: str, limit: int = PA
     found = cursor.query(
         """SELECT coalesce(cost_usd, CASE WHEN provider_kind IN ('offline', 'scripted') THEN 0.0 END)
         FROM task_executions WHERE store_id = $1 AND recurring_task_id = $2 AND status NOT IN ('skipped', 'running')
-        ORDER BY started_at DESC, seq DESC LIMIT $3""",
+        ORDER BY seq DESC LIMIT $3""",
         [store_id, recurring_task_id, limit],
     )
     return [None if cost is None else float(cost) for (cost,) in found]
@@ -120,7 +124,7 @@ def last_end(cursor: Cursor, store_id: str, recurring_task_id: str) -> LastEnd |
     """The task's newest execution that is neither running nor skipped; None when there is none."""
     found = cursor.query(
         """SELECT id, status, seq FROM task_executions WHERE store_id = $1 AND recurring_task_id = $2
-        AND status NOT IN ('skipped', 'running') ORDER BY started_at DESC, seq DESC LIMIT 1""",
+        AND status NOT IN ('skipped', 'running') ORDER BY seq DESC LIMIT 1""",
         [store_id, recurring_task_id],
     )
     return LastEnd(execution_id=found[0][0], status=found[0][1], seq=found[0][2]) if found else None
@@ -247,10 +251,11 @@ def due(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = None) ->
 
 
 class Abandoned(msgspec.Struct, frozen=True, kw_only=True):
-    """An execution whose lease has passed."""
+    """An execution whose lease has passed; `lease` is its epoch and end if that lies in the future all the same."""
 
     store_id: str
     execution_id: str
+    lease: tuple[int, datetime] | None = None
 
 
 def abandoned(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = None) -> list[Abandoned]:
@@ -262,6 +267,16 @@ def abandoned(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = No
         [now, None if stores is None else list(stores)],
     )
     return [Abandoned(store_id=s, execution_id=i) for s, i in found]
+
+
+def leases_ahead(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = None) -> list[Abandoned]:
+    """Executions whose lease ends so far after `now` that its holder's clock must be, or have been, ahead."""
+    found = cursor.query(
+        """SELECT store_id, execution_id, epoch, expires_at FROM leases
+        WHERE expires_at > $1 AND ($2::VARCHAR[] IS NULL OR store_id = ANY($2::VARCHAR[])) ORDER BY execution_id""",
+        [now + AHEAD, None if stores is None else list(stores)],
+    )
+    return [Abandoned(store_id=s, execution_id=i, lease=(epoch, end)) for s, i, epoch, end in found]
 
 
 def held_by(cursor: Cursor, holder: str) -> set[str]:
@@ -294,7 +309,7 @@ def prunable(cursor: Cursor, older_than: datetime, keep: int = PAGE, limit: int 
     found = cursor.query(
         """SELECT store_id, id FROM (
             SELECT store_id, id, status, started_at, row_number() OVER (
-                PARTITION BY recurring_task_id ORDER BY started_at DESC, seq DESC) AS place
+                PARTITION BY recurring_task_id ORDER BY seq DESC) AS place
             FROM task_executions WHERE first_message IS NOT NULL
         ) AS placed WHERE place > $2 AND started_at < $1 AND status <> 'running'
         ORDER BY started_at, id LIMIT $3""",

@@ -8,6 +8,7 @@ import msgspec
 
 from wsq.events import Fact, Recorded, decode
 from wsq.events.codec import LOOSE, has_unusable_figures
+from wsq.events.recurring import RecurringTaskCreated, RecurringTaskUpdated
 from wsq.events.stores import WorkspaceRepaired
 from wsq.store.engine import Cursor, ReadingCursor
 from wsq.store.folding import read_log
@@ -55,6 +56,19 @@ def facts_by_others(
         [store_id, after, f"{execution_id}:", f'"{recurring_task_id}"', limit],
     )
     return [decode(*event) for event in found]
+
+
+def schedules_before(
+    cursor: Cursor, store_id: str, recurring_task_id: str, seq: int
+) -> list[RecurringTaskCreated | RecurringTaskUpdated]:
+    """How a recurring task was made and edited before the event `seq`, in order."""
+    found = cursor.query(
+        """SELECT name, version, args FROM events WHERE store_id = $1 AND seq < $2 AND contains(args, $3)
+        AND name IN ('recurring_task.create', 'recurring_task.update') ORDER BY seq""",
+        [store_id, seq, f'"recurring_task_id":"{recurring_task_id}"'],
+    )
+    facts = [decode(*event) for event in found]
+    return [fact for fact in facts if isinstance(fact, RecurringTaskCreated | RecurringTaskUpdated)]
 
 
 def last_edit(cursor: Cursor, store_id: str, kind: str, row_id: str) -> Edit | None:

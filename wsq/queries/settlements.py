@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+from wsq.clock import AHEAD
 from wsq.errors import InvalidInput
 from wsq.projections import Row, Rows
 from wsq.rules import schedule, zones
@@ -15,7 +16,7 @@ _FIELDS = {
     "recurring_task_id": "VARCHAR", "trigger": "VARCHAR", "reason": "VARCHAR", "starting": "VARCHAR",
     "interval_value": "BIGINT", "interval_unit": "VARCHAR", "timezone": "VARCHAR", "anchor": "TIMESTAMPTZ",
     "first_slot": "TIMESTAMPTZ", "scheduled_for": "TIMESTAMPTZ", "slots": "BIGINT",
-    "next_execution_at": "TIMESTAMPTZ",
+    "next_execution_at": "TIMESTAMPTZ", "execution_id": "VARCHAR", "until": "TIMESTAMPTZ",
 }  # fmt: skip
 _SHAPE = "{" + ", ".join(f'"{name}": "{kind}"' for name, kind in _FIELDS.items()) + "}"
 _DAY = 86_400_000_000
@@ -30,34 +31,55 @@ def _text(instant: str) -> str:
 SETTLEMENTS = f"""
 WITH facts AS (
     SELECT store_id, seq, name, epoch_us(recorded_at) AS moment, from_json(args, '{_SHAPE}') AS a,
-        name <> 'recurring_task.update' OR json_exists(args, '$.next_execution_at') AS moves
+        name NOT IN ('recurring_task.update', 'task_execution.correct') OR json_exists(args, '$.next_execution_at')
+            AS moves
     FROM events WHERE name IN ('recurring_task.create', 'recurring_task.update', 'recurring_task.enable',
-        'recurring_task.disable', 'recurring_task.delete', 'task_execution.start', 'task_execution.skip')
+        'recurring_task.disable', 'recurring_task.delete', 'task_execution.start', 'task_execution.skip',
+        'task_execution.correct')
 ), changes AS (
     SELECT store_id, a.recurring_task_id AS task, seq, split_part(name, '.', 2) AS what, moment, a.reason, a.starting,
         a.interval_value AS step, a.interval_unit AS unit, a.timezone AS zone, epoch_us(a.anchor) AS anchor,
         name IN ('task_execution.start', 'task_execution.skip') AS settles,
         epoch_us(a.first_slot) AS first, epoch_us(a.scheduled_for) AS newest, a.slots,
-        CASE WHEN moves THEN coalesce(epoch_us(a.next_execution_at), -1) END AS nxt
+        CASE WHEN moves THEN coalesce(epoch_us(a.next_execution_at), -1) END AS nxt,
+        a.execution_id AS execution, epoch_us(a.until) AS until
     FROM facts WHERE (name <> 'task_execution.start' OR a.trigger IS DISTINCT FROM 'manual') AND (moves
+        OR a.until IS NOT NULL
         OR coalesce(a.interval_value::VARCHAR, a.interval_unit, a.timezone, a.anchor::VARCHAR) IS NOT NULL)
+), corrected AS (
+    SELECT *, count(*) FILTER (what = 'correct') OVER so_far AS corrections,
+        min(until) FILTER (what = 'correct') OVER later AS given_back_from,
+        count(*) FILTER (what = 'correct') OVER of_execution > 0 AS is_cut,
+        first_value(CASE WHEN settles THEN first END IGNORE NULLS) OVER of_execution AS begun,
+        last_value(CASE WHEN settles OR what = 'correct' THEN coalesce(newest, -1) END IGNORE NULLS) OVER of_execution
+            AS kept
+    FROM changes
+    WINDOW so_far AS (PARTITION BY store_id, task ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
+        later AS (PARTITION BY store_id, task ORDER BY seq ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING),
+        of_execution AS (PARTITION BY store_id, task, execution ORDER BY seq
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
 ), history AS (
-    SELECT store_id, task, seq, what, moment, reason, starting, settles, first, newest, slots, nxt,
-        last_value(nxt IGNORE NULLS) OVER earlier AS due,
-        max(newest) FILTER (settles) OVER earlier AS settled_to,
+    SELECT store_id, task, seq, what, moment, reason, starting, settles, first, newest, slots, nxt, until, is_cut,
+        begun, kept, given_back_from, execution, last_value(nxt IGNORE NULLS) OVER earlier AS due,
+        greatest(last_value(until IGNORE NULLS) OVER earlier, max(newest) FILTER (settles) OVER since) AS settled_to,
         lead(what) OVER task AS what_then, lead(nxt) OVER task AS nxt_then, lead(moment) OVER task AS moment_then,
         last_value(step IGNORE NULLS) OVER so_far AS step, last_value(unit IGNORE NULLS) OVER so_far AS unit,
         last_value(zone IGNORE NULLS) OVER so_far AS zone, last_value(anchor IGNORE NULLS) OVER so_far AS anchor
-    FROM changes
-    WINDOW task AS (PARTITION BY store_id, task ORDER BY seq),
+    FROM corrected
+    WINDOW since AS (PARTITION BY store_id, task, corrections ORDER BY seq
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+        task AS (PARTITION BY store_id, task ORDER BY seq),
         earlier AS (PARTITION BY store_id, task ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
         so_far AS (PARTITION BY store_id, task ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ), asked AS (
-    SELECT *, CASE WHEN settles THEN first ELSE newest_of_all END AS lo, newest_of_all AS hi,
+    SELECT *, coalesce(begun, newest_of_all) AS lo, newest_of_all AS hi,
         step * CASE unit WHEN 'minutes' THEN 60000000 WHEN 'hours' THEN 3600000000 WHEN 'days' THEN {_DAY} END AS length
-    FROM (SELECT *, CASE WHEN settles THEN newest WHEN what <> 'create' THEN greatest(moment, settled_to)
-        WHEN starting IS NULL THEN anchor ELSE moment - 1 END AS newest_of_all FROM history)
-    WHERE settles OR nxt <> -1
+    FROM (SELECT * REPLACE (first_value(step) OVER mine AS step, first_value(unit) OVER mine AS unit,
+            first_value(zone) OVER mine AS zone, first_value(anchor) OVER mine AS anchor),
+        CASE WHEN execution IS NOT NULL THEN newest WHEN what <> 'create' THEN greatest(moment, settled_to)
+        WHEN starting IS NULL THEN anchor ELSE moment - 1 END AS newest_of_all FROM history
+        WINDOW mine AS (PARTITION BY store_id, task, coalesce(execution, seq::VARCHAR) ORDER BY seq))
+    WHERE settles OR nxt <> -1 OR (what = 'correct' AND slots > 0)
 ), rules AS (
     SELECT unnest($1::VARCHAR[]) AS zone, unnest($2::BIGINT[]) * 1000000 AS since,
         unnest($3::BIGINT[]) * 1000000 AS until, unnest($4::BIGINT[]) * 1000000 AS shift
@@ -99,7 +121,7 @@ WITH facts AS (
     FROM asked LEFT JOIN by_days d ON d.store_id = asked.store_id AND d.seq = asked.seq
 ), claimed AS (
     SELECT c.store_id AS claim_store, c.task_id, c.scheduled_time, j.store_id, j.task, j.seq, j.newest
-    FROM processed_task_executions c FULL JOIN (SELECT * FROM judged WHERE settles) j
+    FROM processed_task_executions c FULL JOIN (SELECT * FROM judged WHERE settles AND NOT is_cut) j
         ON c.store_id = j.store_id AND c.task_id = j.task AND epoch_us(c.scheduled_time) = j.newest
 ), violations AS (
     SELECT store_id, task, seq, unnest([
@@ -117,13 +139,27 @@ WITH facts AS (
         WHEN reason = 'rescheduled' AND (what_then, nxt_then, moment_then) IS DISTINCT FROM ('update', nxt, moment)
             THEN 'It goes on with ' || {_text("nxt")} || ' of another grid, and no such grid begins with it.'
         WHEN (nxt = -1 OR reason = 'rescheduled') AND after <= moment
-            THEN 'It skips over the slot at ' || {_text("after")} || ', which had come due.' END
+            THEN 'It skips over the slot at ' || {_text("after")} || ', which had come due.' END,
+        CASE WHEN kept > given_back_from THEN 'It settles up to ' || {_text("kept")} || ', and all slots after '
+            || {_text("given_back_from")} || ' were to be settled again.' END
     ]) AS problem
     FROM judged WHERE settles
     UNION ALL
     SELECT store_id, task, seq, 'It goes on with ' || {_text("nxt")} || ', and the next slot is '
         || {_text("after")} || '.'
-    FROM judged WHERE NOT settles AND nxt IS DISTINCT FROM after
+    FROM judged WHERE NOT settles AND what <> 'correct' AND nxt IS DISTINCT FROM after
+    UNION ALL
+    SELECT store_id, task, seq, 'It leaves ' || slots || ' slots settled, from ' || {_text("begun")} || ' to '
+        || {_text("newest")} || ', and up to ' || {_text("until")} || ' there are ' || coalesce(counted, 0) || '.'
+    FROM judged WHERE what = 'correct' AND NOT coalesce(on_grid AND slots = counted AND hi <= until AND after > until,
+        false)
+    UNION ALL
+    SELECT store_id, task, seq, 'It takes back slots up to ' || {_text("until")} || ', or of nothing that was settled.'
+    FROM history WHERE what = 'correct' AND slots = 0 AND NOT coalesce(begun > until, false)
+    UNION ALL
+    SELECT store_id, task, seq, 'It gives slots back, and the task does not go on with them.'
+    FROM history WHERE what = 'correct' AND due <> -1
+        AND (what_then NOT IN ('correct', 'skip', 'update') OR moment_then <> moment) IS DISTINCT FROM false
     UNION ALL
     SELECT store_id, task, seq, 'It takes away the slot at ' || {_text("due")} || ', which had come due, unsettled.'
     FROM history WHERE NOT settles AND nxt IS NOT NULL AND due <> -1 AND due <= moment
@@ -138,7 +174,7 @@ ORDER BY store_id, task, seq NULLS LAST, problem
 """  # noqa: S608 - of nothing but what stands here
 """Where the log does not settle every slot exactly once; no row when it does.
 
-The argument. Of each task, only seven kinds of events move the oldest slot that is not settled, its
+The argument. Of each task, only eight kinds of events move the oldest slot that is not settled, its
 ``next_execution_at``: `history` has them in their order, each with the value that it found (`due`) and with the
 interval, zone and anchor then in force. A settlement that begins with exactly that slot neither leaves out one
 before it nor takes one that another has taken; that what it covers are all grid points up to its newest, and that
@@ -149,6 +185,10 @@ takes a slot away must not find one that has come due: it is settled before, in 
 over a task's events each slot since its creation, while it was enabled and later than what was settled already,
 lies in one settlement or is still to be settled, and the settlements of a task follow each other in time. The claims
 are compared with the settlements one to one.
+
+A correction takes back what a clock that was ahead has settled after an instant, `until`: the settlement that it cuts
+off keeps the slots up to there, all of them, and its claim is gone. From then on the task counts as settled up to that
+instant, and must go on with the first slot after it; whatever it had settled before must not reach further.
 
 Only the log and the claims are read, and no projection. Instants are microseconds, -1 is none. Grids of minutes and
 hours are exact arithmetic. A grid of days is that of `wsq.rules.schedule`: its points are the first instants at
@@ -231,10 +271,14 @@ def violations(cursor: Cursor) -> Rows[Violation]:
 
 
 def settled_to(cursor: Cursor, task_ids: list[str], now: datetime) -> dict[str, datetime]:
-    """By task, up to when nothing is left to settle: now, or the newest settled slot where that is later."""
+    """By task, up to when nothing is left to settle: now, or the newest settled slot where that is later.
+
+    What was settled by a clock that was ahead by more than `AHEAD` is left out; see `wsq.commands.corrections`.
+    """
     found = cursor.query(
         """SELECT task_id, max(scheduled_time) FROM processed_task_executions
-        WHERE scheduled_time > $1 AND task_id IN (SELECT unnest($2::VARCHAR[])) GROUP BY task_id""",
-        [now, task_ids],
+        WHERE scheduled_time > $1 AND scheduled_time <= $2 AND task_id IN (SELECT unnest($3::VARCHAR[]))
+        GROUP BY task_id""",
+        [now, now + AHEAD, task_ids],
     )
     return dict.fromkeys(task_ids, now) | dict(found)

@@ -13,6 +13,9 @@ from wsq.store.engine import Cursor
 FREE = ("offline", "scripted")
 """Kinds of providers whose answers cost nothing."""
 
+A_DAY = "INTERVAL '2 days'"
+"""What no day is longer than, in SQL: what began later began by a clock that was ahead, and is not of that day."""
+
 _TOKENS = "(input_tokens + output_tokens + cache_read_tokens + cache_write_tokens)"
 _BY_TOKENS = f"{_TOKENS} / {budgets.TOKENS_PER_DOLLAR}.0"
 
@@ -28,7 +31,7 @@ TRIED_AT = f"coalesce(cost_usd, {_BY_TOKENS})"
 HELD = "CASE WHEN reserved_until > {now} THEN reserved_usd ELSE 0 END"
 """How much of that is reserved at `now`, an SQL expression; what was reserved for longer counts as spent."""
 
-_WITHIN = "store_id = $1 AND started_at >= $2 AND ($3::TIMESTAMPTZ IS NULL OR started_at < $3)"
+_WITHIN = f"store_id = $1 AND started_at >= $2 AND started_at < coalesce($3::TIMESTAMPTZ, $2::TIMESTAMPTZ + {A_DAY})"
 
 _SPENT = f"""SELECT recurring_task_id, sum({COUNTED_AT})::DOUBLE PRECISION FROM task_executions WHERE {_WITHIN}
     GROUP BY recurring_task_id"""  # noqa: S608

@@ -231,7 +231,8 @@ class Executor:
         self._room -= 1  # kept until it is known whether there is something to run
         try:
             row = await self._submit(
-                lambda tx: commands.take_over(tx, each.store_id, each.execution_id, self.holder), [each.store_id]
+                lambda tx: commands.take_over(tx, each.store_id, each.execution_id, self.holder, passed=each.lease),
+                [each.store_id],
             )
         except Exception as error:  # noqa: BLE001 - one that cannot be taken over must not hide the others
             this.failed(each.store_id, error)

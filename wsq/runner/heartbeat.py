@@ -9,11 +9,15 @@ from itertools import pairwise
 
 import msgspec
 
+from wsq.clock import AHEAD
 from wsq.store.engine import Engine
 from wsq.version import VERSION
 
 USUAL = timedelta(minutes=5)
 """The assumed interval between passes until two have been seen."""
+
+GAP = timedelta(days=1)
+"""How far a clock may be from what was known of the time, before a pass says so."""
 
 LATE = 3
 """Number of usual intervals without a heartbeat after which the scheduler counts as missing."""
@@ -77,14 +81,22 @@ def scheduler(engine: Engine, now: datetime) -> Scheduler | None:
     beats = [_decoder.decode(note) for note in engine.passes()]
     if not beats:
         return None
-    last = max(beats, key=lambda beat: beat.started_at)
-    usual = _usual(beats, last)
+    seen = [beat for beat in beats if beat.started_at <= now + AHEAD] or beats  # not by a clock that was ahead
+    last = max(seen, key=lambda beat: beat.started_at)
+    usual = _usual(seen, last)
     return Scheduler(
         last=last,
         usual=usual.total_seconds(),
         expected_at=last.started_at + usual,
         missed=now - max(last.started_at, last.finished_at) > LATE * usual,
     )
+
+
+def gap(engine: Engine, now: datetime) -> timedelta | None:
+    """How far `now` is beyond the newest heartbeat, if that is more than `GAP`: the clock may be ahead."""
+    beats = engine.passes()
+    since = now - _decoder.decode(beats[-1]).finished_at if beats else timedelta()
+    return since if since > GAP else None
 
 
 def _usual(beats: list[Heartbeat], last: Heartbeat) -> timedelta:

@@ -23,11 +23,13 @@ from wsq.store.folding import unreadable
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """What a pass found: due tasks (stores in turn), abandoned executions, and stores that it cannot serve.
 
+    `ahead` are executions whose lease ends in the future, since a clock was ahead.
     `about` is the workspace's own row, on which it depends whether the workspace may be served.
     """
 
     about: WorkspaceRow
     stores: int
+    ahead: list[queries.Abandoned] = []
     due: list[DueTask]
     abandoned: list[queries.Abandoned]
     unserved: dict[str, str]
@@ -46,12 +48,13 @@ def look(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = None) -
             boards.store(cursor, unknown)
         known = len(stores)
     due = queries.due(cursor, now, stores)
-    abandoned = queries.abandoned(cursor, now, stores)
-    involved = sorted({each.store_id for each in due} | {each.store_id for each in abandoned})
+    abandoned, ahead = queries.abandoned(cursor, now, stores), queries.leases_ahead(cursor, now, stores)
+    involved = sorted({each.store_id for each in due} | {each.store_id for each in (*abandoned, *ahead)})
     unserved = unreadable(cursor, involved) if involved else {}
     return Work(
         about=boards.workspace(cursor),
         stores=known,
+        ahead=[each for each in ahead if each.store_id not in unserved],
         due=_fair([each for each in due if each.store_id not in unserved]),
         abandoned=[each for each in abandoned if each.store_id not in unserved],
         unserved=unserved,

@@ -1,4 +1,7 @@
-"""Repair: fold the projections anew, after a backup, and say so in the log. Nothing that is logged is changed."""
+"""Repair, after a backup: fold the projections anew, and have schedules that are ahead go on from now.
+
+The log says so. Nothing that is logged is changed.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from pathlib import Path
 
 import msgspec
 
+from wsq.commands.recurring import go_on_from_now
 from wsq.commands.stores import WORKSPACE
 from wsq.events.stores import WorkspaceRepaired
 from wsq.queries import log as queries
+from wsq.queries.ahead import tasks_ahead
 from wsq.store.folding import fold, read_facts
 from wsq.store.log import Log
 from wsq.store.transaction import Transaction
@@ -18,12 +23,14 @@ from wsq.store.transaction import Transaction
 class Repair(msgspec.Struct, frozen=True, kw_only=True):
     """What was repaired: `differences` of the projections, and events whose `figures` are read as unknown.
 
+    `schedules` is how many recurring tasks go on from now, since a clock had been ahead.
     `backup` is the workspace as it was before.
     """
 
     backup: Path
     differences: int
     figures: int
+    schedules: int = 0
 
 
 def repair(log: Log, backup: Path) -> Repair | None:
@@ -36,7 +43,9 @@ def repair(log: Log, backup: Path) -> Repair | None:
     differences = len(log.verify())
     with log.engine.snapshot() as cursor:
         figures, last = queries.unusable_figures(cursor), queries.last_repair(cursor)
-    if not differences and figures <= (last.figures if last else 0):
+    ahead = log.read(lambda cursor: tasks_ahead(cursor, log.clock.now()))
+    is_folded = differences > 0 or figures > (last.figures if last else 0)
+    if not is_folded and not ahead:
         return None
     target = backup
     if backup.is_dir():
@@ -47,5 +56,13 @@ def repair(log: Log, backup: Path) -> Repair | None:
         tx.rebuild(lambda cursor: fold(read_facts(cursor)))
         tx.record(WORKSPACE, WorkspaceRepaired(differences=differences, figures=figures))
 
-    log.write(fold_anew)
-    return Repair(backup=target, differences=differences, figures=figures)
+    def go_on(tx: Transaction) -> None:
+        for task in ahead:
+            go_on_from_now(tx, task.store_id, task.recurring_task_id)
+
+    if is_folded:
+        log.write(fold_anew)
+    if ahead:
+        log.write(go_on)
+    figures = figures if is_folded else 0
+    return Repair(backup=target, differences=differences, figures=figures, schedules=len(ahead))

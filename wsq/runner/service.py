@@ -115,6 +115,10 @@ class Service:
         )
         if dry_run:
             return structs.replace(report, would_run=self.log.read(lambda cursor: passes.would_run(cursor, work)))
+        if work.ahead:
+            from wsq.runner.unmoved import unmoved
+
+            work = structs.replace(work, abandoned=[*work.abandoned, *unmoved(self.log.engine, work.ahead)])
         if work.is_idle:
             if not is_shifted:
                 heartbeat.note(self.log.engine, started_at, report.finished_at, interval=interval)

@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from wsq.clock import AHEAD
 from wsq.commands.executions import WINDOW
 from wsq.projections import Row, Rows, StoreRow
 from wsq.queries import boards
-from wsq.queries.spending import COUNTED_AT, HELD, TRIED_AT
+from wsq.queries.ahead import tasks_ahead
+from wsq.queries.spending import A_DAY, COUNTED_AT, HELD, TRIED_AT
 from wsq.rules import budgets
 from wsq.rules.pauses import Pausable, holds
 from wsq.store.engine import Cursor
@@ -33,6 +35,8 @@ KINDS = {
     "never_ran": "problem",
     "late": "problem",
     "lease_expired": "problem",
+    "schedule_ahead": "problem",
+    "lease_ahead": "problem",
     "over_budget": "problem",  # a warning until the budget is used up
     "paused": "information",
 }
@@ -87,7 +91,8 @@ def alerts(cursor: Cursor, now: datetime, scheduler: SchedulerHealth, timezone: 
         timezone: The zone of times in sentences.
     """
     seen = _Seen(cursor, now, scheduler, ZoneInfo(timezone))
-    found = [*_scheduler(seen), *_failures(seen), *_slots(seen), *_leases(seen), *_budgets(seen), *_pauses(seen)]
+    found = [*_scheduler(seen), *_failures(seen), *_slots(seen), *_leases(seen)]
+    found += [*_ahead(seen), *_budgets(seen), *_pauses(seen)]
     order = list(KINDS)
     found.sort(key=lambda alert: (_LEVELS.index(alert.level), order.index(alert.kind), alert.since or now, alert.key))
     return Rows(found, kind=Alert)
@@ -206,16 +211,41 @@ def _leases(seen: _Seen) -> Iterator[Alert]:
         yield alert("lease_expired", text, store_id, task_id, execution_id=execution_id, since=since)
 
 
+_LEASES_AHEAD = f"""SELECT l.store_id, e.recurring_task_id, l.execution_id, l.expires_at, r.name
+FROM leases l JOIN task_executions e ON e.id = l.execution_id
+LEFT JOIN recurring_tasks r ON r.id = e.recurring_task_id
+WHERE l.expires_at > $1 AND l.{_ALIVE}"""  # noqa: S608
+
+
+def _ahead(seen: _Seen) -> Iterator[Alert]:
+    """What lies in the future, since a clock was ahead when it was recorded."""
+    for task in tasks_ahead(seen.cursor, seen.now):
+        if task.store_id in seen.stores:
+            until, nxt = task.settled_to, task.next_execution_at
+            text = f"The scheduled runs of {task.name!r} are settled up to {seen.clock(until)}" if until else ""
+            text += (" and its next run is" if until else f"The next run of {task.name!r} is") if nxt else ""
+            text += f" at {seen.clock(nxt)}" if nxt else ""
+            text += f", which is in the future: it is {seen.clock(seen.now)}, and a clock was ahead."
+            text += " Run wsq doctor --repair, or edit its schedule, and it goes on from now."
+            yield alert("schedule_ahead", text, task.store_id, task.recurring_task_id)
+    for store_id, task_id, execution_id, until, name in seen.query(_LEASES_AHEAD, seen.now + AHEAD):
+        text = f"The lease on a run of {name or task_id!r} ends at {seen.clock(until)}, which is in the future: it is"
+        text += f" {seen.clock(seen.now)}, and its worker's clock was ahead. If the worker is lost, a pass resumes the"
+        text += " run after a minute."
+        yield alert("lease_ahead", text, store_id, task_id, execution_id=execution_id)
+
+
 _SPENT = f"""WITH days AS (SELECT unnest($1::VARCHAR[]) AS store_id, unnest($2::TIMESTAMPTZ[]) AS since)
 SELECT d.store_id, e.recurring_task_id, r.name, r.budget_per_day, sum({COUNTED_AT})::DOUBLE PRECISION
 FROM task_executions e JOIN days d ON d.store_id = e.store_id AND e.started_at >= d.since
 LEFT JOIN recurring_tasks r ON r.id = e.recurring_task_id
-WHERE e.started_at >= $3 GROUP BY d.store_id, e.recurring_task_id, r.name, r.budget_per_day"""  # noqa: S608
+WHERE e.started_at >= $3 AND e.started_at < d.since + {A_DAY}
+GROUP BY d.store_id, e.recurring_task_id, r.name, r.budget_per_day"""  # noqa: S608
 
 
 _TRIED = f"""SELECT store_id, sum({TRIED_AT} - {HELD.format(now="$3")})::DOUBLE PRECISION FROM dry_runs
 JOIN (SELECT unnest($1::VARCHAR[]) AS store_id, unnest($2::TIMESTAMPTZ[]) AS since) d USING (store_id)
-WHERE started_at >= since GROUP BY store_id"""  # noqa: S608
+WHERE started_at >= since AND started_at < since + {A_DAY} GROUP BY store_id"""  # noqa: S608
 
 
 def _budgets(seen: _Seen) -> Iterator[Alert]:

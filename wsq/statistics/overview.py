@@ -136,7 +136,7 @@ _COUNTS = """SELECT e.recurring_task_id,
 _LAST = """SELECT e.recurring_task_id, e.id, e.status, e.verdict, e.reason, epoch_us(e.started_at)
     FROM task_executions e JOIN (
         SELECT DISTINCT ON (recurring_task_id) id FROM task_executions
-        WHERE status <> 'running' AND {which} ORDER BY recurring_task_id, started_at DESC, seq DESC
+        WHERE status <> 'running' AND {which} ORDER BY recurring_task_id, seq DESC
     ) AS newest ON newest.id = e.id WHERE {which}"""
 _LAST_LATELY = _LAST.format(which="started_at >= $1")
 _LAST_BEFORE = _LAST.format(which="started_at < $1 AND recurring_task_id IN (SELECT unnest($2::VARCHAR[]))")

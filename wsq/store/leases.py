@@ -28,11 +28,12 @@ _OWN = "holder = $1 AND execution_id IN (SELECT unnest($2::VARCHAR[]))"
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker's hold on an execution.
+    """A worker's hold on an execution; another worker's has another `epoch`.
 
     `reserved_usd` is in US dollars; `reserved_tokens` is 0 where the model's price is known.
     """
 
+    epoch: int
     expires_at: datetime
     reserved_usd: float
     reserved_tokens: int
@@ -56,9 +57,9 @@ def reserve(tx: Transaction, execution_id: str, dollars: float, tokens: int) -> 
 def lease(cursor: Cursor, execution_id: str) -> Lease | None:
     """An execution's lease, expired or not; None if it has none."""
     found = cursor.query(
-        "SELECT expires_at, reserved_usd, reserved_tokens FROM leases WHERE execution_id = $1", [execution_id]
+        "SELECT epoch, expires_at, reserved_usd, reserved_tokens FROM leases WHERE execution_id = $1", [execution_id]
     )
-    return Lease(expires_at=found[0][0], reserved_usd=found[0][1], reserved_tokens=found[0][2]) if found else None
+    return Lease(**dict(zip(Lease.__struct_fields__, found[0], strict=True))) if found else None
 
 
 def renew(tx: Transaction, execution_ids: Iterable[str], holder: str, expires_at: datetime) -> set[str]:

@@ -11,7 +11,7 @@ from datetime import datetime
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from wsq.clock import Clock
+from wsq.clock import AHEAD, Clock
 from wsq.errors import InvalidInput, WorkspaceError, WorkspaceLost
 from wsq.ids import Ids
 from wsq.projections import TABLES
@@ -320,14 +320,15 @@ class Log:
     def seq_at(self, store_id: str, until: int | datetime) -> int:
         """Return the seq of the store's newest event as of a seq (inclusive) or an instant; 0 if there is none.
 
-        An instant means the longest run of events from the first none of which was recorded later.
+        An instant means the longest run of events from the first none of which was recorded later. Those that a clock
+        recorded which was ahead by more than `AHEAD`, as later events or the present show, do not count as later.
 
         Raises:
             UnreadableLog: One of these events is of a kind that this wsq does not know.
         """
         self._refuse_within()
         with self.engine.read() as cursor:
-            seq = _seq_at(cursor, store_id, until)
+            seq = _seq_at(cursor, store_id, until, self.clock.now())
             refuse_what_is_unknown(cursor, store_id, seq)
             return seq
 
@@ -368,7 +369,7 @@ def stored_world(cursor: Cursor) -> World:
     return world
 
 
-def _seq_at(cursor: Cursor, store_id: str, until: int | datetime) -> int:
+def _seq_at(cursor: Cursor, store_id: str, until: int | datetime, now: datetime) -> int:
     if isinstance(until, int):
         found = cursor.query("SELECT seq FROM heads WHERE store_id = $1", [store_id])
         return max(0, min(until, int(found[0][0]))) if found else 0
@@ -377,4 +378,24 @@ def _seq_at(cursor: Cursor, store_id: str, until: int | datetime) -> int:
         [store_id, until],
     )
     later, newest = row
-    return (newest or 0) if later is None else int(later) - 1
+    if later is None:
+        return newest or 0
+    ((is_so,),) = cursor.query(_IS_LATER, [store_id, later, now])
+    if not is_so:
+        ((later,),) = cursor.query(_FIRST_LATER, [store_id, later, now, until])
+    return int(newest if later is None else later - 1)
+
+
+_AHEAD = f"INTERVAL '{AHEAD.total_seconds():.0f} seconds'"
+
+_IS_LATER = f"""SELECT min(recorded_at) FILTER (WHERE seq = $2)
+        <= least(min(recorded_at) FILTER (WHERE seq > $2), $3::TIMESTAMPTZ) + {_AHEAD}
+    FROM events WHERE store_id = $1 AND seq >= $2"""  # noqa: S608
+"""Whether an event's clock was not ahead, by the events after it and by the present."""
+
+_FIRST_LATER = f"""SELECT min(seq) FROM (
+        SELECT seq, recorded_at, min(recorded_at) OVER (
+            ORDER BY seq ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS followed_at
+        FROM events WHERE store_id = $1 AND seq >= $2) AS e
+    WHERE recorded_at > $4 AND recorded_at <= least(followed_at, $3::TIMESTAMPTZ) + {_AHEAD}"""  # noqa: S608
+"""The first event after an instant whose clock was not ahead; takes a second for a million events."""

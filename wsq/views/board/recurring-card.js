@@ -63,7 +63,19 @@ function drawRuns(page, { runs }) {
   return h("ol", { class: "runs", "aria-label": "Last runs" }, rows);
 }
 
+const AHEAD =
+  "Its next run lies further in the future than its interval: a clock was ahead. Edit its schedule, or run " +
+  "wsq doctor --repair.";
+
+function isAhead(page, { enabled, next, within }) {
+  return enabled && next && within !== null && (Date.parse(next) - page.clock.now()) / 1000 > within;
+}
+
 function drawTroubles(page, card, isBusy) {
+  return [isAhead(page, card) && h("p", { class: "trouble amber" }, AHEAD), drawRunTroubles(page, card, isBusy)];
+}
+
+function drawRunTroubles(page, card, isBusy) {
   const over = card.runs.filter((run) => run.status !== "running");
   const last = over[0];
   const ended = over.find((run) => run.status !== "skipped");

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from wsq.projections.rows import Document, Execution, RecurringTask, Task
+from wsq.queries.ahead import furthest
 from wsq.queries.executions import Run
 from wsq.rules import drafts
 from wsq.rules.budgets import Spending
@@ -74,6 +75,7 @@ def recurring_card(task: RecurringTask, runs: Sequence[Run], spending: Spending 
         "offers_late": bool(newest) and task.enabled and task.missed == "skip" and newest[0].reason == "missed",
         "failures": task.failures_in_row,
         "next": instant(task.next_execution_at),
+        "within": furthest(task),
         "running": next((run.id for run in newest if run.status == "running"), None),
         "runs": [run_line(run.execution, run.settled) for run in runs],
         "output": shortened(last.output, TEXT_SHOWN) if last else "",
