@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import wsq
@@ -20,7 +21,7 @@ from wsq.commands import executions as commands
 from wsq.queries import executions as queries
 from wsq.runner import heartbeat
 from wsq.runner.starting import Worker, start_manually
-from wsq.runner.unmoved import JITTER, STOOD, unmoved
+from wsq.runner.unmoved import JITTER, NOTE, STOOD, Seen, unmoved
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 FAR = NOON + 400 * DAY + timedelta(minutes=1)
@@ -102,7 +103,6 @@ def test_the_present_and_the_newest_execution_are_right_afterwards(
     ws: wsq.Workspace, acme: wsq.Store, ahead: wsq.RecurringTask, clock: ManualClock, tmp_path: Path
 ) -> None:
     assert acme.as_of(clock.now()).recurring_tasks() == acme.recurring_tasks()
-    assert acme.as_of(NOON).executions() == []
     ws.repair(tmp_path / "before.duckdb")
     run = acme.run_now(ahead.id)
 
@@ -226,14 +226,11 @@ def test_a_lease_that_ends_in_the_future_passes_once_it_has_stood_still_for_a_mi
     # Given a run whose worker had a clock that was ahead, and is gone
     run = leave(ws, acme, FAR, clock)
     assert kinds(ws) == ["lease_ahead"]
-    with nothing_written(acme):
-        assert ws.process().resumed == 0
 
     # When two passes on one machine see its lease unchanged, a minute apart
     look = lambda at: unmoved(ws._engine, ws._log.read(lambda c: queries.leases_ahead(c, clock.now())), at)
-    first = look(None)
-    begin = 1e9
-    assert [first, look(begin), look(begin + STOOD - JITTER - 1)] == [[], [], []]
+    begin = 1e6
+    assert [look(begin), look(begin + STOOD - JITTER - 1)] == [[], []]
     (seen,) = look(begin + STOOD)
 
     # Then it may be taken over, unless it was renewed in the meantime
@@ -260,7 +257,8 @@ def test_a_run_that_was_left_by_a_clock_that_was_ahead_comes_to_its_end(
     run = leave(ws, acme, begun_at, clock)
     ws._log.write(lambda tx: tx.query("UPDATE leases SET expires_at = $1", [FAR]))
 
-    reports = [ws.process()]
+    with nothing_written(acme):
+        reports = [ws.process()]
     put_back(ws, STOOD)
     reports.append(ws.process())
 
@@ -273,10 +271,6 @@ def test_a_run_that_was_left_by_a_clock_that_was_ahead_comes_to_its_end(
 
 def put_back(ws: wsq.Workspace, seconds: float) -> None:
     """As if so many seconds had gone by since a pass saw leases that end in the future."""
-    import msgspec
-
-    from wsq.runner.unmoved import NOTE, Seen
-
     with ws._engine.shared_note(NOTE) as note:
         assert note is not None
         seen = msgspec.json.decode(note.read() or b"[]", type=list[Seen])
@@ -306,9 +300,7 @@ def test_heartbeats_of_the_future_do_not_hide_that_the_scheduler_has_stopped(
 def test_what_was_spent_by_a_clock_that_was_ahead_is_not_of_today(
     open_workspace: Callable[..., wsq.Workspace], clock: ManualClock
 ) -> None:
-    from dataclasses import replace
-
-    dear = ScriptedProvider([replace(finish(), cost_usd=2.0)])
+    dear = ScriptedProvider([msgspec.structs.replace(finish(), cost_usd=2.0)])
     dear.kind = "anthropic"
     ws = open_workspace(provider=dear)
     acme = ws.store("acme")

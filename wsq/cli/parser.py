@@ -208,7 +208,7 @@ def _whole(commands: Any) -> None:
     doctor = _command(
         commands, "doctor", "Check the workspace; exit 1 and the reasons if there are problems", json=True
     )
-    doctor.add_argument("--repair", action="store_true", help="before that, fold the projections anew, after a backup")
+    doctor.add_argument("--repair", action="store_true", help="before that, repair what can be, after a backup")
     doctor.add_argument("--backup", metavar="PATH", help="a new file or a folder for it; default: beside the database")
 
 

@@ -17,6 +17,8 @@ from wsq.runner import heartbeat, passes
 from wsq.runner.report import ProcessReport
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from wsq.agent.loop import AlsoReserve
     from wsq.agent.providers import Provider
     from wsq.projections import Execution, WorkspaceRow
@@ -103,7 +105,7 @@ class Service:
         is_shifted = is_shifted or clock is not self.clock
         started_at = clock.now()
         wanted = tuple(stores) if stores is not None else self.settings.stores
-        work = self.log.read(lambda cursor: passes.look(cursor, started_at, wanted))
+        work = self._look(started_at, wanted, dry_run=dry_run)
         if self.given_provider is None:
             providers.check_credentials(self.settings, work.about)
         report = ProcessReport(
@@ -115,16 +117,20 @@ class Service:
         )
         if dry_run:
             return structs.replace(report, would_run=self.log.read(lambda cursor: passes.would_run(cursor, work)))
-        if work.ahead:
-            from wsq.runner.unmoved import unmoved
-
-            work = structs.replace(work, abandoned=[*work.abandoned, *unmoved(self.log.engine, work.ahead)])
         if work.is_idle:
             if not is_shifted:
                 heartbeat.note(self.log.engine, started_at, report.finished_at, interval=interval)
                 self.notify(at_once=interval is None)
             return report
         return self._run(work, report, clock, interval, on_end, is_shifted=is_shifted)
+
+    def _look(self, now: datetime, stores: tuple[str, ...] | None, *, dry_run: bool) -> passes.Work:
+        work = self.log.read(lambda cursor: passes.look(cursor, now, stores))
+        if dry_run or not work.ahead:
+            return work
+        from wsq.runner.unmoved import unmoved
+
+        return structs.replace(work, abandoned=[*work.abandoned, *unmoved(self.log.engine, work.ahead)])
 
     def _run(
         self,

@@ -320,8 +320,9 @@ class Log:
     def seq_at(self, store_id: str, until: int | datetime) -> int:
         """Return the seq of the store's newest event as of a seq (inclusive) or an instant; 0 if there is none.
 
-        An instant means the longest run of events from the first none of which was recorded later. Those that a clock
-        recorded which was ahead by more than `AHEAD`, as later events or the present show, do not count as later.
+        An instant means the longest run of events from the first none of which was recorded later. An event whose clock
+        was ahead by more than `AHEAD`, as a later event shows, counts as of that one's time; one that lies in the future
+        now, with none after it, counts as not later.
 
         Raises:
             UnreadableLog: One of these events is of a kind that this wsq does not know.
@@ -397,5 +398,6 @@ _FIRST_LATER = f"""SELECT min(seq) FROM (
         SELECT seq, recorded_at, min(recorded_at) OVER (
             ORDER BY seq ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS followed_at
         FROM events WHERE store_id = $1 AND seq >= $2) AS e
-    WHERE recorded_at > $4 AND recorded_at <= least(followed_at, $3::TIMESTAMPTZ) + {_AHEAD}"""  # noqa: S608
-"""The first event after an instant whose clock was not ahead; takes a second for a million events."""
+    WHERE CASE WHEN recorded_at <= least(followed_at, $3::TIMESTAMPTZ) + {_AHEAD} THEN recorded_at
+        WHEN followed_at <= $3::TIMESTAMPTZ + {_AHEAD} THEN followed_at END > $4"""  # noqa: S608
+"""The first event after an instant, where some clocks were ahead; takes a second for a million events."""
