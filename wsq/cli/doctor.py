@@ -153,7 +153,6 @@ _WELL = {
     "tasks": "No task is failing.",
     "budgets": "No budget of today is 80 % used.",
     "leases": "No run was abandoned by its worker.",
-    "clocks": "Nothing lies in the future.",
     "pauses": "Nothing is paused.",
 }
 
@@ -179,11 +178,10 @@ _CHECKS: dict[str, Callable[[_Examined], Finding]] = {
     "log": _log,
     "settlements": _settlements,
     "scheduler": _alerts("scheduler", "scheduler"),
-    "slots": _alerts("slots", "never_ran", "late"),
+    "slots": _alerts("slots", "never_ran", "late", "schedule_ahead"),
     "tasks": _alerts("tasks", "failing", "failed_repeatedly"),
     "budgets": _alerts("budgets", "over_budget"),
-    "leases": _alerts("leases", "lease_expired"),
-    "clocks": _alerts("clocks", "schedule_ahead", "lease_ahead"),
+    "leases": _alerts("leases", "lease_expired", "lease_ahead"),
     "pauses": _alerts("pauses", "paused"),
     "provider": _provider,
     "outside": _notifications,

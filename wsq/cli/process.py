@@ -280,14 +280,15 @@ class Passes:
             return None
 
     def _begin(self) -> None:
-        if remark := self._clock_remark():
-            print_error(PROGRAM, remark)
+        remark = self._clock_remark()
         begun = self.ws.begin_pass(
             dry_run=self.options.dry_run,
             interval=self.options.watch,
             on_end=lambda row: self._inbox.put(lambda: self._execution(row)),
             is_shifted=self.options.now is not None,
         )
+        if remark:
+            print_error(PROGRAM, remark)
         if not callable(begun):
             self._report(begun)
             return
@@ -301,10 +302,8 @@ class Passes:
         """Say that the clock may be wrong; the pass goes on. A machine that was off for days gets the same remark."""
         from wsq.runner import heartbeat
 
-        now = self.ws.clock.now()
-        shown = local(now, self._zone)
         if self.options.now is not None:
-            apart = now - SystemClock().now()
+            shown, apart = local(self.options.now, self._zone), self.options.now - SystemClock().now()
             if abs(apart) <= heartbeat.GAP:
                 return None
             side = "ahead of" if apart > timedelta() else "behind"
@@ -312,6 +311,7 @@ class Passes:
         gap = self.ws.clock_gap()
         if gap is None:
             return None
+        shown = local(self.ws.clock.now(), self._zone)
         return f"The clock shows {shown}, {_days(gap)} after the last pass. The pass goes on."
 
     def _await(self, ended: Callable[[], ProcessReport]) -> None:

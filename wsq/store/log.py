@@ -320,9 +320,9 @@ class Log:
     def seq_at(self, store_id: str, until: int | datetime) -> int:
         """Return the seq of the store's newest event as of a seq (inclusive) or an instant; 0 if there is none.
 
-        An instant means the longest run of events from the first none of which was recorded later. An event whose clock
-        was ahead by more than `AHEAD`, as a later event shows, counts as of that one's time; one that lies in the future
-        now, with none after it, counts as not later.
+        An instant means the longest run of events from the first none of which was recorded later. An event whose
+        clock was ahead by more than `AHEAD`, as a later event shows, counts as of that one's time; one that lies in the
+        future now, with none after it, counts as not later.
 
         Raises:
             UnreadableLog: One of these events is of a kind that this wsq does not know.
