@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.views.payloads import PAYLOADS
 from wsq.views.page.markdown import DEPTH, LIMIT, OPEN, TAGS, Element, is_safe, tree
+from wsq.views.page.markdown import MARKS as MOST_MARKS
 
 MARKS = st.sampled_from([
     "*", "**", "_", "~~", "`", "``", "[", "]", "(", ")", "![", "](", "<", ">", "&", "&#", ";", "\\", "|", "\n", "\n\n",
@@ -206,6 +207,27 @@ def test_tables_that_would_fill_the_page_with_empty_cells_stay_as_they_were_writ
     assert "|a|a|" in words(nodes)
 
 
+def test_a_text_with_too_much_markup_is_shown_as_written_from_there_on():
+    line = "*a* **b** `c`\n"
+    text = line * (LIMIT // len(line))
+
+    *parsed, (tag, _, [(_, _, [rest])]) = tree(text)
+
+    marks = 9
+    assert tag == "pre"
+    assert rest == text[-len(rest) :]
+    assert len(rest) == len(text) - MOST_MARKS // marks * len(line)
+    assert "*" not in words(parsed)
+
+
+def test_quotes_after_too_many_are_shown_as_written():
+    nodes = tree("> -\na\n" * 3_000)
+
+    quotes = [element for _, element in elements(nodes) if element.tag == "blockquote"]
+    assert 0 < len(quotes) < 3_000
+    assert "> -" in words(nodes[-1:])
+
+
 def test_many_threads_may_read_at_once():
     text = "\n\n".join(each.text for each in PAYLOADS)
 
@@ -232,6 +254,8 @@ HARD = {
     "backticks that grow": "".join("e" + "`" * each for each in range(1_400)),
     "quotes that grow": "".join("> " * each + "a\n" for each in range(1_000)),
     "lists that grow": "".join("  " * each + "- a\n" for each in range(1_000)),
+    "lists in quotes": _filled("> -\na\n"),
+    "headings in quotes": ")*" + _filled("\n> =\n](]:") + "(1. ",
     "a table that is wide": "|" + "a|" * 8_000 + "\n|" + "-|" * 8_000 + "\n" + "|\n" * 9_000,
     "one address, referred to": "[a]: http://" + "x" * (LIMIT // 2) + "\n\n" + "[a]" * 300_000,
     "brackets around an address": "http://a" + ")" * 1_000_000,

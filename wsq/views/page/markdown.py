@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock, table
+from markdown_it.rules_block import StateBlock, blockquote, table
 from markdown_it.rules_inline import StateInline, image
 from markdown_it.token import Token
 
@@ -25,6 +26,14 @@ DEPTH = 20
 
 CELLS = 8_000
 """Maximum cells of all tables, since short rows are padded to the header's width; later ones are shown as written."""
+
+QUOTED = 20_000
+"""Maximum lines that are scanned for quotes; later quotes are shown as written. The parser scans all lines up to an
+empty one and may take only the first two, so that a text of short lines would take minutes."""
+
+MARKS = 12_000
+"""Maximum characters that may be markup and are parsed: each takes as long as dozens of letters. What follows is shown
+as it was written."""
 
 BRACKETS = 8
 """Maximum nesting of brackets that may be links; each level multiplies the parsing time."""
@@ -48,6 +57,7 @@ _SAFE = re.compile(r"(?:https?://[\w\[][!-~]*|mailto:[!-~]+)", re.ASCII | re.IGN
 _BARE = re.compile(r"(https?)://[a-z0-9][^\s<>\"`\\^{}|\[\]\x00-\x1f]*", re.IGNORECASE)
 # A tag, a comment or similar, up to the next angle bracket, so that no text is scanned twice.
 _MARKUP = re.compile(r"</?[a-z!?][^<>]*>", re.IGNORECASE)
+_MARK = re.compile(r"[^\w \t]|_")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -80,7 +90,10 @@ def tree(text: str, *, limit: int = LIMIT) -> list[Node]:
     """
     end = _end(text, limit)
     shown = _LONE_SURROGATE.sub("\ufffd", text[:end])
-    drawn = _Drawing(addresses=24 * len(shown) + 1000).draw(_parser().parse(shown))
+    parsed = _parsed_end(shown)
+    drawn = _Drawing(addresses=24 * len(shown) + 1000).draw(_parser().parse(shown[:parsed]))
+    if parsed < len(shown):
+        drawn.append(Element("pre", {}, [Element("code", {}, [shown[parsed:]])]))
     if end < len(text):
         note = f"Cut off: {len(text) - end:,} of {len(text):,} characters are not shown."
         drawn.append(Element("p", {}, [Element("em", {}, [note])]))
@@ -99,6 +112,14 @@ def _end(text: str, limit: int) -> int:
     return line + 1 or limit
 
 
+def _parsed_end(text: str) -> int:
+    """Where parsing ends: behind `MARKS` marks, if possible at the end of a line."""
+    surplus = next(islice(_MARK.finditer(text), MARKS, None), None)
+    if surplus is None:
+        return len(text)
+    return text.rfind("\n", max(surplus.start() - 1000, 0), surplus.start()) + 1 or surplus.start()
+
+
 # ---- parsing --------------------------------------------------------------------------------------------------------
 
 
@@ -108,6 +129,7 @@ def _parser() -> MarkdownIt:
     reader = MarkdownIt("commonmark", {"html": False, "maxNesting": DEPTH + 4})
     reader.enable(["table", "strikethrough"]).disable(["html_block", "html_inline"])
     reader.validateLink = _any_address  # type: ignore[method-assign]
+    reader.block.ruler.at("blockquote", _quote, {"alt": ["paragraph", "reference", "blockquote", "list"]})
     reader.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     reader.block.ruler.before("table", "too_deep", _too_deep)
     reader.inline.ruler.at("image", _image)
@@ -132,6 +154,19 @@ def _too_deep(state: StateBlock, start: int, end: int, _silent: bool) -> bool:  
     state.push("too_deep", "", 0).content = state.getLines(start, line, state.blkIndent, False)  # noqa: FBT003
     state.line = line
     return True
+
+
+def _quote(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
+    left = state.env.get("quoted", QUOTED)
+    if not left or silent:
+        return bool(left) and blockquote(state, start, end, True)  # noqa: FBT003
+    if not blockquote(state, start, end, True):  # noqa: FBT003
+        return False
+    last = start
+    while last < end and not state.isEmpty(last) and last - start < left:
+        last += 1
+    state.env["quoted"] = left - (last - start)
+    return blockquote(state, start, end, False)  # noqa: FBT003
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001
