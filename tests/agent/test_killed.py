@@ -79,6 +79,20 @@ def test_every_effect_is_there_once_and_no_recorded_answer_is_paid_for_again(dat
     assert execution.cost_usd > 0
 
 
+def test_an_answer_whose_search_a_worker_does_not_survive_is_not_paid_for_again(database, due):
+    # Given a worker that dies when an answer that begins with a search is on record, before the search
+    search = ("search_documents", {"query": "first"})
+    draft = ("create_document", {"title": "Draft: x", "content": "To: a@example.com"})
+    peer, clock = due([SCRIPT[0], calls(search, draft), SCRIPT[2]])
+    died = worker(database, clock.now().isoformat(), "after", 3, "asked")
+    assert died.status == -signal.SIGKILL, died.err
+
+    execution = resumed(database, clock)
+
+    assert peer.answered == [0, 1, 2]
+    assert (execution.turns, execution.calls, execution.takeovers) == (3, 4, 1)
+
+
 def test_an_answer_that_nobody_heard_to_its_end_is_asked_for_again_and_both_are_charged(database, due):
     # Given a worker that is killed while the second answer is on its way
     slow = Say(SCRIPT[1].content, "tool_use", seconds=60)

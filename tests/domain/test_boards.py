@@ -474,6 +474,23 @@ def test_documents_are_found_by_any_words_of_title_and_text(acme):
     assert acme.documents_holding("100%  due") == [brief.id]
     assert acme.documents_holding("due_") == []
     assert acme.documents_holding("  ") == []
+    assert acme.together(lambda store: store.documents_holding("brief")) == [brief.id]
+
+
+@pytest.mark.parametrize(("text", "query"), [("İSTANBUL", "istanbul"), ("ΟΔΟΣΗΜΑ", "ΟΔΟΣ"), ("École", "éCOLE")])
+def test_a_search_compares_small_letters_of_any_alphabet(acme, text, query):
+    found = acme.create_document("Brief", text)
+
+    assert acme.documents_holding(query) == [found.id]
+
+
+def test_a_search_has_twenty_different_words_at_most(acme):
+    many = [f"w{number}" for number in range(21)]
+    found = acme.create_document("Brief", " ".join(many))
+
+    assert acme.documents_holding(" ".join(many[:20] * 3)) == [found.id]
+    with pytest.raises(wsq.InvalidInput, match=r"The search has 21 different words, expected at most 20\."):
+        acme.documents_holding(" ".join(many))
 
 
 def test_what_belongs_to_a_project_is_counted_without_what_is_archived_or_done(acme, ws):

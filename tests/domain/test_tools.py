@@ -139,6 +139,11 @@ def test_what_is_left_out_of_an_update_stays(agent, library):
         ("read_document", {"document_id": "BRIEF", "offset": -1}, "offset: "),
         ("read_document", {}, "document_id: "),
         ("search_documents", {"query": "  "}, "query is empty"),
+        (
+            "search_documents",
+            {"query": " ".join(map(str, range(21)))},
+            "query has 21 different words, expected at most 20",
+        ),
         ("create_document", {"title": "", "content": "x"}, "title is ''"),
         ("create_document", {"title": "x", "content": "x" * 1_000_001}, "1,000,000"),
         ("create_document", {"title": "x", "content": "x", "project_id": "other"}, "project_id: "),
@@ -218,6 +223,23 @@ def test_a_long_list_says_how_many_are_left_out_and_how_to_get_them(agent):
     assert "offset" in first["hint"]
     assert len(rest["tasks"]) == 7
     assert "left_out" not in rest
+
+
+def test_long_lists_of_people_and_projects_say_how_many_are_left_out(agent):
+    agent.store.workspace._log.write(_many_people_and_projects)
+
+    for tool, given in (("list_contacts", {}), ("search_contacts", {"query": "PERSON"}), ("list_projects", {})):
+        result, _ = agent.call(tool, **given)
+        first, *rest = result[tool.partition("_")[2]]
+        assert (first["name"][-3:], len(rest), result["left_out"]) == ("000", MOST_LISTED - 1, 7)
+
+
+def _many_people_and_projects(tx):
+    from wsq.commands import boards
+
+    for number in range(MOST_LISTED + 7):
+        boards.create_contact(tx, "acme", f"Person {number:03}")
+        boards.create_project(tx, "acme", f"Project {number:03}")
 
 
 def _many_tasks(tx):

@@ -5,7 +5,7 @@ import queue
 
 import pytest
 
-from wsq.views import Library
+from wsq.views import Board, Library
 from wsq.views.live.dispatch import Dispatcher
 from wsq.views.live.hub import forget
 
@@ -187,6 +187,20 @@ def test_a_library_finds_documents_by_their_whole_text(store, library):
     library._handle_msg(json.dumps({"type": "search", "ref": 1, "text": "CONTRACT"}))
 
     assert next_told(library, "answer")["value"] == [brief.id]
+
+
+@pytest.mark.parametrize("page", [Library, Board])
+def test_a_search_of_too_many_words_is_refused_with_their_limit(store, page):
+    made = page(store)
+    made.told = queue.Queue()
+    made._send_msg = lambda text: made.told.put(json.loads(text))
+
+    made._handle_msg(json.dumps({"type": "search", "ref": 1, "text": " ".join(map(str, range(300)))}))
+
+    answer = next_told(made, "answer")
+    assert (answer["ok"], answer["error"]) == (False, "The search has 300 different words, expected at most 20.")
+    made.close()
+    forget(store.workspace)
 
 
 def test_a_page_begins_without_a_read_and_finds_nothing_where_there_is_no_store_yet(library):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -51,11 +51,14 @@ class Conversation(msgspec.Struct, kw_only=True):
         """Whether the last calls were all the same."""
         return _all_the_same(self.last_calls)
 
-    def next_calls(self, pending: Sequence[Block]) -> list[Block]:
-        """Of the pending calls those that may share a transaction: none after one too many of the same."""
+    def next_calls(self, pending: Sequence[Block], is_apart: Callable[[Block], bool]) -> list[Block]:
+        """Of the pending calls those that may share a transaction.
+
+        None after one too many of the same, and none from the first on that `is_apart`.
+        """
         last, together = list(self.last_calls), []
         for call in pending[:CALLS_TOGETHER]:
-            if _all_the_same(last):
+            if _all_the_same(last) or is_apart(call):
                 break
             last = [*last, _signature(call)][-SAME_CALLS:]
             together.append(call)

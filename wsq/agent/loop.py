@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -76,6 +77,14 @@ class _Ended(Exception):
     def __init__(self, row: Execution) -> None:
         super().__init__(row.status)
         self.row = row
+
+
+class _ToolFailed(Exception):
+    """A tool ended in an error that no model can have meant; what it did in the transaction must not stand."""
+
+    def __init__(self, call: Block) -> None:
+        super().__init__(call["id"])
+        self.call = call
 
 
 async def run(
@@ -151,6 +160,7 @@ class _Run:
         self.row = work.execution if isinstance(work, Started) else work
         self.limits = msgspec.json.decode(self.row.limits or "{}", type=Limits)
         self._cost_reserved = isinstance(work, Started) and work.cost_reserved
+        self._outcomes: dict[str, tools.Outcome] = {}  # by call: known before the transaction that records it
 
     async def begin(self, work: Started | Execution) -> None:
         """Continue the conversation where the record leaves it."""
@@ -181,8 +191,10 @@ class _Run:
             name = self.conversation.last_calls[-1][0]
             words = f"It called {name} {SAME_CALLS} times in a row with the same arguments."
             raise _Ended(await self.failed("stuck", words))
-        if self.conversation.pending:
-            await self._run_calls(self.conversation.pending)
+        if pending := self.conversation.pending:
+            if self._is_unknown_search(pending[0]):
+                await self._search(pending[0])
+            await self._run_calls(pending)
         else:
             await self._within_limits()
             await self._ask()
@@ -360,9 +372,9 @@ class _Run:
         """Record an answer, run its next calls, and reserve for the next question, in one transaction.
 
         Each could be a transaction of its own; together either all of it is there afterwards or nothing. Calls
-        that are too many for one transaction stay pending.
+        that are too many for one transaction stay pending, and so do searches, which run when the answer is on record.
         """
-        together = self.conversation.next_calls(pending)
+        together = self.conversation.next_calls(pending, self._is_unknown_search)
         last = len(together) == len(pending)
         reserve = self._reservation() if last else None
         for call in together:
@@ -385,17 +397,26 @@ class _Run:
 
         try:
             self.row, outcomes, self._cost_reserved = await self._write(decide)
+        except _ToolFailed as failure:
+            await self._record_alone(record)
+            self._outcomes[failure.call["id"]] = _failed(failure.call, failure.__cause__ or failure)
+            return  # the calls are pending
         except (LeaseLost, *TEMPORARY):
             raise
         except Exception:
-            if record:  # the answer was paid for, whatever went wrong after it
-                self.row = await self._write(record)
-                self.unrecorded = None
+            await self._record_alone(record)
             raise
+        self._outcomes.clear()
         if self.row.status != "running":
             raise _Ended(self.row)
         for call, outcome in zip(together, outcomes, strict=True):
             self.conversation.add_result(call, outcome.result, is_error=outcome.is_error)
+
+    async def _record_alone(self, record: Ending | None) -> None:
+        """Record an answer without its calls: it was paid for, whatever went wrong after it."""
+        if record:
+            self.row = await self._write(record)
+            self.unrecorded = None
 
     def _call_tools(
         self, tx: Transaction, row: Execution, calls: Sequence[Block]
@@ -411,7 +432,7 @@ class _Run:
                 return commands.fail(tx, row, "change_limit", words), outcomes
             before = tx.recorded
             with self._caused_by(tx, call):
-                outcome = tools.run(tx, self.scope, call["name"], call["input"])
+                outcome = self._outcomes.get(call["id"]) or self._call(tx, call)
                 commands.record_call(
                     tx,
                     row,
@@ -428,6 +449,26 @@ class _Run:
             if row.verdict is not None:
                 break
         return row, outcomes
+
+    def _call(self, tx: Transaction, call: Block) -> tools.Outcome:
+        try:
+            return tools.run(tx, self.scope, call["name"], call["input"])
+        except Exception as error:
+            if _is_unavailable(error):
+                raise
+            raise _ToolFailed(call) from error
+
+    def _is_unknown_search(self, call: Block) -> bool:
+        return call["id"] not in self._outcomes and tools.searches(self.scope, call["name"])
+
+    async def _search(self, call: Block) -> None:
+        """Run a call outside of any transaction, since it takes as long as there is text."""
+        self.progress.calling(call["name"])
+        search = partial(tools.search, self.log.read_texts, self.scope, call["name"], call["input"])
+        try:
+            self._outcomes[call["id"]] = await asyncio.to_thread(search)
+        except Exception as error:  # noqa: BLE001 - if the workspace itself is unavailable, the next write says so
+            self._outcomes[call["id"]] = _failed(call, error)
 
     def _caused_by(self, tx: Transaction, call: Block) -> AbstractContextManager[None]:
         """What is recorded inside names the agent as its actor and the call as its cause."""
@@ -526,6 +567,17 @@ def _charge(tx: Transaction, row: Execution, cost: Figures | None) -> None:
     """Record what a failed call took, as far as it is known."""
     if cost is not None:
         budgets.charge(tx, row, **msgspec.structs.asdict(cost))
+
+
+def _is_unavailable(error: Exception) -> bool:
+    """Whether execution or workspace are out of reach; a plain `WorkspaceError` may concern one statement alone."""
+    return isinstance(error, LeaseLost) or (isinstance(error, WorkspaceError) and type(error) is not WorkspaceError)
+
+
+def _failed(call: Block, error: BaseException) -> tools.Outcome:
+    """The outcome of a call whose tool failed; the model is told, as it may do without."""
+    logger.error("The tool %s failed.", call["name"], exc_info=error, extra={"action": "tool_failed"})
+    return tools.failed(error)
 
 
 def _sentence(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from wsq.errors import InvalidInput
 from wsq.projections import Rows
 from wsq.queries import log as log_queries
 from wsq.rules import values
-from wsq.store.engine import Cursor
+from wsq.store.engine import ReadingCursor
 
 if TYPE_CHECKING:
     from wsq.api.store import Store
@@ -35,9 +35,11 @@ class PastStore(Questions):
     def __repr__(self) -> str:
         return f"<wsq.PastStore {self.id!r} as of event {self.seq}>"
 
-    def _read(self, question: Callable[[Cursor], T]) -> T:
+    def _read(self, question: Callable[[ReadingCursor], T]) -> T:
         with self._engine.read() as cursor:
             return question(cursor)
+
+    _read_texts = _read
 
     def difference(self, other: PastStore) -> Rows[Change]:
         """What changed in the store from this moment to the `other`; see `Store.difference`.

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from wsq.api.binding import query
 from wsq.projections import Execution, Rows, StoreRow, Task
 from wsq.queries import boards as board_queries
+from wsq.queries import documents as document_queries
 from wsq.queries import executions as execution_queries
 from wsq.queries import log as log_queries
-from wsq.rules import schedule, values
+from wsq.rules import schedule, searching, values
 from wsq.rules.budgets import Forecast, forecast
-from wsq.store.engine import Cursor
+from wsq.store.engine import Cursor, ReadingCursor
 
 if TYPE_CHECKING:
     from wsq.events import Recorded
@@ -28,6 +29,10 @@ class Questions:
     id: str
 
     def _read(self, question: Callable[[Cursor], T]) -> T:
+        raise NotImplementedError
+
+    def _read_texts(self, question: Callable[[ReadingCursor], T]) -> T:
+        """Like `_read`, for questions that scan all texts."""
         raise NotImplementedError
 
     def _query(self, question: Callable[Concatenate[Cursor, str, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -51,9 +56,26 @@ class Questions:
     documents = query(board_queries.documents)
     document = query(board_queries.document)
     document_lines = query(board_queries.document_lines)
-    documents_holding = query(board_queries.documents_holding)
     documents_made_by = query(board_queries.documents_made_by)
     task = query(board_queries.task)
+
+    def documents_holding(self, text: str) -> list[str]:
+        """The ids of the documents, archived ones too, whose title or text holds every word of `text`.
+
+        Capitals and small letters are alike. Without a word there is nothing to hold: an empty list.
+
+        Raises:
+            InvalidInput: It has more than 20 different words.
+        """
+        if not text.strip():
+            return []
+        words = searching.words(text, "The search")
+
+        def asked(cursor: ReadingCursor) -> list[str]:
+            board_queries.store(cursor, self.id)
+            return document_queries.holding(cursor, self.id, words)
+
+        return self._read_texts(asked)
 
     def tasks(
         self, project_id: str | None = None, status: str | None = None, *, include_archived: bool = False

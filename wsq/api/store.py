@@ -21,7 +21,7 @@ from wsq.queries import spending as spending_queries
 from wsq.rules import schedule, values
 from wsq.rules.budgets import Spending
 from wsq.rules.pauses import Pause, pause_of
-from wsq.store.engine import Cursor
+from wsq.store.engine import Cursor, ReadingCursor
 from wsq.store.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ class Store(Questions):
 
     def _read(self, question: Callable[[Cursor], T]) -> T:
         return self._log.read(question)
+
+    def _read_texts(self, question: Callable[[ReadingCursor], T]) -> T:
+        return self._log.read_texts(question)
 
     def _write(self, function: Callable[Concatenate[Transaction, str, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         return self._transaction(lambda tx: function(tx, self.id, *args, **kwargs))
@@ -354,6 +357,9 @@ class _StoreInTransaction(Store):
         self._tx = tx
 
     def _read(self, question: Callable[[Cursor], T]) -> T:
+        return question(self._tx)
+
+    def _read_texts(self, question: Callable[[ReadingCursor], T]) -> T:
         return question(self._tx)
 
     def _transaction(self, work: Callable[[Transaction], T]) -> T:

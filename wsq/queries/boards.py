@@ -126,25 +126,6 @@ def _line(row: tuple[Any, ...]) -> DocumentLine:
     return DocumentLine(**(fields | {"project_ids": tuple(fields["project_ids"])}))
 
 
-def documents_holding(cursor: Cursor, store_id: str, text: str) -> list[str]:
-    """The ids of the store's documents, archived ones too, whose title or text holds every word of `text`.
-
-    Capitals and small letters are alike. Without a word there is nothing to hold: an empty list.
-    """
-    sought = text.lower().split()
-    if not sought:
-        return []
-    holds = [
-        f"(position(${n}::VARCHAR IN lower(content)) > 0 OR position(${n}::VARCHAR IN lower(title)) > 0)"
-        for n in range(2, len(sought) + 2)
-    ]
-    found = cursor.query(
-        f"SELECT id FROM documents WHERE store_id = $1 AND {' AND '.join(holds)} ORDER BY title, id",  # noqa: S608
-        [store_id, *sought],
-    )
-    return [id_ for (id_,) in found]
-
-
 def project_counts(cursor: Cursor, store_id: str) -> dict[str, ProjectCounts]:
     """How much belongs to each of the store's projects, by id; those to which nothing does are left out."""
     found = cursor.query(

@@ -27,7 +27,7 @@ class Cursor(Protocol):
 class ReadingCursor(Cursor, Protocol):
     """A cursor that can stream many rows."""
 
-    def batches(self, sql: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
+    def batches(self, sql: str, size: int, parameters: Parameters = ()) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of one statement, `size` at a time. Run no other statement meanwhile."""
 
 
@@ -105,7 +105,7 @@ class Engine(Protocol):
     def clock(self) -> Clock:
         """Return the workspace's default clock."""
 
-    def read(self) -> AbstractContextManager[Cursor]:
+    def read(self) -> AbstractContextManager[ReadingCursor]:
         """A consistent view for one short query; writes are refused."""
 
     def writing(self) -> AbstractContextManager[Writing]:

@@ -15,7 +15,7 @@ from wsq.clock import AHEAD, Clock
 from wsq.errors import InvalidInput, WorkspaceError, WorkspaceLost
 from wsq.ids import Ids
 from wsq.projections import TABLES
-from wsq.store.engine import Cursor, Engine, Scope, Writing
+from wsq.store.engine import Cursor, Engine, ReadingCursor, Scope, Writing
 from wsq.store.folding import (
     Difference,
     compare,
@@ -112,6 +112,7 @@ class Log:
         self._memories: dict[Scope, Memory] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self._texts = threading.Lock()
 
     # Writing
 
@@ -292,6 +293,15 @@ class Log:
             if self.engine.is_server or many <= MOST_IN_A_READ:
                 return question(cursor)
         with self.engine.snapshot() as cursor:
+            return question(cursor)
+
+    def read_texts(self, question: Callable[[ReadingCursor], T]) -> T:
+        """Like `read`, for queries that scan all texts of a store: on a file, reads a private copy.
+
+        One at a time, as each holds texts of many documents in memory.
+        """
+        self._refuse_within()
+        with self._texts, self.engine.read() if self.engine.is_server else self.engine.snapshot() as cursor:
             return question(cursor)
 
     def _refuse_within(self) -> None:

@@ -11,7 +11,7 @@ import duckdb
 
 from wsq.projections import TABLES
 from wsq.store.duckdb.cursor import DuckCursor
-from wsq.store.engine import Cursor, Parameters
+from wsq.store.engine import Parameters, ReadingCursor
 from wsq.store.folding import without_collector
 from wsq.store.log import Log
 from wsq.store.rows import MANY, tables_in, write_world
@@ -44,7 +44,7 @@ class PastEngine:
         self._cursor.query("INSERT INTO heads VALUES ($1, $2)", [store_id, seq])
 
     @contextmanager
-    def read(self) -> Iterator[Cursor]:
+    def read(self) -> Iterator[ReadingCursor]:
         """Open a view. The garbage collector is paused meanwhile: results are many rows, all in use."""
         with self._lock, without_collector():
             yield self
@@ -59,6 +59,11 @@ class PastEngine:
         if named.isdisjoint(self._long):
             return self._cursor.query(sql, parameters)
         return self._cursor.query_many(sql, parameters)
+
+    def batches(self, sql: str, size: int, parameters: Parameters = ()) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield the rows of one statement, `size` at a time."""
+        self._fold(tables_in(sql) - self._folded)
+        return self._cursor.batches(sql, size, parameters)
 
     def _fold(self, missing: frozenset[str]) -> None:
         tables = missing & TABLES.keys()

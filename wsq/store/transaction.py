@@ -128,6 +128,11 @@ class Transaction:
             self.flush()
         return self._cursor.query(sql, parameters)
 
+    def batches(self, sql: str, size: int, parameters: Parameters = ()) -> Iterator[list[tuple[Any, ...]]]:
+        """Like `query`, but yields the rows `size` at a time. Run no other statement meanwhile."""
+        self.flush()
+        return self._cursor.batches(sql, size, parameters)
+
     def _waiting_tables(self) -> set[str]:
         """The tables that the next flush will write to."""
         waiting = {name for name, rows in self._seen.items() if rows}

@@ -6,6 +6,6 @@ anything, runs code or changes a recurring task.
 """
 
 from wsq.agent.tools.base import UNPARSED, Outcome, Scope
-from wsq.agent.tools.catalogue import ends, offered, only_looks, run
+from wsq.agent.tools.catalogue import ends, failed, offered, only_looks, run, search, searches
 
-__all__ = ["UNPARSED", "Outcome", "Scope", "ends", "offered", "only_looks", "run"]
+__all__ = ["UNPARSED", "Outcome", "Scope", "ends", "failed", "offered", "only_looks", "run", "search", "searches"]

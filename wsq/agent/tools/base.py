@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
+from wsq.queries.situations import Part
+from wsq.store.engine import ReadingCursor
 from wsq.store.transaction import Transaction
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 MOST_LISTED = 200
 """Rows that one call lists; the result says how many are left out and how to get them."""
@@ -48,24 +50,30 @@ class Nothing(Arguments):
     """No arguments."""
 
 
-class Tool(msgspec.Struct, frozen=True, kw_only=True):
-    """A tool: what the model reads of it, and the function that a call runs.
+Read = Callable[[Callable[[ReadingCursor], Any]], Any]
+"""Answers a question that scans all texts, outside of any transaction."""
 
-    One with `only_looks` changes nothing on the board. `run` returns the result.
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool: what the model reads of it, and the function that a call runs, which returns the result.
+
+    `run` takes the transaction in which the call is recorded, so its cost has to be bounded. What grows with the texts
+    of a store is a `search`: it runs before the transaction, on a view of its own. One with `only_looks` changes
+    nothing on the board.
     """
 
     name: str
     description: str
     arguments: type[Arguments]
-    run: Callable[[Transaction, Scope, Any], Any]
+    run: Callable[[Transaction, Scope, Any], Any] | None = None
+    search: Callable[[Read, Scope, Any], Any] | None = None
     only_looks: bool = False
 
 
-def listed(name: str, rows: Sequence[T], show: Callable[[T], Any], *, offset: int = 0, hint: str) -> dict[str, Any]:
-    """The first rows from `offset` on, under `name`; where some are left out, how many and how to get them."""
-    shown = rows[offset : offset + MOST_LISTED]
-    result: dict[str, Any] = {name: [show(row) for row in shown]}
-    left = len(rows) - offset - len(shown)
+def listed(name: str, part: Part[T], *, offset: int = 0, hint: str) -> dict[str, Any]:
+    """The rows from `offset` on, under `name`; where some are left out, how many and how to get them."""
+    result: dict[str, Any] = {name: part.rows}
+    left = part.total - offset - len(part.rows)
     if left > 0:
         result |= {"left_out": left, "hint": hint}
     return result

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import msgspec
 from pydantic import Field, ValidationError
 
+from wsq.agent.providers.loose import storable
 from wsq.agent.tools import contacts, documents, projects, tasks
-from wsq.agent.tools.base import UNPARSED, Arguments, Outcome, Scope, Tool
+from wsq.agent.tools.base import UNPARSED, Arguments, Outcome, Read, Scope, Tool
 from wsq.errors import InvalidEvent, LeaseLost, WorkspaceError, WsqError
 from wsq.rules import values
 from wsq.store.transaction import Transaction
@@ -85,11 +87,31 @@ def _definitions(*, in_project: bool) -> bytes:
     )
 
 
+def searches(scope: Scope, name: str) -> bool:
+    """Whether a call of this tool is run by `search`, and not by `run`."""
+    tool = catalogue(in_project=scope.project_id is not None).get(name)
+    return tool is not None and tool.search is not None
+
+
 def run(tx: Transaction, scope: Scope, name: str, arguments: Any) -> Outcome:
     """Run a call in this transaction.
 
-    A mistake of the model gives an error result and changes nothing; an error of the workspace itself is raised.
+    A mistake of the model gives an error result and changes nothing; any other error is raised.
     """
+    return _called(scope, name, arguments, lambda tool, given: tool.run(tx, scope, given) if tool.run else None)
+
+
+def search(read: Read, scope: Scope, name: str, arguments: Any) -> Outcome:
+    """Run a call outside of any transaction. Errors as in `run`."""
+    return _called(scope, name, arguments, lambda tool, given: tool.search(read, scope, given) if tool.search else None)
+
+
+def failed(error: BaseException) -> Outcome:
+    """The outcome of a call that an error of the workspace or of wsq itself has ended."""
+    return _error(f"The tool failed, and nothing was changed: {storable(str(error)) or type(error).__name__}")
+
+
+def _called(scope: Scope, name: str, arguments: Any, call: Callable[[Tool, Any], Any]) -> Outcome:
     tools = catalogue(in_project=scope.project_id is not None)
     tool = tools.get(name)
     if tool is None:
@@ -100,7 +122,7 @@ def run(tx: Transaction, scope: Scope, name: str, arguments: Any) -> Outcome:
         )
     try:
         given = tool.arguments.model_validate(arguments)
-        result = tool.run(tx, scope, given)
+        result = call(tool, given)
     except ValidationError as error:
         return _error(f"The arguments are not valid. {'; '.join(map(_complaint, error.errors(include_url=False)))}")
     except (WorkspaceError, LeaseLost, InvalidEvent):

@@ -6,10 +6,12 @@ from typing import Any
 
 from pydantic import Field
 
-from wsq.agent.tools.base import Arguments, Nothing, Scope, Tool, listed
-from wsq.errors import InvalidInput
-from wsq.projections import Contact
-from wsq.queries.boards import contacts
+from wsq.agent.tools.base import MOST_LISTED, Arguments, Nothing, Read, Scope, Tool, listed
+from wsq.queries import listings
+from wsq.queries.listings import ContactLine
+from wsq.queries.situations import Part
+from wsq.rules import searching
+from wsq.store.engine import ReadingCursor
 from wsq.store.transaction import Transaction
 
 HINT = "search_contacts finds the others."
@@ -18,29 +20,23 @@ HINT = "search_contacts finds the others."
 class SearchContacts(Arguments):
     """Find people by words."""
 
-    query: str = Field(description="Words that must all stand in the name, address or notes, whatever their case.")
+    query: str = Field(
+        description=f"At most {searching.MOST_WORDS} words that must all stand in the name, address or notes, "
+        "whatever their case."
+    )
 
 
 def _list_contacts(tx: Transaction, scope: Scope, _given: Nothing) -> Any:
-    return listed("contacts", contacts(tx, scope.store_id, scope.project_id), brief, hint=HINT)
+    return listed("contacts", listings.contacts(tx, scope.store_id, scope.project_id, limit=MOST_LISTED), hint=HINT)
 
 
-def _search_contacts(tx: Transaction, scope: Scope, given: SearchContacts) -> Any:
-    words = given.query.casefold().split()
-    if not words:
-        raise InvalidInput("query is empty, expected words to look for.")
+def _search_contacts(read: Read, scope: Scope, given: SearchContacts) -> Any:
+    words = searching.words(given.query, "query", str.casefold)
 
-    def matches(contact: Contact) -> bool:
-        text = f"{contact.name} {contact.email or ''} {contact.notes}".casefold()
-        return all(word in text for word in words)
+    def asked(cursor: ReadingCursor) -> Part[ContactLine]:
+        return listings.search_contacts(cursor, scope.store_id, scope.project_id, words, limit=MOST_LISTED)
 
-    found = [contact for contact in contacts(tx, scope.store_id, scope.project_id) if matches(contact)]
-    return listed("contacts", found, brief, hint="Search for more words.")
-
-
-def brief(contact: Contact) -> dict[str, Any]:
-    """A contact as the agent sees it."""
-    return {"id": contact.id, "name": contact.name, "email": contact.email, "notes": contact.notes}
+    return listed("contacts", read(asked), hint="Search for more words.")
 
 
 def tools() -> list[Tool]:
@@ -57,7 +53,7 @@ def tools() -> list[Tool]:
             name="search_contacts",
             description="Find people by words of their names, addresses or notes.",
             arguments=SearchContacts,
-            run=_search_contacts,
+            search=_search_contacts,
             only_looks=True,
         ),
     ]

@@ -6,12 +6,14 @@ from typing import Any
 
 from pydantic import Field
 
-from wsq.agent.tools.base import MOST_LISTED, Arguments, Nothing, Scope, Tool
+from wsq.agent.tools.base import MOST_LISTED, Arguments, Nothing, Read, Scope, Tool
 from wsq.commands import boards
 from wsq.errors import InvalidInput, NotFound
 from wsq.projections import Document
 from wsq.queries import documents
-from wsq.rules import naming
+from wsq.queries.documents import Found
+from wsq.rules import naming, searching
+from wsq.store.engine import ReadingCursor
 from wsq.store.transaction import Transaction
 
 PART = 8_000
@@ -27,7 +29,10 @@ AROUND = 150
 class SearchDocuments(Arguments):
     """Find documents by words."""
 
-    query: str = Field(description="Words that must all stand in the title or text, whatever their case.")
+    query: str = Field(
+        description=f"At most {searching.MOST_WORDS} words that must all stand in the title or text, "
+        "whatever their case."
+    )
 
 
 class ReadDocument(Arguments):
@@ -59,22 +64,24 @@ class UpdateDocument(Arguments):
 
 
 def _list_documents(tx: Transaction, scope: Scope, _given: Nothing) -> Any:
-    found, total = documents.listed(tx, scope.store_id, scope.project_id, MOST_LISTED)
+    part = documents.listed(tx, scope.store_id, scope.project_id, MOST_LISTED)
     result: dict[str, Any] = {
         "documents": [
             {"id": each.id, "title": each.title, "characters": each.length, "updated_at": each.updated_at}
-            for each in found
+            for each in part.rows
         ]
     }
-    left = total - len(found)
+    left = part.total - len(part.rows)
     return result | ({"left_out": left, "hint": "search_documents finds the others."} if left else {})
 
 
-def _search_documents(tx: Transaction, scope: Scope, given: SearchDocuments) -> Any:
-    words = given.query.split()
-    if not words:
-        raise InvalidInput("query is empty, expected words to look for.")
-    found = documents.search(tx, scope.store_id, scope.project_id, words, margin=AROUND, limit=FOUND + 1)
+def _search_documents(read: Read, scope: Scope, given: SearchDocuments) -> Any:
+    words = searching.words(given.query, "query")
+
+    def asked(cursor: ReadingCursor) -> list[Found]:
+        return documents.search(cursor, scope.store_id, scope.project_id, words, margin=AROUND, limit=FOUND + 1)
+
+    found = read(asked)
     result: dict[str, Any] = {
         "documents": [
             {"id": each.id, "title": each.title, "characters": each.length}
@@ -146,7 +153,7 @@ def tools(*, in_project: bool) -> list[Tool]:
             name="search_documents",
             description="Find the documents in which all the words stand, with the text around the first of them.",
             arguments=SearchDocuments,
-            run=_search_documents,
+            search=_search_documents,
             only_looks=True,
         ),
         Tool(

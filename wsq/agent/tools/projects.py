@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from wsq.agent.tools.base import Nothing, Scope, Tool, listed
+from wsq.agent.tools.base import MOST_LISTED, Nothing, Scope, Tool, listed
 from wsq.commands import boards
 from wsq.projections import Project
-from wsq.queries.boards import projects
+from wsq.queries import listings
 from wsq.store.transaction import Transaction
 
 
@@ -17,7 +17,8 @@ def _get_project(tx: Transaction, scope: Scope, _given: Nothing) -> Any:
 
 
 def _list_projects(tx: Transaction, scope: Scope, _given: Nothing) -> Any:
-    return listed("projects", projects(tx, scope.store_id), _brief, hint="There is no way to list the others.")
+    part = listings.projects(tx, scope.store_id, limit=MOST_LISTED)
+    return listed("projects", part, hint="There is no way to list the others.")
 
 
 def _brief(project: Project) -> dict[str, Any]:

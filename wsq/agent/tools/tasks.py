@@ -11,8 +11,8 @@ from wsq.commands import tasks
 from wsq.commands.common import existing
 from wsq.errors import NotFound
 from wsq.projections import Task
-from wsq.queries.boards import tasks as tasks_of
-from wsq.rules import naming
+from wsq.queries import listings
+from wsq.rules import naming, values
 from wsq.store.transaction import Transaction
 from wsq.vocabulary import Lane
 
@@ -95,8 +95,9 @@ def _archive_task(tx: Transaction, scope: Scope, given: OneTask) -> Any:
 
 
 def _list_tasks(tx: Transaction, scope: Scope, given: ListTasks) -> Any:
-    found = tasks_of(tx, scope.store_id, scope.project_id, given.status)
-    return listed("tasks", found, brief, offset=given.offset, hint="Ask for one status, or pass an offset.")
+    offset = min(given.offset, values.MOST_LISTED)
+    part = listings.tasks(tx, scope.store_id, scope.project_id, given.status, offset=offset, limit=MOST_LISTED)
+    return listed("tasks", part, offset=offset, hint="Ask for one status, or pass an offset.")
 
 
 def _get_task(tx: Transaction, scope: Scope, given: OneTask) -> Any:

@@ -60,10 +60,10 @@ class DuckCursor(CursorBase[duckdb.DuckDBPyConnection]):
         """Run a statement whose rows are not needed. Raises as `query` does."""
         self.query(sql, parameters)
 
-    def batches(self, sql: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
+    def batches(self, sql: str, size: int, parameters: Parameters = ()) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of one statement, `size` at a time. Run no other meanwhile. Raises as `query` does."""
         with self._use() as connection:
-            connection.execute(sql)
+            connection.execute(sql, list(parameters) if parameters else None)
             zoned = [str(column[1]) for column in connection.description or ()]
         while True:
             with self._use() as connection:

@@ -20,7 +20,7 @@ from wsq.store.duckdb.long_reads import LongReads
 from wsq.store.duckdb.notes import Latest, Notes, SharedNote
 from wsq.store.duckdb.snapshot import copy_database, finalize, published, rewrite
 from wsq.store.duckdb.sql_console import SqlConsole
-from wsq.store.engine import Cursor, LockedNote, ReadingCursor, Schema, Writing, WritingCursor
+from wsq.store.engine import LockedNote, ReadingCursor, Schema, Writing, WritingCursor
 
 
 class EmbeddedEngine:
@@ -71,7 +71,7 @@ class EmbeddedEngine:
             raise
 
     @contextmanager
-    def read(self) -> Iterator[Cursor]:
+    def read(self) -> Iterator[ReadingCursor]:
         """A consistent view for one short query; writes are refused.
 
         Raises:

@@ -89,12 +89,12 @@ class PostgresCursor(CursorBase[Connection]):
             self._note(sql)
             self._posted.append((sql, list(parameters)))
 
-    def batches(self, sql: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
+    def batches(self, sql: str, size: int, parameters: Parameters = ()) -> Iterator[list[tuple[Any, ...]]]:
         """Yield the rows of one statement, `size` at a time. Run no other meanwhile. Raises as `query` does."""
         self.query("SELECT 1")
         with self._use() as connection:
             cursor = psycopg.RawServerCursor(connection, "wsq_batches")
-            cursor.execute(sql)
+            cursor.execute(sql, list(parameters) or None)
         try:
             while True:
                 with self._use():

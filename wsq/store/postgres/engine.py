@@ -22,7 +22,7 @@ from wsq.clock import Clock
 from wsq.errors import SettingError, WorkspaceBusy, WorkspaceError, WorkspaceLost
 from wsq.store.cursors import WriteAccess, translating_errors
 from wsq.store.duckdb.sql_console import SqlConsole
-from wsq.store.engine import Cursor, LockedNote, ReadingCursor, Schema, Scope, Writing, WritingCursor
+from wsq.store.engine import LockedNote, ReadingCursor, Schema, Scope, Writing, WritingCursor
 from wsq.store.postgres import notes
 from wsq.store.postgres.clock import ServerClock
 from wsq.store.postgres.create import ALL, ONE_STORE, SPACE, WRITING, ensure_exists, newer
@@ -147,7 +147,7 @@ class PostgresEngine:
     # Reading
 
     @contextmanager
-    def read(self) -> Iterator[Cursor]:
+    def read(self) -> Iterator[ReadingCursor]:
         """A consistent view; writes are refused.
 
         Raises:

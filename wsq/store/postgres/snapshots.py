@@ -219,10 +219,10 @@ class _TableCopyCursor:
         self._add_columns(sql)
         return self._cursor.query(sql, parameters)
 
-    def batches(self, sql: str, size: int) -> Iterator[list[tuple[object, ...]]]:
+    def batches(self, sql: str, size: int, parameters: Parameters = ()) -> Iterator[list[tuple[object, ...]]]:
         """Yield the rows of one statement, `size` at a time."""
         self._add_columns(sql)
-        return self._cursor.batches(sql, size)
+        return self._cursor.batches(sql, size, parameters)
 
     def end(self) -> None:
         """Refuse further statements."""

@@ -14,6 +14,7 @@ from wsq.events.recurring import ModelAnswered, ModelCharged, RecurringTaskUpdat
 from wsq.events.stores import StoreUpdated
 from wsq.projections import Execution, RecurringTask, Task, keys, reduce
 from wsq.queries.executions import Run
+from wsq.rules import searching
 from wsq.rules.budgets import Spending
 from wsq.runner.progress import Doing
 from wsq.views.live.runs import begun, newest
@@ -91,11 +92,11 @@ class Feed:
 
     def find(self, text: str) -> list[str]:
         """Return the ids of the cards that contain all words of a text, in full descriptions and prompts too."""
-        words = text.casefold().split()
+        words = searching.words(text, "The search", str.casefold)
         with self._lock:
             names = {id_: project.name for id_, project in self._rows.get("projects", {}).items()}
             rows = [*self._rows.get("tasks", {}).values(), *self._rows.get("recurring_tasks", {}).values()]
-            return [row.id for row in rows if all(word in _held(row, names) for word in words)]
+            return [row.id for row in rows if searching.holds(_held(row, names), words)]
 
     def running(self) -> set[str]:
         """Return the ids of running executions."""

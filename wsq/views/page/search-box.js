@@ -61,7 +61,8 @@ export class SearchBox {
     const text = this.query;
     if (!text) return;
     const answer = await this.page.request("search", { text });
-    if (!answer.ok || text !== this.query) return;
+    if (text !== this.query) return;
+    if (!answer.ok) return this.page.toast(answer.error);
     this.found = new Set(answer.value);
     this.onChange();
   }
