@@ -56,3 +56,13 @@ def test_no_file_is_longer_than_a_reader_keeps_in_mind() -> None:
 
 def test_no_function_is_longer_than_a_screen() -> None:
     assert [name for name, length in functions() if length > LONGEST_FUNCTION] == []
+
+
+def test_zones_have_one_source() -> None:
+    """Python's rules of zones are those of wsq.zone_rules alone, and neither a database nor a browser has any."""
+    texts = {path: path.read_text(encoding="utf-8") for kind in ("*.py", "*.js") for path in (ROOT / "wsq").rglob(kind)}
+    asks = re.compile(
+        r"ZoneInfo(?:\.from_file)?\(|AT TIME ZONE|date_trunc|supportedValuesOf|timeZone: (?!\"UTC\")|timeZone,"
+    )
+    found = {str(path.relative_to(ROOT)) for path, text in texts.items() if asks.search(text)}
+    assert found == {"wsq/zone_rules.py"}

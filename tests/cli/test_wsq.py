@@ -228,6 +228,7 @@ def test_the_doctor_finds_a_new_workspace_healthy_and_says_what_is_not(wsq_, pro
             "budgets",
             "leases",
             "pauses",
+            "zones",
             "provider",
             "outside",
         ),

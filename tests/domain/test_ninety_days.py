@@ -6,10 +6,10 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from tests.domain.worlds import endings
 from wsq.agent.providers import ScriptedProvider, say
+from wsq.zone_rules import zone as rules
 
 BEGIN = datetime(2026, 2, 14, 10, 0, tzinfo=UTC)
 END = BEGIN + timedelta(days=90)
@@ -37,11 +37,11 @@ def elapsed(step: timedelta) -> Iterator[datetime]:
 
 def by_the_wall(day: date, every: int, wall: time, zone: str) -> Iterator[datetime]:
     """For each such day the first minute at which the wall clock shows `wall` or later, found by looking at all."""
-    rules = ZoneInfo(zone)
+    clock = rules(zone)
     while True:
         meant = datetime.combine(day, wall)
         instant = meant.replace(tzinfo=UTC) - timedelta(hours=15)
-        while instant.astimezone(rules).replace(tzinfo=None) < meant:
+        while instant.astimezone(clock).replace(tzinfo=None) < meant:
             instant += MINUTE
         yield instant
         day += timedelta(days=every)

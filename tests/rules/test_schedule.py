@@ -3,7 +3,6 @@
 import time as stopwatch
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from itertools import pairwise
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import assume, given
@@ -21,6 +20,7 @@ from wsq.rules.schedule import (
     slot_at_or_after,
     upcoming,
 )
+from wsq.zone_rules import zone as rules
 
 BERLIN = "Europe/Berlin"
 ZONES = (
@@ -39,12 +39,12 @@ MICROSECOND = timedelta(microseconds=1)
 
 def at(text: str, zone: str = "UTC", *, fold: int = 0) -> datetime:
     """The instant at which the clock of `zone` shows `text`."""
-    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC)
+    return datetime.fromisoformat(text).replace(tzinfo=rules(zone), fold=fold).astimezone(UTC)
 
 
 def walls(slots, zone: str) -> list[str]:
     """What the clock of `zone` shows at these slots."""
-    return [f"{slot.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}" for slot in slots]
+    return [f"{slot.astimezone(rules(zone)):%Y-%m-%d %H:%M}" for slot in slots]
 
 
 def starting_at(starting, every, zone: str, now: datetime) -> tuple[Schedule, datetime]:
@@ -139,9 +139,7 @@ def test_the_hour_of_a_wall_time_is_stored_with_two_digits():
 
 
 def test_an_instant_is_stored_with_the_offset_it_was_given():
-    text, anchor = parse_starting(
-        datetime(2026, 3, 1, 9, tzinfo=ZoneInfo(BERLIN)), "America/New_York", at("2026-01-01")
-    )
+    text, anchor = parse_starting(datetime(2026, 3, 1, 9, tzinfo=rules(BERLIN)), "America/New_York", at("2026-01-01"))
 
     assert text == "2026-03-01T09:00:00+01:00"
     assert anchor == at("2026-03-01T08:00")
@@ -210,7 +208,7 @@ def test_a_grid_that_begins_on_the_day_of_a_gap_keeps_its_wall_time_afterwards(d
     schedule, first = starting_at("02:30", f"{days} days", BERLIN, now)
 
     assert walls([first], BERLIN) == ["2026-03-29 03:00"]
-    following = slot_after(schedule, first).astimezone(ZoneInfo(BERLIN))
+    following = slot_after(schedule, first).astimezone(rules(BERLIN))
     assert following.date() == date(2026, 3, 29) + timedelta(days=days)
     assert following.time() == time(2, 30) or walls([following], BERLIN)[0].endswith("03:00")
 
@@ -243,7 +241,7 @@ def test_an_anchor_at_the_second_of_two_equal_wall_times_stays_where_it_is():
 
 def test_instants_of_one_zone_are_told_apart_when_the_clock_shows_the_same():
     schedule = Schedule(at("2026-10-25T02:00", BERLIN), 30, "minutes", BERLIN)
-    first, second = (datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo(BERLIN), fold=fold) for fold in (0, 1))
+    first, second = (datetime(2026, 10, 25, 2, 30, tzinfo=rules(BERLIN), fold=fold) for fold in (0, 1))
 
     assert due_slots(schedule, first, second).count == 3
     assert slot_after(schedule, second) == at("2026-10-25T02:00")
@@ -358,7 +356,7 @@ spans = st.integers(0, 60 * 86_400).map(lambda seconds: timedelta(seconds=second
 
 def days_by_hand(schedule: Schedule, until: datetime) -> list[datetime]:
     """The slots of a grid of days, by walking over the minutes until the clock shows each nominal time."""
-    zone = ZoneInfo(schedule.timezone)
+    zone = rules(schedule.timezone)
     nominal = schedule.anchor.astimezone(zone).replace(tzinfo=None)
     slots = [schedule.anchor]
     while slots[-1] <= until:
@@ -430,9 +428,9 @@ def test_every_slot_shows_the_wall_time_that_was_asked_for_or_ends_a_gap(now, va
 
     assert now <= first
     for slot in (first, *upcoming(schedule, first, 4)):
-        shown = slot.astimezone(ZoneInfo(zone)).time()
-        before = (slot - timedelta(seconds=1)).astimezone(ZoneInfo(zone))
-        leap = slot.astimezone(ZoneInfo(zone)).utcoffset() - before.utcoffset()
+        shown = slot.astimezone(rules(zone)).time()
+        before = (slot - timedelta(seconds=1)).astimezone(rules(zone))
+        leap = slot.astimezone(rules(zone)).utcoffset() - before.utcoffset()
         assert shown == wall or leap > timedelta(0)
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from wsq.queries.situations import DocumentText, Last, OpenTask, Person
-from wsq.rules import placeholders
+from wsq.rules import placeholders, values
 from wsq.vocabulary import LANES
 
 ONE_DOCUMENT = 12_000
@@ -77,7 +77,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 def first_message(request: RunRequest, situation: Situation, mark: str) -> list[dict[str, str]]:
     """The content blocks of the first message; `mark` is a word that nobody can know beforehand."""
-    zone = ZoneInfo(request.timezone)
+    zone = values.zone(request.timezone)
     parts = [*_documents(situation, mark), *_people(situation, mark), *_board(situation, mark)]
     if situation.project is not None:
         parts.append(_fenced("project", mark, situation.project))

@@ -13,6 +13,7 @@ from wsq import settings as configuration
 from wsq.cli.output import say
 from wsq.clock import Clock, ShiftedClock, SystemClock, sleep
 from wsq.errors import InvalidInput, SettingError
+from wsq.rules import values
 from wsq.settings.sources import users_own
 
 STORE = "demo"
@@ -137,7 +138,7 @@ def fill(ws: wsq.Workspace, clock: MovedClock) -> None:
         clock.move_to(clock.now() + timedelta(seconds=40))
         people[who].create_task(title, status=status, project_id=projects[project], assignees=[who])
     _daily(ada, projects)
-    zone = ZoneInfo(ws.settings.timezone)
+    zone = values.zone(ws.settings.timezone)
     for instant in _wall_times((time(9), time(16)), begin, now - timedelta(minutes=10), zone):
         clock.move_to(instant - timedelta(minutes=5))
         for plan in (task for task in ada.tasks(status="doing") if task.title == PLAN):

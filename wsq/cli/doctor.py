@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import wsq
 from wsq import settings as configuration
+from wsq import zone_rules
 from wsq.cli.output import count, local, plain, say
 from wsq.errors import InvalidInput, SettingError, WsqError
 from wsq.runner.report import as_json
@@ -174,6 +175,22 @@ def _notifications(examined: _Examined) -> Finding:
     return Finding(ok=True, sentence=f"Alerts are sent to {configuration.host_of(settings.alert_url)}{daily}.")
 
 
+def _zones(examined: _Examined) -> Finding:
+    """The rules of time zones: which are used, which others there are, and whether they are old."""
+    if not (found := zone_rules.sources()):
+        return Finding(ok=False, sentence="This machine has no rules of time zones. Install the package tzdata.")
+    used, *others = found
+    text = f"Times follow the rules {_described(used)}."
+    if others:
+        text += f" Not used: {', '.join(map(_described, others))}."
+    old = used.is_old(examined.ws.clock.now().date())
+    return Finding(ok=not old, sentence=f"{text} They are over a year old: update the package tzdata." if old else text)
+
+
+def _described(source: zone_rules.Source) -> str:
+    return f"{source.version or 'of no version'} in {source.folder}"
+
+
 _CHECKS: dict[str, Callable[[_Examined], Finding]] = {
     "log": _log,
     "settlements": _settlements,
@@ -183,6 +200,7 @@ _CHECKS: dict[str, Callable[[_Examined], Finding]] = {
     "budgets": _alerts("budgets", "over_budget"),
     "leases": _alerts("leases", "lease_expired", "lease_ahead"),
     "pauses": _alerts("pauses", "paused"),
+    "zones": _zones,
     "provider": _provider,
     "outside": _notifications,
 }

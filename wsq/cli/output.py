@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
-from zoneinfo import ZoneInfo
 
 from wsq.vocabulary import phrase
 
@@ -94,7 +93,9 @@ def paragraphs(text: str) -> str:
 
 def local(instant: datetime | None, zone: str) -> str:
     """Return an instant as local time in `zone`, with the zone's abbreviation."""
-    return f"{instant.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S %Z}" if instant else "–"
+    from wsq.zone_rules import zone as rules
+
+    return f"{instant.astimezone(rules(zone)):%Y-%m-%d %H:%M:%S %Z}" if instant else "–"
 
 
 def seconds(duration: timedelta | None) -> str:

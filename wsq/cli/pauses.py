@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from argparse import Namespace
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import wsq
 from wsq.cli.output import local, paragraphs, plain, say
 from wsq.errors import InvalidInput
-from wsq.rules import schedule
+from wsq.rules import schedule, values
 from wsq.runner.report import as_json
 
 _EXPECTED = 'an instant with its offset, a wall time such as "17:00", or a duration such as "2 hours"'
@@ -85,7 +84,7 @@ def _instant(what: str, text: str, now: datetime, zone: str, *, ahead: bool) -> 
 
 
 def _occurrence(wall: time, now: datetime, zone: str, *, ahead: bool) -> datetime:
-    today = now.astimezone(ZoneInfo(zone)).date()
+    today = now.astimezone(values.zone(zone)).date()
     days = [today + timedelta(days=n) for n in range(-2, 3)]
     instants = [schedule.wall_instant(datetime.combine(day, wall), zone) for day in days]
     return min(i for i in instants if i > now) if ahead else max(i for i in instants if i <= now)

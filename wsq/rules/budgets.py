@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from wsq.rules.values import zone_or_utc
 from wsq.vocabulary import UNIT_MINUTES
 
 TASK_PER_DAY = 1.0
@@ -93,8 +94,12 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def day_begins(now: datetime, timezone: str) -> datetime:
-    """The first instant of the day that it is in a zone; where midnight is skipped, the first one after."""
-    return date_begins(now.astimezone(ZoneInfo(timezone)).date(), ZoneInfo(timezone))
+    """The first instant of the day that it is in a zone; where midnight is skipped, the first one after.
+
+    The day is one of UTC if the zone is not known here.
+    """
+    zone = zone_or_utc(timezone)
+    return date_begins(now.astimezone(zone).date(), zone)
 
 
 def date_begins(day: date, zone: ZoneInfo) -> datetime:

@@ -17,6 +17,7 @@ from functools import cache
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from wsq import zone_rules
 from wsq.errors import InvalidInput
 from wsq.vocabulary import LANES, MISSED, NOTIFY_ON
 
@@ -154,10 +155,18 @@ def timezone(value: object, what: str = "timezone") -> str:
 def zone(name: str, what: str = "timezone") -> ZoneInfo:
     """The rules of a time zone; `InvalidInput` when they are not known here."""
     try:
-        return ZoneInfo(name)
-    except (LookupError, ValueError, OSError) as problem:
-        near = nearest(name, _known_zones()) or "Europe/Berlin"
+        return zone_rules.zone(name)
+    except LookupError as problem:
+        near = nearest(name, zone_rules.names()) or "Europe/Berlin"
         raise refusal(what, name, f"the name of an IANA time zone such as {near}") from problem
+
+
+def zone_or_utc(name: str) -> ZoneInfo:
+    """The rules of a time zone by which days are counted or times are shown; UTC when they are not known here."""
+    try:
+        return zone(name)
+    except InvalidInput:
+        return zone("UTC")
 
 
 def assignees(value: object, what: str = "assignees") -> tuple[str, ...]:
@@ -271,9 +280,3 @@ def _elapsed(value: object) -> timedelta | None:
     if seconds is None or not 0 <= seconds <= 2 * LONGEST_TIME_LIMIT.total_seconds():
         return None
     return timedelta(seconds=seconds)
-
-
-def _known_zones() -> list[str]:
-    from importlib.resources import files
-
-    return files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()

@@ -15,7 +15,6 @@ from datetime import datetime, time, timedelta
 from functools import partial
 from time import monotonic, sleep
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -23,6 +22,7 @@ from wsq.errors import WsqError
 from wsq.projections import Execution, RecurringTask
 from wsq.queries import boards
 from wsq.rules import schedule
+from wsq.rules.values import zone
 from wsq.runner import heartbeat, webhook
 from wsq.runner.report import to_plain
 from wsq.runner.webhook import BackgroundQueue, NotSent, send, warn
@@ -354,7 +354,7 @@ def _of_digest(found: list[Since], begun: datetime, now: datetime, timezone: str
     if active:
         text = "\n".join(each.text() if len(found) == 1 else f"{each.store_id}: {each.text()}" for each in active)
     else:
-        text = f"Nothing happened since {begun.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M %Z}."
+        text = f"Nothing happened since {begun.astimezone(zone(timezone)):%Y-%m-%d %H:%M %Z}."
     counts = [{name: getattr(each, name) for name in Since._columns} for each in active]
     return message("digest", text, now, since=begun, stores=counts)
 
@@ -388,7 +388,7 @@ def _family(alert: Alert) -> tuple[str, str | None, str | None]:
 def _newest(wall: str, timezone: str, now: datetime) -> datetime:
     """Return the newest instant, `now` or earlier, at which the zone's clock showed `wall`."""
     hour, minute = wall.split(":")
-    today = now.astimezone(ZoneInfo(timezone)).date()
+    today = now.astimezone(zone(timezone)).date()
     days = (today - timedelta(days=back) for back in (0, 1, 2))
     slots = (schedule.wall_instant(datetime.combine(day, time(int(hour), int(minute))), timezone) for day in days)
     return next(slot for slot in slots if slot <= now)

@@ -249,12 +249,12 @@ UNDERSTOOD: dict[str, Callable[[Given], Any]] = {
 
 def is_zone(name: str) -> bool:
     """Whether `name` is a zone of the IANA database; `localtime` and the like are the machine's own."""
-    from zoneinfo import ZoneInfo
+    from wsq import zone_rules
 
     if name in {"localtime", "posixrules", "Factory"} or name.startswith(("posix/", "right/")):
         return False
     try:
-        ZoneInfo(name)
-    except (LookupError, ValueError, OSError):
+        zone_rules.zone(name)
+    except LookupError:
         return False
     return True

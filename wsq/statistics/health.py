@@ -17,6 +17,7 @@ from wsq.queries.ahead import tasks_ahead
 from wsq.queries.spending import A_DAY, COUNTED_AT, HELD, TRIED_AT
 from wsq.rules import budgets
 from wsq.rules.pauses import Pausable, holds
+from wsq.rules.values import zone
 from wsq.store.engine import Cursor
 
 MANY_FAILURES = 5
@@ -90,7 +91,7 @@ def alerts(cursor: Cursor, now: datetime, scheduler: SchedulerHealth, timezone: 
         scheduler: The scheduler's state, from its heartbeats.
         timezone: The zone of times in sentences.
     """
-    seen = _Seen(cursor, now, scheduler, ZoneInfo(timezone))
+    seen = _Seen(cursor, now, scheduler, zone(timezone))
     found = [*_scheduler(seen), *_failures(seen), *_slots(seen), *_leases(seen)]
     found += [*_ahead(seen), *_budgets(seen), *_pauses(seen)]
     order = list(KINDS)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
 from wsq.projections import Row, Rows, StoreRow
 from wsq.queries import boards
+from wsq.rules.budgets import date_begins
 from wsq.rules.pauses import Pause, pause_of
-from wsq.rules.schedule import wall_instant
+from wsq.rules.values import zone_or_utc
 from wsq.store.engine import Cursor
 
 WEEK, MONTH = timedelta(days=7), timedelta(days=30)
@@ -158,8 +158,8 @@ def overview(cursor: Cursor, now: datetime) -> Rows[TaskOverview]:
 
 def month_begins(now: datetime, timezone: str) -> datetime:
     """Return the first instant of the current calendar month in a zone."""
-    today = now.astimezone(ZoneInfo(timezone)).date()
-    return wall_instant(datetime(today.year, today.month, 1), timezone)  # noqa: DTZ001 - a wall time of that zone
+    zone = zone_or_utc(timezone)
+    return date_begins(now.astimezone(zone).date().replace(day=1), zone)
 
 
 def _counts(cursor: Cursor, stores: list[StoreRow], now: datetime) -> dict[str, dict[str, Any]]:

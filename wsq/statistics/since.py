@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
-from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
@@ -15,6 +14,7 @@ from wsq.projections import Row
 from wsq.projections.display import as_card, as_table, printable
 from wsq.queries import boards
 from wsq.queries.spending import TRIED_AT, UNPRICED
+from wsq.rules.values import zone_or_utc
 from wsq.store.engine import Cursor
 from wsq.vocabulary import phrase
 
@@ -144,7 +144,7 @@ class Since(Row, frozen=True, kw_only=True):
 
     def text(self) -> str:
         """All of it as lines of plain text, one for each thing; one line when nothing has happened."""
-        begun = f"{self.since.astimezone(ZoneInfo(self.timezone)):%Y-%m-%d %H:%M %Z}"
+        begun = f"{self.since.astimezone(zone_or_utc(self.timezone)):%Y-%m-%d %H:%M %Z}"
         if self.is_nothing:
             return f"Nothing happened since {begun}."
         return "\n".join(

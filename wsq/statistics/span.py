@@ -10,7 +10,7 @@ from msgspec import Struct
 from wsq.clock import aware
 from wsq.errors import InvalidInput
 from wsq.rules.budgets import date_begins
-from wsq.rules.values import refusal
+from wsq.rules.values import refusal, zone_or_utc
 
 MOST_DAYS = 3_660
 """Maximum number of days in a span."""
@@ -78,7 +78,7 @@ def span(now: datetime, timezone: str, days: int, since: Bound = None, until: Bo
     Raises:
         InvalidInput: A bound has no time zone, they are in the wrong order, or there are too many days.
     """
-    zone = ZoneInfo(timezone)
+    zone = zone_or_utc(timezone)
     if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= MOST_DAYS:
         raise refusal("The number of days", days, f"a whole number from 1 to {MOST_DAYS:,}")
     tomorrow = now.astimezone(zone).date() + _DAY

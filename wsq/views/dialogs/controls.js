@@ -21,7 +21,7 @@ import { inOrderOf, parseNames } from "./form-values.js";
  */
 
 /** @type {Record<string, (field: Field, form: object) => Control>} */
-export const CONTROLS = { text, multiline, timezone, select: choice, flag, names, choices, project, projects, start };
+export const CONTROLS = { text, multiline, select: choice, flag, names, choices, project, projects, start };
 
 function textControl(element, ...others) {
   const set = (value) => {
@@ -44,10 +44,6 @@ function text({ attributes, suggestions }) {
 
 function multiline({ attributes }) {
   return textControl(h("textarea", { class: "field", ...attributes }));
-}
-
-function timezone(field) {
-  return text({ ...field, suggestions: Intl.supportedValuesOf?.("timeZone") ?? [] });
 }
 
 function choice({ choices: options }) {

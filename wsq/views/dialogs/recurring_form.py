@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Self
-from zoneinfo import ZoneInfo
 
 import param
 
+from wsq import zone_rules
 from wsq.agent import prices
 from wsq.api import Store
 from wsq.errors import InvalidInput, WsqError
@@ -172,6 +172,7 @@ class RecurringTaskForm(Form):
 
     def layout(self, store: Store) -> Sequence[Item]:
         names = ", ".join(f"{{{{{name}}}}}" for name in placeholders.NAMES)
+        zones = {"suggestions": zone_rules.names()}
         ends = [[end, text.capitalize()] for end, text in NOTIFY_ON_LABELS.items()]
         return (
             Remark("scheduler"),
@@ -182,7 +183,7 @@ class RecurringTaskForm(Form):
             ),
             Remark("unknown_placeholders"),
             Beside((Field("every", attributes=WHOLE), Field("unit"))),
-            Beside((Field("starting", "start"), Field("timezone", "timezone", attributes=VERBATIM))),
+            Beside((Field("starting", "start"), Field("timezone", attributes=VERBATIM, more=zones))),
             Remark("upcoming"),
             Field("project_id", "project", "With a project, the agent sees and changes only that project."),
             Beside(
@@ -214,7 +215,10 @@ class RecurringTaskForm(Form):
         )
 
     def remarks(self, store: Store, row_id: str | None) -> dict[str, Any]:
-        """Unknown placeholders, the next slots in UTC, and the cost of a day, where these are known."""
+        """Unknown placeholders, the next slots and the cost of a day, where these are known.
+
+        The slots come twice: in UTC as ``next``, and as the task's wall clock shows them as ``shown``.
+        """
         kept = [f"{{{{{name}}}}}" for name in placeholders.unknown(self.prompt)]
         wrong = self.problems()
         found: dict[str, Any] = {"kept": kept, "next": [], "cost": None}
@@ -223,6 +227,8 @@ class RecurringTaskForm(Form):
         try:
             slots = store.upcoming(recurring_task_id=row_id, count=FORETOLD, **self._moved(store, row_id))
             found["next"] = [slot.isoformat() for slot in slots]
+            rules = values.zone(self.timezone.strip())
+            found["shown"] = [f"{slot.astimezone(rules):%Y-%m-%dT%H:%M %Z}" for slot in slots]
             found["cost"] = self._cost(store, row_id, None if "budget_per_day" in wrong else _dollars(self))
         except WsqError:
             pass  # such as a deleted task: saving reports it
@@ -248,5 +254,8 @@ def _as_typed(starting: str | None, timezone: str) -> str:
     """A start as the form shows it: an instant as its zone's date and time, seconds only where there are some."""
     if starting is None or "T" not in starting:
         return starting or ""
-    local = datetime.fromisoformat(starting).astimezone(ZoneInfo(timezone)).replace(tzinfo=None)
+    try:
+        local = datetime.fromisoformat(starting).astimezone(values.zone(timezone)).replace(tzinfo=None)
+    except InvalidInput:
+        return starting
     return local.isoformat(timespec="seconds" if local.second else "minutes")

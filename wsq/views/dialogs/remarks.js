@@ -2,7 +2,7 @@
 
 import { h, icon, setText } from "../page/elements.js";
 import { schedulerWarning } from "../page/scheduler.js";
-import { zonedFormat } from "../page/time.js";
+import { wallTime } from "../page/time.js";
 
 /** @type {Record<string, (form: object) => { element: Element | null, show?: (remarks: object, values: object) => void }>} */
 export const REMARKS = { scheduler, unknown_placeholders: unknownPlaceholders, upcoming, mail_link: mailLink };
@@ -23,9 +23,8 @@ function unknownPlaceholders() {
 
 function upcoming() {
   const element = h("div", { class: "upcoming", role: "group", "aria-label": "Upcoming runs" });
-  const show = ({ next, cost }, { timezone }) => {
-    const format = zonedFormat(timezone);
-    const runs = next.map((at) => h("li", null, h("time", { datetime: at }, format.format(Date.parse(at)))));
+  const show = ({ next, shown, cost }) => {
+    const runs = next.map((at, place) => h("li", null, h("time", { datetime: at }, wallTime(shown[place]))));
     const list = h("div", null, h("strong", null, "Next runs"), h("ol", null, runs));
     const unknown = h("p", null, "The next runs are shown here when the schedule is valid.");
     element.replaceChildren(...(next.length ? [list, cost ? h("p", null, cost) : ""] : [unknown]));

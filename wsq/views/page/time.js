@@ -4,6 +4,7 @@ const DAY_AND_HOUR = { weekday: "short", day: "numeric", month: "short", hour: "
 const thisYear = new Intl.DateTimeFormat(undefined, DAY_AND_HOUR);
 const anotherYear = new Intl.DateTimeFormat(undefined, { ...DAY_AND_HOUR, year: "numeric" });
 const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const asWritten = new Intl.DateTimeFormat(undefined, { ...DAY_AND_HOUR, timeZone: "UTC" });
 const precise = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 export const DAY = 86400000;
@@ -29,14 +30,13 @@ export function nearTime(at, now) {
   return today ? timeOfDay.format(at) : dayAndHour(at, now);
 }
 
-/** A formatter of instants in a time zone; in the browser's own if it does not know that zone. */
-export function zonedFormat(timeZone) {
-  const style = { ...DAY_AND_HOUR, timeZoneName: "short" };
-  try {
-    return new Intl.DateTimeFormat(undefined, { ...style, timeZone });
-  } catch {
-    return new Intl.DateTimeFormat(undefined, style);
-  }
+/**
+ * A wall time in words, as the server computed it: the browser's rules of that zone may be others.
+ * @param {string} shown such as `2026-07-01T08:00 EDT`
+ */
+export function wallTime(shown) {
+  const [wall, zone] = shown.split(" ");
+  return `${asWritten.format(Date.parse(`${wall}Z`))} ${zone}`;
 }
 
 export function duration(seconds) {
