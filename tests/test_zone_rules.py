@@ -18,7 +18,7 @@ from tests.zone_files import all_names, of_the_package, pythons_path, rules_in, 
 from wsq import zone_rules
 from wsq.errors import InvalidInput
 from wsq.rules import values
-from wsq.rules.schedule import planned, slot_after
+from wsq.rules.schedule import parse_starting, planned, slot_after
 from wsq.views.dialogs.recurring_form import RecurringTaskForm
 
 ODD = tzif((0, 197))
@@ -149,6 +149,12 @@ def test_the_form_statistics_and_the_agents_briefing_show_wall_times_by_the_newe
     assert ws.statistics("berlin", days=1).since == datetime(2026, 3, 1, 23, tzinfo=UTC)
     acme.run_now(task.id)
     assert "-05:00" in str(acme.transcript(acme.latest_execution(task.id).id)[0].content)
+
+
+def test_a_start_in_a_zone_of_pythons_counts_by_the_rules_of_wsq(older):
+    given = datetime(2026, 7, 1, 9, tzinfo=ZoneInfo("Europe/Berlin"))
+
+    assert parse_starting(given, "UTC", NOON)[0] == "2026-07-01T09:00:00+02:00"
 
 
 # Every zone

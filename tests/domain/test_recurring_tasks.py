@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -240,6 +241,62 @@ def test_a_new_zone_moves_a_grid_of_days_and_settles_what_was_due(acme, clock):
 
     assert moved.next_execution_at == datetime(2026, 3, 4, 14, 0, tzinfo=UTC)
     assert settlements(acme, task) == [("rescheduled", 2, datetime(2026, 3, 4, 8, 0, tzinfo=UTC))]
+
+
+@pytest.mark.parametrize(
+    ("made", "given"),
+    [
+        ({"every": "1 hour"}, {"every": "60 minutes"}),
+        ({"every": "120 minutes", "starting": "09:00"}, {"every": timedelta(hours=2), "starting": " 9:00"}),
+        ({"every": "1 hour"}, {"timezone": "America/New_York"}),
+        ({"every": "4 hours", "starting": "2026-03-02T14:00:00+01:00"}, {"timezone": "America/New_York"}),
+        ({"every": "1 day", "starting": "14:00"}, {"timezone": "Etc/UTC"}),
+        ({"every": "1 day", "timezone": "Asia/Calcutta"}, {"every": "1d", "timezone": "Asia/Kolkata"}),
+        (
+            {"every": "7 days", "starting": "2026-03-02T14:00:00+01:00", "timezone": "Europe/Berlin"},
+            {"starting": "2026-03-02T13:00:00Z", "timezone": "Europe/Copenhagen"},
+        ),
+        (
+            {"every": "1 day", "starting": "2026-03-02T14:00+01:00", "timezone": "Europe/Berlin"},
+            {"starting": datetime(2026, 3, 2, 8, 0, tzinfo=ZoneInfo("America/New_York")), "every": "1 day"},
+        ),
+    ],
+)
+def test_a_schedule_that_is_only_spelled_otherwise_keeps_its_grid_and_what_is_due(ws, acme, clock, made, given):
+    # Given a task with a slot that is due
+    task = make(acme, missed="run_once", **made)
+    clock.move_to(task.next_execution_at)
+
+    # When its schedule is given in other words that mean the same
+    edited = acme.update_recurring_task(task.id, **given)
+    upcoming = acme.upcoming(recurring_task_id=task.id, **given)
+
+    # Then they are what it shows, and the slot that is due runs
+    assert (edited.anchor, edited.next_execution_at) == (task.anchor, task.next_execution_at)
+    assert edited.timezone == given.get("timezone", task.timezone)
+    assert upcoming[0] == task.next_execution_at
+    assert ws.process().completed == 1
+    assert settlements(acme, task) == [("completed", 1, task.next_execution_at)]
+    assert ws.unsettled() == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"every": "24 hours"},
+        {"starting": None},
+        {"timezone": "Europe/London"},
+        {"starting": "2026-03-02T14:00:00+02:00"},
+    ],
+)
+def test_a_schedule_that_means_something_else_moves_the_grid(ws, acme, clock, given):
+    task = make(acme, every="1 day", starting="2026-03-02T14:00+01:00", timezone="Europe/Berlin")
+    clock.move_to(task.next_execution_at)
+
+    acme.update_recurring_task(task.id, **given)
+
+    assert settlements(acme, task) == [("rescheduled", 1, task.next_execution_at)]
+    assert ws.unsettled() == []
 
 
 def test_a_slot_that_is_due_exactly_at_the_edit_is_settled_by_it(acme, clock):

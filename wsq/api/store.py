@@ -203,7 +203,7 @@ class Store(Questions):
             row = self.recurring_task(recurring_task_id)
             old = recurring.plan_of(row)
             plan = schedule.replanned(old, now, every=interval, starting=starting, timezone=zone)
-            unsettled = row.next_execution_at if plan is old else None
+            unsettled = None if schedule.is_moved(old, plan) else row.next_execution_at
             first = unsettled or schedule.slot_after(plan.grid, now)
         else:
             assert interval is not None

@@ -323,21 +323,27 @@ def _moved_grid(tx: Transaction, row: RecurringTask, every: Any, starting: Any, 
         starting=starting,
         timezone=None if timezone is UNSET else values.timezone(timezone),
     )
-    if new is not old:
+    if schedule.is_moved(old, new):
         return _planned(tx, row, new)
     given = any(each is not UNSET for each in (every, starting, timezone))
-    return _from_now(tx, row) if given and is_ahead(tx, row.id, tx.now) else {}
+    if given and is_ahead(tx, row.id, tx.now):
+        return _planned(tx, row, corrections.anchored(new, tx.now))
+    return _spelled(row, new)
+
+
+def _spelled(row: RecurringTask, plan: schedule.Plan) -> dict[str, Any]:
+    grid = plan.grid
+    spelled = {"interval_value": grid.value, "interval_unit": grid.unit, "timezone": grid.timezone}
+    return differing(row, {**spelled, "starting": plan.starting, "anchor": grid.anchor})
 
 
 def _planned(tx: Transaction, row: RecurringTask, plan: schedule.Plan) -> dict[str, Any]:
     """What changes with another plan; an enabled task goes on with its first slot that is not settled."""
-    grid = plan.grid
-    spelled = {"interval_value": grid.value, "interval_unit": grid.unit, "timezone": grid.timezone}
-    changes = differing(row, {**spelled, "starting": plan.starting, "anchor": grid.anchor})
+    changes = _spelled(row, plan)
     if row.enabled:
         settled = settled_to(tx, [row.id], tx.now)[row.id]
         corrections.give_back(tx, row, settled)
-        changes["next_execution_at"] = schedule.slot_after(grid, settled)
+        changes["next_execution_at"] = schedule.slot_after(plan.grid, settled)
     return changes
 
 

@@ -19,10 +19,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import UNSET, structs
 
+from wsq import zone_rules
 from wsq.clock import aware
 from wsq.rules import zones
 from wsq.rules.values import refusal, zone
@@ -137,24 +139,33 @@ def replanned(
     starting: object = UNSET,
     timezone: str | None = None,
 ) -> Plan:
-    """The plan with another interval, start or zone; the same object when none of them is another.
+    """The plan with another interval, start or zone, spelled as they are given.
 
-    Only then is the grid moved: it is anchored anew at its start, or at `now` without one. A zone alone leaves
-    the anchor of a plan without a start where it is.
+    The grid is moved only if one of them means something else: see `is_moved`. It is anchored anew at its start, or at
+    `now` without one. A zone alone leaves the anchor of a plan without a start where it is.
 
     Raises:
         InvalidInput: `starting` is neither a wall time nor an instant, see `parse_starting`.
     """
     old = plan.grid
     interval = every or (old.value, old.unit)
-    start = plan.starting if starting is UNSET else starting
-    new = planned(interval, start, timezone or old.timezone, now)
-    if new.starting == plan.starting and interval == (old.value, old.unit):
-        if new.grid.timezone == old.timezone:
-            return plan
-        if new.starting is None:
-            return structs.replace(new, grid=structs.replace(new.grid, anchor=old.anchor))
+    new = planned(interval, plan.starting if starting is UNSET else starting, timezone or old.timezone, now)
+    only_the_zone = new.starting is None is plan.starting and interval == (old.value, old.unit)
+    if only_the_zone or not is_moved(plan, new):
+        return structs.replace(new, grid=structs.replace(new.grid, anchor=old.anchor))
     return new
+
+
+def is_moved(old: Plan, new: Plan) -> bool:
+    """Whether one plan's slots are others than those of the plan that it replaces, however either is spelled.
+
+    One instant may have any offset, an hour is 60 minutes, and zones may have several names. Where elapsed time is
+    counted from an instant, the zone does not matter.
+    """
+    if _elapsed(old.grid) != _elapsed(new.grid) or _start(old) != _start(new):
+        return True
+    is_by_the_clock = new.grid.unit == "days" or isinstance(_start(new), str)
+    return is_by_the_clock and not zone_rules.same(old.grid.timezone, new.grid.timezone)
 
 
 def wall_instant(nominal: datetime, timezone: str) -> datetime:
@@ -233,6 +244,16 @@ def upcoming(schedule: Schedule, after: datetime, count: int) -> tuple[datetime,
     return tuple(slots)
 
 
+def _elapsed(grid: Schedule) -> tuple[bool, timedelta]:
+    """Whether an interval is one of days, and its length; one of days is no number of hours."""
+    return grid.unit == "days", grid.value * _LENGTHS[grid.unit]
+
+
+def _start(plan: Plan) -> str | datetime | None:
+    """What a plan's start means: a wall time, an instant, or None."""
+    return plan.starting and (_utc(plan.grid.anchor) if "T" in plan.starting else plan.starting)
+
+
 def _spelled_interval(every: object) -> tuple[int, Unit]:
     match = _INTERVAL.fullmatch(every.strip()) if isinstance(every, str) else None
     unit = _UNITS.get(match[2].lower()) if match else None
@@ -242,7 +263,9 @@ def _spelled_interval(every: object) -> tuple[int, Unit]:
 
 
 def _instant(starting: object) -> datetime:
-    """An instant with its offset as it was given, a plain datetime, or a refusal."""
+    """An instant with its offset as it was given, or a refusal; a zone of Python's counts by the rules of wsq."""
+    if isinstance(starting, datetime) and isinstance(starting.tzinfo, ZoneInfo) and starting.tzinfo.key:
+        starting = starting.replace(tzinfo=zone(starting.tzinfo.key, "starting's zone"))
     spelled = starting.isoformat() if isinstance(starting, datetime) else starting
     try:
         instant = datetime.fromisoformat(spelled.strip()) if isinstance(spelled, str) else None
