@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.commands import run_cold
+import wsq
+from tests.commands import run, run_cold
 from tests.conftest import NOON
 from tests.rings import count
 from tests.zone_files import all_names, of_the_package, pythons_path, rules_in, tzif
@@ -28,6 +29,7 @@ UTC_NAMES = {"UTC", "Etc/UTC"}
 """DuckDB asks Python for this one with every instant; no set of rules has another."""
 
 SAMPLED = 40
+AGES_AGO = "2020-01-01T09:00:00+00:00"
 """Zones of those with different rules that are compared in every run; all of them in a long one."""
 
 
@@ -135,6 +137,40 @@ def test_doctor_warns_of_rules_that_are_over_a_year_old(folder, tmp_path, monkey
     assert doctor.status == 1
     assert f"problem  zones: Times follow the rules 2019c in {package / 'zoneinfo'}. Not used: 2019a" in doctor.out
     assert "They are over a year old: update the package tzdata." in doctor.out
+
+
+def test_commands_go_on_with_a_zone_that_is_unknown_and_name_its_task_in_one_sentence(folder, tmp_path):
+    # Given a task and a store in a zone that only another machine knows, and a task in one that is known
+    with (
+        pythons_path(rules_in(tmp_path / "zones", None, {"Mars/Olympus": ODD})),
+        wsq.open(folder / "team.duckdb") as ws,
+    ):
+        ws.create_store("mars", timezone="Mars/Olympus")
+        for store, name, zone in (("mars", "Rover", "Mars/Olympus"), ("acme", "Daily", "UTC")):
+            ws.store(store).create_recurring_task(
+                name, "List the tasks", every="1 day", starting=AGES_AGO, timezone=zone, missed="run_once"
+            )
+    tomorrow = ("--now", (datetime.now(UTC) + timedelta(days=1)).isoformat())
+    told = "'Rover' has the time zone 'Mars/Olympus', which this machine does not know. Update the package tzdata here"
+
+    # When the commands are run that say how all is
+    said = {
+        "doctor": run("wsq", "doctor"),
+        "since": run("wsq", "since", "--store", "mars"),
+        "list": run("wsq", "list", "--store", "mars"),
+        "dry run": run("wsq-process", "--dry-run", *tomorrow),
+        "pass": run("wsq-process", *tomorrow),
+    }
+
+    # Then none breaks, and those that the task concerns name it once
+    assert {what: each.status for what, each in said.items()} == {
+        "doctor": 1, "since": 0, "list": 0, "dry run": 2, "pass": 2,
+    }  # fmt: skip
+    assert not [what for what, each in said.items() if "Traceback" in each.err]
+    assert f"problem  tasks: {told}" in said["doctor"].out
+    for what in ("dry run", "pass"):
+        assert said[what].err.splitlines() == [f"wsq-process: {told}, or choose another zone."]
+        assert "acme  Daily" in said[what].out
 
 
 def test_the_form_statistics_and_the_agents_briefing_show_wall_times_by_the_newest_rules(ws, acme, clock, older):

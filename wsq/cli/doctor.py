@@ -196,7 +196,7 @@ _CHECKS: dict[str, Callable[[_Examined], Finding]] = {
     "settlements": _settlements,
     "scheduler": _alerts("scheduler", "scheduler"),
     "slots": _alerts("slots", "never_ran", "late", "schedule_ahead"),
-    "tasks": _alerts("tasks", "failing", "failed_repeatedly"),
+    "tasks": _alerts("tasks", "failing", "failed_repeatedly", "unknown_zone"),
     "budgets": _alerts("budgets", "over_budget"),
     "leases": _alerts("leases", "lease_expired", "lease_ahead"),
     "pauses": _alerts("pauses", "paused"),

@@ -356,12 +356,13 @@ class Passes:
             self._pings.end(status, summary)
 
     def _report(self, report: ProcessReport) -> None:
-        status = 2 if report.unserved else 1 if report.failed else 0
-        self._ended(status, "\n".join([_closing_line(report), *report.unserved.values()]))
-        for store, sentence in report.unserved.items():
-            if self._unserved.get(store) != sentence:  # a watch prints it once
+        unserved = report.unserved | report.unplanned
+        status = 2 if unserved else 1 if report.failed else 0
+        self._ended(status, "\n".join([_closing_line(report), *unserved.values()]))
+        for which, sentence in unserved.items():
+            if self._unserved.get(which) != sentence:  # a watch prints it once
                 print_error(PROGRAM, sentence)
-        self._unserved = report.unserved
+        self._unserved = unserved
         if self.options.quiet and not (report.due or report.executions):
             return
         if self.options.json:

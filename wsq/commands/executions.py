@@ -22,7 +22,7 @@ from wsq.events import recurring as e
 from wsq.projections import Execution, RecurringTask, Running, StoreRow
 from wsq.queries import executions as queries
 from wsq.queries.executions import DueTask
-from wsq.rules import schedule
+from wsq.rules import schedule, values
 from wsq.rules.budgets import Most
 from wsq.store import leases
 from wsq.store.transaction import Transaction
@@ -117,7 +117,7 @@ def request(tx: Transaction, store_id: str, task_id: str) -> Trigger:
     """A person's request to run a task now: it settles no slot and moves no grid.
 
     Raises:
-        NotRunnable: The task is disabled, its store is paused, or a budget is used up.
+        NotRunnable: The task is disabled, its zone is not known here, its store is paused, or a budget is used up.
         AlreadyRunning: It is running; the error has the execution's id.
     """
     task = recurring.recurring_task(tx, store_id, task_id)
@@ -127,6 +127,8 @@ def request(tx: Transaction, store_id: str, task_id: str) -> Trigger:
         raise NotRunnable(f"{task.name!r} is disabled{why}; enable it to run it.")
     if pause := pauses.pause_of(tx, store_id, tx.now):
         raise NotRunnable(f"{pause}; resume it to run {task.name!r}.")
+    if unknown := values.unknown_zone(repr(task.name), task.timezone):
+        raise NotRunnable(unknown)
     other = _running(tx, task_id)
     if other is not None:
         raise AlreadyRunning(f"{task.name!r} is already running, as run {other}.", execution_id=other)

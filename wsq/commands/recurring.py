@@ -287,9 +287,19 @@ def cancel(tx: Transaction, store_id: str, execution_id: str, task_id: str) -> N
 
 def settle_as_skipped(tx: Transaction, row: RecurringTask, reason: SkipReason, *, nxt: datetime | None) -> None:
     """Settle every slot that is due by now as one skipped execution; nothing when none is."""
-    slots = owed(row, tx.now)
+    try:
+        slots = owed(row, tx.now)
+    except InvalidInput:  # its zone is not known here: nearly the same, by days of 24 hours
+        slots = _nearly_owed(row, tx.now)
     if slots is not None:
         record_skip(tx, row, slots, reason, nxt=nxt)
+
+
+def _nearly_owed(row: RecurringTask, until: datetime) -> schedule.Slots | None:
+    """The slots of a grid of days that are due, in a zone whose rules are not known."""
+    assert row.next_execution_at is not None
+    grid = schedule.Schedule(row.next_execution_at, 24 * row.interval_value, "hours", row.timezone)
+    return schedule.due_slots(grid, row.next_execution_at, until)
 
 
 def record_skip(

@@ -236,18 +236,20 @@ class DueTask(msgspec.Struct, frozen=True, kw_only=True):
     store_id: str
     recurring_task_id: str
     seen_at: datetime
+    name: str = ""
+    timezone: str = "UTC"
 
 
 def due(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = None) -> list[DueTask]:
     """Every task with a slot due at or before `now`, over all stores or these, oldest slot first."""
     found = cursor.query(
-        """SELECT r.store_id, r.id FROM recurring_tasks r
+        """SELECT r.store_id, r.id, r.name, r.timezone FROM recurring_tasks r
         WHERE r.next_execution_at <= $1 AND ($2::VARCHAR[] IS NULL OR r.store_id = ANY($2::VARCHAR[]))
         AND r.store_id NOT IN (SELECT id FROM stores WHERE archived_at IS NOT NULL)
         ORDER BY r.next_execution_at, r.id""",
         [now, None if stores is None else list(stores)],
     )
-    return [DueTask(store_id=s, recurring_task_id=i, seen_at=now) for s, i in found]
+    return [DueTask(store_id=s, recurring_task_id=i, seen_at=now, name=n, timezone=z) for s, i, n, z in found]
 
 
 class Abandoned(msgspec.Struct, frozen=True, kw_only=True):

@@ -108,7 +108,8 @@ WITH facts AS (
         min_by(point, abs(point - nxt)) AS near
     FROM points GROUP BY store_id, seq
 ), judged AS (
-    SELECT asked.*, CASE unit WHEN 'days' THEN d.counted ELSE (hi - lo) // length + 1 END AS counted,
+    SELECT asked.*, coalesce(unit = 'days' AND zone NOT IN (SELECT zone FROM rules), false) AS is_unknown,
+        CASE unit WHEN 'days' THEN d.counted ELSE (hi - lo) // length + 1 END AS counted,
         CASE unit WHEN 'days' THEN d.on_grid
             ELSE lo >= anchor AND (lo - anchor) % length = 0 AND (hi - anchor) % length = 0 END AS on_grid,
         CASE WHEN unit = 'days' THEN CASE
@@ -127,12 +128,12 @@ WITH facts AS (
     SELECT store_id, task, seq, unnest([
         CASE WHEN first IS DISTINCT FROM due THEN 'It settles from ' || {_text("first")}
             || ' on, and the oldest slot that was not settled is ' || {_text("due")} || '.' END,
-        CASE WHEN NOT coalesce(on_grid AND lo <= hi, false) THEN 'It settles from ' || {_text("first")} || ' to '
+        CASE WHEN NOT coalesce(on_grid AND lo <= hi, is_unknown) THEN 'It settles from ' || {_text("first")} || ' to '
             || {_text("newest")} || ', which are not both slots.' END,
         CASE WHEN on_grid AND slots IS DISTINCT FROM counted THEN 'It records ' || coalesce(slots, 0)
             || ' slots, and there are ' || counted || ' from ' || {_text("first")} || ' to ' || {_text("newest")}
             || '.' END,
-        CASE WHEN nxt <> -1 AND reason IS DISTINCT FROM 'rescheduled' AND nxt IS DISTINCT FROM after
+        CASE WHEN nxt <> -1 AND reason IS DISTINCT FROM 'rescheduled' AND nxt IS DISTINCT FROM after AND NOT is_unknown
             THEN 'It goes on with ' || {_text("nxt")} || ', and the next slot is ' || {_text("after")} || '.'
         WHEN nxt = -1 AND coalesce(what_then NOT IN ('disable', 'delete') OR moment_then <> moment, true)
             THEN 'It goes on with no slot, and the task is neither disabled nor deleted with it.'
@@ -147,11 +148,11 @@ WITH facts AS (
     UNION ALL
     SELECT store_id, task, seq, 'It goes on with ' || {_text("nxt")} || ', and the next slot is '
         || {_text("after")} || '.'
-    FROM judged WHERE NOT settles AND what <> 'correct' AND nxt IS DISTINCT FROM after
+    FROM judged WHERE NOT settles AND what <> 'correct' AND nxt IS DISTINCT FROM after AND NOT is_unknown
     UNION ALL
     SELECT store_id, task, seq, 'It leaves ' || slots || ' slots settled, from ' || {_text("begun")} || ' to '
         || {_text("newest")} || ', and up to ' || {_text("until")} || ' there are ' || coalesce(counted, 0) || '.'
-    FROM judged WHERE what = 'correct' AND NOT coalesce(on_grid AND slots = counted AND hi <= until AND after > until,
+    FROM judged WHERE what = 'correct' AND NOT is_unknown AND NOT coalesce(on_grid AND slots = counted AND hi <= until AND after > until,
         false)
     UNION ALL
     SELECT store_id, task, seq, 'It takes back slots up to ' || {_text("until")} || ', or of nothing that was settled.'
@@ -201,7 +202,8 @@ The rules of a zone are changed now and then, also for days whose slots were set
 log does not say by which, so that of days a slot is taken for a point of the grid too when it is none by the rules
 of today and lies at most three hours from one; slots that do lie on the grid are counted and followed exactly. What
 this cannot tell is a slot of days that was stored up to three hours beside its time. The chain of settlements has no
-such tolerance: each begins with exactly the slot that was left to it.
+such tolerance: each begins with exactly the slot that was left to it. Of days in a zone that is not known here, only
+the chain is judged.
 """
 
 
@@ -225,7 +227,7 @@ _BEYOND = 8
 
 
 def _rules(cursor: Cursor) -> list[list[Any]]:
-    """The periods of one offset of all zones as columns; none of an unknown zone, so that it is reported."""
+    """The periods of one offset of all zones as columns; none of an unknown zone, so that its grids are not judged."""
     columns: list[list[Any]] = [[], [], [], []]
     for timezone, since, until, days in cursor.query(_ZONES):
         begun = _instant(since) - timedelta(days=3)

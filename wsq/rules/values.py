@@ -161,12 +161,25 @@ def zone(name: str, what: str = "timezone") -> ZoneInfo:
         raise refusal(what, name, f"the name of an IANA time zone such as {near}") from problem
 
 
+def unknown_zone(whose: str, timezone: str) -> str | None:
+    """The sentence that a zone is not known on this machine, and what to do; None if it is known."""
+    if _is_known(timezone):
+        return None
+    known = f"{whose} has the time zone {shown(timezone)}, which this machine does not know"
+    return f"{known}. Update the package tzdata here, or choose another zone."
+
+
 def zone_or_utc(name: str) -> ZoneInfo:
     """The rules of a time zone by which days are counted or times are shown; UTC when they are not known here."""
+    return zone_rules.zone(name if _is_known(name) else "UTC")
+
+
+def _is_known(name: str) -> bool:
     try:
-        return zone(name)
-    except InvalidInput:
-        return zone("UTC")
+        zone_rules.zone(name)
+    except LookupError:
+        return False
+    return True
 
 
 def assignees(value: object, what: str = "assignees") -> tuple[str, ...]:

@@ -15,15 +15,17 @@ from wsq.projections import RecurringTask, WorkspaceRow
 from wsq.queries import boards
 from wsq.queries import executions as queries
 from wsq.queries.executions import DueTask
+from wsq.rules import values
 from wsq.runner.report import WouldRun
 from wsq.store.engine import Cursor
 from wsq.store.folding import unreadable
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pass found: due tasks (stores in turn), abandoned executions, and stores that it cannot serve.
+    """What a pass found: due tasks (stores in turn), abandoned executions, and what it cannot serve.
 
     `ahead` are executions whose lease ends in the future, since a clock was ahead.
+    `unserved` is by store; `unplanned` are due tasks whose zones are not known here, by id, each with the reason.
     `about` is the workspace's own row, on which it depends whether the workspace may be served.
     """
 
@@ -33,6 +35,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     due: list[DueTask]
     abandoned: list[queries.Abandoned]
     unserved: dict[str, str]
+    unplanned: dict[str, str]
 
     @property
     def is_idle(self) -> bool:
@@ -51,13 +54,16 @@ def look(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = None) -
     abandoned, ahead = queries.abandoned(cursor, now, stores), queries.leases_ahead(cursor, now, stores)
     involved = sorted({each.store_id for each in due} | {each.store_id for each in (*abandoned, *ahead)})
     unserved = unreadable(cursor, involved) if involved else {}
+    served = [each for each in due if each.store_id not in unserved]
+    unplanned = {each.recurring_task_id: values.unknown_zone(repr(each.name), each.timezone) for each in served}
     return Work(
         about=boards.workspace(cursor),
         stores=known,
         ahead=[each for each in ahead if each.store_id not in unserved],
-        due=_fair([each for each in due if each.store_id not in unserved]),
+        due=_fair([each for each in served if unplanned[each.recurring_task_id] is None]),
         abandoned=[each for each in abandoned if each.store_id not in unserved],
         unserved=unserved,
+        unplanned={task_id: sentence for task_id, sentence in unplanned.items() if sentence is not None},
     )
 
 

@@ -24,7 +24,8 @@ class ProcessReport(msgspec.Struct, frozen=True, kw_only=True):
     """One pass. `due` counts tasks with unsettled slots; the other counts are outcomes of executions.
 
     `executions` are those that this pass settled or resumed, in the order of their start. `unserved` maps the id of
-    each store that could not be served to the reason.
+    each store that could not be served to the reason, `unplanned` that of each due task whose time zone is not known on
+    this machine.
     """
 
     started_at: datetime
@@ -39,6 +40,7 @@ class ProcessReport(msgspec.Struct, frozen=True, kw_only=True):
     executions: list[Execution] = []
     would_run: list[WouldRun] = []
     unserved: dict[str, str] = {}
+    unplanned: dict[str, str] = {}
 
     def to_json(self) -> str:
         """Return one JSON object on one line; instants with offset, durations in seconds."""

@@ -114,6 +114,7 @@ class Service:
             stores=work.stores,
             due=len(work.due),
             unserved=work.unserved,
+            unplanned=work.unplanned,
         )
         if dry_run:
             return structs.replace(report, would_run=self.log.read(lambda cursor: passes.would_run(cursor, work)))

@@ -17,7 +17,7 @@ from wsq.queries.ahead import tasks_ahead
 from wsq.queries.spending import A_DAY, COUNTED_AT, HELD, TRIED_AT
 from wsq.rules import budgets
 from wsq.rules.pauses import Pausable, holds
-from wsq.rules.values import zone
+from wsq.rules.values import unknown_zone, zone
 from wsq.store.engine import Cursor
 
 MANY_FAILURES = 5
@@ -35,6 +35,7 @@ KINDS = {
     "failing": "problem",
     "never_ran": "problem",
     "late": "problem",
+    "unknown_zone": "problem",  # a warning for a store's
     "lease_expired": "problem",
     "schedule_ahead": "problem",
     "lease_ahead": "problem",
@@ -92,7 +93,7 @@ def alerts(cursor: Cursor, now: datetime, scheduler: SchedulerHealth, timezone: 
         timezone: The zone of times in sentences.
     """
     seen = _Seen(cursor, now, scheduler, zone(timezone))
-    found = [*_scheduler(seen), *_failures(seen), *_slots(seen), *_leases(seen)]
+    found = [*_scheduler(seen), *_failures(seen), *_slots(seen), *_zones(seen), *_leases(seen)]
     found += [*_ahead(seen), *_budgets(seen), *_pauses(seen)]
     order = list(KINDS)
     found.sort(key=lambda alert: (_LEVELS.index(alert.level), order.index(alert.kind), alert.since or now, alert.key))
@@ -100,13 +101,17 @@ def alerts(cursor: Cursor, now: datetime, scheduler: SchedulerHealth, timezone: 
 
 
 class _Seen:
-    """What all kinds use: a view, the instant, the unarchived stores, and the ids of paused ones."""
+    """What all kinds use: a view, the instant, the unarchived stores, the ids of paused ones.
+
+    `unknown` says of each enabled task, by its id, that its time zone is not known here, and of which store it is.
+    """
 
     def __init__(self, cursor: Cursor, now: datetime, scheduler: SchedulerHealth, zone: ZoneInfo) -> None:
         self.cursor, self.now, self.scheduler, self.zone = cursor, now, scheduler, zone
         self.workspace = boards.workspace(cursor)
         self.stores: dict[str, StoreRow] = {row.id: row for row in boards.stores(cursor)}
         all_paused = holds(self.workspace, now)
+        self.unknown = _unknown_zones(cursor)
         self.paused = {row.id for row in self.stores.values() if all_paused or holds(row, now)}
 
     def query(self, sql: str, *given: Any) -> list[tuple[Any, ...]]:
@@ -186,7 +191,7 @@ def _slots(seen: _Seen) -> Iterator[Alert]:
     allowed = max(LATE * timedelta(seconds=seen.scheduler.usual), WINDOW)
     for store_id, task_id, name, never, due_at, missed in seen.query(_DUE, seen.now - allowed):
         waits = due_at < seen.now - allowed
-        if store_id in seen.paused:
+        if store_id in seen.paused or task_id in seen.unknown:
             continue
         if never and missed is not None:
             text = f"{name!r} has never run, although it has been due since {seen.clock(missed)}:"
@@ -197,6 +202,25 @@ def _slots(seen: _Seen) -> Iterator[Alert]:
             yield alert("never_ran", text, store_id, task_id, since=due_at)
         elif waits:
             yield alert("late", f"{name!r} is late: due since {seen.clock(due_at)}.", store_id, task_id, since=due_at)
+
+
+_TASKS_IN = f"""SELECT id, store_id, name, timezone FROM recurring_tasks
+WHERE enabled AND timezone IN (SELECT unnest($1::VARCHAR[])) AND {_ALIVE}"""  # noqa: S608
+
+
+def _unknown_zones(cursor: Cursor) -> dict[str, tuple[str, str]]:
+    zones = [name for (name,) in cursor.query("SELECT DISTINCT timezone FROM recurring_tasks")]
+    unknown = [name for name in zones if unknown_zone("It", name)]
+    found = cursor.query(_TASKS_IN, [unknown]) if unknown else []
+    return {task: (store, unknown_zone(repr(name), zone) or "") for task, store, name, zone in found}
+
+
+def _zones(seen: _Seen) -> Iterator[Alert]:
+    for task_id, (store_id, text) in seen.unknown.items():
+        yield alert("unknown_zone", text, store_id, task_id)
+    for row in seen.stores.values():
+        if sentence := unknown_zone(f"Store {row.id!r}", row.timezone):
+            yield alert("unknown_zone", f"{sentence} Its days are counted in UTC until then.", row.id, level="warning")
 
 
 _EXPIRED = f"""SELECT l.store_id, e.recurring_task_id, l.execution_id, l.expires_at, r.name

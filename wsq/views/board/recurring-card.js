@@ -28,6 +28,7 @@ export function drawRecurringCard(page, card) {
     card.about && h("p", { class: "about" }, card.about),
     h("div", { class: "facts" }, drawFacts(page, card)),
     !card.enabled && card.disabled_reason && h("p", { class: "trouble amber" }, card.disabled_reason),
+    card.enabled && card.unknown_zone && h("p", { class: "trouble amber" }, card.unknown_zone),
     card.failures > 1 && h("p", { class: "never" }, `Failed ${card.failures} times in a row.`),
     drawRuns(page, card),
     drawTroubles(page, card, isBusy),
@@ -41,7 +42,7 @@ export function drawRecurringCard(page, card) {
 function drawFacts(page, card) {
   return [
     h("span", null, icon("again"), card.every),
-    card.enabled && card.next && drawNext(page, card),
+    card.enabled && card.next && !card.unknown_zone && drawNext(page, card),
     drawSpent(card.spent, "What it has cost today, of its budget"),
     card.project && projectChip(page, card.project),
     drawPeople(card.assignees),

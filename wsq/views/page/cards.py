@@ -10,7 +10,7 @@ from typing import Any
 from wsq.projections.rows import Document, Execution, RecurringTask, Task
 from wsq.queries.ahead import furthest
 from wsq.queries.executions import Run
-from wsq.rules import drafts
+from wsq.rules import drafts, values
 from wsq.rules.budgets import Spending
 from wsq.rules.pauses import Pausable
 from wsq.runner.progress import Doing
@@ -71,6 +71,7 @@ def recurring_card(task: RecurringTask, runs: Sequence[Run], spending: Spending 
         "every": words.interval(task.interval_value, task.interval_unit, task.starting),
         "enabled": task.enabled,
         "disabled_reason": task.disabled_reason,
+        "unknown_zone": values.unknown_zone("It", task.timezone),
         "notify": notify_line(task),
         "offers_late": bool(newest) and task.enabled and task.missed == "skip" and newest[0].reason == "missed",
         "failures": task.failures_in_row,
