@@ -25,6 +25,7 @@ class TaskAhead(msgspec.Struct, frozen=True, kw_only=True):
     store_id: str
     recurring_task_id: str
     name: str
+    timezone: str
     settled_to: datetime | None
     next_execution_at: datetime | None
 
@@ -33,7 +34,7 @@ _AHEAD = """WITH settled AS (
     SELECT task_id, max(scheduled_time) AS newest FROM processed_task_executions WHERE scheduled_time > $1
     GROUP BY task_id
 )
-SELECT r.store_id, r.id, r.name, s.newest, r.next_execution_at
+SELECT r.store_id, r.id, r.name, r.timezone, s.newest, r.next_execution_at
 FROM recurring_tasks r LEFT JOIN settled s ON s.task_id = r.id
 WHERE ($4::VARCHAR IS NULL OR r.id = $4)
 AND (s.newest IS NOT NULL OR (
@@ -52,8 +53,10 @@ def tasks_ahead(cursor: Cursor, now: datetime, recurring_task_id: str | None = N
     later = now + AHEAD
     found = cursor.query(_AHEAD, [later, later + 2 * MOVED, later, recurring_task_id, WALL])
     return [
-        TaskAhead(store_id=store, recurring_task_id=task, name=name, settled_to=newest, next_execution_at=nxt)
-        for store, task, name, newest, nxt in found
+        TaskAhead(
+            store_id=store, recurring_task_id=task, name=name, timezone=zone, settled_to=newest, next_execution_at=nxt
+        )
+        for store, task, name, zone, newest, nxt in found
     ]
 
 

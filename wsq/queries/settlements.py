@@ -152,7 +152,8 @@ WITH facts AS (
     UNION ALL
     SELECT store_id, task, seq, 'It leaves ' || slots || ' slots settled, from ' || {_text("begun")} || ' to '
         || {_text("newest")} || ', and up to ' || {_text("until")} || ' there are ' || coalesce(counted, 0) || '.'
-    FROM judged WHERE what = 'correct' AND NOT is_unknown AND NOT coalesce(on_grid AND slots = counted AND hi <= until AND after > until,
+    FROM judged WHERE what = 'correct' AND NOT is_unknown
+        AND NOT coalesce(on_grid AND slots = counted AND hi <= until AND after > until,
         false)
     UNION ALL
     SELECT store_id, task, seq, 'It takes back slots up to ' || {_text("until")} || ', or of nothing that was settled.'

@@ -15,6 +15,7 @@ from wsq.commands.stores import WORKSPACE
 from wsq.events.stores import WorkspaceRepaired
 from wsq.queries import log as queries
 from wsq.queries.ahead import tasks_ahead
+from wsq.rules import values
 from wsq.store.folding import fold, read_facts
 from wsq.store.log import Log
 from wsq.store.transaction import Transaction
@@ -43,7 +44,8 @@ def repair(log: Log, backup: Path) -> Repair | None:
     differences = len(log.verify())
     with log.engine.snapshot() as cursor:
         figures, last = queries.unusable_figures(cursor), queries.last_repair(cursor)
-    ahead = log.read(lambda cursor: tasks_ahead(cursor, log.clock.now()))
+    found = log.read(lambda cursor: tasks_ahead(cursor, log.clock.now()))
+    ahead = [each for each in found if values.unknown_zone(repr(each.name), each.timezone) is None]
     is_folded = differences > 0 or figures > (last.figures if last else 0)
     if not is_folded and not ahead:
         return None
