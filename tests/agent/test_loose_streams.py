@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
 import wsq
 from tests.agent.crowd import Crowd, Outcome, crowd
 from tests.agent.loose import CASES, LATER, SMILE
-from tests.agent.raw import Raw, RawService, answer, called, sse
+from tests.agent.raw import Raw, RawService, answer, called, said, sse
+from wsq.agent.providers import ProviderError, Request
 from wsq.agent.providers.anthropic import AnthropicProvider
 from wsq.events.recurring import ToolCalled
 
@@ -114,3 +119,42 @@ def test_a_base_url_may_end_in_v1(
     execution = store.run_now(store.create_recurring_task("Triage", "This is script 0.", every="1 day").id)
 
     assert (execution.status, service.paths) == ("completed", {"/v1/messages"})
+
+
+class Unseen:
+    """Nobody watches."""
+
+    def __call__(self, text: str) -> None:
+        """Ignore it."""
+
+    def asking(self, turn: int) -> None:
+        """Ignore it."""
+
+    def calling(self, tool: str) -> None:
+        """Ignore it."""
+
+
+@pytest.mark.parametrize("begins", [b"", b'event: error\ndata: {"type": "error"}\n\n', b"data: [DONE]\n\n"])
+def test_no_stream_is_left_to_the_garbage_collector(begins: bytes) -> None:
+    # Given a stream that is read to its end, or ends in the midst of what is sent
+    service = RawService()
+    service.scripts["1"] = [Raw(begins + sse(answer(said(0), reason="end_turn")), piece=7)]
+    first = {"role": "user", "content": [{"type": "text", "text": "script 1"}]}
+    request = Request(execution_id="e", model="local", system="", tools=[], messages=[first], turn=0, seconds=10.0)
+    unclosed: list[str] = []
+
+    async def ask() -> None:
+        sys.set_asyncgen_hooks(finalizer=lambda left: unclosed.append(left.__qualname__))
+        provider = AnthropicProvider(api_key="k", base_url=service.url)
+        with suppress(ProviderError):
+            await provider.turn(request, Unseen())
+        gc.collect()
+        await provider.aclose()
+
+    # When it is asked for
+    asyncio.run(ask())
+    service.close()
+
+    # Then its generators are closed before the turn ends
+    assert service.requests.keys() == {"1"}
+    assert unclosed == []

@@ -188,22 +188,36 @@ def _marked(message: Message) -> Message:
 
 
 async def _read(response: httpx2.Response, answer: StreamedAnswer) -> None:
-    """Read a stream to the answer's end: a stop reason, and the end of the message or of the stream."""
+    """Read a stream to the answer's end: a stop reason, and the end of the message or of the stream.
+
+    What follows is read and dropped. A stream that is left in its midst is closed by the garbage collector, at any
+    time, and what it raises then goes to standard error.
+    """
     events = server_sent(response.aiter_bytes())
+    try:
+        await _hear(events, response, answer)
+    except Exception:
+        await _drain(events)
+        raise
+    await _drain(events)
+    if answer.stop_reason is None:
+        raise ProviderError("the answer ended before it was complete", retryable=True)
+
+
+async def _hear(
+    events: AsyncIterator[tuple[str | None, str]], response: httpx2.Response, answer: StreamedAnswer
+) -> None:
     async for name, data in events:
         if name == "ping":
             continue
         if data.strip() == "[DONE]":
-            break
+            return
         event = data if name == "error" and not data.startswith("{") else json.loads(data)
         if name == "error" or (isinstance(event, dict) and event.get("type") == "error"):
             raise _inside(event, response)
         answer.hear(name, event)
         if answer.is_whole:
-            return await _drain(events)
-    if answer.stop_reason is None:
-        raise ProviderError("the answer ended before it was complete", retryable=True)
-    return None
+            return
 
 
 async def _drain(events: AsyncIterator[Any]) -> None:
