@@ -165,7 +165,7 @@ class Life:
             *[lambda: self.store.enable_recurring_task(task)] * 2,
             lambda: self.store.create_task("Something new"),
             self.begin_or_cancel,
-            # a process whose clock is slow: what it starts stands further down in the history
+            # a process whose clock is slow: what it starts is the newest all the same
             lambda: self.elsewhere.store("acme").run_now(task),
         ]
 

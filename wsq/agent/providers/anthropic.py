@@ -200,7 +200,7 @@ async def _read(response: httpx2.Response, answer: StreamedAnswer) -> None:
         await _drain(events)
         raise
     await _drain(events)
-    if answer.stop_reason is None:
+    if answer.stop_reason is None and not answer.is_whole:
         raise ProviderError("the answer ended before it was complete", retryable=True)
 
 

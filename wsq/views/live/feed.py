@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from wsq.api import Store
@@ -17,7 +18,7 @@ from wsq.queries.executions import Run
 from wsq.rules import searching
 from wsq.rules.budgets import Spending
 from wsq.runner.progress import Doing
-from wsq.views.live.runs import begun, newest
+from wsq.views.live.runs import newest
 from wsq.views.page import cards
 from wsq.views.page.cards import Card
 
@@ -47,7 +48,6 @@ class Feed:
         self._lock = threading.Lock()
         self._rows: dict[str, Rows] = {}
         self._settled: dict[str, tuple[int, ...]] = {}
-        self._begun: dict[str, tuple[datetime, int]] = {}
         self._seq: int | None = None
         self._cards: dict[str, Card] = {}
         self._stale: set[str] | None = None  # ids of cards to render again; None for all
@@ -133,7 +133,6 @@ class Feed:
             "projects": _by_id(self.store.projects()),
         }
         self._keep(runs)
-        self._begun = {id_: begun(each[0].execution) for id_, each in runs.items()}
         return before if self.store.head() == before else None
 
     def _read_costs(self) -> None:
@@ -152,8 +151,6 @@ class Feed:
             row = reduce(table, known, event)
             self._mark_stale(_card_of(each) for each in (known, row) if each is not None)
             if row is None and table in ARCHIVED:
-                return False
-            if known is None and isinstance(row, Execution) and self._comes_late(row):
                 return False
             if row is not None and getattr(row, "archived_at", None) is None:
                 self._rows[table][key] = row
@@ -182,7 +179,7 @@ class Feed:
     def _newest_runs(self) -> dict[str, list[Run]]:
         """Return the newest runs of each task on the board, and forget older ones."""
         known: dict[str, list[Run]] = {id_: [] for id_ in self._rows["recurring_tasks"]}
-        for row in sorted(self._rows["task_executions"].values(), key=begun, reverse=True):
+        for row in sorted(self._rows["task_executions"].values(), key=attrgetter("seq"), reverse=True):
             if row.recurring_task_id in known:
                 run = Run(execution=row, settled=self._settled.get(row.id, (row.slots,)))
                 known[row.recurring_task_id].append(run)
@@ -194,14 +191,6 @@ class Feed:
         kept = [run for each in runs.values() for run in each]
         self._rows["task_executions"] = _by_id(run.execution for run in kept)
         self._settled = {run.execution.id: run.settled for run in kept}
-
-    def _comes_late(self, run: Execution) -> bool:
-        """Whether a new execution began before a known one, so that it may split runs that were shown as one."""
-        newest_one = self._begun.get(run.recurring_task_id)
-        if newest_one is not None and begun(run) < newest_one:
-            return True
-        self._begun[run.recurring_task_id] = begun(run)
-        return False
 
     def _draw_projects(self) -> list[Card]:
         named = sorted((project.name.casefold(), project.name, id_) for id_, project in self._rows["projects"].items())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 
 from msgspec import structs
 
@@ -39,8 +38,3 @@ def _together(runs: Iterable[Run]) -> list[Run]:
 
 def _same_skip(newer: Execution, older: Execution) -> bool:
     return newer.status == older.status == "skipped" and newer.reason == older.reason
-
-
-def begun(run: Execution) -> tuple[datetime, int]:
-    """Return the sort key of executions."""
-    return run.started_at, run.seq
