@@ -6,6 +6,7 @@ import time
 import traceback
 from datetime import timedelta
 
+import psycopg
 import pytest
 
 import wsq
@@ -169,3 +170,15 @@ def test_an_older_workspace_is_upgraded_to_what_a_fresh_one_is(version, server, 
         assert ws.verify() == []
         assert ws.process().completed == 1
     assert structure(server) == fresh
+
+
+@pytest.mark.parametrize("of", ["store_id = 'acme'", "recurring_task_id = 'triage'"])
+def test_the_newest_executions_are_found_by_an_index_and_not_by_sorting_all(server, of):
+    wsq.open(server.url).close()
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("SET search_path = wsq; SET enable_seqscan = off; SET enable_bitmapscan = off")
+        newest = f"SELECT * FROM task_executions WHERE {of} ORDER BY seq DESC LIMIT 20"
+        plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {newest}"))
+
+    assert "Index Scan Backward" in plan
+    assert "Sort" not in plan

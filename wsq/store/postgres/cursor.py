@@ -25,7 +25,9 @@ COLLATION = "pg_c_utf8"
 INDEXES = {
     "recurring_tasks": ("(next_execution_at) WHERE next_execution_at IS NOT NULL", "(store_id)"),
     "task_executions": (
+        "(recurring_task_id, seq)",
         "(recurring_task_id, started_at)",
+        "(store_id, seq)",
         "(store_id, started_at)",
         "(started_at)",
         "(store_id, completed_at)",
