@@ -219,7 +219,7 @@ def leave(ws: wsq.Workspace, acme: wsq.Store, begun_at: datetime, clock: ManualC
     now = clock.now()
     clock.move_to(begun_at)
     worker = Worker(holder="elsewhere:1", provider=ws.provider(), model=None)
-    started = ws._log.write(lambda tx: start_manually(tx, "acme", task.id, worker))
+    started = ws._log.write(lambda tx: start_manually(tx, acme.id, task.id, worker))
     clock.move_to(now)
     return started.execution
 
@@ -272,6 +272,22 @@ def test_a_run_that_was_left_by_a_clock_that_was_ahead_comes_to_its_end(
     assert (ended.status, ended.takeovers, ended.duration) == ("completed", 1, timedelta())
     assert kinds(ws) == []
     is_sound(ws)
+
+
+def test_leases_of_the_future_pass_also_when_each_pass_serves_other_stores(
+    ws: wsq.Workspace, acme: wsq.Store, clock: ManualClock
+) -> None:
+    others = ws.store("others")
+    runs = [leave(ws, store, FAR, clock) for store in (acme, others)]
+
+    resumed = []
+    for _ in range(2):
+        resumed += [ws.process(stores=[run.store_id]).resumed for run in runs]
+        put_back(ws, STOOD / 2)
+    resumed += [ws.process(stores=[run.store_id]).resumed for run in runs]
+
+    assert resumed == [0, 0, 0, 0, 1, 1]
+    assert [ws.store(run.store_id).execution(run.id).status for run in runs] == ["completed"] * 2
 
 
 def put_back(ws: wsq.Workspace, seconds: float) -> None:

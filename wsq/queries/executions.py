@@ -271,12 +271,11 @@ def abandoned(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = No
     return [Abandoned(store_id=s, execution_id=i) for s, i in found]
 
 
-def leases_ahead(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = None) -> list[Abandoned]:
-    """Executions whose lease ends so far after `now` that its holder's clock must be, or have been, ahead."""
+def leases_ahead(cursor: Cursor, now: datetime) -> list[Abandoned]:
+    """Executions of any store whose lease ends so far after `now` that its holder's clock is, or was, ahead."""
     found = cursor.query(
-        """SELECT store_id, execution_id, epoch, expires_at FROM leases
-        WHERE expires_at > $1 AND ($2::VARCHAR[] IS NULL OR store_id = ANY($2::VARCHAR[])) ORDER BY execution_id""",
-        [now + AHEAD, None if stores is None else list(stores)],
+        "SELECT store_id, execution_id, epoch, expires_at FROM leases WHERE expires_at > $1 ORDER BY execution_id",
+        [now + AHEAD],
     )
     return [Abandoned(store_id=s, execution_id=i, lease=(epoch, end)) for s, i, epoch, end in found]
 

@@ -24,7 +24,7 @@ from wsq.store.folding import unreadable
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """What a pass found: due tasks (stores in turn), abandoned executions, and what it cannot serve.
 
-    `ahead` are executions whose lease ends in the future, since a clock was ahead.
+    `ahead` are executions, of any store, whose lease ends in the future, since a clock was ahead.
     `unserved` is by store; `unplanned` are due tasks whose zones are not known here, by id, each with the reason.
     `about` is the workspace's own row, on which it depends whether the workspace may be served.
     """
@@ -51,15 +51,16 @@ def look(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = None) -
             boards.store(cursor, unknown)
         known = len(stores)
     due = queries.due(cursor, now, stores)
-    abandoned, ahead = queries.abandoned(cursor, now, stores), queries.leases_ahead(cursor, now, stores)
-    involved = sorted({each.store_id for each in due} | {each.store_id for each in (*abandoned, *ahead)})
+    abandoned, ahead = queries.abandoned(cursor, now, stores), queries.leases_ahead(cursor, now)
+    own = [each for each in ahead if stores is None or each.store_id in stores]
+    involved = sorted({each.store_id for each in due} | {each.store_id for each in (*abandoned, *own)})
     unserved = unreadable(cursor, involved) if involved else {}
     served = [each for each in due if each.store_id not in unserved]
     unplanned = {each.recurring_task_id: values.unknown_zone(repr(each.name), each.timezone) for each in served}
     return Work(
         about=boards.workspace(cursor),
         stores=known,
-        ahead=[each for each in ahead if each.store_id not in unserved],
+        ahead=ahead,
         due=_fair([each for each in served if unplanned[each.recurring_task_id] is None]),
         abandoned=[each for each in abandoned if each.store_id not in unserved],
         unserved=unserved,

@@ -131,7 +131,12 @@ class Service:
             return work
         from wsq.runner.unmoved import unmoved
 
-        return structs.replace(work, abandoned=[*work.abandoned, *unmoved(self.log.engine, work.ahead)])
+        passed = [  # all are looked at, since passes over other stores share the note
+            each
+            for each in unmoved(self.log.engine, work.ahead)
+            if (stores is None or each.store_id in stores) and each.store_id not in work.unserved
+        ]
+        return structs.replace(work, abandoned=[*work.abandoned, *passed])
 
     def _run(
         self,

@@ -40,7 +40,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 def unmoved(engine: Engine, ahead: Sequence[Abandoned], now: float | None = None) -> list[Abandoned]:
     """Of leases that end in the future those that this machine has seen unchanged for `STOOD` seconds.
 
-    `now` is the monotonic clock, in seconds. While another process looks at them, the answer is none.
+    `ahead` are those of the whole workspace: what was noted of any other is forgotten. `now` is the monotonic clock, in
+    seconds. While another process looks at them, the answer is none.
     """
     if not ahead:
         return []
