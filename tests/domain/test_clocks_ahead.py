@@ -210,6 +210,24 @@ def test_no_jump_of_a_clock_loses_a_slot_or_settles_one_twice(
     is_sound(ws)
 
 
+@pytest.mark.parametrize("every", ["1 hour", "2 hours"])
+def test_an_edit_of_a_disabled_task_mends_it_too(
+    ws: wsq.Workspace, acme: wsq.Store, ahead: wsq.RecurringTask, clock: ManualClock, every: str
+) -> None:
+    acme.disable_recurring_task(ahead.id)
+    assert kinds(ws) == ["schedule_ahead"]
+
+    acme.update_recurring_task(ahead.id, every=every)
+
+    assert kinds(ws) == []
+    assert settled(acme, ahead) == [(NOON + HOUR, NOON + HOUR, 1)]
+    is_sound(ws)
+    nxt = acme.enable_recurring_task(ahead.id).next_execution_at
+    assert nxt is not None
+    assert LATER < nxt <= LATER + 2 * HOUR
+    is_sound(ws)
+
+
 # Leases
 
 

@@ -349,10 +349,9 @@ def _spelled(row: RecurringTask, plan: schedule.Plan) -> dict[str, Any]:
 
 def _planned(tx: Transaction, row: RecurringTask, plan: schedule.Plan) -> dict[str, Any]:
     """What changes with another plan; an enabled task goes on with its first slot that is not settled."""
-    changes = _spelled(row, plan)
+    changes, settled = _spelled(row, plan), settled_to(tx, [row.id], tx.now)[row.id]
+    corrections.give_back(tx, row, settled)
     if row.enabled:
-        settled = settled_to(tx, [row.id], tx.now)[row.id]
-        corrections.give_back(tx, row, settled)
         changes["next_execution_at"] = schedule.slot_after(plan.grid, settled)
     return changes
 

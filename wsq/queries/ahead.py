@@ -32,6 +32,7 @@ class TaskAhead(msgspec.Struct, frozen=True, kw_only=True):
 
 _AHEAD = """WITH settled AS (
     SELECT task_id, max(scheduled_time) AS newest FROM processed_task_executions WHERE scheduled_time > $1
+        AND ($4::VARCHAR IS NULL OR task_id = $4)
     GROUP BY task_id
 )
 SELECT r.store_id, r.id, r.name, r.timezone, s.newest, r.next_execution_at
