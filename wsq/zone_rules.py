@@ -42,6 +42,11 @@ def sources() -> tuple[Source, ...]:
     return _sources(zoneinfo.TZPATH)
 
 
+def version() -> str:
+    """The version of the rules that are used first; empty if they do not say it."""
+    return next((source.version for source in sources()), "")
+
+
 def zone(name: str) -> ZoneInfo:
     """The rules of a time zone by its IANA name; the same object each time. It cannot be pickled.
 

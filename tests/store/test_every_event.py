@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 import wsq
 from tests.rings import count
 from tests.test_events import is_readable, odd_facts
+from tests.zone_files import pythons_path, rules_in, tzif
 from wsq.agent.providers import ProviderError, Request, ScriptedProvider, Turn, Usage, call, finish, say
 from wsq.clock import ManualClock
 from wsq.commands.executions import LEASE
@@ -54,6 +55,7 @@ def test_every_kind_of_event_is_what_the_tables_say(
     acme.pause()
     acme.resume()
     boards(acme)
+    rules(open_workspace, tmp_path)
     executions(ws, acme, clock)
     ws._log.write(lambda tx: tx.query("UPDATE tasks SET title = 'by hand'"))
     assert ws.repair(tmp_path / "before.duckdb") is not None
@@ -91,6 +93,19 @@ def boards(acme: wsq.Store) -> None:
     acme.move_task(task.id, status="doing")
     acme.archive_task(task.id)
     acme.unarchive_task(task.id)
+
+
+def rules(open_workspace: Callable[..., wsq.Workspace], folder: Path) -> None:
+    """Another process has other rules for the zone of a task."""
+    for minutes in (60, 0):
+        with pythons_path(rules_in(folder / f"{minutes}", None, {"Africa/Casablanca": tzif((0, minutes))})):
+            ws = open_workspace(provider=ScriptedProvider([finish()]))
+            if minutes:
+                given = {"every": "1 day", "starting": "15:00", "timezone": "Africa/Casablanca"}
+                task = ws.store("acme").create_recurring_task("Daily", "work", **given)
+            else:
+                ws.process()
+                ws.store("acme").delete_recurring_task(task.id)
 
 
 def executions(ws: wsq.Workspace, acme: wsq.Store, clock: ManualClock) -> None:

@@ -27,6 +27,7 @@ LATER = {
     4: tuple(
         f"ALTER TABLE dry_runs DROP COLUMN {name}" for name in ("cost_estimated", "reserved_usd", "reserved_until")
     ),
+    5: ("ALTER TABLE recurring_tasks DROP COLUMN anchor_local",),
 }
 """What takes away again what the version after each has added."""
 

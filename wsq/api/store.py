@@ -209,7 +209,7 @@ class Store(Questions):
             assert interval is not None
             plan = schedule.planned(interval, None if starting is UNSET else starting, zone or self.timezone(), now)
             first = schedule.first_slot(plan.grid, plan.starting, now)
-        return (first, *schedule.upcoming(plan.grid, first, count - 1))[:count]
+        return schedule.upcoming_from(plan.grid, first, count)
 
     # Executions
 

@@ -7,7 +7,7 @@ those settlements off: each slot then belongs to the settlement that it has by t
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from msgspec import UNSET, structs
 
@@ -17,7 +17,6 @@ from wsq.queries import log
 from wsq.queries.ahead import settled_after
 from wsq.rules import schedule
 from wsq.store.transaction import Transaction
-from wsq.vocabulary import Unit
 
 
 def give_back(tx: Transaction, task: RecurringTask, until: datetime) -> None:
@@ -56,14 +55,7 @@ def _slots_until(tx: Transaction, row: Execution, until: datetime) -> schedule.S
     found: dict[str, Any] = {}
     for fact in log.schedules_before(tx, row.store_id, row.recurring_task_id, row.seq):
         fields = structs.asdict(fact)
-        found |= {name: fields[name] for name in _GRID if fields[name] is not UNSET}
-    grid = schedule.Schedule(
-        anchor=found["anchor"],
-        value=found["interval_value"],
-        unit=cast(Unit, found["interval_unit"]),
-        timezone=found["timezone"],
-    )
-    return schedule.owed_slots(grid, row.first_slot, until)
-
-
-_GRID = ("anchor", "interval_value", "interval_unit", "timezone")
+        if fact.anchor is not UNSET:  # an earlier wsq recorded it alone
+            found["anchor_local"] = None
+        found |= {name: fields[name] for name in schedule.FIELDS if fields[name] is not UNSET}
+    return schedule.owed_slots(schedule.from_fields(**found), row.first_slot, until)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from msgspec import UNSET
 
+from wsq import zone_rules
 from wsq.commands import budgets, corrections
 from wsq.commands.common import at_version, differing, existing, existing_store
 from wsq.errors import InvalidInput, NotFound
 from wsq.events import recurring as e
 from wsq.projections import Execution, Project, RecurringTask, Running
 from wsq.queries.ahead import is_ahead
-from wsq.queries.settlements import settled_to
+from wsq.queries.settlements import settled_between, settled_to
 from wsq.rules import naming, schedule, values
 from wsq.store import leases
 from wsq.store.transaction import Transaction
@@ -29,12 +31,13 @@ def recurring_task(tx: Transaction, store_id: str, task_id: str) -> RecurringTas
 
 def schedule_of(task: RecurringTask) -> schedule.Schedule:
     """The rule by which the task's slots are found."""
-    return schedule.Schedule(
-        anchor=task.anchor,
-        value=task.interval_value,
-        unit=cast(Unit, task.interval_unit),
-        timezone=task.timezone,
-    )
+    return schedule.from_fields(**{name: getattr(task, name) for name in schedule.FIELDS})
+
+
+def _anchor(grid: schedule.Schedule) -> dict[str, Any]:
+    """The anchor as the fields of an event."""
+    local = grid.local.isoformat() if isinstance(grid.local, datetime) else None
+    return {"anchor": grid.anchor, "anchor_local": local}
 
 
 def owed(task: RecurringTask, until: datetime) -> schedule.Slots | None:
@@ -115,7 +118,7 @@ def _create(
         interval_value=grid.value,
         interval_unit=grid.unit,
         starting=plan.starting,
-        anchor=grid.anchor,
+        **_anchor(grid),
         timezone=grid.timezone,
         project_id=project_id,
         next_execution_at=schedule.first_slot(grid, plan.starting, tx.now) if fields["enabled"] else None,
@@ -217,8 +220,8 @@ def _enable(tx: Transaction, row: RecurringTask, settled: datetime) -> Recurring
     corrections.give_back(tx, row, settled)
     plan = corrections.anchored(plan_of(row), tx.now)
     if plan.grid.anchor != row.anchor:
-        tx.record(row.store_id, e.RecurringTaskUpdated(recurring_task_id=row.id, anchor=plan.grid.anchor))
-    nxt = schedule.slot_after(plan.grid, settled)
+        tx.record(row.store_id, e.RecurringTaskUpdated(recurring_task_id=row.id, **_anchor(plan.grid)))
+    nxt = _next_slot(tx, row, plan.grid, settled)
     tx.record(row.store_id, e.RecurringTaskEnabled(recurring_task_id=row.id, next_execution_at=nxt))
     return recurring_task(tx, row.store_id, row.id)
 
@@ -325,6 +328,8 @@ def record_skip(
 
 def _moved_grid(tx: Transaction, row: RecurringTask, every: Any, starting: Any, timezone: Any) -> dict[str, Any]:
     """What changes when the interval, the start or the zone is another; empty when none is."""
+    if every is starting is timezone is UNSET:
+        return {}
     old = plan_of(row)
     new = schedule.replanned(
         old,
@@ -335,8 +340,7 @@ def _moved_grid(tx: Transaction, row: RecurringTask, every: Any, starting: Any, 
     )
     if schedule.is_moved(old, new):
         return _planned(tx, row, new)
-    given = any(each is not UNSET for each in (every, starting, timezone))
-    if given and is_ahead(tx, row.id, tx.now):
+    if is_ahead(tx, row.id, tx.now):
         return _planned(tx, row, corrections.anchored(new, tx.now))
     return _spelled(row, new)
 
@@ -344,7 +348,9 @@ def _moved_grid(tx: Transaction, row: RecurringTask, every: Any, starting: Any, 
 def _spelled(row: RecurringTask, plan: schedule.Plan) -> dict[str, Any]:
     grid = plan.grid
     spelled = {"interval_value": grid.value, "interval_unit": grid.unit, "timezone": grid.timezone}
-    return differing(row, {**spelled, "starting": plan.starting, "anchor": grid.anchor})
+    changes = differing(row, {**spelled, "starting": plan.starting})
+    anchor = _anchor(grid)
+    return changes | anchor if differing(row, anchor) else changes
 
 
 def _planned(tx: Transaction, row: RecurringTask, plan: schedule.Plan) -> dict[str, Any]:
@@ -352,8 +358,41 @@ def _planned(tx: Transaction, row: RecurringTask, plan: schedule.Plan) -> dict[s
     changes, settled = _spelled(row, plan), settled_to(tx, [row.id], tx.now)[row.id]
     corrections.give_back(tx, row, settled)
     if row.enabled:
-        changes["next_execution_at"] = schedule.slot_after(plan.grid, settled)
+        changes["next_execution_at"] = _next_slot(tx, row, plan.grid, settled)
     return changes
+
+
+def _next_slot(tx: Transaction, row: RecurringTask, grid: schedule.Schedule, settled: datetime) -> datetime:
+    """The first slot after `settled` of a grid with which a task goes on.
+
+    Not of a wall time whose slot was settled before, or is now that it is due, by other rules of its zone: they may
+    have had it earlier.
+    """
+    nxt = schedule.slot_after(grid, settled)
+    if nxt - settled > schedule.MOVED or not zone_rules.same(row.timezone, grid.timezone):
+        return nxt
+    with suppress(InvalidInput):  # the zone is not known here
+        due = owed(row, tx.now)
+        lately = due.newest if due else settled_between(tx, row.store_id, row.id, nxt - schedule.MOVED, settled)
+        nominal = lately and schedule.nominal_near(schedule_of(row), lately)
+        if nominal and nominal == schedule.nominal_near(grid, nxt):
+            return schedule.slot_after(grid, nxt)
+    return nxt
+
+
+def replanned(row: RecurringTask, now: datetime) -> datetime | None:
+    """Where the rules of today have a task's next slot, if that is elsewhere; None too once either has come due."""
+    if row.next_execution_at is None or values.unknown_zone("It", row.timezone):
+        return None
+    meant = schedule.meant_slot(schedule_of(row), row.next_execution_at)
+    return meant if meant != row.next_execution_at and now < min(meant, row.next_execution_at) else None
+
+
+def replan_recurring_task(tx: Transaction, store_id: str, recurring_task_id: str) -> None:
+    """Plan the next slot of days by the rules of today, at the wall time that was meant; see `replanned`."""
+    row = tx.row("recurring_tasks", recurring_task_id)
+    if isinstance(row, RecurringTask) and (meant := replanned(row, tx.now)):
+        tx.record(store_id, e.RecurringTaskReplanned(recurring_task_id=row.id, next_execution_at=meant))
 
 
 def _from_now(tx: Transaction, row: RecurringTask) -> dict[str, Any]:

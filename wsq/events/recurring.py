@@ -11,7 +11,10 @@ from wsq.events.base import Amount, Count, Fact
 
 
 class RecurringTaskCreated(Fact, frozen=True, kw_only=True):
-    """A recurring task was made; its grid of slots is anchored."""
+    """A recurring task was made; its grid of slots is anchored.
+
+    ``anchor_local`` is the wall time of an anchor of days, as the task's zone had it then: rules of zones change.
+    """
 
     stored_name: ClassVar[str] = "recurring_task.create"
     recurring_task_id: str
@@ -34,6 +37,7 @@ class RecurringTaskCreated(Fact, frozen=True, kw_only=True):
     next_execution_at: datetime | None
     notify: tuple[str, ...] = ()
     notify_on: tuple[str, ...] = ("failed", "could_not")
+    anchor_local: str | None = None
 
 
 class RecurringTaskUpdated(Fact, frozen=True, kw_only=True):
@@ -59,6 +63,15 @@ class RecurringTaskUpdated(Fact, frozen=True, kw_only=True):
     next_execution_at: datetime | UnsetType | None = UNSET
     notify: tuple[str, ...] | UnsetType = UNSET
     notify_on: tuple[str, ...] | UnsetType = UNSET
+    anchor_local: str | UnsetType | None = UNSET
+
+
+class RecurringTaskReplanned(Fact, frozen=True, kw_only=True):
+    """The rules of a zone have changed, and with them the instant of the next slot, at the same wall time."""
+
+    stored_name: ClassVar[str] = "recurring_task.replan"
+    recurring_task_id: str
+    next_execution_at: datetime
 
 
 class RecurringTaskEnabled(Fact, frozen=True, kw_only=True):

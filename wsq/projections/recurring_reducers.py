@@ -43,11 +43,17 @@ def _recurring_updated(
     edited = changed(
         row,
         event,
-        **fields(fact, "recurring_task_id", "time_limit"),
+        **fields(fact, "recurring_task_id", "time_limit", "anchor_local"),
+        anchor_local=None if fact.anchor is not UNSET and fact.anchor_local is UNSET else fact.anchor_local,
         time_limit=UNSET if limit is UNSET else timedelta(seconds=limit),
     )
     assert edited is not None
     return structs.replace(edited, interval_hours=edited.interval_value * _HOURS[edited.interval_unit])
+
+
+@on(r.RecurringTaskReplanned, "recurring_tasks", field("recurring_task_id"))
+def _replanned(row: RecurringTask | None, fact: r.RecurringTaskReplanned, _event: Recorded) -> RecurringTask | None:
+    return row and structs.replace(row, next_execution_at=fact.next_execution_at)
 
 
 _NO_TROUBLE: dict[str, Any] = {"disabled_reason": None, "failures_in_row": 0}

@@ -236,10 +236,11 @@ class RecurringTask(Row, frozen=True, kw_only=True):
     """A prompt and the schedule on which an agent runs it.
 
     `interval_hours` is the interval in hours. `starting` is a wall time (``09:00``) or an instant in
-    ISO 8601. `anchor` is the point from which the grid of slots is counted. `next_execution_at` is the
-    oldest slot that is not settled yet, None while disabled. `version` counts what people changed. `seq`
-    is the event with which it began: of two created at one instant it shows the newer. `notify` names
-    who is notified of executions that end as `notify_on` says: ``failed``, ``could_not``, ``done``.
+    ISO 8601. `anchor` is the point from which the grid of slots is counted; of days, `anchor_local` is the wall time
+    that was meant by it. `next_execution_at` is the oldest slot that is not settled yet, None while disabled. `version`
+    counts what people changed. `seq` is the event with which it began: of two created at one instant it shows the
+    newer. `notify` names who is notified of executions that end as `notify_on` says: ``failed``, ``could_not``,
+    ``done``.
     """
 
     _plural: ClassVar[str] = "recurring tasks"
@@ -248,7 +249,7 @@ class RecurringTask(Row, frozen=True, kw_only=True):
         "last_executed_at",
     )  # fmt: skip
     _brief: ClassVar[tuple[str, ...]] = ("name", "next_execution_at")
-    _machinery: ClassVar[frozenset[str]] = frozenset(("seq",))
+    _machinery: ClassVar[frozenset[str]] = frozenset(("seq", "anchor_local"))
 
     id: str
     store_id: str
@@ -279,6 +280,7 @@ class RecurringTask(Row, frozen=True, kw_only=True):
     seq: int = 0
     notify: tuple[str, ...] = ()
     notify_on: tuple[str, ...] = DEFAULT_NOTIFY_ON
+    anchor_local: str | None = None
 
     @property
     def every(self) -> str:

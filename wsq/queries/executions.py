@@ -14,7 +14,7 @@ import msgspec
 from wsq.clock import AHEAD
 from wsq.events import encode
 from wsq.events.recurring import RecurringTaskDeleted
-from wsq.projections import Execution, Row, Rows, Step
+from wsq.projections import Execution, RecurringTask, Row, Rows, Step
 from wsq.queries.boards import missing, one, select
 from wsq.rules import naming
 from wsq.store.engine import Cursor
@@ -250,6 +250,14 @@ def due(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = None) ->
         [now, None if stores is None else list(stores)],
     )
     return [DueTask(store_id=s, recurring_task_id=i, seen_at=now, name=n, timezone=z) for s, i, n, z in found]
+
+
+def planned_by_days(cursor: Cursor, now: datetime, stores: tuple[str, ...] | None = None) -> list[RecurringTask]:
+    """Recurring tasks of days whose next slot is later than `now`, of stores that are not archived."""
+    rest = """WHERE interval_unit = 'days' AND next_execution_at > $1
+        AND ($2::VARCHAR[] IS NULL OR store_id = ANY($2::VARCHAR[]))
+        AND store_id NOT IN (SELECT id FROM stores WHERE archived_at IS NOT NULL) ORDER BY store_id, id"""
+    return select(cursor, "recurring_tasks", RecurringTask, rest, [now, None if stores is None else list(stores)])
 
 
 class Abandoned(msgspec.Struct, frozen=True, kw_only=True):

@@ -80,7 +80,7 @@ def last_edit(cursor: Cursor, store_id: str, kind: str, row_id: str) -> Edit | N
     found = cursor.query(
         """SELECT actor, recorded_at FROM events
         WHERE store_id = $1 AND seq > $2 AND contains(args, $3)
-        AND starts_with(name, $4) AND name <> 'recurring_task.execute'
+        AND starts_with(name, $4) AND name NOT IN ('recurring_task.execute', 'recurring_task.replan')
         ORDER BY seq DESC LIMIT 1""",
         [store_id, head(cursor, store_id) - REACH, f'"{kind}_id":"{row_id}"', f"{kind}."],
     )

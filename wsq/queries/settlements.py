@@ -15,6 +15,7 @@ from wsq.store.engine import Cursor
 _FIELDS = {
     "recurring_task_id": "VARCHAR", "trigger": "VARCHAR", "reason": "VARCHAR", "starting": "VARCHAR",
     "interval_value": "BIGINT", "interval_unit": "VARCHAR", "timezone": "VARCHAR", "anchor": "TIMESTAMPTZ",
+    "anchor_local": "VARCHAR",
     "first_slot": "TIMESTAMPTZ", "scheduled_for": "TIMESTAMPTZ", "slots": "BIGINT",
     "next_execution_at": "TIMESTAMPTZ", "execution_id": "VARCHAR", "until": "TIMESTAMPTZ",
 }  # fmt: skip
@@ -22,6 +23,15 @@ _SHAPE = "{" + ", ".join(f'"{name}": "{kind}"' for name, kind in _FIELDS.items()
 _DAY = 86_400_000_000
 _NEAR = int(schedule.MOVED.total_seconds()) * 1_000_000
 """How far a slot of days may lie from where the rules of today put it; see `SETTLEMENTS`."""
+
+
+_SHOWN = "anchor + shift"
+_HALF = _DAY // 2
+_TO_START = f"(epoch_us(('1970-01-01 ' || start)::TIMESTAMP) - ({_SHOWN}) + {_HALF})"
+_LOCAL = f"""CASE WHEN local <> '' THEN epoch_us(local::TIMESTAMP)
+        WHEN regexp_full_match(start, '[0-9]{{2}}:[0-9]{{2}}')
+        THEN {_SHOWN} + ({_TO_START} % {_DAY} + {_DAY}) % {_DAY} - {_HALF} ELSE {_SHOWN} END"""
+"""What the clock was meant to show at an anchor: what is recorded, else the nearest time that its start names."""
 
 
 def _text(instant: str) -> str:
@@ -32,13 +42,15 @@ SETTLEMENTS = f"""
 WITH facts AS (
     SELECT store_id, seq, name, epoch_us(recorded_at) AS moment, from_json(args, '{_SHAPE}') AS a,
         name NOT IN ('recurring_task.update', 'task_execution.correct') OR json_exists(args, '$.next_execution_at')
-            AS moves
+            AS moves, json_exists(args, '$.starting') AS starts
     FROM events WHERE name IN ('recurring_task.create', 'recurring_task.update', 'recurring_task.enable',
-        'recurring_task.disable', 'recurring_task.delete', 'task_execution.start', 'task_execution.skip',
-        'task_execution.correct')
+        'recurring_task.replan', 'recurring_task.disable', 'recurring_task.delete', 'task_execution.start',
+        'task_execution.skip', 'task_execution.correct')
 ), changes AS (
     SELECT store_id, a.recurring_task_id AS task, seq, split_part(name, '.', 2) AS what, moment, a.reason, a.starting,
         a.interval_value AS step, a.interval_unit AS unit, a.timezone AS zone, epoch_us(a.anchor) AS anchor,
+        CASE WHEN a.anchor IS NOT NULL THEN coalesce(a.anchor_local, '') END AS local,
+        CASE WHEN starts THEN coalesce(a.starting, '') END AS start,
         name IN ('task_execution.start', 'task_execution.skip') AS settles,
         epoch_us(a.first_slot) AS first, epoch_us(a.scheduled_for) AS newest, a.slots,
         CASE WHEN moves THEN coalesce(epoch_us(a.next_execution_at), -1) END AS nxt,
@@ -62,9 +74,11 @@ WITH facts AS (
     SELECT store_id, task, seq, what, moment, reason, starting, settles, first, newest, slots, nxt, until, is_cut,
         begun, kept, given_back_from, execution, last_value(nxt IGNORE NULLS) OVER earlier AS due,
         greatest(last_value(until IGNORE NULLS) OVER earlier, max(newest) FILTER (settles) OVER since) AS settled_to,
+        greatest(max(nullif(kept, -1)) OVER earlier, max(newest) FILTER (settles) OVER since) AS settled_slot,
         lead(what) OVER task AS what_then, lead(nxt) OVER task AS nxt_then, lead(moment) OVER task AS moment_then,
         last_value(step IGNORE NULLS) OVER so_far AS step, last_value(unit IGNORE NULLS) OVER so_far AS unit,
-        last_value(zone IGNORE NULLS) OVER so_far AS zone, last_value(anchor IGNORE NULLS) OVER so_far AS anchor
+        last_value(zone IGNORE NULLS) OVER so_far AS zone, last_value(anchor IGNORE NULLS) OVER so_far AS anchor,
+        last_value(local IGNORE NULLS) OVER so_far AS local, last_value(start IGNORE NULLS) OVER so_far AS start
     FROM corrected
     WINDOW since AS (PARTITION BY store_id, task, corrections ORDER BY seq
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
@@ -75,7 +89,8 @@ WITH facts AS (
     SELECT *, coalesce(begun, newest_of_all) AS lo, newest_of_all AS hi,
         step * CASE unit WHEN 'minutes' THEN 60000000 WHEN 'hours' THEN 3600000000 WHEN 'days' THEN {_DAY} END AS length
     FROM (SELECT * REPLACE (first_value(step) OVER mine AS step, first_value(unit) OVER mine AS unit,
-            first_value(zone) OVER mine AS zone, first_value(anchor) OVER mine AS anchor),
+            first_value(zone) OVER mine AS zone, first_value(anchor) OVER mine AS anchor,
+            first_value(local) OVER mine AS local, first_value(start) OVER mine AS start),
         CASE WHEN execution IS NOT NULL THEN newest WHEN what <> 'create' THEN greatest(moment, settled_to)
         WHEN starting IS NULL THEN anchor ELSE moment - 1 END AS newest_of_all FROM history
         WINDOW mine AS (PARTITION BY store_id, task, coalesce(execution, seq::VARCHAR) ORDER BY seq))
@@ -84,20 +99,22 @@ WITH facts AS (
     SELECT unnest($1::VARCHAR[]) AS zone, unnest($2::BIGINT[]) * 1000000 AS since,
         unnest($3::BIGINT[]) * 1000000 AS until, unnest($4::BIGINT[]) * 1000000 AS shift
 ), indexes AS (
-    SELECT store_id, seq, rules.zone, anchor, lo, hi, nxt, length, anchor + shift AS base, unnest(range(
+    SELECT store_id, seq, rules.zone, anchor, lo, hi, nxt, settled_slot, start, length, {_SHOWN} AS seen,
+        {_LOCAL} AS base, unnest(range(
         greatest(0, (least(lo, hi) - anchor) // length - 4),
         greatest(0, (greatest(lo, hi) - anchor) // length) + 6)) AS k
     FROM asked JOIN rules ON rules.zone = asked.zone AND rules.since <= anchor AND anchor < rules.until
     WHERE unit = 'days' AND lo IS NOT NULL AND hi IS NOT NULL
 ), shown AS (
-    SELECT DISTINCT zone, base + k * length AS nominal FROM indexes WHERE k > 0
+    SELECT DISTINCT zone, base + k * length AS nominal FROM indexes
 ), instants AS (
     SELECT rules.zone, nominal, min(greatest(since, nominal - shift)) AS instant
     FROM shown JOIN rules ON rules.zone = shown.zone
         AND since < nominal + 2 * {_DAY} AND until > nominal - 2 * {_DAY} AND nominal - shift < until
     GROUP BY rules.zone, nominal
 ), points AS (
-    SELECT store_id, seq, lo, hi, nxt, CASE k WHEN 0 THEN anchor ELSE instant END AS point
+    SELECT store_id, seq, lo, hi, nxt, settled_slot,
+        CASE WHEN k = 0 AND (seen = base OR start = '') THEN anchor ELSE instant END AS point
     FROM indexes LEFT JOIN instants ON instants.zone = indexes.zone AND instants.nominal = base + k * length
 ), by_days AS (
     SELECT store_id, seq, bool_or(point = lo) AND bool_or(point = hi) AS exact, bool_or(point = nxt) AS nxt_exact,
@@ -105,7 +122,8 @@ WITH facts AS (
             ELSE count(DISTINCT point) FILTER (point BETWEEN lo - {_NEAR} AND hi + {_NEAR}) END AS counted,
         bool_or(abs(point - lo) <= {_NEAR}) AND bool_or(abs(point - hi) <= {_NEAR}) AS on_grid,
         min(point) FILTER (point > hi) AS after, min(point) FILTER (point > hi + {_NEAR}) AS after_that,
-        min_by(point, abs(point - nxt)) AS near
+        min_by(point, abs(point - nxt)) AS near, bool_or(point = settled_slot) AS settled_exact,
+        min(point) FILTER (point > hi AND point > settled_slot + {_NEAR}) AS after_settled
     FROM points GROUP BY store_id, seq
 ), judged AS (
     SELECT asked.*, coalesce(unit = 'days' AND zone NOT IN (SELECT zone FROM rules), false) AS is_unknown,
@@ -115,8 +133,10 @@ WITH facts AS (
         CASE WHEN unit = 'days' THEN CASE
             WHEN NOT settles AND nxt > hi AND NOT d.nxt_exact AND d.near <= d.after_that
                 AND abs(nxt - d.near) <= {_NEAR} THEN nxt
+            WHEN NOT settles AND nxt = d.after_settled AND NOT d.settled_exact THEN nxt
             WHEN settles AND reason IS DISTINCT FROM 'rescheduled' AND NOT (d.exact AND d.nxt_exact)
                 AND abs(nxt - d.after_that) <= {_NEAR} THEN nxt
+            WHEN what = 'correct' AND NOT d.exact THEN d.after_that + {_NEAR}
             WHEN settles AND NOT d.exact THEN d.after_that ELSE d.after END
             ELSE CASE WHEN hi < anchor THEN anchor ELSE anchor + ((hi - anchor) // length + 1) * length END END AS after
     FROM asked LEFT JOIN by_days d ON d.store_id = asked.store_id AND d.seq = asked.seq
@@ -176,13 +196,13 @@ ORDER BY store_id, task, seq NULLS LAST, problem
 """  # noqa: S608 - of nothing but what stands here
 """Where the log does not settle every slot exactly once; no row when it does.
 
-The argument. Of each task, only eight kinds of events move the oldest slot that is not settled, its
+The argument. Of each task, only nine kinds of events move the oldest slot that is not settled, its
 ``next_execution_at``: `history` has them in their order, each with the value that it found (`due`) and with the
 interval, zone and anchor then in force. A settlement that begins with exactly that slot neither leaves out one
 before it nor takes one that another has taken; that what it covers are all grid points up to its newest, and that
 it goes on with the first one after that, makes the next such step begin where this one ended. What begins
-a grid anew (create, enable, update) must go on with the first point after its instant and after the newest slot of
-the task that was settled before, so that none is settled twice where a clock went back in between; and whatever
+a grid anew (create, enable, update, replan) must go on with the first point after its instant and after the newest
+slot of the task that was settled before, so that none is settled twice where a clock went back in between; and whatever
 takes a slot away must not find one that has come due: it is settled before, in the same transaction. By induction
 over a task's events each slot since its creation, while it was enabled and later than what was settled already,
 lies in one settlement or is still to be settled, and the settlements of a task follow each other in time. The claims
@@ -202,7 +222,8 @@ them: DuckDB brings zones of its own, which are of another year.
 The rules of a zone are changed now and then, also for days whose slots were settled or planned by the old ones. The
 log does not say by which, so that of days a slot is taken for a point of the grid too when it is none by the rules
 of today and lies at most three hours from one; slots that do lie on the grid are counted and followed exactly. What
-this cannot tell is a slot of days that was stored up to three hours beside its time. The chain of settlements has no
+this cannot tell is a slot of days that was stored up to three hours beside its time. What goes on after a slot that
+was settled by other rules need not go on with the same wall time again. The chain of settlements has no
 such tolerance: each begins with exactly the slot that was left to it. Of days in a zone that is not known here, only
 the chain is judged.
 """
@@ -285,3 +306,14 @@ def settled_to(cursor: Cursor, task_ids: list[str], now: datetime) -> dict[str, 
         [now, now + AHEAD, task_ids],
     )
     return dict.fromkeys(task_ids, now) | dict(found)
+
+
+def settled_between(cursor: Cursor, store_id: str, task_id: str, since: datetime, until: datetime) -> datetime | None:
+    """The newest slot of a task, from `since` to `until`, both inclusive, with which a settlement ends; else None."""
+    found = cursor.query(
+        """SELECT max(scheduled_for) FROM task_executions
+        WHERE store_id = $1 AND recurring_task_id = $2 AND scheduled_for >= $3 AND scheduled_for <= $4""",
+        [store_id, task_id, since, until],
+    )
+    newest: datetime | None = found[0][0]
+    return newest

@@ -12,6 +12,9 @@ A wall time that does not exist on the day of its next occurrence is not shown b
 an anchor there would forget it. `parse_starting` then anchors one or more intervals earlier, on a day
 that has the time; `first_slot` is right in both cases.
 
+Rules of zones change. What was meant by a grid of days is the wall time: it is kept beside the anchor, and the slots
+follow it by the rules of today. What was planned or settled by other rules lies beside its slot, by `MOVED` at most.
+
 All instants that are returned are in UTC.
 """
 
@@ -55,12 +58,23 @@ _NEARLY_A_DAY = timedelta(hours=20)  # a summer time that ended may hide some of
 
 
 class Schedule(msgspec.Struct, frozen=True):
-    """A grid of slots: every `value` `unit` from `anchor`, an instant; days by the clock of `timezone`."""
+    """A grid of slots: every `value` `unit` from `anchor`, an instant; days by the clock of `timezone`.
+
+    `local` is what that clock was meant to show at the anchor of days: a plain datetime, or the time of day alone, and
+    then the date is the nearest. None: what it shows by the rules of today. A `fixed` anchor is no time that was meant
+    but when the grid began, and stays where it is by all rules.
+    """
 
     anchor: datetime
     value: int
     unit: Unit
     timezone: str
+    local: datetime | time | None = None
+    fixed: bool = False
+
+
+FIELDS = ("anchor", "anchor_local", "interval_value", "interval_unit", "timezone", "starting")
+"""What is stored of a grid; see `from_fields`."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -128,7 +142,7 @@ def planned(every: tuple[int, Unit], starting: object, timezone: str, now: datet
     """
     value, unit = every
     text, anchor = parse_starting(starting, timezone, now, every=every)
-    return Plan(starting=text, grid=Schedule(anchor=anchor, value=value, unit=unit, timezone=timezone))
+    return Plan(starting=text, grid=_anchored(Schedule(anchor, value, unit, timezone, fixed=text is None), anchor))
 
 
 def replanned(
@@ -150,10 +164,31 @@ def replanned(
     old = plan.grid
     interval = every or (old.value, old.unit)
     new = planned(interval, plan.starting if starting is UNSET else starting, timezone or old.timezone, now)
-    only_the_zone = new.starting is None is plan.starting and interval == (old.value, old.unit)
-    if only_the_zone or not is_moved(plan, new):
-        return structs.replace(new, grid=structs.replace(new.grid, anchor=old.anchor))
+    if not is_moved(plan, new):
+        return structs.replace(new, grid=structs.replace(new.grid, anchor=old.anchor, local=old.local))
+    if new.starting is None is plan.starting and interval == (old.value, old.unit):
+        return structs.replace(new, grid=_anchored(new.grid, old.anchor))
+    if _start(new) == _start(plan) == new.grid.anchor and zone_rules.same(old.timezone, new.grid.timezone):
+        return structs.replace(
+            new, grid=structs.replace(new.grid, local=new.grid.local and (old.local or new.grid.local))
+        )
     return new
+
+
+def from_fields(
+    *,
+    anchor: datetime,
+    anchor_local: str | None,
+    interval_value: int,
+    interval_unit: Unit,
+    timezone: str,
+    starting: str | None,
+) -> Schedule:
+    """The grid that is stored so; of days without `anchor_local`, the time of day that is meant is their start's."""
+    local: datetime | time | None = datetime.fromisoformat(anchor_local) if anchor_local else None
+    if local is None and interval_unit == "days" and starting and "T" not in starting:
+        local = time.fromisoformat(starting)
+    return Schedule(anchor, interval_value, interval_unit, timezone, local, fixed=starting is None)
 
 
 def is_moved(old: Plan, new: Plan) -> bool:
@@ -235,6 +270,29 @@ def owed_slots(schedule: Schedule, owed: datetime, until: datetime) -> Slots | N
     return structs.replace(rest, first=owed, count=rest.count + 1)
 
 
+def nominal_near(schedule: Schedule, instant: datetime) -> datetime | None:
+    """The wall time of the slot of days at `instant`, or nearest to it, which other rules may have moved; else None."""
+    if schedule.unit != "days":
+        return None
+    index = _first_index(schedule, instant, inclusive=True)
+    near = min((index, max(index - 1, 0)), key=lambda each: abs(_slot(schedule, each) - instant))
+    return _nominal(schedule, near) if abs(_slot(schedule, near) - instant) <= MOVED else None
+
+
+def meant_slot(schedule: Schedule, planned: datetime) -> datetime:
+    """The slot that was planned, by other rules or those of today, where it is by those of today."""
+    nominal = nominal_near(schedule, planned)
+    at_it = nominal is None or slot_at_or_after(schedule, planned) == planned
+    return planned if nominal is None or at_it else _shown(schedule, nominal)
+
+
+def upcoming_from(schedule: Schedule, first: datetime, count: int) -> tuple[datetime, ...]:
+    """`count` slots in order, the first of them as it was planned, which may have been by other rules."""
+    following = owed_slots(schedule, first, first)
+    assert following is not None
+    return (first, following.next, *upcoming(schedule, following.next, count - 2))[:count]
+
+
 def upcoming(schedule: Schedule, after: datetime, count: int) -> tuple[datetime, ...]:
     """The next `count` slots strictly after `after`, in order."""
     slots: list[datetime] = []
@@ -278,6 +336,12 @@ def _instant(starting: object) -> datetime:
     return instant
 
 
+def _anchored(grid: Schedule, anchor: datetime) -> Schedule:
+    """The grid with this anchor; of days, meant for what the zone's clock shows there."""
+    local = _local(anchor, grid.timezone) if grid.unit == "days" else None
+    return structs.replace(grid, anchor=anchor, local=local)
+
+
 def _wall_time_anchor(wall: time, timezone: str, now: datetime, every: tuple[int, str]) -> datetime:
     """The next occurrence of `wall`, or an earlier slot of the same grid that does show it."""
     day = _local(now, timezone).date() - timedelta(days=2)  # none of its slots can be at or after `now`
@@ -300,12 +364,12 @@ def _day_with(wall: time, day: date, value: int, timezone: str) -> date:
 def _first_index(schedule: Schedule, instant: datetime, *, inclusive: bool) -> int:
     """Where on the grid the first slot after `instant` is, or at it when that is `inclusive`."""
     instant = _utc(instant)
-    anchor = _utc(schedule.anchor)
-    if instant < anchor:
+    begin = _slot(schedule, 0)
+    if instant < begin:
         return 0
     step = schedule.value * _LENGTHS[schedule.unit]
     if schedule.unit != "days":
-        elapsed = instant - anchor
+        elapsed = instant - begin
         return -(-elapsed // step) if inclusive else elapsed // step + 1
     # A nominal time that the clock shows at `instant` has its slot there or before, so this index is not
     # too high; it is too low by no more than the clock was ever put back, which is a day.
@@ -316,16 +380,33 @@ def _first_index(schedule: Schedule, instant: datetime, *, inclusive: bool) -> i
 
 
 def _slot(schedule: Schedule, index: int) -> datetime:
-    if index == 0:
-        return _utc(schedule.anchor)  # also where it is the second of two equal wall times
     if schedule.unit != "days":
         return _utc(schedule.anchor) + index * schedule.value * _LENGTHS[schedule.unit]
-    return wall_instant(_nominal(schedule, index), schedule.timezone)
+    if index == 0 and schedule.fixed:
+        return _utc(schedule.anchor)
+    return _shown(schedule, _nominal(schedule, index))
+
+
+def _shown(schedule: Schedule, nominal: datetime) -> datetime:
+    """Where the slot of days is that is meant for `nominal`."""
+    if _local(schedule.anchor, schedule.timezone) == nominal:
+        return _utc(schedule.anchor)  # also where it is the second of two equal wall times
+    return wall_instant(nominal, schedule.timezone)
 
 
 def _nominal(schedule: Schedule, index: int) -> datetime:
     """The wall time that the slot at `index` of a grid of days is meant for, without a zone."""
-    return _local(schedule.anchor, schedule.timezone) + timedelta(days=index * schedule.value)
+    local = schedule.local
+    if not isinstance(local, datetime):
+        shown = _local(schedule.anchor, schedule.timezone)
+        local = shown if local is None else shown + _nearest(datetime.combine(shown.date(), local) - shown)
+    return local + timedelta(days=index * schedule.value)
+
+
+def _nearest(step: timedelta) -> timedelta:
+    """The same step from one time of day to another, but by half a day at most."""
+    half = timedelta(hours=12)
+    return (step + half) % (2 * half) - half
 
 
 def _coinciding(schedule: Schedule, first: int, last: int) -> int:

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import msgspec
 
+from wsq import zone_rules
 from wsq.clock import AHEAD
 from wsq.store.engine import Engine
 from wsq.version import VERSION
@@ -24,7 +25,10 @@ LATE = 3
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
-    """The note of one pass; `interval` is the seconds between passes with ``--watch``, else None."""
+    """The note of one pass; `interval` is the seconds between passes with ``--watch``, else None.
+
+    `zone_rules` is the version of the rules of time zones by which it planned.
+    """
 
     started_at: datetime
     finished_at: datetime
@@ -37,6 +41,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0
     skipped: int = 0
     resumed: int = 0
+    zone_rules: str = ""
 
 
 class Scheduler(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,9 +76,15 @@ def note(
         pid=os.getpid(),
         version=VERSION,
         interval=interval,
+        zone_rules=zone_rules.version(),
         **counts,
     )
     engine.note_pass(msgspec.json.encode(beat))
+
+
+def newest_rules(engine: Engine) -> str:
+    """Return the newest version of zone rules by which a pass has planned; empty if none is known."""
+    return max((_decoder.decode(note).zone_rules for note in engine.passes()), default="")
 
 
 def scheduler(engine: Engine, now: datetime) -> Scheduler | None:

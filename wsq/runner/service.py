@@ -14,6 +14,7 @@ from wsq.errors import WsqError
 from wsq.queries import boards
 from wsq.rules import providers
 from wsq.runner import heartbeat, passes
+from wsq.runner.replanning import replan
 from wsq.runner.report import ProcessReport
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Service:
         self._executor: Executor | None = None
         self._executors: set[Executor] = set()
         self._lock = threading.Lock()
+        self._follows_rules = False  # of zones, which are read once in a process
         self._notifier = self._make_notifier()
 
     # The provider
@@ -118,6 +120,7 @@ class Service:
         )
         if dry_run:
             return structs.replace(report, would_run=self.log.read(lambda cursor: passes.would_run(cursor, work)))
+        self._follow_rules(clock, wanted)
         if work.is_idle:
             if not is_shifted:
                 heartbeat.note(self.log.engine, started_at, report.finished_at, interval=interval)
@@ -137,6 +140,11 @@ class Service:
             if (stores is None or each.store_id in stores) and each.store_id not in work.unserved
         ]
         return structs.replace(work, abandoned=[*work.abandoned, *passed])
+
+    def _follow_rules(self, clock: Clock, stores: tuple[str, ...] | None) -> None:
+        if not self._follows_rules:
+            self._follows_rules = True
+            replan(self.log, clock, stores)
 
     def _run(
         self,

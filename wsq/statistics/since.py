@@ -312,7 +312,7 @@ _DONE = {
 def _changes(cursor: Cursor, span: list[Any]) -> Iterable[Change]:
     sql = f"""SELECT seq, name, {_arg("recurring_task_id")}, {_arg("reason")}, actor, recorded_at FROM events
         WHERE ({_SPAN.format("recorded_at")} AND (name IN ('store.pause', 'store.resume')
-            OR starts_with(name, 'recurring_task.') AND name <> 'recurring_task.execute'))
+            OR starts_with(name, 'recurring_task.') AND split_part(name, '.', 2) NOT IN ('execute', 'replan')))
         OR ({_SPAN.replace("$1", "$4").format("recorded_at")} AND name IN ('workspace.pause', 'workspace.resume'))
         ORDER BY recorded_at, store_id, seq"""  # noqa: S608
     found = cursor.query(sql, [*span, WORKSPACE])

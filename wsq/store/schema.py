@@ -8,7 +8,7 @@ from wsq.store.engine import Cursor, WritingCursor
 from wsq.store.folding import fold, read_facts
 from wsq.store.rows import create_statement, write_world
 
-VERSION = 5
+VERSION = 6
 """Rises with every change of what stands in the database."""
 
 _DRY_RUNS = """CREATE TABLE dry_runs (
@@ -51,6 +51,7 @@ _SINCE = {
         "ALTER TABLE dry_runs ADD COLUMN IF NOT EXISTS reserved_usd DOUBLE PRECISION DEFAULT 0",
         "ALTER TABLE dry_runs ADD COLUMN IF NOT EXISTS reserved_until TIMESTAMPTZ",
     ),
+    5: (),
 }
 """What a workspace of each version lacks, beside its projections, to be of the next one."""
 
