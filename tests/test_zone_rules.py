@@ -28,9 +28,7 @@ ODD = tzif((0, 197))
 UTC_NAMES = {"UTC", "Etc/UTC"}
 """DuckDB asks Python for this one with every instant; no set of rules has another."""
 
-SAMPLED = 40
 AGES_AGO = "2020-01-01T09:00:00+00:00"
-"""Zones of those with different rules that are compared in every run; all of them in a long one."""
 
 
 @pytest.fixture
@@ -227,13 +225,14 @@ def test_the_next_slot_in_every_zone_is_that_of_an_oracle_on_the_newest_rules(ol
     # Given all zones with different clocks, and an older set of rules for all of them where Python looks
     zones = clocks()
     assert len(zones) > 60
-    names = sorted(zones)[:: max(1, len(zones) // count(SAMPLED, len(zones)))]
     asked: defaultdict[str, int] = defaultdict(int)
 
     # When their slots are asked for around the days on which they are changed
-    for name in names:
+    for name in zones:
         noons = changes(
-            zones[name], datetime(2026, 1, 1, 12, tzinfo=UTC), datetime(count(2027, 2035), 12, 31, tzinfo=UTC)
+            zones[name],
+            datetime(count(2026, 2024), 1, 1, 12, tzinfo=UTC),
+            datetime(count(2027, 2035), 12, 31, tzinfo=UTC),
         )
         for noon in noons or [datetime(2026, 7, 1, 12, tzinfo=UTC)]:
             for wall in (time(0, 0), time(2, 30), time(9, 0)):
@@ -245,4 +244,4 @@ def test_the_next_slot_in_every_zone_is_that_of_an_oracle_on_the_newest_rules(ol
                 expected = first_shown(datetime.combine(day + timedelta(days=1), wall), zones[name])
                 assert slot == expected, (name, wall, noon)
                 asked[name] += 1
-    assert sum(asked.values()) > count(400, 5_000)
+    assert sum(asked.values()) > count(400, 2_000)
