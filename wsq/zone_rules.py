@@ -81,7 +81,7 @@ def _sources(path: tuple[str, ...]) -> tuple[Source, ...]:
 
 
 def _is_usual(path: tuple[str, ...]) -> bool:
-    """Whether Python looks where it does unless it is told otherwise."""
+    """Whether Python has its usual search path."""
     import sysconfig
 
     return list(path) == (sysconfig.get_config_var("TZPATH") or "").split(":")

@@ -338,6 +338,17 @@ def test_heartbeats_of_the_future_do_not_hide_that_the_scheduler_has_stopped(
 
 
 @pytest.mark.long_on_server
+def test_a_scheduler_that_was_seen_in_the_future_alone_counts_as_never_seen(
+    ws: wsq.Workspace, acme: wsq.Store, clock: ManualClock
+) -> None:
+    acme.create_recurring_task("Triage", "List", every="1 hour")
+    heartbeat.note(ws._engine, FAR, FAR)
+    clock.move_to(NOON + 3 * HOUR)
+
+    assert "scheduler" in [each.kind for each in ws.alerts()]
+
+
+@pytest.mark.long_on_server
 def test_what_was_spent_by_a_clock_that_was_ahead_is_not_of_today(
     open_workspace: Callable[..., wsq.Workspace], clock: ManualClock
 ) -> None:

@@ -575,7 +575,7 @@ def _is_unavailable(error: Exception) -> bool:
 
 
 def _failed(call: Block, error: BaseException) -> tools.Outcome:
-    """The outcome of a call whose tool failed; the model is told, as it may do without."""
+    """The outcome of a call whose tool failed; the model sees it, as it may do without."""
     logger.error("The tool %s failed.", call["name"], exc_info=error, extra={"action": "tool_failed"})
     return tools.failed(error)
 

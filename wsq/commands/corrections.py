@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
+from wsq.errors import InvalidInput
 from wsq.events import recurring as e
 from wsq.projections import Execution, RecurringTask
 from wsq.queries import log
@@ -58,4 +59,8 @@ def _slots_until(tx: Transaction, row: Execution, until: datetime) -> schedule.S
         if fact.anchor is not UNSET:  # an earlier wsq recorded it alone
             found["anchor_local"] = None
         found |= {name: fields[name] for name in schedule.FIELDS if fields[name] is not UNSET}
-    return schedule.owed_slots(schedule.from_fields(**found), row.first_slot, until)
+    grid = schedule.from_fields(**found)
+    try:
+        return schedule.owed_slots(grid, row.first_slot, until)
+    except InvalidInput:  # its zone is not known here
+        return schedule.nearly_owed_slots(grid, row.first_slot, until)

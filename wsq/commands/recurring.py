@@ -292,17 +292,11 @@ def settle_as_skipped(tx: Transaction, row: RecurringTask, reason: SkipReason, *
     """Settle every slot that is due by now as one skipped execution; nothing when none is."""
     try:
         slots = owed(row, tx.now)
-    except InvalidInput:  # its zone is not known here: nearly the same, by days of 24 hours
-        slots = _nearly_owed(row, tx.now)
+    except InvalidInput:  # its zone is not known here
+        assert row.next_execution_at is not None
+        slots = schedule.nearly_owed_slots(schedule_of(row), row.next_execution_at, tx.now)
     if slots is not None:
         record_skip(tx, row, slots, reason, nxt=nxt)
-
-
-def _nearly_owed(row: RecurringTask, until: datetime) -> schedule.Slots | None:
-    """The slots of a grid of days that are due, in a zone whose rules are not known."""
-    assert row.next_execution_at is not None
-    grid = schedule.Schedule(row.next_execution_at, 24 * row.interval_value, "hours", row.timezone)
-    return schedule.due_slots(grid, row.next_execution_at, until)
 
 
 def record_skip(

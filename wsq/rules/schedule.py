@@ -293,6 +293,11 @@ def upcoming_from(schedule: Schedule, first: datetime, count: int) -> tuple[date
     return (first, following.next, *upcoming(schedule, following.next, count - 2))[:count]
 
 
+def nearly_owed_slots(schedule: Schedule, owed: datetime, until: datetime) -> Slots | None:
+    """As `owed_slots`, for a grid of days in a zone that is not known here: each day has 24 hours."""
+    return due_slots(Schedule(owed, 24 * schedule.value, "hours", schedule.timezone), owed, until)
+
+
 def upcoming(schedule: Schedule, after: datetime, count: int) -> tuple[datetime, ...]:
     """The next `count` slots strictly after `after`, in order."""
     slots: list[datetime] = []

@@ -90,9 +90,9 @@ def newest_rules(engine: Engine) -> str:
 def scheduler(engine: Engine, now: datetime) -> Scheduler | None:
     """Return the scheduler's state at `now`; None if it was never seen."""
     beats = [_decoder.decode(note) for note in engine.passes()]
-    if not beats:
+    seen = [beat for beat in beats if beat.started_at <= now + AHEAD]  # not by a clock that was ahead
+    if not seen:
         return None
-    seen = [beat for beat in beats if beat.started_at <= now + AHEAD] or beats  # not by a clock that was ahead
     last = max(seen, key=lambda beat: beat.started_at)
     usual = _usual(seen, last)
     return Scheduler(

@@ -60,6 +60,8 @@ def repair(log: Log, backup: Path) -> Repair | None:
 
     def go_on(tx: Transaction) -> None:
         for task in ahead:
+            if tx.row("recurring_tasks", task.recurring_task_id) is None:  # deleted meanwhile
+                continue
             go_on_from_now(tx, task.store_id, task.recurring_task_id)
 
     if is_folded:
