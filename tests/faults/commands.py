@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from wsq.clock import ManualClock
 
 BEGIN = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 """When the workspaces of these tests are made."""
+
+CLOCK_LINE = re.compile(r"\Awsq-process: --now sets the clock to [^\n]*\n")
 
 DUE = BEGIN + timedelta(minutes=1)
 """When the first slot of each of their tasks is due."""
@@ -34,8 +37,9 @@ def process(*arguments: str | bytes | Path, cold: bool = False, **given) -> Said
 
 
 def at(instant: datetime, *arguments: str | Path, **given) -> Said:
-    """A pass of `wsq-process` with its clock set."""
-    return process("--now", instant.isoformat(), *arguments, **given)
+    """A pass of `wsq-process` with its clock set; the line that says so is left out."""
+    said = process("--now", instant.isoformat(), *arguments, **given)
+    return said._replace(err=CLOCK_LINE.sub("", said.err))
 
 
 def command(*arguments: str | bytes | Path, cold: bool = False, **given) -> Said:
