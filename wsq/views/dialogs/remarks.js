@@ -21,10 +21,11 @@ function unknownPlaceholders() {
   return { element, show };
 }
 
-function upcoming() {
+function upcoming({ page }) {
   const element = h("div", { class: "upcoming", role: "group", "aria-label": "Upcoming runs" });
   const show = ({ next, shown, cost }) => {
-    const runs = next.map((at, place) => h("li", null, h("time", { datetime: at }, wallTime(shown[place]))));
+    const now = page.clock.now();
+    const runs = next.map((at, place) => h("li", null, h("time", { datetime: at }, wallTime(shown[place], now))));
     const list = h("div", null, h("strong", null, "Next runs"), h("ol", null, runs));
     const unknown = h("p", null, "The next runs are shown here when the schedule is valid.");
     element.replaceChildren(...(next.length ? [list, cost ? h("p", null, cost) : ""] : [unknown]));

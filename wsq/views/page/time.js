@@ -5,6 +5,7 @@ const thisYear = new Intl.DateTimeFormat(undefined, DAY_AND_HOUR);
 const anotherYear = new Intl.DateTimeFormat(undefined, { ...DAY_AND_HOUR, year: "numeric" });
 const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const asWritten = new Intl.DateTimeFormat(undefined, { ...DAY_AND_HOUR, timeZone: "UTC" });
+const asWrittenInFull = new Intl.DateTimeFormat(undefined, { ...DAY_AND_HOUR, year: "numeric", timeZone: "UTC" });
 const precise = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
 export const DAY = 86400000;
@@ -33,10 +34,12 @@ export function nearTime(at, now) {
 /**
  * A wall time in words, as the server computed it: the browser's rules of that zone may be others.
  * @param {string} shown such as `2026-07-01T08:00 EDT`
+ * @param {number} now the year is shown when it is not the current one
  */
-export function wallTime(shown) {
+export function wallTime(shown, now) {
   const [wall, zone] = shown.split(" ");
-  return `${asWritten.format(Date.parse(`${wall}Z`))} ${zone}`;
+  const sameYear = Number(wall.slice(0, 4)) === new Date(now).getFullYear();
+  return `${(sameYear ? asWritten : asWrittenInFull).format(Date.parse(`${wall}Z`))} ${zone}`;
 }
 
 export function duration(seconds) {
