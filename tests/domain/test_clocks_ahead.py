@@ -48,8 +48,10 @@ def follow_each_other(store: wsq.Store, task: wsq.RecurringTask, step: timedelta
     """Every slot of a task from its first one to its next one lies in one settlement."""
     due = task.next_execution_at
     for first, newest, slots in settled(store, task):
-        assert (first, newest) == (due, first + (slots - 1) * step)  # type: ignore[operator]
-        due = newest + step  # type: ignore[operator]
+        assert first is not None
+        assert newest is not None
+        assert (first, newest) == (due, first + (slots - 1) * step)
+        due = newest + step
     assert store.recurring_task(task.id).next_execution_at == due
 
 

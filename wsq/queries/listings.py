@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from wsq.queries.lanes import ORDER as LANE_ORDER
-from wsq.queries.situations import Part
+from wsq.queries.situations import Part, Person
 from wsq.rules.searching import holds
 from wsq.store.engine import Cursor, Parameters, ReadingCursor
 
@@ -27,15 +27,6 @@ class TaskLine(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     assignees: Sequence[str]
     project_id: str | None
-
-
-class ContactLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A contact in a list."""
-
-    id: str
-    name: str
-    email: str | None
-    notes: str
 
 
 class ProjectLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,9 +51,9 @@ def tasks(
     return _part(cursor, TaskLine, _TASKS, order, given, limit, offset)
 
 
-def contacts(cursor: Cursor, store_id: str, project_id: str | None, *, limit: int) -> Part[ContactLine]:
+def contacts(cursor: Cursor, store_id: str, project_id: str | None, *, limit: int) -> Part[Person]:
     """At most `limit` contacts by name."""
-    return _part(cursor, ContactLine, _CONTACTS, "name, id", [store_id, project_id], limit)
+    return _part(cursor, Person, _CONTACTS, "name, id", [store_id, project_id], limit)
 
 
 def projects(cursor: Cursor, store_id: str, *, limit: int) -> Part[ProjectLine]:
@@ -72,18 +63,18 @@ def projects(cursor: Cursor, store_id: str, *, limit: int) -> Part[ProjectLine]:
 
 def search_contacts(
     cursor: ReadingCursor, store_id: str, project_id: str | None, words: Sequence[str], *, limit: int
-) -> Part[ContactLine]:
+) -> Part[Person]:
     """At most `limit` contacts by name that have every case-folded word in name, address or notes."""
     batches = cursor.batches(f"SELECT id, name, email, notes FROM {_CONTACTS}", AT_ONCE, [store_id, project_id])  # noqa: S608
     count = 0
 
-    def matching() -> Iterator[ContactLine]:
+    def matching() -> Iterator[Person]:
         nonlocal count
         for rows in batches:
             for id_, name, email, notes in rows:
                 if holds(f"{name} {email or ''} {notes}".casefold(), words):
                     count += 1
-                    yield ContactLine(id=id_, name=name, email=email, notes=notes)
+                    yield Person(id=id_, name=name, email=email, notes=notes)
 
     first = nsmallest(limit, matching(), key=lambda each: (each.name, each.id))
     return Part(first, count)

@@ -8,8 +8,7 @@ from pydantic import Field
 
 from wsq.agent.tools.base import MOST_LISTED, Arguments, Nothing, Read, Scope, Tool, listed
 from wsq.queries import listings
-from wsq.queries.listings import ContactLine
-from wsq.queries.situations import Part
+from wsq.queries.situations import Part, Person
 from wsq.rules import searching
 from wsq.store.engine import ReadingCursor
 from wsq.store.transaction import Transaction
@@ -33,7 +32,7 @@ def _list_contacts(tx: Transaction, scope: Scope, _given: Nothing) -> Any:
 def _search_contacts(read: Read, scope: Scope, given: SearchContacts) -> Any:
     words = searching.words(given.query, "query", str.casefold)
 
-    def asked(cursor: ReadingCursor) -> Part[ContactLine]:
+    def asked(cursor: ReadingCursor) -> Part[Person]:
         return listings.search_contacts(cursor, scope.store_id, scope.project_id, words, limit=MOST_LISTED)
 
     return listed("contacts", read(asked), hint="Search for more words.")
