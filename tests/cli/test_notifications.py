@@ -72,6 +72,7 @@ def test_a_single_pass_waits_once_for_all_endpoints_that_hang_and_exits_as_it_wo
 ):
     assert webhook.CLOSE_TIMEOUT == webhook.TIMEOUT == 5
     monkeypatch.setattr(webhook, "CLOSE_TIMEOUT", 0.8)
+    monkeypatch.setattr(webhook, "START_TIMEOUT", 0.2)
     monkeypatch.setenv("WSQ_ALERT_URL", f"{peer.url}/hook")
     add()
     with wsq.open() as ws:
@@ -84,8 +85,31 @@ def test_a_single_pass_waits_once_for_all_endpoints_that_hang_and_exits_as_it_wo
 
     assert (said.status, said.out) == (0, "Nothing was due in 1 store.\n")
     assert 0.8 <= took < 4
-    assert {path for path, _ in peer.heard} == {"/hook", "/ping/abc/start?rid=1"}
+    assert {path for path, _ in peer.heard} == {"/hook", "/ping/abc/start?rid=1", "/ping/abc?rid=1"}
     assert peer.url not in said.out
+
+
+@pytest.mark.parametrize("late", ["never answered", "answered after the end"])
+def test_the_end_of_a_pass_is_pinged_however_late_its_start_is(peer, command, folder, late):
+    add()
+    ended = threading.Event()
+
+    def answer(request):
+        if "/start" in request.path and late == "never answered":
+            peer.over.wait(30)
+        elif "/start" in request.path:
+            ended.wait(30)
+        status(200)(request)
+        if "/start" not in request.path:
+            ended.set()
+
+    peer.answer = answer
+
+    said = command("wsq-process")
+
+    assert (said.status, said.out) == (0, "Nothing was due in 1 store.\n")
+    assert said.err == ""
+    assert peer.heard == [("/ping/abc/start?rid=1", b""), ("/ping/abc?rid=1", b"Nothing was due in 1 store.")]
 
 
 def test_what_cannot_be_pinged_is_one_warning_and_no_exit_status(peer, command, folder):

@@ -28,6 +28,9 @@ CLOSE_TIMEOUT = 5.0
 PAUSE = 0.2
 """Seconds before the second attempt."""
 
+START_TIMEOUT = 1.0
+"""Seconds that the ping of a pass's end waits for that of its start to be answered."""
+
 
 class NotSent(Exception):
     """A request failed; the message names the host and the reason, without the URL's secrets.
@@ -40,7 +43,34 @@ class NotSent(Exception):
         self.is_lasting = is_lasting
 
 
-def send(url: str, body: bytes, headers: Mapping[str, str]) -> None:
+class Cut:
+    """Ends requests from another thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: Any = None
+        self.is_cut = False
+
+    def hold(self, connection: Any) -> None:
+        """Hold the open connection of a request that is about to be sent.
+
+        Raises:
+            NotSent: Requests were ended before.
+        """
+        with self._lock:
+            if self.is_cut:
+                raise NotSent("The request was given up.", is_lasting=True)
+            self._connection = connection
+
+    def cut(self) -> None:
+        """End the request that is being sent, and let none begin."""
+        with self._lock:
+            self.is_cut = True
+            if self._connection is not None:
+                _cut(self._connection)
+
+
+def send(url: str, body: bytes, headers: Mapping[str, str], cut: Cut | None = None) -> None:
     """POST to `url`, with one retry. Redirects are not followed, since `body` is meant for this host only.
 
     Raises:
@@ -50,10 +80,10 @@ def send(url: str, body: bytes, headers: Mapping[str, str]) -> None:
 
     passing = retry_if_exception(lambda error: isinstance(error, NotSent) and not error.is_lasting)
     trying = Retrying(retry=passing, stop=stop_after_attempt(2), wait=wait_fixed(PAUSE), reraise=True)
-    trying(_send_once, url, body, headers)
+    trying(_send_once, url, body, headers, cut or Cut())
 
 
-def _send_once(url: str, body: bytes, headers: Mapping[str, str]) -> None:
+def _send_once(url: str, body: bytes, headers: Mapping[str, str], cut: Cut) -> None:
     import http.client
 
     parts = urlsplit(url)
@@ -66,6 +96,8 @@ def _send_once(url: str, body: bytes, headers: Mapping[str, str]) -> None:
         end.daemon = True
         end.start()
         try:
+            connection.connect()
+            cut.hold(connection)
             connection.request("POST", place, body=body, headers=given)
             status = connection.getresponse().status
         finally:
@@ -167,7 +199,8 @@ class BackgroundQueue:
 class Pings:
     """Pings a service such as healthchecks.io when a pass begins (``/start``), succeeds, or fails (``/fail``).
 
-    With ``--watch``, starts are not pinged, and successes at most once a minute.
+    With ``--watch``, starts are not pinged, and successes at most once a minute. The ping of an end waits for that of
+    the start, so that they arrive in this order, but no longer than `START_TIMEOUT`: then the start is given up.
     """
 
     EVERY = 60.0
@@ -176,31 +209,49 @@ class Pings:
         self._url = url
         self._watching = watching
         self._queue = BackgroundQueue("wsq-pings")
+        self._cut_start = Cut()
+        self._start_is_over = threading.Event()
+        self._start_is_over.set()
         self._succeeded_at: float | None = None
 
     def begin(self) -> None:
         """Ping that a pass begins."""
         if not self._watching:
-            self._ping("/start", "")
+            self._start_is_over.clear()
+            threading.Thread(target=self._send_start, name="wsq-ping-start", daemon=True).start()
 
     def end(self, status: int, text: str) -> None:
         """Ping that a pass has ended with exit code `status`."""
         if status:
             self._succeeded_at = None
-            self._ping("/fail", text)
+            self._queue.put(lambda: self._send_end("/fail", text))
         elif not self._watching or self._succeeded_at is None or monotonic() - self._succeeded_at >= self.EVERY:
             self._succeeded_at = monotonic()
-            self._ping("", text)
+            self._queue.put(lambda: self._send_end("", text))
 
     def close(self, timeout: float | None = None) -> None:
         """Wait at most `timeout` seconds (`CLOSE_TIMEOUT` by default) for pending pings."""
         self._queue.close(timeout)
 
-    def _ping(self, what: str, text: str) -> None:
+    def _send_start(self) -> None:
+        try:
+            self._send("/start", "", self._cut_start)
+        except NotSent as error:
+            if not self._cut_start.is_cut:
+                self._queue.report(str(error))
+        finally:
+            self._start_is_over.set()
+
+    def _send_end(self, what: str, text: str) -> None:
+        if not self._start_is_over.wait(START_TIMEOUT):
+            self._cut_start.cut()
+        self._send(what, text)
+
+    def _send(self, what: str, text: str, cut: Cut | None = None) -> None:
         parts = urlsplit(self._url)
         url = parts._replace(path=parts.path.rstrip("/") + what).geturl()
         body = text[:1000].encode("utf-8", "replace")
-        self._queue.put(lambda: send(url, body, {"Content-Type": "text/plain; charset=utf-8"}))
+        send(url, body, {"Content-Type": "text/plain; charset=utf-8"}, cut)
 
 
 def warn(sentence: str) -> None:
