@@ -342,6 +342,68 @@ def test_what_was_typed_survives_a_reload(open_board, acme, how):
     expect(field(page.get_by_role("dialog"), "Prompt")).to_have_value("Half a thought")
 
 
+@pytest.mark.usefixtures("kept")
+def test_a_new_task_that_was_half_typed_survives_a_reload(open_board):
+    page = open_board()
+    page.get_by_role("button", name="New task in Doing").click()
+    page.get_by_role("textbox", name="Title of the new task in Doing").fill("Half a thought")
+    page.get_by_role("textbox", name="New task", exact=True).fill("And another")
+
+    page.reload()
+
+    expect(page.get_by_role("textbox", name="Title of the new task in Doing")).to_have_value("Half a thought")
+    expect(page.get_by_role("textbox", name="New task", exact=True)).to_have_value("And another")
+    expect(page.get_by_role("textbox", name="New task", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(card(page, "And another")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("textbox", name="New task", exact=True)).to_have_value("")
+
+
+@pytest.mark.usefixtures("kept")
+def test_one_click_anywhere_on_a_card_opens_it_but_not_on_its_controls_nor_after_selecting_text(open_board, acme):
+    acme.create_task("Call Ben", description="About the invoice of March")
+    triage = acme.create_recurring_task("Triage", "Create a task called 'Check mail'", every="4 hours")
+    acme.run_now(triage.id)
+    page = open_board()
+    expect(card(page, "Triage").locator(".output")).to_be_visible()
+
+    for name, part, label in (("Call Ben", ".about", "Task"), ("Triage", ".facts", "Recurring task")):
+        card(page, name).locator(part).click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        expect(page.get_by_role("dialog", name=label)).to_have_count(1)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+    box = card(page, "Triage").locator(".output").bounding_box()
+    page.mouse.move(box["x"] + 12, box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 8, steps=4)
+    page.mouse.up()
+    card(page, "Triage").get_by_role("button", name="Disable").click()
+    expect(card(page, "Triage").get_by_role("button", name="Enable")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+@pytest.mark.usefixtures("kept")
+def test_run_now_is_off_and_says_why_while_a_task_cannot_run(open_board, acme):
+    triage = acme.create_recurring_task("Triage", "List the tasks", every="4 hours")
+    page = open_board()
+    run = card(page, "Triage").get_by_role("button", name="Run now")
+    expect(run).to_be_enabled()
+
+    acme.disable_recurring_task(triage.id)
+    expect(run).to_be_disabled()
+    expect(run).to_have_attribute("title", "It is disabled. Enable it to run it.")
+
+    card(page, "Triage").get_by_role("button", name="Enable").click()
+    expect(run).to_be_enabled()
+    acme.pause(reason="Holiday")
+    expect(run).to_have_attribute("title", "It is paused. Resume it to run it.")
+    acme.resume()
+    expect(run).to_be_enabled()
+
+
 def test_a_card_is_carried_past_the_next_one_that_is_shown(open_board, acme):
     for title in ("foo 1", "bar 1", "bar 2", "foo 2"):
         acme.create_task(title)

@@ -58,11 +58,7 @@ class AdminPage extends DialogPage {
 
   async #start() {
     await this.whileLoading(this.refresher.start());
-    const draft = this.opening.page ? this.takeDraft() : null;
-    const place = this.readAddress("open");
-    if (place) await this.openPlace(...place.split(":"));
-    if (place && !this.openDialogs.length) this.writeAddress({ open: null });
-    if (draft) this.#restore(draft);
+    await this.reopen();
   }
 
   end() {
@@ -89,7 +85,7 @@ class AdminPage extends DialogPage {
     return { chosen, asked: this.asked && { ...this.asked, values } };
   }
 
-  #restore({ chosen, asked }) {
+  restoreDraft({ chosen, asked }) {
     const known = (ids) => (ids ?? []).filter((id) => this.lines.has(id));
     this.selection.choose(
       known(chosen).map((id) => this.lines.get(id)),

@@ -4,6 +4,11 @@ import { boardAddress } from "../page/address.js";
 import { badge, h, icon, iconButton } from "../page/elements.js";
 import { counted, money, percent } from "../page/numbers.js";
 
+const WHY_NOT_RUN = {
+  disabled: "It is disabled. Enable it to run it.",
+  paused: "It is paused. Resume it to run it.",
+};
+
 const LOW = 0.8; // the success rate below which it is emphasised
 
 /** @param {import("./overview.js").Line} line */
@@ -96,8 +101,9 @@ function drawFailures({ failures }) {
 }
 
 function drawActions(page, line) {
-  const attributes = { "data-part": "run", disabled: Boolean(line.running), onclick: () => page.runNow(line, run) };
-  const run = iconButton("Run now", "play", attributes);
+  const whyNot = WHY_NOT_RUN[line.state];
+  const attributes = { "data-part": "run", title: whyNot ?? "Run now", onclick: () => page.runNow(line, run) };
+  const run = iconButton("Run now", "play", { ...attributes, disabled: Boolean(line.running || whyNot) });
   const onclick = () => page.openHistoryOf(line);
   return [run, iconButton("History", "history", { "data-part": "history", onclick })];
 }

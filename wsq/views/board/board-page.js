@@ -371,6 +371,17 @@ class BoardPage extends DialogPage {
     (part && !part.disabled ? part : card).focus({ preventScroll: true });
   }
 
+  /** A click on anything of a card that is no control opens it; a text that was just selected stays selected. */
+  onCardClick(event, card) {
+    const isControl = event.target.closest("button, a, select, input, label, .move");
+    if (isControl || event.detail > 1 || card.isStandIn || String(getSelection())) return;
+    this.#open(card);
+  }
+
+  #open(card) {
+    return card.kind === "task" ? this.openTask(card.id) : this.openRecurringTask(card.id);
+  }
+
   /** Arrows go from card to card, and with Ctrl move the card. Enter opens it, Delete archives it. */
   onCardKey(event, card) {
     if (event.target !== event.currentTarget) return;
@@ -383,7 +394,7 @@ class BoardPage extends DialogPage {
   #keyAction(event, card) {
     const isTask = card.kind === "task";
     const canEdit = isTask && this.may("editor");
-    if (event.key === "Enter") return () => (isTask ? this.openTask(card.id) : this.openRecurringTask(card.id));
+    if (event.key === "Enter") return () => this.#open(card);
     if (event.key === "Delete") return canEdit && !card.isStandIn && (() => this.archive(card.id));
     const step = ARROWS[event.key];
     if (!step) return null;
@@ -412,6 +423,22 @@ class BoardPage extends DialogPage {
       const cards = visible(names[at]);
       if (cards.length) return cards[Math.min(place, cards.length - 1)].focus();
     }
+  }
+
+  // ---- over a reload ---------------------------------------------------------------------------
+
+  isBusy() {
+    return super.isBusy() || [...this.lanes.values()].some((lane) => lane.isBusy());
+  }
+
+  draft() {
+    const typed = [...this.lanes.values()].map((lane) => [lane.id, lane.draft()]).filter(([, draft]) => draft);
+    const form = super.draft();
+    return form || typed.length ? { ...form, typed } : null;
+  }
+
+  restoreDraft({ typed = [] }) {
+    for (const [lane, draft] of typed) this.lanes.get(lane).restore(draft);
   }
 
   // ---- dialogs ---------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 import { button, h, icon, iconButton, setText } from "../page/elements.js";
 
+const TYPING = 2000; // ms after the last key, while a reload would interrupt
+
 const INVITATIONS = {
   recurring: "Describe a task once, and an agent runs it on a schedule and records every step.",
   todo: "Nothing to do. Type a task above, or let a recurring one create it.",
@@ -46,6 +48,29 @@ export class Lane {
     this.noMatch.hidden = !isFiltered;
   }
 
+  // ---- what is typed into the field for a new task ---------------------------------------------
+
+  get title() {
+    return this.add?.querySelector("input");
+  }
+
+  isBusy() {
+    return Boolean(this.title?.value) && Date.now() - this.typedAt < TYPING;
+  }
+
+  /** What was typed and not added, and whether the field has the focus; null if there is nothing. */
+  draft() {
+    return this.title?.value ? { text: this.title.value, focused: this.title.matches(":focus") } : null;
+  }
+
+  restore({ text, focused }) {
+    this.add.hidden = false;
+    this.title.value = text;
+    if (focused) this.title.focus();
+  }
+
+  // ---- drawing ---------------------------------------------------------------------------------
+
   #drawHead(name) {
     const isRecurring = this.id === "recurring";
     const mark = isRecurring ? icon("again") : h("span", { class: "dot" });
@@ -73,7 +98,7 @@ export class Lane {
     if (this.id === "todo") return null;
     const onclick = () => {
       this.add.hidden = false;
-      this.add.querySelector("input").focus();
+      this.title.focus();
     };
     return iconButton(`New task in ${name}`, "plus", { "data-needs": "editor", onclick });
   }
@@ -91,7 +116,10 @@ export class Lane {
     };
     const label = isAlwaysOpen ? "New task" : `Title of the new task in ${name}`;
     const attributes = { class: "field", placeholder: "New task", maxlength: "1000", autocomplete: "off" };
-    const title = h("input", { ...attributes, "aria-label": label, onkeydown });
+    const oninput = () => {
+      this.typedAt = Date.now();
+    };
+    const title = h("input", { ...attributes, "aria-label": label, onkeydown, oninput });
     const onsubmit = async (event) => {
       event.preventDefault();
       const text = title.value;

@@ -124,13 +124,22 @@ function drawActions(page, card, isBusy) {
   ];
 }
 
+/** Why it cannot be run now, in a sentence; null if it can. */
+function whyNotRun(page, card) {
+  if (!card.enabled) return "It is disabled. Enable it to run it.";
+  if (page.pauses().length) return "It is paused. Resume it to run it.";
+  return card.unknown_zone;
+}
+
 function drawRunNow(page, card, isBusy) {
+  const whyNot = whyNotRun(page, card);
   const attributes = {
     type: "button",
     class: `button ${card.enabled ? "run-now" : ""}`,
     "data-part": "run",
     "data-needs": "editor",
-    disabled: isBusy,
+    disabled: isBusy || Boolean(whyNot),
+    title: whyNot,
     "aria-busy": isBusy ? "true" : null,
     onclick: () => page.runNow(card),
   };

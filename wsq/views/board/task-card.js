@@ -4,8 +4,9 @@ import { projectChip } from "../page/project-chip.js";
 /** The frame of every card. */
 export function cardFrame(page, card, ...children) {
   const onkeydown = (event) => page.onCardKey(event, card);
+  const onclick = (event) => page.onCardClick(event, card);
   const attributes = { class: `card ${card.kind}`, "aria-label": card.title, tabindex: "0", "data-id": card.id };
-  return h("article", { ...attributes, onkeydown }, ...children);
+  return h("article", { ...attributes, onkeydown, onclick }, ...children);
 }
 
 export function drawPeople(names) {

@@ -142,12 +142,16 @@ export class DialogPage extends Page {
   /** Opens again what was open when the page was left, with what was typed. */
   async reopen() {
     const draft = this.opening.page ? this.takeDraft() : null;
+    if (draft) this.restoreDraft(draft);
     const place = this.readAddress("open");
     if (!place) return;
     const form = await this.openPlace(...place.split(":"));
     if (form && draft?.place === place) form.restore(draft);
     if (!this.openDialogs.length) this.writeAddress({ open: null });
   }
+
+  /** Shows again what `draft` returned, but for forms, which are restored once they are open. */
+  restoreDraft() {}
 
   /** Opens the dialog that an address names; a form is returned. */
   async openPlace(kind, id) {
