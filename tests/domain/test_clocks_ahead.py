@@ -168,6 +168,27 @@ def test_a_clock_that_is_a_few_minutes_ahead_is_no_mistake(
     is_sound(ws)
 
 
+@pytest.mark.long_on_server
+def test_a_first_run_that_waits_for_its_time_of_day_is_no_mistake(
+    ws: wsq.Workspace, acme: wsq.Store, clock: ManualClock, tmp_path: Path
+) -> None:
+    # Given tasks that begin at 09:00 tomorrow, some of them with a shorter interval than that is away
+    for every, zone in (("20 minutes", "UTC"), ("4 hours", "Pacific/Apia"), ("1 day", "UTC"), ("7 days", "UTC")):
+        acme.create_recurring_task(f"{every} in {zone}", "List", every=every, starting="09:00", timezone=zone)
+    assert (kinds(ws), ws.repair(tmp_path / "before.duckdb")) == ([], None)
+
+    # When such a task is made by a clock that is ahead by more than a day
+    clock.move_to(NOON + 3 * DAY)
+    acme.create_recurring_task("Made ahead", "List", every="20 minutes", starting="09:00")
+    clock.move_to(NOON)
+
+    # Then that is a mistake
+    assert kinds(ws) == ["schedule_ahead"]
+    ws.repair(tmp_path / "before.duckdb")
+    assert kinds(ws) == []
+    assert {task.next_execution_at for task in acme.recurring_tasks()} <= {NOON + 21 * HOUR, NOON + 8 * HOUR}
+
+
 @pytest.mark.parametrize("seed", range(count(1, 60)))
 def test_no_jump_of_a_clock_loses_a_slot_or_settles_one_twice(
     open_workspace: Callable[..., wsq.Workspace], clock: ManualClock, tmp_path: Path, seed: int

@@ -38,14 +38,17 @@ _AHEAD = """WITH settled AS (
 SELECT r.store_id, r.id, r.name, r.timezone, s.newest, r.next_execution_at
 FROM recurring_tasks r LEFT JOIN settled s ON s.task_id = r.id
 WHERE ($4::VARCHAR IS NULL OR r.id = $4)
-AND (s.newest IS NOT NULL OR (
-    epoch_us(r.next_execution_at) - r.interval_hours * 3600000000.0
-        > epoch_us(CASE r.interval_unit WHEN 'days' THEN $2::TIMESTAMPTZ ELSE $3::TIMESTAMPTZ END)
-    AND (r.next_execution_at <> r.anchor OR coalesce(length(r.starting), 0) <= $5)))
+AND (s.newest IS NOT NULL OR CASE
+    WHEN r.next_execution_at = r.anchor AND r.starting IS NOT NULL THEN length(r.starting) <= $5
+        AND epoch_us(r.next_execution_at) - greatest(r.interval_hours, 24) * 3600000000.0 > epoch_us($2::TIMESTAMPTZ)
+    WHEN r.interval_unit = 'days'
+        THEN epoch_us(r.next_execution_at) - r.interval_hours * 3600000000.0 > epoch_us($2::TIMESTAMPTZ)
+    ELSE epoch_us(r.next_execution_at) - r.interval_hours * 3600000000.0 > epoch_us($3::TIMESTAMPTZ) END)
 ORDER BY r.store_id, r.id"""
 """The first slot of a schedule that starts on a day that somebody named may be as far away as they like.
 
-Any other is at most an interval away; of days, other rules for its zone may move it by hours.
+That of one that starts at a time of day is at most a day away, or an interval if that is longer. Any other slot is at
+most an interval away. Other rules for its zone may move one of days, or at a time of day, by hours.
 """
 
 
@@ -63,10 +66,11 @@ def tasks_ahead(cursor: Cursor, now: datetime, recurring_task_id: str | None = N
 
 def furthest(task: RecurringTask) -> float | None:
     """How many seconds its next slot may be away; None if as many as one likes. `tasks_ahead` judges by the same."""
-    if task.next_execution_at == task.anchor and len(task.starting or "") > WALL:
+    is_first = task.starting is not None and task.next_execution_at == task.anchor
+    if is_first and len(task.starting or "") > WALL:
         return None
-    room = AHEAD + 2 * MOVED if task.interval_unit == "days" else AHEAD
-    return task.interval_hours * 3600 + room.total_seconds()
+    room = AHEAD + 2 * MOVED if is_first or task.interval_unit == "days" else AHEAD
+    return max(task.interval_hours, 24 if is_first else 0) * 3600 + room.total_seconds()
 
 
 def is_ahead(cursor: Cursor, recurring_task_id: str, now: datetime) -> bool:
