@@ -64,11 +64,35 @@ def test_nothing_new_is_made_or_run_in_an_archived_store(ws, acme):
         acme.run_now(task.id)
 
 
+LISTS = (
+    lambda s: s.projects(), lambda s: s.contacts(), lambda s: s.documents(), lambda s: s.document_lines(),
+    lambda s: s.tasks(), lambda s: s.tasks(status="doing"), lambda s: s.recurring_tasks(), lambda s: s.executions(),
+    lambda s: s.events(), lambda s: s.documents_holding("x"),
+)  # fmt: skip
+
+
+def test_the_lists_of_a_store_are_empty_until_its_first_command(ws):
+    ws.create_store("marketing")
+    handle = ws.store("sales")
+
+    for question in LISTS:
+        assert question(handle) == []
+    assert (handle.project_counts(), handle.recent_runs()) == ({}, {})
+    assert handle.recurring_tasks()._repr_html_()
+    with pytest.raises(wsq.NotFound, match="store 'sales'"):
+        handle.documents(project_id="x")
+    assert [row.id for row in ws.stores()] == ["marketing"]
+
+    handle.create_task("Call")
+
+    assert [task.title for task in handle.tasks()] == ["Call"]
+
+
 def test_an_unknown_store_is_not_found_and_the_nearest_is_named(ws):
     ws.create_store("marketing")
     questions = [
-        lambda s: s.row(), lambda s: s.projects(), lambda s: s.contacts(), lambda s: s.documents(),
-        lambda s: s.tasks(), lambda s: s.recurring_tasks(), lambda s: s.executions(), lambda s: s.events(),
+        lambda s: s.row(), lambda s: s.head(), lambda s: s.spending(), lambda s: s.since(ws.clock.now()),
+        lambda s: ws.statistics(s.id), lambda s: s.forecast("x"), lambda s: s.executions("x"),
         lambda s: s.latest_execution("x"), lambda s: s.transcript("x"), lambda s: s.project("x"),
         lambda s: s.contact("x"), lambda s: s.document("x"), lambda s: s.task("x"),
         lambda s: s.recurring_task("x"), lambda s: s.execution("x"),

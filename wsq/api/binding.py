@@ -39,7 +39,10 @@ def workspace_command(function: Callable[Concatenate[Transaction, P], T]) -> Cal
 
 
 def query(function: Callable[Concatenate[Cursor, str, P], T]) -> Callable[Concatenate[Any, P], T]:
-    """A method that answers the query; `NotFound` when there is no such store."""
+    """A method that answers the query, as if the store were empty when there is none: lists are empty then.
+
+    What asks for one row by its id raises `NotFound` by itself, and names the store.
+    """
 
     def method(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
         result: T = self._query(function, *args, **kwargs)

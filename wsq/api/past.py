@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from wsq.api.questions import Questions
 from wsq.clock import aware
 from wsq.errors import InvalidInput
 from wsq.projections import Rows
+from wsq.queries import boards as board_queries
 from wsq.queries import log as log_queries
 from wsq.rules import values
-from wsq.store.engine import ReadingCursor
+from wsq.store.engine import Cursor, ReadingCursor
 
 if TYPE_CHECKING:
     from wsq.api.store import Store
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from wsq.store.past import PastEngine
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class PastStore(Questions):
@@ -40,6 +42,10 @@ class PastStore(Questions):
             return question(cursor)
 
     _read_texts = _read
+
+    def _query(self, question: Callable[Concatenate[Cursor, str, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        self.row()  # raises before the first event of the store
+        return super()._query(question, *args, **kwargs)
 
     def difference(self, other: PastStore) -> Rows[Change]:
         """What changed in the store from this moment to the `other`; see `Store.difference`.

@@ -24,7 +24,11 @@ P = ParamSpec("P")
 
 
 class Questions:
-    """Everything that can be asked of a store. Lists leave out what is archived or deleted, unless asked for."""
+    """Everything that can be asked of a store. Lists leave out what is archived or deleted, unless asked for.
+
+    Before the first command creates the store its lists are empty, and its row, one of its rows and its figures raise
+    `NotFound`.
+    """
 
     id: str
 
@@ -36,11 +40,7 @@ class Questions:
         raise NotImplementedError
 
     def _query(self, question: Callable[Concatenate[Cursor, str, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        def asked(cursor: Cursor) -> T:
-            board_queries.store(cursor, self.id)
-            return question(cursor, self.id, *args, **kwargs)
-
-        return self._read(asked)
+        return self._read(lambda cursor: question(cursor, self.id, *args, **kwargs))
 
     def row(self) -> StoreRow:
         """The store's own row: name, time zone, model and budget."""
@@ -71,11 +71,7 @@ class Questions:
             return []
         words = searching.words(text, "The search")
 
-        def asked(cursor: ReadingCursor) -> list[str]:
-            board_queries.store(cursor, self.id)
-            return document_queries.holding(cursor, self.id, words)
-
-        return self._read_texts(asked)
+        return self._read_texts(lambda cursor: document_queries.holding(cursor, self.id, words))
 
     def tasks(
         self, project_id: str | None = None, status: str | None = None, *, include_archived: bool = False
@@ -127,7 +123,12 @@ class Questions:
 
     def head(self) -> int:
         """The seq of the store's newest event."""
-        return self._query(log_queries.head)
+
+        def asked(cursor: Cursor) -> int:
+            board_queries.store(cursor, self.id)
+            return log_queries.head(cursor, self.id)
+
+        return self._read(asked)
 
     def events(self, after: int = 0) -> list[Recorded]:
         """The store's events whose seq is greater than `after`, in order."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from wsq.api import Store
-from wsq.errors import NotFound
 from wsq.views.live.component import InteractivePage, weakly
 from wsq.views.live.dispatch import Dispatcher
 from wsq.views.live.hub import hub_of
@@ -32,7 +31,4 @@ class Library(InteractivePage):
         self.open_with(subscription.opening() | {"opening": opening})
 
     def _find(self, text: str) -> list[str]:
-        try:
-            return list(self._store.documents_holding(text))
-        except NotFound:  # the store does not exist before its first command
-            return []
+        return list(self._store.documents_holding(text))

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from wsq.api import Store
-from wsq.errors import NotFound
 from wsq.projections.rows import Contact, Project, RecurringTask
 from wsq.queries.boards import DocumentLine, ProjectCounts
 from wsq.rules import drafts
@@ -24,10 +23,7 @@ def lists(store: Store, *, include_archived: bool, known: str) -> dict[str, Any]
 
     A store that does not exist yet has empty lists: its first command creates it.
     """
-    try:
-        made = _lists(store, include_archived)
-    except NotFound:
-        made = {"projects": [], "contacts": [], "documents": []}
+    made = _lists(store, include_archived)
     mark = hashlib.sha256(msgspec.json.encode(made)).hexdigest()
     return {"mark": mark} if mark == known else made | {"mark": mark}
 
