@@ -15,4 +15,4 @@ ENV PORT=8080 WSQ_DATABASE=/data/team.duckdb WSQ_USERS=/data/users.json
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s CMD \
     ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/health', timeout=4)"]
-CMD ["sh", "-c", "exec wsq serve --no-scheduler --address 0.0.0.0 --port \"$PORT\" --origin \"$WSQ_ORIGIN\""]
+CMD ["sh", "-c", "wsq init && exec wsq serve --no-scheduler --address 0.0.0.0 --port \"$PORT\" --origin \"$WSQ_ORIGIN\""]

@@ -14,6 +14,7 @@ from wsq.errors import (
     InvalidInput,
     LeaseLost,
     MissingCredentials,
+    MissingDatabase,
     NewerWorkspace,
     NotAWorkspace,
     NotFound,
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlreadyRunning", "BrokenArchive", "Change", "Conflict", "Contact", "Document", "DryRun", "Execution",
-    "InvalidInput", "LeaseLost", "MissingCredentials", "NewerWorkspace", "NotAWorkspace", "NotFound", "NotRunnable",
-    "PastStore", "ProcessReport", "Project", "RecurringTask", "SettingError", "Store", "Task", "UnreadableLog",
-    "Workspace", "WorkspaceBusy", "WorkspaceError", "WorkspaceLost", "WorkspaceUnwritable", "WsqError",
+    "InvalidInput", "LeaseLost", "MissingCredentials", "MissingDatabase", "NewerWorkspace", "NotAWorkspace", "NotFound",
+    "NotRunnable", "PastStore", "ProcessReport", "Project", "RecurringTask", "SettingError", "Store", "Task",
+    "UnreadableLog", "Workspace", "WorkspaceBusy", "WorkspaceError", "WorkspaceLost", "WorkspaceUnwritable", "WsqError",
     "__version__", "open",
 ]  # fmt: skip
 

@@ -12,6 +12,7 @@ WsqError
 ├── MissingCredentials      a model was used before, but there are no credentials now
 ├── LeaseLost               another worker has taken over this execution, or it was cancelled
 ├── WorkspaceError          the workspace's database is unavailable
+│   ├── MissingDatabase     there is none, and it is not to be created
 │   ├── NotAWorkspace       the file is damaged, or something else
 │   ├── NewerWorkspace      a newer wsq has written it
 │   ├── WorkspaceBusy       another process held it for too long
@@ -75,6 +76,10 @@ class LeaseLost(WsqError):
 
 class WorkspaceError(WsqError):
     """The workspace's database is unavailable; the message says why."""
+
+
+class MissingDatabase(WorkspaceError):
+    """There is no database; the message names what is there instead."""
 
 
 class NotAWorkspace(WorkspaceError):

@@ -11,7 +11,6 @@ import shlex
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from IPython.core.error import UsageError
@@ -142,6 +141,7 @@ def _recurring_options() -> _Options:
     made.add_argument("--every", metavar="INTERVAL", help="such as '4 hours', '1 day'; needed for a new task")
     made.add_argument("--starting", metavar="TIME", help="start of the schedule: a time such as 09:00, or an instant")
     made.add_argument("--store", metavar="ID", help="the store; default: the one in a variable, or the only one")
+    made.add_argument("--create-store", action="store_true", help="create the store if it is missing")
     made.add_argument("--project", metavar="NAME_OR_ID", help="project that it works in; default: the whole store")
     made.add_argument("--model", metavar="ID", help="model to use; default: the store's or the settings'")
     made.add_argument("--save", action="store_true", help="create or update the task instead of trying the prompt")
@@ -152,7 +152,7 @@ def _recurring(shell: Shell, given: Namespace, prompt: str) -> Any:
     if not prompt:
         raise InvalidInput("The cell has no prompt. Write what the agent should do below the first line.")
     with _workspace(shell, given) as workspace:
-        store = _store(shell, workspace, given.store)
+        store = _store(shell, workspace, given.store, create=given.create_store)
         project_id = _project(store, given.project) if given.project is not None else None
         if given.save:
             return _saved(store, given, prompt, project_id)
@@ -187,8 +187,7 @@ def _next(task: RecurringTask) -> str:
 
 def _named(store: api.Store, name: str) -> RecurringTask | None:
     wanted = name.strip().casefold()
-    is_there = store.id in {row.id for row in store.workspace.stores()}
-    named = [task for task in store.recurring_tasks() if task.name.casefold() == wanted] if is_there else []
+    named = [task for task in store.recurring_tasks() if task.name.casefold() == wanted]
     if len(named) > 1:
         raise InvalidInput(f"{len(named)} recurring tasks of store {store.id} are named {name!r}. Rename one first.")
     return named[0] if named else None
@@ -214,9 +213,7 @@ def _workspace(shell: Shell, given: Namespace) -> Iterator[api.Workspace]:
     if given.database is not None and given.workspace is not None:
         raise InvalidInput("Use either --workspace or --database, not both.")
     if given.database is not None:
-        if not Path(given.database).is_file():
-            raise InvalidInput(f"There is no workspace at {given.database}.")
-        with api.open(given.database) as workspace:
+        with api.open(given.database, create=False) as workspace:
             yield workspace
     else:
         yield _of_variable(shell, given.workspace) if given.workspace is not None else _newest(shell)
@@ -237,10 +234,18 @@ def _newest(shell: Shell) -> api.Workspace:
     return max(found, key=lambda workspace: workspace.opened)
 
 
-def _store(shell: Shell, workspace: api.Workspace, store_id: str | None) -> api.Store:
-    """Return the store by id; else the one in a variable, else the only one of the workspace."""
+def _store(shell: Shell, workspace: api.Workspace, store_id: str | None, *, create: bool) -> api.Store:
+    """Return the store by id; else the one in a variable, else the only one of the workspace.
+
+    Raises:
+        NotFound: There is no store with this id, and it is not to be created.
+    """
     if store_id is not None:
-        return workspace.store(store_id)
+        store = workspace.store(store_id)
+        if create:
+            workspace.create_store(store_id, exist_ok=True)
+        store.row()
+        return store
     held = {
         value.id: value
         for value in shell.user_ns.values()

@@ -182,6 +182,8 @@ def test_pausing_and_resuming_are_said_and_shown(wsq_, process_, folder):
     ],
 )
 def test_what_is_not_a_time_or_a_store_is_refused_in_one_sentence(wsq_, arguments, named):
+    wsq.open().close()
+
     said = wsq_(*arguments)
 
     assert (said.status, said.out) == (2, "")

@@ -50,8 +50,9 @@ def entry(place="/home/ada", every=5, **other):
 
 
 @pytest.fixture
-def system(tmp_path, monkeypatch):
-    """A folder for the system's programs, the only one on the PATH; at first there are none."""
+def system(folder, tmp_path, monkeypatch):
+    """A folder for the system's programs, the only one on the PATH; at first there are none. The workspace is there."""
+    wsq.open(folder / "team.duckdb").close()
     programs = tmp_path / "programs"
     programs.mkdir()
     monkeypatch.setenv("PATH", str(programs))
@@ -153,7 +154,6 @@ def test_a_crontab_line_is_installed_once_carried_out_told_of_and_taken_out(wsq_
     provide(system, "crontab", CRONTAB)
     (system / "table").write_bytes(FOREIGN)
     assert wsq_("schedule", "status").status == 1
-    assert not (folder / "team.duckdb").exists()
 
     installed, again = wsq_("schedule", "install"), wsq_("schedule", "install", "--every", "10")
 
@@ -178,6 +178,7 @@ def test_a_crontab_line_is_installed_once_carried_out_told_of_and_taken_out(wsq_
 
 def test_two_workspaces_are_scheduled_side_by_side_and_the_last_one_takes_the_crontab_along(wsq_, folder, system):
     provide(system, "crontab", CRONTAB)
+    wsq.open("other.duckdb").close()
     wsq_("schedule", "install")
     wsq_("schedule", "install", "--database", "other.duckdb")
     assert len(table(system)) == 2

@@ -52,6 +52,13 @@ def stopped(running, number):
     return running.ended(SOON)
 
 
+@pytest.fixture
+def workspace(folder):
+    """The workspace, in which nothing is yet."""
+    wsq.open(folder / "team.duckdb").close()
+
+
+@pytest.mark.usefixtures("workspace")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_idle_watch_stops_with_128_and_the_signals_number(started, number):
     watching = started(SCRIPTS / "wsq-process", "--watch", "60")
@@ -105,6 +112,7 @@ def test_it_stops_in_time_also_while_it_waits_for_the_workspace(folder):
     assert "Traceback" not in said.err
 
 
+@pytest.mark.usefixtures("workspace")
 def test_a_tethered_watch_stops_when_its_standard_input_ends(started):
     tethered = started(SCRIPTS / "wsq-process", "--watch", "60", "--tethered", stdin=subprocess.PIPE)
     assert tethered.stdout.readline()
@@ -133,6 +141,7 @@ def test_a_command_that_is_stopped_inside_a_query_ends_with_its_status(pondering
     assert (said.status, said.err) == (128 + number, "")
 
 
+@pytest.mark.usefixtures("workspace")
 def test_in_the_background_of_a_script_an_interrupt_is_meant_for_others(started):
     background = started("env", "--ignore-signal=INT", SCRIPTS / "wsq-process", "--watch", "60")
     assert background.stdout.readline()

@@ -64,6 +64,8 @@ def test_every_command_and_flag_is_documented_and_carried_out_by_something():
     ],
 )
 def test_what_it_does_not_understand_it_refuses_in_one_sentence(wsq_, arguments, named):
+    wsq.open().close()
+
     said = wsq_(*arguments)
 
     assert (said.status, said.out) == (2, "")
@@ -90,6 +92,8 @@ def test_a_prompt_may_come_from_standard_input(wsq_, monkeypatch):
 
 
 def test_a_workspace_in_which_nothing_was_done_has_an_empty_list(wsq_):
+    wsq_("init")
+
     plain, as_json = wsq_("list"), wsq_("list", "--json")
 
     assert (plain.status, as_json.status, as_json.out) == (0, 0, "[]\n")
@@ -205,7 +209,7 @@ def test_verify_lists_every_difference_and_rebuild_removes_them(wsq_):
 
 def test_the_doctor_finds_a_new_workspace_healthy_and_says_what_is_not(wsq_, process_, folder):
     missing = wsq_("doctor", "--json")
-    assert (missing.status, list(folder.iterdir())) == (1, [])
+    assert (missing.status, list(folder.iterdir())) == (2, [])
     wsq_("add", "Tick", "--prompt", PING, "--every", "1 hour")
 
     lonely = wsq_("doctor")

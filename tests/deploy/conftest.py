@@ -45,7 +45,9 @@ class Host:
     def start(self, command: str | list[str], variables: dict[str, str]) -> subprocess.Popen[str]:
         """A command that goes on, until the host is shut down; what it says goes to its file `log`."""
         with (self.home / "log").open("a") as log:
-            words = ["sh", "-c", f"exec {command}"] if isinstance(command, str) else command
+            words = command
+            if isinstance(command, str):
+                words = ["sh", "-c", command if "exec " in command else f"exec {command}"]
             given = {"cwd": self.home, "env": self.environment(variables), "text": True}
             self._running.append(subprocess.Popen(words, stdout=log, stderr=log, **given))
         return self._running[-1]

@@ -108,12 +108,14 @@ def said_in_dockerfile(instruction):
 
 
 def test_a_container_serves_as_the_web_service_does():
-    service = read("render.yaml")["services"][0]["startCommand"]
+    web = read("render.yaml")["services"][0]
+    service = web["startCommand"]
+    assert web["preDeployCommand"] == "wsq init"
 
     shell, flag, command = said_in_dockerfile("CMD")
 
     assert (shell, flag) == ("sh", "-c")
-    assert command == f"exec {service}".replace("${WSQ_ORIGIN:-$RENDER_EXTERNAL_HOSTNAME}", "$WSQ_ORIGIN")
+    assert command == f"wsq init && exec {service}".replace("${WSQ_ORIGIN:-$RENDER_EXTERNAL_HOSTNAME}", "$WSQ_ORIGIN")
 
 
 # As it would run there
@@ -173,6 +175,13 @@ def test_three_services_work_together_from_the_login_to_what_came_of_a_task(wind
     deployment = Deployment(blueprint, databases={"wsq-database": server.url}, asked={"ANTHROPIC_API_KEY": ""})
     web, cron = deployment.service("wsq"), deployment.service("wsq-process")
     pages, passes, port = host("web"), host("cron"), free_port()
+
+    # The empty database is none yet; what runs before the web service makes it, each time that it is deployed
+    early = passes.run(cron["startCommand"], deployment.environment("wsq-process"))
+    assert (early.returncode, "No workspace in postgresql://" in early.stderr) == (2, True), early
+    for _ in range(2):
+        made = pages.run(web["preDeployCommand"], deployment.environment("wsq"))
+        assert (made.returncode, made.stderr) == (0, ""), made
     serving = pages.start(web["startCommand"], deployment.environment("wsq") | of_render(port))
     assert is_up(f"http://127.0.0.1:{port}{web['healthCheckPath']}"), pages.log()
 
@@ -242,5 +251,5 @@ def test_one_service_with_a_disk_does_all_of_it(window, host):
     assert pages.shut_down() == [0]
     assert subprocess.run(**is_well, stderr=subprocess.DEVNULL).returncode != 0
     kept = {each.relative_to(pages.home).parts[0] for each in pages.home.rglob("*") if each.is_file()}
-    assert kept <= {"disk", "log", ".cache"}, kept
+    assert kept <= {"disk", "log", ".cache", "wsq.toml"}, kept  # `wsq init` writes the last one at each start
     assert (pages.home / "disk" / "users.json.secret").is_file()

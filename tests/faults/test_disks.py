@@ -82,16 +82,17 @@ def _full(directory: Path) -> None:
     fill_the_disk(directory)
 
     long = "x" * 10_000  # what is short may find room in a block that the file has already
+    new = directory / "new.duckdb"
     for said in side_by_side(
         lambda: at(DUE, "--database", path, "--json", cold=True),
         lambda: command("add", "New", "--prompt", long, "--every", "1 day", "--database", path, cold=True),
         lambda: command("rebuild", "--database", path, cold=True),
         lambda: command("backup", directory / "copy.duckdb", "--database", path, cold=True),
-        lambda: process("--database", directory / "new.duckdb", cold=True),
+        lambda: command("add", "New", "--prompt", "x", "--every", "1 day", "--database", new, cold=True),
     ):
         refused(said, "is full", "What was saved before is safe")
     assert not (directory / "copy.duckdb").exists()
-    assert not (directory / "new.duckdb").exists()
+    assert not new.exists()
 
     free_the_disk(directory)
     assert ledger(path) == before

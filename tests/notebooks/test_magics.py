@@ -122,7 +122,6 @@ REFUSALS = [
     ),
     ("%%wsql --into 2x\nselect 1", "'2x' is not a valid variable name."),
     ("%%wsql --workspace launch\nselect 1", "There is no workspace in a variable launch. Create one with wsq.open(…)."),
-    ("%%wsql --database nowhere.duckdb\nselect 1", "There is no workspace at nowhere.duckdb."),
     (
         "%%wsql --database a --workspace ws\nselect 1",
         "Use either --workspace or --database, not both.",
@@ -145,6 +144,23 @@ def test_what_cannot_be_done_is_one_sentence(notebook, acme):
 
     assert told == REFUSALS
     assert acme.head() == before
+
+
+def test_a_database_or_a_store_that_is_missing_is_refused_with_the_nearest_and_nothing_is_made(notebook, ws, tmp_path):
+    typo = tmp_path / "taem.duckdb"
+
+    missing = notebook.refusal(f"%%wsql --database '{typo}'\nselect 1")
+    unknown = [
+        notebook.refusal(f"%%recurring A --store acne --every '1 day' {option}\nList the tasks")
+        for option in ("", "--save")
+    ]
+
+    assert missing.startswith(f"No database at {typo}; the nearest is {tmp_path / 'team.duckdb'}. ")
+    assert unknown == ["There is no store 'acne'; the nearest is 'acme'."] * 2
+    assert not typo.exists()
+    assert [row.id for row in ws.stores()] == ["acme"]
+    notebook.run("%%recurring A --store beta --create-store --every '1 day' --save\nList the tasks")
+    assert [row.id for row in ws.stores()] == ["acme", "beta"]
 
 
 def test_what_is_wrong_with_a_value_is_said_by_the_rules_of_the_command(notebook):

@@ -16,7 +16,7 @@ from wsq.api.store import Store
 from wsq.clock import Clock, ShiftedClock, aware
 from wsq.commands import pauses, recurring
 from wsq.commands import stores as store_commands
-from wsq.errors import SettingError, WorkspaceError
+from wsq.errors import MissingDatabase, SettingError, WorkspaceError
 from wsq.events.stores import SessionEnded
 from wsq.ids import Ids, random_id
 from wsq.projections import Execution, RecurringTask, Rows, StoreRow, WorkspaceRow
@@ -59,8 +59,9 @@ def open(  # noqa: A001 - `wsq.open` is its name
     provider: Provider | None = None,
     actor: str | None = None,
     ids: Ids | None = None,
+    create: bool = True,
 ) -> Workspace:
-    """Open a workspace; a missing file is created.
+    """Open a workspace.
 
     Args:
         database: A path to a DuckDB file, or a PostgreSQL URL; None: the one that the settings name.
@@ -68,12 +69,15 @@ def open(  # noqa: A001 - `wsq.open` is its name
         provider: Replaces the model that the settings choose; see `wsq.agent.providers`.
         actor: The actor of every event; None: the operating system's user.
         ids: A function without arguments that returns a new id each time, of at most 36 characters.
+        create: Create the database if it is missing: the file or, on a server, the tables. It has no store then.
 
     Raises:
+        MissingDatabase: The database is missing, and not to be created.
         SettingError: A setting cannot be understood.
         WorkspaceError: The database cannot be used.
     """
-    return Workspace(configuration.load(database=database), clock=clock, provider=provider, actor=actor, ids=ids)
+    settings = configuration.load(database=database)
+    return Workspace(settings, clock=clock, provider=provider, actor=actor, ids=ids, create=create)
 
 
 class Workspace:
@@ -87,13 +91,14 @@ class Workspace:
         provider: Provider | None = None,
         actor: str | None = None,
         ids: Ids | None = None,
+        create: bool = True,
     ) -> None:
         self.opened = next(_OPENED)
         """Its number among the workspaces that this process has opened."""
         self.closed = False
         self.settings = settings
         self.actor = actor or configuration.default_actor()
-        self._engine = _engine(settings.database)
+        self._engine = _engine(settings.database, create=create)
         self.clock: Clock = clock or self._engine.clock()
         self._log = Log(
             self._engine,
@@ -490,21 +495,27 @@ class Workspace:
         self._log.close()
 
 
-def _engine(database: str) -> Engine:
-    if configuration.is_server(database):
-        return _on_server(database)
+def _engine(database: str, *, create: bool) -> Engine:
     try:
-        Path(database).resolve()
+        return (_on_server if configuration.is_server(database) else _in_file)(database, create=create)
+    except MissingDatabase as missing:
+        named = configuration.names_database(database)
+        raise MissingDatabase(f"{missing} Check {named}, or run `wsq init` to create one.") from None
+
+
+def _in_file(path: str, *, create: bool) -> Engine:
+    try:
+        Path(path).resolve()
     except (OSError, RuntimeError) as error:
-        raise WorkspaceError(f"{database} cannot be used: its symbolic links form a loop.") from error
-    return EmbeddedEngine(Path(database), WorkspaceSchema())
+        raise WorkspaceError(f"{path} cannot be used: its symbolic links form a loop.") from error
+    return EmbeddedEngine(Path(path), WorkspaceSchema(), create=create)
 
 
-def _on_server(url: str) -> Engine:
+def _on_server(url: str, *, create: bool) -> Engine:
     try:
         from wsq.store.postgres.engine import PostgresEngine
     except ImportError as error:
         raise SettingError(
             "The database is postgresql://…, and psycopg is not installed: pip install 'wsq[server]'."
         ) from error
-    return PostgresEngine(url, WorkspaceSchema())
+    return PostgresEngine(url, WorkspaceSchema(), create=create)

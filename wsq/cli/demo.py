@@ -107,7 +107,7 @@ def prepared(database: str | None = None) -> Path:
     """
     path = _place(database)
     if path.exists():
-        with wsq.open(path) as ws:
+        with wsq.open(path, create=False) as ws:
             if not ws.is_demo:
                 raise InvalidInput(f"{path} is a workspace but not an example. Choose another file with --database.")
         return path
@@ -204,7 +204,7 @@ def _wall_times(times: tuple[time, ...], since: datetime, until: datetime, zone:
 
 def _place(database: str | None) -> Path:
     if database is not None:
-        settings = configuration.load(database=database)
+        settings = configuration.load(database=database, flags=True)
         if "://" in settings.database:
             raise SettingError(f"--database is {database!r}, expected a path: an example workspace is a file.")
         return Path(settings.database)

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import wsq
 from wsq import settings as configuration
 from wsq import zone_rules
+from wsq.cli import opening
 from wsq.cli.output import count, local, plain, say
-from wsq.errors import InvalidInput, SettingError, WsqError
+from wsq.errors import InvalidInput, MissingDatabase, SettingError, WsqError
 from wsq.runner.report import as_json
 from wsq.statistics.health import Alert
 
@@ -43,10 +44,8 @@ def doctor_command(given: Namespace) -> int:
     """Run all checks and print the results, after a repair if that is asked for; return 1 if there are problems."""
     if given.backup is not None and not given.repair:
         raise InvalidInput("--backup says where --repair makes its backup, and --repair is not given.")
-    repaired = {}
-    if given.repair and _missing(configuration.load(database=given.database)) is None:
-        repaired = {"repair": _repaired(given)}
-    findings = repaired | examine(given.database)
+    repaired = {"repair": _repaired(given)} if given.repair else {}
+    findings = repaired | _examine(given)
     if given.json:
         say(as_json([{"check": check, "ok": ok, "sentence": text} for check, (ok, text) in findings.items()]))
     else:
@@ -57,20 +56,13 @@ def doctor_command(given: Namespace) -> int:
     return 0 if all(finding.ok for finding in findings.values()) else 1
 
 
-def _missing(settings: configuration.Settings) -> Finding | None:
-    if "://" in settings.database or Path(settings.database).exists():
-        return None
-    missing = f"There is no workspace at {settings.database}. Run wsq init or wsq add to create one."
-    return Finding(ok=False, sentence=missing)
-
-
 def _repaired(given: Namespace) -> Finding:
-    database = configuration.load(database=given.database).database
-    beside = Path() if "://" in database else Path(database).parent
+    settings = opening.settings(given)
+    beside = Path() if configuration.is_server(settings.database) else Path(settings.database).parent
     try:
-        with wsq.open(given.database) as ws:
+        with opening.workspace(given, settings) as ws:
             done = ws.repair(given.backup or beside)
-    except (InvalidInput, SettingError):  # of what is given, and not of the workspace
+    except (InvalidInput, MissingDatabase, SettingError):  # of what is given, and not of the workspace
         raise
     except WsqError as error:
         return Finding(ok=False, sentence=str(error))
@@ -89,16 +81,16 @@ def _repaired(given: Namespace) -> Finding:
     return Finding(ok=True, sentence=f"{' '.join(said)} Before that copied to {done.backup}.")
 
 
-def examine(database: str | None = None) -> dict[str, Finding]:
+def _examine(given: Namespace) -> dict[str, Finding]:
     """Return all findings by check; only the first if the workspace cannot be opened."""
-    settings = configuration.load(database=database)
-    if missing := _missing(settings):
-        return {"workspace": missing}
+    settings = opening.settings(given)
     try:
-        with wsq.open(database) as ws:
+        with opening.workspace(given, settings) as ws:
             examined = _Examined(ws, settings.timezone)
             opened = Finding(ok=True, sentence=f"{ws.place} opens and has {count(len(ws.stores()), 'store')}.")
             return {"workspace": opened, **{check: _made(look, examined) for check, look in _CHECKS.items()}}
+    except MissingDatabase:
+        raise
     except WsqError as error:
         return {"workspace": Finding(ok=False, sentence=str(error))}
 

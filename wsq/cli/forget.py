@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import wsq
+from wsq.cli import opening
 from wsq.cli.output import count, local, plain, say, table
 from wsq.errors import InvalidInput
 
@@ -21,13 +21,12 @@ MAX_MENTIONS = 50
 
 def forget_command(given: Namespace) -> int:
     """Forget a contact or a document; return 1 if not confirmed."""
-    with wsq.open(given.database) as ws:
-        store = ws.store(given.store)
+    with opening.store(given) as (store, zone):
         if not (given.yes or _confirmed(given)):
             say("Nothing was forgotten.")
             return 1
         done = store.forget_contact(given.id) if given.what == "contact" else store.forget_document(given.id)
-        zone, place = ws.settings.timezone, Path(ws.place)
+        place = Path(store.workspace.place)
     _print(given, done, zone)
     _print_copies(place)
     return 0

@@ -7,7 +7,6 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
-from wsq import settings as configuration
 from wsq.cli.parser import PROGRAM, parser
 from wsq.cli.signals import run_program
 
@@ -16,6 +15,7 @@ _MODULES = {
     **dict.fromkeys(("init", "sql", "backup", "rebuild", "verify"), "workspace"),
     **dict.fromkeys(("copy", "export", "import"), "archive"),
     **dict.fromkeys(("pause", "resume", "since"), "pauses"),
+    "store": "stores",
     **{name: name for name in ("demo", "doctor", "lab", "forget", "schedule", "serve", "user")},
 }
 """The module of each command in this package, imported on use."""
@@ -31,8 +31,6 @@ def _answer(arguments: Sequence[str]) -> int:
         given = parser().parse_args(arguments)
     except SystemExit as end:  # argparse's exit after --help and --version
         return int(end.code or 0)
-    if getattr(given, "database", None) is not None:
-        configuration.load(database=given.database, flags=True)  # so that errors name the flag
     return command(given.command)(given)
 
 

@@ -38,6 +38,7 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}", help="show the version and exit")
     commands = top.add_subparsers(metavar="COMMAND", dest="command", required=True)
     _beginning(commands)
+    _stores(commands)
     _pages(commands)
     _users(commands)
     _schedule(commands)
@@ -64,15 +65,32 @@ def _command(commands: Any, name: str, about: str, *, store: bool = False, json:
 
 
 def _beginning(commands: Any) -> None:
-    init = _command(commands, "init", "Create a workspace here: write wsq.toml, readable only by you")
+    init = _command(commands, "init", "Create a workspace, and wsq.toml here, readable only by you")
     init.add_argument("--user", action="store_true", help="write it to your configuration folder, for every folder")
     init.add_argument("--timezone", metavar="ZONE", help="IANA zone of new stores and tasks; default: this machine's")
-    init.add_argument("--with-key", action="store_true", help="also write the key and base URL from the environment")
+    init.add_argument(
+        "--with-key",
+        action="store_true",
+        help="also write what is secret in the environment: key, base URL, password of the database",
+    )
     init.add_argument("--model", metavar="ID", help="model to use if neither task nor store names one")
     _command(commands, "demo", "Create an example workspace in its own file; always offline")
     about = "Copy the notebooks into this folder, keeping those that you have changed, and open JupyterLab"
     lab = _bare(commands, "lab", "Copy the notebooks into this folder and open JupyterLab", about)
     lab.add_argument("--no-open", action="store_true", help="copy them only")
+
+
+def _stores(commands: Any) -> None:
+    store = _bare(commands, "store", "Add and list the stores of a workspace")
+    what = store.add_subparsers(metavar="WHAT", dest="what", required=True, help="add or list")
+    add = _command(what, "add", "Add a store")
+    add.add_argument("id", metavar="ID", help="1 to 64 characters of A-Z a-z 0-9 _ -")
+    add.add_argument("--name", metavar="NAME", help="name for people; default: its id")
+    add.add_argument("--timezone", metavar="ZONE", help="IANA zone of its new tasks; default: the settings'")
+    add.add_argument("--model", metavar="ID", help="model for tasks that name none; default: the settings'")
+    add.add_argument("--budget", type=float, metavar="DOLLARS", help="budget per day; default: 5 dollars")
+    listed = _command(what, "list", "List the stores, by name", json=True)
+    listed.add_argument("--archived", action="store_true", help="archived ones, too")
 
 
 def _pages(commands: Any) -> None:
@@ -128,6 +146,7 @@ def _schedule(commands: Any) -> None:
 
 def _recurring_tasks(commands: Any) -> None:
     add = _command(commands, "add", "Add a recurring task", store=True, json=True)
+    add.add_argument("--create-store", action="store_true", help="create the store if it is missing")
     add.add_argument("name", metavar="NAME", help="name of the task")
     add.add_argument("--prompt", required=True, metavar="P", help="what the agent should do; - reads standard input")
     add.add_argument("--every", required=True, metavar="INTERVAL", help='such as "4 hours", "1 day", "30 minutes"')

@@ -6,7 +6,7 @@ import re
 from argparse import Namespace
 from datetime import datetime, time, timedelta
 
-import wsq
+from wsq.cli import opening
 from wsq.cli.output import local, paragraphs, plain, say
 from wsq.errors import InvalidInput
 from wsq.rules import schedule, values
@@ -18,7 +18,7 @@ _WALL_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 def pause_command(given: Namespace) -> int:
     """Pause the workspace or a store."""
-    with wsq.open(given.database) as ws:
+    with opening.workspace(given) as ws:
         zone = ws.settings.timezone
         until = None if given.until is None else _instant("--until", given.until, ws.clock.now(), zone, ahead=True)
         paused = ws if given.store is None else ws.store(given.store)
@@ -32,7 +32,7 @@ def pause_command(given: Namespace) -> int:
 
 def resume_command(given: Namespace) -> int:
     """Resume after a pause."""
-    with wsq.open(given.database) as ws:
+    with opening.workspace(given) as ws:
         paused = ws if given.store is None else ws.store(given.store)
         paused.resume()
         left = [store for row in ws.stores() if (store := ws.store(row.id)).paused() and given.store in (None, row.id)]
@@ -45,7 +45,7 @@ def resume_command(given: Namespace) -> int:
 
 def since_command(given: Namespace) -> int:
     """Show what has happened since a time."""
-    with wsq.open(given.database) as ws:
+    with opening.workspace(given) as ws:
         zone = ws.settings.timezone
         begun = _instant("WHEN", given.when, ws.clock.now(), zone, ahead=False)
         found = ws.since(begun) if given.store is None else [ws.store(given.store).since(begun)]

@@ -24,7 +24,16 @@ from wsq.cli.flags import Flag, help_text, parse
 from wsq.cli.output import count, created, local, outcome, plain, print_error, say, seconds
 from wsq.cli.signals import run_program
 from wsq.clock import SystemClock
-from wsq.errors import InvalidInput, MissingCredentials, NewerWorkspace, NotAWorkspace, NotFound, SettingError, WsqError
+from wsq.errors import (
+    InvalidInput,
+    MissingCredentials,
+    MissingDatabase,
+    NewerWorkspace,
+    NotAWorkspace,
+    NotFound,
+    SettingError,
+    WsqError,
+)
 from wsq.version import VERSION
 
 if TYPE_CHECKING:
@@ -59,7 +68,7 @@ FLAGS = (
     Flag("--version", "Show the version and exit."),
     Flag("--help", "Show this and exit; -h does the same."),
 )
-LASTING = (SettingError, MissingCredentials, NewerWorkspace, NotAWorkspace, NotFound)
+LASTING = (SettingError, MissingCredentials, MissingDatabase, NewerWorkspace, NotAWorkspace, NotFound)
 """Errors that the next pass would have too: they end a watch. Others are logged, and the watch goes on."""
 
 LONGEST_WATCH = 86_400.0
@@ -201,7 +210,7 @@ def _open(settings: configuration.Settings, options: Options, provider: Provider
     from wsq.clock import ShiftedClock
 
     clock = ShiftedClock(options.now) if options.now is not None else None
-    return Workspace(settings, clock=clock, provider=provider)
+    return Workspace(settings, clock=clock, provider=provider, create=False)
 
 
 def _open_in_time(

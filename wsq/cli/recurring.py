@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import wsq
+from wsq.cli import opening
 from wsq.cli.output import count, created, every, local, outcome, paragraphs, plain, say, seconds, table
 from wsq.cli.parser import STORE
 from wsq.errors import InvalidInput, NotFound
@@ -16,17 +15,10 @@ from wsq.projections.display import shown
 from wsq.runner.report import as_json
 
 
-@contextmanager
-def _store(given: Namespace) -> Iterator[tuple[wsq.Store, str]]:
-    """Give the chosen store, and the zone for times."""
-    with wsq.open(given.database) as ws:
-        yield ws.store(given.store), ws.settings.timezone
-
-
 def add_command(given: Namespace) -> int:
     """Add a recurring task, and print its next run."""
     prompt = sys.stdin.read() if given.prompt == "-" else given.prompt
-    with _store(given) as (store, zone):
+    with opening.store(given) as (store, zone):
         task = store.create_recurring_task(
             given.name,
             prompt,
@@ -56,7 +48,7 @@ def list_command(given: Namespace) -> int:
     tasks: list[wsq.RecurringTask] = []
     latest: dict[str, wsq.Execution | None] = {}
     pause = None
-    with wsq.open(given.database) as ws:
+    with opening.workspace(given) as ws:
         zone = ws.settings.timezone
         there = [store.id for store in ws.stores()]
         if given.store != STORE or STORE in there:  # the default store may not exist yet
@@ -88,7 +80,7 @@ def _line(task: RecurringTask, latest: Execution | None, zone: str) -> tuple[str
 
 def show_command(given: Namespace) -> int:
     """Show a recurring task and its latest execution."""
-    with _store(given) as (store, zone):
+    with opening.store(given) as (store, zone):
         task = _found(store, given.task)
         latest = store.latest_execution(task.id)
         spending, forecast = store.spending(task.id), store.forecast(task.id)
@@ -109,7 +101,7 @@ def show_command(given: Namespace) -> int:
 
 def run_command(given: Namespace) -> int:
     """Run a recurring task now; return 1 if it did not complete."""
-    with _store(given) as (store, zone):
+    with opening.store(given) as (store, zone):
         task = _found(store, given.task)
         execution = store.run_now(task.id)
     if given.json:
@@ -121,7 +113,7 @@ def run_command(given: Namespace) -> int:
 
 def history_command(given: Namespace) -> int:
     """List the executions of a recurring task, even of a deleted one (by id)."""
-    with _store(given) as (store, zone):
+    with opening.store(given) as (store, zone):
         try:
             task_id = _found(store, given.task).id
         except NotFound:
@@ -146,7 +138,7 @@ def _past(row: Execution, zone: str) -> tuple[str, ...]:
 
 def enable_command(given: Namespace) -> int:
     """Enable a recurring task, and print its next run."""
-    with _store(given) as (store, zone):
+    with opening.store(given) as (store, zone):
         task = store.enable_recurring_task(_found(store, given.task).id)
     say(f"{plain(task.name)!r} is enabled; {_next(task, zone)}")
     return 0
@@ -154,7 +146,7 @@ def enable_command(given: Namespace) -> int:
 
 def disable_command(given: Namespace) -> int:
     """Disable a recurring task."""
-    with _store(given) as (store, _zone):
+    with opening.store(given) as (store, _zone):
         task = store.disable_recurring_task(_found(store, given.task).id, reason=given.reason)
     say(f"{plain(task.name)!r} is disabled. Enable it again with `wsq enable`.")
     return 0
@@ -162,7 +154,7 @@ def disable_command(given: Namespace) -> int:
 
 def delete_command(given: Namespace) -> int:
     """Delete a recurring task."""
-    with _store(given) as (store, _zone):
+    with opening.store(given) as (store, _zone):
         task = store.delete_recurring_task(_found(store, given.task).id)
     say(f"{plain(task.name)!r} is deleted. Its runs: `wsq history {task.id}`.")
     return 0

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import wsq
 from wsq import settings as configuration
+from wsq.cli import opening
 from wsq.cli.output import count, local, plain, say
 from wsq.cli.schedulers import ALL
 from wsq.cli.schedulers.base import Entry, Installed, Scheduling, checked, name_for
 from wsq.clock import SystemClock
-from wsq.errors import SettingError, WsqError
+from wsq.errors import MissingDatabase, SettingError, WsqError
 from wsq.runner.heartbeat import LATE, Scheduler
 from wsq.runner.report import as_json
 
@@ -28,29 +28,22 @@ _WRITTEN_BY_INIT = {"ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"}
 
 def schedule_command(given: Namespace) -> int:
     """Install the schedule, show its state, or remove it."""
-    database = _file(given.database)
-    if given.what == "install":
-        return _install(database, given.every, given.by)
-    return _remove(database) if given.what == "remove" else _status(database, in_json=given.json)
-
-
-def _file(database: str | None) -> str:
-    settings = configuration.load(database=database)
-    if "://" in settings.database:  # the schedule would have to contain its password
+    settings = opening.settings(given)
+    if configuration.is_server(settings.database):  # the schedule would have to contain its password
         place = configuration.without_password(settings.database)
         raise SettingError(
             f"The workspace is {place}, expected a file: `wsq schedule` only supports workspaces on this machine."
         )
-    return settings.database
+    return {"install": _install, "status": _status, "remove": _remove}[given.what](given, settings)
 
 
 # Installing
 
 
-def _install(database: str, every: int, word: str | None) -> int:
-    by = _chosen(word)
-    entry = entry_for(database, every, SystemClock().now())
-    wsq.open(database).close()  # fail now rather than at every pass
+def _install(given: Namespace, settings: configuration.Settings) -> int:
+    opening.workspace(given, settings).close()  # fail now rather than at every pass
+    by, database = _chosen(given.by), settings.database
+    entry = entry_for(database, given.every, SystemClock().now())
     by.install(entry)
     if by.logs_to_file:  # the log contains task names, so only the owner may read it
         os.close(os.open(entry.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
@@ -134,10 +127,10 @@ def _unseen() -> Iterable[str]:
 class _State:
     """The state of a workspace's schedule."""
 
-    def __init__(self, database: str, now: datetime) -> None:
-        self.name = name_for(database)
-        self.entries = [found for by in ALL if (found := by.found(self.name)) is not None]
-        self.seen = _seen(database)
+    def __init__(self, name: str, seen: Scheduler | None, now: datetime) -> None:
+        self.name = name
+        self.entries = [found for by in ALL if (found := by.found(name)) is not None]
+        self.seen = seen
         self.now = now
 
     @property
@@ -183,24 +176,23 @@ class _State:
         }
 
 
-def _seen(database: str) -> Scheduler | None:
-    if not Path(database).exists():  # opening it would create it
-        return None
-    with wsq.open(database) as ws:
-        return ws.scheduler()
-
-
-def _status(database: str, *, in_json: bool) -> int:
-    state = _State(database, SystemClock().now())
-    if in_json:
+def _status(given: Namespace, settings: configuration.Settings) -> int:
+    name = name_for(settings.database)
+    try:
+        with opening.workspace(given, settings) as ws:
+            state = _State(name, ws.scheduler(), SystemClock().now())
+    except MissingDatabase as missing:
+        words = " and ".join(by.word for by in _with_entry(name))
+        hint = f" {words} still runs {PROCESS} for it, until `wsq schedule remove`." if words else ""
+        raise MissingDatabase(f"{missing}{hint}") from None
+    if given.json:
         say(as_json(state.as_plain))
     else:
-        _print(state, database)
+        _print(state, settings.database, settings.timezone)
     return 1 if state.is_missing else 0
 
 
-def _print(state: _State, database: str) -> None:
-    zone = configuration.load().timezone
+def _print(state: _State, database: str, zone: str) -> None:
     installed, seen = state.installed, state.seen
     if installed is None:
         say(f"Nothing is installed for {plain(database)}. Run wsq schedule install.")
@@ -223,13 +215,16 @@ def _print(state: _State, database: str) -> None:
 # Removing
 
 
-def _remove(database: str) -> int:
-    name = name_for(database)
+def _remove(given: Namespace, settings: configuration.Settings) -> int:
+    """Remove what is installed, also if the workspace is gone."""
+    name = name_for(settings.database)
     schedulers = list(_with_entry(name))
+    if not schedulers:
+        opening.workspace(given, settings).close()
     for by in schedulers:
         by.remove(name)
     words = " and ".join(by.word for by in schedulers)
-    say(f"Removed from {words}: {name}." if schedulers else f"Nothing is installed for {plain(database)}.")
+    say(f"Removed from {words}: {name}." if schedulers else f"Nothing is installed for {plain(settings.database)}.")
     return 0
 
 

@@ -13,8 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 import wsq
-from wsq import settings as configuration
-from wsq.cli import logs
+from wsq.cli import logs, opening
 from wsq.cli.output import print_error, say
 from wsq.cli.parser import PROGRAM
 from wsq.errors import InvalidInput, SettingError
@@ -39,12 +38,12 @@ _STOP_TIMEOUT = 5.0
 
 def serve_command(given: Namespace) -> int:
     """Serve the pages until stopped by a signal."""
-    database = given.database
     if given.demo:
         from wsq.cli.demo import prepared
 
-        database = str(prepared(given.database))
-    with wsq.open(database) as ws, _scheduling(ws, wanted=not given.no_scheduler), notifying(ws):
+        given.database = str(prepared(given.database))
+    settings = opening.settings(given, origin=given.origin)
+    with opening.workspace(given, settings) as ws, _scheduling(ws, wanted=not given.no_scheduler), notifying(ws):
         auth = _login(ws, given)
         from wsq.views.server.server import serve
 
@@ -53,7 +52,7 @@ def serve_command(given: Namespace) -> int:
                 ws,
                 port=given.port,
                 address=given.address,
-                origins=_origins(ws, given),
+                origins=settings.origin,
                 on_up=lambda url: _announce(url, ws, given, auth),
                 auth=auth,
             )
@@ -90,10 +89,6 @@ def _login(ws: wsq.Workspace, given: Namespace) -> Authenticator | None:
     if auth is not None:
         logs.set_up()
     return auth
-
-
-def _origins(ws: wsq.Workspace, given: Namespace) -> tuple[str, ...]:
-    return configuration.load(origin=given.origin, flags=True).origin if given.origin else ws.settings.origin
 
 
 def is_here(address: str) -> bool:

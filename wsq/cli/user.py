@@ -8,9 +8,10 @@ from argparse import Namespace
 from msgspec import structs
 
 from wsq import settings as configuration
+from wsq.cli import opening
 from wsq.cli.output import count, say, table
 from wsq.clock import SystemClock
-from wsq.errors import InvalidInput
+from wsq.errors import InvalidInput, MissingDatabase, WorkspaceError
 from wsq.rules.roles import EVERYWHERE, Memberships, memberships, role, user_name
 from wsq.runner.report import as_json
 from wsq.views.auth import passwords
@@ -20,9 +21,34 @@ from wsq.views.auth.users import User, UsersFile
 
 def user_command(given: Namespace) -> int:
     """Run a subcommand on the users file."""
-    file = users_file(configuration.load(database=given.database, users=given.users, flags=True))
+    settings = opening.settings(given, users=given.users)
+    file = users_file(settings)
+    if given.users is None:  # a file that is named here may be for a workspace on another machine
+        _check_workspace(given, settings)
     {"add": _add, "list": _list, "role": _role, "password": _password, "remove": _remove}[given.what](file, given)
     return 0
+
+
+def _check_workspace(given: Namespace, settings: configuration.Settings) -> None:
+    """Refuse stores that the workspace does not have, and to keep users beside a workspace that is missing.
+
+    Raises:
+        MissingDatabase: There is no workspace.
+        NotFound: There is no such store.
+    """
+    is_beside = settings.users is None and not configuration.is_server(settings.database)
+    stores = getattr(given, "store", [])
+    if not (is_beside or stores):
+        return
+    try:
+        with opening.workspace(given, settings) as ws:
+            opening.refuse_unknown(ws, stores)
+    except MissingDatabase:
+        if is_beside:
+            raise
+    except WorkspaceError:  # a user can be removed also while the workspace cannot be used
+        if stores:
+            raise
 
 
 def _add(file: UsersFile, given: Namespace) -> None:

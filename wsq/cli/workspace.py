@@ -9,8 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import wsq
 from wsq import settings as configuration
+from wsq.cli import opening
 from wsq.cli.output import count, local, say, table
 from wsq.errors import SettingError
 from wsq.projections.display import shown
@@ -18,39 +18,56 @@ from wsq.runner.report import as_json
 
 
 def init_command(given: Namespace) -> int:
-    """Write wsq.toml, and create its workspace."""
-    target = _target(for_user=given.user)
-    database = given.database or (configuration.load().database if given.user else Path(target.parent, "wsq.duckdb"))
+    """Create the workspace, and write a wsq.toml that names it.
+
+    If `WSQ_DATABASE` names it, a wsq.toml may be there already: deployments run this at every start.
+    """
+    target, variable = _target(for_user=given.user), configuration.from_variable("database")
+    is_kept = target.exists()
+    if is_kept and (variable is None or _changes_settings(given)):
+        raise SettingError(f"{target} already exists and is not overwritten.")
+    here = None if given.user or variable else target.with_name("wsq.duckdb")
+    database = given.database or here
     settings = configuration.load(database=database, timezone=given.timezone, model=given.model, flags=True)
-    if given.with_key and not (settings.api_key or settings.base_url):
+    is_secret = variable is not None and not database and configuration.without_password(variable) != variable
+    if given.with_key and not (settings.api_key or settings.base_url or is_secret):
         raise SettingError("ANTHROPIC_API_KEY and ANTHROPIC_BASE_URL are not set, expected one of them for --with-key.")
-    wsq.open(settings.database).close()
+    with opening.workspace(given, settings) as ws:
+        place = ws.place
+    if is_kept:
+        say(f"The workspace is {place}. {target} was there already, and is not changed.")
+        return 0
+    is_left_out = is_secret and not given.with_key
     configuration.write_toml(
         target,
-        database=given.database or (settings.database if given.user else "wsq.duckdb"),
+        database=None if is_left_out else given.database or (here and here.name) or settings.database,
         timezone=settings.timezone,
         api_key=settings.api_key if given.with_key else None,
         base_url=settings.base_url if given.with_key else None,
         model=given.model,
     )
-    say(f"Wrote the settings to {target}. The workspace is {settings.database}.")
+    say(f"Wrote the settings to {target}. The workspace is {place}.")
+    if is_left_out:
+        say("They do not name the database, since its URL has a password: WSQ_DATABASE still does, or use --with-key.")
     say('Next: wsq add "Triage" --prompt "Create a task called \'Check mail\'" --every "4 hours", then wsq serve.')
     return 0
 
 
 def _target(*, for_user: bool) -> Path:
-    """Return the path for wsq.toml, which must not exist: nothing is created otherwise."""
+    """Return the path for wsq.toml."""
     target = configuration.config_file() if for_user else Path.cwd() / configuration.FILE_NAME
     if target is None:
         raise SettingError("This user has no home folder, and so no configuration folder. Omit --user.")
-    if target.exists():
-        raise SettingError(f"{target} already exists and is not overwritten.")
     return target
+
+
+def _changes_settings(given: Namespace) -> bool:
+    return bool(given.database or given.user or given.timezone or given.model or given.with_key)
 
 
 def sql_command(given: Namespace) -> int:
     """Run an SQL query."""
-    with wsq.open(given.database) as ws:
+    with opening.workspace(given) as ws:
         zone = ws.settings.timezone
         frame = ws.sql(given.query)
     columns = [str(column) for column in frame.columns]
@@ -83,7 +100,7 @@ def _cell(value: Any, zone: str) -> str:
 def backup_command(given: Namespace) -> int:
     """Copy the workspace."""
     target = configuration.file_path(given.path, "PATH")
-    with wsq.open(given.database) as ws:
+    with opening.workspace(given) as ws:
         place = ws.backup(target)
     say(f"Copied the workspace to {place} ({place.stat().st_size / 1e6:,.1f} MB).")
     return 0
@@ -91,7 +108,7 @@ def backup_command(given: Namespace) -> int:
 
 def rebuild_command(given: Namespace) -> int:
     """Rebuild the projections."""
-    with wsq.open(given.database) as ws:
+    with opening.workspace(given) as ws:
         events = ws.rebuild()
     say(f"Rebuilt every projection from {count(events, 'event')}.")
     return 0
@@ -99,7 +116,7 @@ def rebuild_command(given: Namespace) -> int:
 
 def verify_command(given: Namespace) -> int:
     """Compare the projections with the log; return 1 if they differ."""
-    with wsq.open(given.database) as ws:
+    with opening.workspace(given) as ws:
         differences = ws.verify()
     if given.json:
         say(as_json(_listed(differences)))

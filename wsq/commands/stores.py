@@ -29,17 +29,20 @@ def create_store(
     timezone: str | None = None,
     model: str | None = None,
     budget_per_day: float | None = None,
+    exist_ok: bool = False,
 ) -> StoreRow:
     """Create a store.
 
     `timezone` defaults to the settings'. `budget_per_day` is what its executions may spend in a day of that zone, in US
-    dollars; None: $5.
+    dollars; None: $5. With `exist_ok` a store that is there already is returned as it is.
 
     Raises:
         InvalidInput: There is a store with that id, or an argument is out of range.
     """
     store_id = values.store_id(store_id)
     if tx.row("stores", store_id) is not None:
+        if exist_ok:
+            return store(tx, store_id)
         raise InvalidInput(f"There is a store {store_id!r} already.")
     tx.record(
         store_id,

@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 from wsq.errors import NotFound
 from wsq.projections import TABLES, Contact, Document, Project, RecurringTask, Row, Rows, StoreRow, Task, WorkspaceRow
 from wsq.queries import lanes
-from wsq.rules import naming, values
+from wsq.rules import naming
 from wsq.store.engine import Cursor
 from wsq.store.rows import to_rows
 
@@ -82,9 +82,7 @@ def store(cursor: Cursor, store_id: str) -> StoreRow:
 
 def no_store(cursor: Cursor, store_id: str) -> NotFound:
     """That there is no such store, with the nearest that there is."""
-    nearest = values.nearest(store_id, [name for (name,) in cursor.query("SELECT id FROM stores")])
-    hint = f"; the nearest is {nearest!r}" if nearest else ""
-    return NotFound(f"There is no store {store_id!r}{hint}.")
+    return naming.no_store(store_id, [name for (name,) in cursor.query("SELECT id FROM stores ORDER BY id")])
 
 
 def projects(cursor: Cursor, store_id: str, *, include_archived: bool = False) -> Rows[Project]:

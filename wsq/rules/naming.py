@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from wsq.errors import NotFound
 from wsq.rules import values
 
@@ -20,9 +22,20 @@ TITLES = {table: columns for table, (_, *columns) in _TABLES.items()}
 """The column that names a row, and the one by which rows are sorted, newest first."""
 
 
+_FEW = 3
+
+
 def can_be_an_id(value: object) -> bool:
     """Whether a database can be asked for `value`: what is no text, or holds a lone surrogate, is no id."""
     return isinstance(value, str) and value.isprintable()
+
+
+def no_store(store_id: str, there: Sequence[str]) -> NotFound:
+    """That there is no such store among those that are `there`: names the nearest or, if none is near, up to three."""
+    nearest = values.nearest(store_id, there)
+    few = ", ".join(map(repr, there[:_FEW])) + (", …" if len(there) > _FEW else "")
+    hint = f"; the nearest is {nearest!r}" if nearest else f"; there is {few}" if there else ""
+    return NotFound(f"There is no store {store_id!r}{hint}.")
 
 
 def not_found(table: str, store_id: str, row_id: str, there: dict[str, str]) -> NotFound:

@@ -60,10 +60,12 @@ __all__ = [
     "default_actor",
     "file_in_use",
     "file_path",
+    "from_variable",
     "host_of",
     "is_server",
     "load",
     "machine_timezone",
+    "names_database",
     "only_in_environment",
     "refuse_half_a_login",
     "without_password",
@@ -175,6 +177,25 @@ def load(
     refuse_to_send_the_key_elsewhere(given, folder)
     refuse_to_post_elsewhere(given, folder)
     return _settled(given)
+
+
+def from_variable(setting: str) -> str | None:
+    """The value that this process's environment has for a setting; None if it has none."""
+    given = from_environment(os.environ, None).get(setting)
+    return given.value if given is not None else None
+
+
+def names_database(database: str) -> str:
+    """What to check when a database is not the one that was meant: the variable, the file, or the path as given."""
+    try:
+        if load().database != database:
+            return "the path"
+    except SettingError:
+        return "the path"
+    in_file = from_file(working_folder(None)).get("database")
+    if in_file is not None and from_variable("database") is None:
+        return f"database in {in_file.place.removesuffix(': database')}"
+    return VARIABLES["database"]
 
 
 def default_actor() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from wsq.clock import Clock, SystemClock
-from wsq.errors import NotAWorkspace, WorkspaceError
+from wsq.errors import MissingDatabase, NotAWorkspace, WorkspaceError
 from wsq.store.cursors import WriteAccess, translating_errors
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.create import refuse_what_duckdb_reads_otherwise
@@ -17,6 +17,7 @@ from wsq.store.duckdb.cursor import DuckCursor
 from wsq.store.duckdb.faults import explained
 from wsq.store.duckdb.lease import Kind, lease_on, release_lease
 from wsq.store.duckdb.long_reads import LongReads
+from wsq.store.duckdb.missing import refuse_missing
 from wsq.store.duckdb.notes import Latest, Notes, SharedNote
 from wsq.store.duckdb.snapshot import copy_database, finalize, published, rewrite
 from wsq.store.duckdb.sql_console import SqlConsole
@@ -24,21 +25,31 @@ from wsq.store.engine import LockedNote, ReadingCursor, Schema, Writing, Writing
 
 
 class EmbeddedEngine:
-    """A workspace in the DuckDB file at `path`, which is created if missing.
+    """A workspace in the DuckDB file at `path`.
 
     Args:
         path: The file. Locks, counter and private copies are in the folder ``<file>.wsq`` beside it.
         schema: The schema and its version.
         timeout: Maximum seconds to wait for other users, before `WorkspaceBusy` is raised.
         threads: Threads per query; the first engine on a file in a process decides.
+        create: Create the file if it is missing.
 
     Raises:
+        MissingDatabase: The file is missing, and not to be created.
         WorkspaceError: The file is not a workspace, or cannot be used.
     """
 
     is_server = False
 
-    def __init__(self, path: Path, schema: Schema, *, timeout: float = 30.0, threads: int = instance.THREADS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: Schema,
+        *,
+        timeout: float = 30.0,
+        threads: int = instance.THREADS,
+        create: bool = True,
+    ) -> None:
         self.place = str(path)
         self._schema = schema
         self._timeout = timeout
@@ -49,9 +60,12 @@ class EmbeddedEngine:
         self._long_reads = LongReads()
         real = Path(path).expanduser().resolve()
         refuse_what_duckdb_reads_otherwise(real)
+        if not create:
+            refuse_missing(real)
         try:
             real.parent.mkdir(parents=True, exist_ok=True)
             self._lease = lease_on(real, threads)
+            self._lease.may_create |= create
         except OSError as error:
             raise explained(error, self.place) from error
         self._notes = Notes(self._lease.side / "passes")
@@ -66,7 +80,7 @@ class EmbeddedEngine:
                 pass
         except BaseException as error:
             release_lease(self._lease)
-            if isinstance(error, NotAWorkspace) and not had_side_folder:
+            if isinstance(error, MissingDatabase | NotAWorkspace) and not had_side_folder:
                 _remove_side_folder(beside)
             raise
 

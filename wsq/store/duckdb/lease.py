@@ -27,6 +27,7 @@ from wsq.store.duckdb import instance
 from wsq.store.duckdb.change_counter import ChangeCounter, mark
 from wsq.store.duckdb.create import make, refuse_what_is_no_database, upgrade, version_of
 from wsq.store.duckdb.faults import explained
+from wsq.store.duckdb.missing import missing
 from wsq.store.duckdb.process_lock import ProcessLock
 from wsq.store.duckdb.snapshot import Snapshots
 from wsq.store.engine import Schema
@@ -79,6 +80,7 @@ class Lease:
         self.side = path.with_name(f"{path.name}.wsq")
         self.counter = ChangeCounter(self.side / "counter")
         self.snapshots = Snapshots(path, self.side)
+        self.may_create = False
         self._threads = threads
         self._was_there = False
         self._engines = 0
@@ -244,6 +246,8 @@ class Lease:
             return
         if self._was_there:
             raise NotAWorkspace(f"{self.path} has been removed since it was opened.")
+        if not self.may_create:  # it was there a moment ago, such as before somebody moved another one in its place
+            raise missing(self.path)
         make(self._instance(), self.path, self.side, schema)
         self._was_there = True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import errors
 
-from wsq.errors import NewerWorkspace, NotAWorkspace
+from wsq.errors import MissingDatabase, NewerWorkspace, NotAWorkspace
 from wsq.store.engine import Schema
 from wsq.store.postgres.cursor import COLLATION, Connection, PostgresCursor, run
 
@@ -90,12 +90,13 @@ def version_of(connection: Connection, place: str) -> int | None:
     return version
 
 
-def ensure_exists(connection: Connection, place: str, schema: Schema) -> None:
+def ensure_exists(connection: Connection, place: str, schema: Schema, *, create: bool) -> None:
     """Create the workspace if missing, or upgrade it to the schema's version.
 
     If several processes do this at once, one does it, in one transaction; nobody writes meanwhile.
 
     Raises:
+        MissingDatabase: There is none, and it is not to be created.
         NewerWorkspace: A newer wsq has written it.
         NotAWorkspace: It is something else.
     """
@@ -105,6 +106,8 @@ def ensure_exists(connection: Connection, place: str, schema: Schema) -> None:
         run(connection, [(f"SELECT pg_advisory_xact_lock({CREATING})", [])])
         run(connection, [(f"SELECT pg_advisory_xact_lock({WRITING})", [])])
         version = version_of(connection, place)
+        if version is None and not create:
+            raise MissingDatabase(f"No workspace in {place}: the database has no tables of wsq.")
         cursor = PostgresCursor(connection, place)
         if version is None:
             for statement in (f"CREATE SCHEMA IF NOT EXISTS {SPACE}", *_OWN):

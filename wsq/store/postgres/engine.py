@@ -79,7 +79,7 @@ _END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid
 
 
 class PostgresEngine:
-    """A workspace in the schema ``wsq`` of the PostgreSQL database at `url`, which is created if missing.
+    """A workspace in the schema ``wsq`` of the PostgreSQL database at `url`.
 
     A transaction that writes to some stores holds their advisory locks until it ends, so writers of one store run one
     after the other, as on a file; a transaction without scope locks everything. Readers never wait. A lost connection
@@ -91,15 +91,19 @@ class PostgresEngine:
         timeout: Maximum seconds to wait for other writers or for the server.
         idle_timeout: Seconds after which the server ends an idle transaction, so that a machine that has vanished or
             was suspended does not block writers.
+        create: Create the schema if it is missing.
 
     Raises:
+        MissingDatabase: The schema is missing, and not to be created.
         SettingError: The URL cannot be parsed.
         WorkspaceError: The server cannot be reached, or holds something else.
     """
 
     is_server = True
 
-    def __init__(self, url: str, schema: Schema, *, timeout: float = 30.0, idle_timeout: float = 60.0) -> None:
+    def __init__(
+        self, url: str, schema: Schema, *, timeout: float = 30.0, idle_timeout: float = 60.0, create: bool = True
+    ) -> None:
         self.place = without_password(url)
         self._conninfo = _conninfo(url, self.place)
         self._schema = schema
@@ -129,14 +133,14 @@ class PostgresEngine:
             open=False,
             num_workers=1,
         )
-        self._ensure_exists()
+        self._ensure_exists(create=create)
 
-    def _ensure_exists(self) -> None:
+    def _ensure_exists(self, *, create: bool) -> None:
         until = monotonic() + min(OPEN_TIMEOUT, self._timeout)
         while True:
             try:
                 with self._translating_errors(), self._connect() as connection:
-                    ensure_exists(connection, self.place, self._schema)
+                    ensure_exists(connection, self.place, self._schema, create=create)
                 self._pool.open()
                 return
             except WorkspaceLost as error:
