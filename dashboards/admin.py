@@ -1,8 +1,5 @@
 """The recurring tasks of all stores. Serve it with `panel serve dashboards/*.py`."""
 
-import panel as pn
+from wsq.views import admin_page, served
 
-import wsq
-from wsq.views import admin_page
-
-admin_page(pn.state.as_cached("workspace", wsq.open)).servable()
+served(admin_page).servable()

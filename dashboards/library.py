@@ -1,8 +1,5 @@
 """Projects, contacts and documents. Serve it with `panel serve dashboards/*.py`."""
 
-import panel as pn
+from wsq.views import library_page, served
 
-import wsq
-from wsq.views import library_page
-
-library_page(pn.state.as_cached("workspace", wsq.open)).servable()
+served(library_page).servable()

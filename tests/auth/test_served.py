@@ -93,6 +93,16 @@ def test_a_page_of_a_store_that_one_is_no_member_of_is_one_that_is_not_there(hou
         assert house.logged(f"Refused to 'bob' from 127.0.0.1: /{page}: There is no store 'nowhere' that you are a")
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_a_store_that_is_missing_is_answered_with_the_nearest_that_one_may_see(house, page):
+    house.ask("GET", f"/{page}?store=acne", session=session_of("ada"))
+    house.ask("GET", f"/{page}?store=acne", session=session_of("vic"))
+
+    assert house.logged(f"/{page}: There is no store 'acne'; the nearest is 'acme'.")
+    if page != "admin":
+        assert house.logged(f"Refused to 'vic' from 127.0.0.1: /{page}: There is no store 'acne' that you are a")
+
+
 def test_the_administration_is_refused_to_who_administers_nothing_and_it_is_logged(house):
     assert house.ask("GET", "/admin", session=session_of("vic")).status == 200
     refusal = "Only admins may see the administration of all stores."

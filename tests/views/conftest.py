@@ -54,9 +54,9 @@ def team(place):
 @pytest.fixture
 def acme(team, request):
     """A store of the test's own; of those that are `kept` the one that they share, emptied."""
-    if "kept" in request.fixturenames:
-        return _emptied(team.store("kept"))
-    return team.store(f"s{abs(hash(request.node.nodeid)) % 10**9}")
+    own = "kept" if "kept" in request.fixturenames else f"s{abs(hash(request.node.nodeid)) % 10**9}"
+    team.create_store(own, exist_ok=True)
+    return _emptied(team.store(own)) if own == "kept" else team.store(own)
 
 
 @pytest.fixture
@@ -157,8 +157,6 @@ def open_board(visitor, served, acme, idle_windows):
 
 
 def _emptied(store):
-    if store.id not in {each.id for each in store.workspace.stores()}:
-        return store  # it comes into being with the first thing in it
     for task in store.tasks():
         store.archive_task(task.id)
     for task in store.recurring_tasks():

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from wsq.views.admin.component import Admin
     from wsq.views.board.component import Board
     from wsq.views.library.component import Library
-    from wsq.views.server.pages import admin_page, board_page, library_page, since_page, statistics_page
+    from wsq.views.server.pages import admin_page, board_page, library_page, served, since_page, statistics_page
     from wsq.views.server.server import serve
     from wsq.views.statistics.bars import Bars
 
 __all__ = [
-    "Admin", "Bars", "Board", "Library", "admin_page", "board_page", "library_page", "serve", "since_page",
+    "Admin", "Bars", "Board", "Library", "admin_page", "board_page", "library_page", "serve", "served", "since_page",
     "statistics_page",
 ]  # fmt: skip
 

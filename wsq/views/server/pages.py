@@ -7,9 +7,13 @@ from functools import partial
 from typing import TypeVar
 
 from panel.io.state import state
+from panel.pane import Str
+from panel.viewable import Viewable
 
+from wsq import api
 from wsq.api import Store, Workspace
 from wsq.errors import NotAllowed, SettingError, WsqError
+from wsq.rules import naming
 from wsq.views.admin.component import Admin
 from wsq.views.auth.authenticator import Authenticator
 from wsq.views.auth.guard import Visitor, visitor_of
@@ -18,7 +22,7 @@ from wsq.views.board.component import Board
 from wsq.views.library.component import Library
 from wsq.views.live.component import pool
 from wsq.views.live.hub import hub_of
-from wsq.views.live.permissions import OPEN, EntryPermissions, Permissions, no_store
+from wsq.views.live.permissions import OPEN, EntryPermissions, MemberPermissions, Permissions, no_store
 from wsq.views.live.refusal import RefusalPage
 from wsq.views.page import messages
 from wsq.views.since.component import SincePage
@@ -36,6 +40,18 @@ TITLES = {
 }
 
 DEFAULT_STORE = "default"
+
+
+def served(page: Callable[[Workspace], Viewable]) -> Viewable:
+    """Return a page of the settings' workspace, for `panel serve`; a sentence if it cannot be opened.
+
+    A missing workspace is not created. It is opened once for all pages.
+    """
+    try:
+        workspace = state.as_cached("workspace", api.open, create=False)
+    except WsqError as error:
+        return Str(str(error))
+    return page(workspace)
 
 
 def board_page(workspace: Workspace, auth: Authenticator | None = None) -> Board | RefusalPage:
@@ -85,15 +101,18 @@ def since_page(workspace: Workspace, auth: Authenticator | None = None) -> Since
 def admin_page(workspace: Workspace, auth: Authenticator | None = None) -> Admin | RefusalPage:
     """Return the administration: all recurring tasks of all stores, alerts, and bulk actions."""
     _refuse_without_login(workspace, auth)
-    if auth is None:
-        return _dressed(Admin(workspace, actor=user_name(), store=asked("store"), page=True), "admin")
-    permissions = visiting(auth).permissions(None)
-    if not permissions.rules():
+    permissions = OPEN if auth is None else visiting(auth).permissions(None)
+    if isinstance(permissions, MemberPermissions) and not permissions.rules():
         return _refused(workspace, auth, "admin", "Only admins may see the administration of all stores.")
     named = asked("store")
     store = named if named is not None and permissions.sees(named) else None
-    page = Admin(workspace, actor=permissions.actor, store=store, page=True, permissions=permissions)
-    return _dressed(page, "admin")
+    try:
+        if store is not None and store != "*":
+            _existing(workspace.store(store), permissions)
+    except WsqError as refusal:
+        return _refused(workspace, auth, "admin", str(refusal))
+    actor = user_name() if auth is None else permissions.actor
+    return _dressed(Admin(workspace, actor=actor, store=store, page=True, permissions=permissions), "admin")
 
 
 def _store_page(
@@ -113,11 +132,12 @@ def _shown(workspace: Workspace, auth: Authenticator | None) -> tuple[Store, Per
 
     Raises:
         InvalidInput: The address contains an invalid store id.
-        NotFound: The user is not a member of the store.
+        NotFound: There is no such store, or the user is not a member of it.
     """
     named = asked("store")
     if auth is None:
-        return acting(workspace.store(first_store(workspace) if named in (None, "*") else named)), OPEN
+        store = workspace.store(first_store(workspace) if named in (None, "*") else named)
+        return acting(_existing(store, OPEN)), OPEN
     visitor = visiting(auth)
     ids = [each["id"] for each in hub_of(workspace).stores()]
     everywhere = visitor.permissions(None)
@@ -127,7 +147,21 @@ def _shown(workspace: Workspace, auth: Authenticator | None) -> tuple[Store, Per
         raise (
             no_store(store.id) if named == store.id else NotAllowed("You are not a member of any store. Ask an admin.")
         )
-    return store.as_actor(visitor.session.name), visitor.permissions(store.id)
+    return _existing(store, everywhere).as_actor(visitor.session.name), visitor.permissions(store.id)
+
+
+def _existing(store: Store, permissions: Permissions) -> Store:
+    """Return the store if it exists; so does the default one of a workspace without stores, for its first command.
+
+    Raises:
+        NotFound: It does not exist; the nearest of those that the user may see is named.
+    """
+    known = [each["id"] for each in hub_of(store.workspace).known_stores()]
+    if store.id not in (known or [DEFAULT_STORE]):
+        there = [row.id for row in store.workspace.stores(include_archived=True)]
+        if store.id not in there:
+            raise naming.no_store(store.id, [each for each in there if permissions.sees(each)])
+    return store
 
 
 def _refuse_without_login(workspace: Workspace, auth: Authenticator | None) -> None:
