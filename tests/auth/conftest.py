@@ -92,7 +92,7 @@ class House:
             time.sleep(0.02)
         return True
 
-    def ask(self, method: str, path: str, *, session: str | None = None, cookies=(), body=None, **headers):
+    def ask(self, method: str, path: str, *, session: str | None = None, cookies=(), body=None, text=None, **headers):
         """One request, as somebody with a session's cookie sends it: status, headers, text."""
         pairs = [*([f"wsq-session={session}"] if session else []), *cookies]
         given = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -102,7 +102,7 @@ class House:
             given["Content-Type"] = "application/x-www-form-urlencoded"
         link = http.client.HTTPConnection(self.host, timeout=60)
         try:
-            link.request(method, path, urlencode(body) if body is not None else None, given)
+            link.request(method, path, urlencode(body) if body is not None else text and text.encode(), given)
             answer = link.getresponse()
             return Answer(answer.status, answer.msg, answer.read().decode("utf-8", "replace"))
         finally:

@@ -26,7 +26,7 @@ def test_whom_the_provider_knows_and_the_users_file_too_comes_in(house):
 
     answer = go(house)
 
-    assert (answer.status, answer.headers["Location"]) == (302, "/library")
+    assert (answer.status, answer.headers["Location"]) == (302, "../library")
     session = answer.cookie("wsq-session").partition("=")[2].partition(";")[0]
     assert house.ask("GET", "/library", session=session).status == 200
     assert house.logged("'Max@example.com' logged in from")
@@ -57,6 +57,7 @@ def test_a_code_of_nobody_or_a_state_of_another_lets_nobody_in(house):
     for answer in (go(house, code="marked-wrong-code"), go(house, state="marked-state")):
         assert answer.status == 401
         assert "refused the login" in answer.text
+        assert 'action="../login"' in answer.text, "the form is at another path than usual"
         assert "Traceback" not in answer.text
     assert house.logged("login by generic: 401")
 
@@ -73,7 +74,7 @@ def test_a_link_with_a_code_of_somebody_else_lets_nobody_in_as_them(house):
 def test_after_the_provider_nobody_is_led_out_of_the_house(house, onward):
     Provider.who = {"email": "max@example.com"}
 
-    assert go(house, onward=onward).headers["Location"] == "/board"
+    assert go(house, onward=onward).headers["Location"] == "../board"
 
 
 @pytest.mark.parametrize("onward", ["https://evil.example", "//evil.example", "/\\evil.example"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 from collections.abc import Collection
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -18,6 +19,7 @@ from tornado.web import RequestHandler
 
 from wsq.errors import LoggedOut
 from wsq.views.auth.authenticator import IS_OVER, Authenticator
+from wsq.views.auth.redirects import relative
 from wsq.views.auth.sessions import Session
 from wsq.views.auth.users import key
 from wsq.views.live.permissions import MemberPermissions
@@ -175,9 +177,14 @@ def cookie_of(request: HTTPServerRequest, name: str) -> str | None:
 def next_of(text: str | None) -> str:
     """Return the path to open after logging in: one of ours, whatever was asked for."""
     usable = text and len(text) < 4_000 and text.startswith("/") and text.isprintable()
-    if not usable or text is None or text.startswith("//") or "\\" in text or urlsplit(text).path in OPEN_TO_ALL:
+    if not usable or text is None or text.startswith("//") or "\\" in text:
         return "/board"
-    return text
+    path = urlsplit(text).path
+    return "/board" if path in OPEN_TO_ALL or _CLIMBS.search(path) else text
+
+
+_CLIMBS = re.compile(r"/(\.|%2e){1,2}(/|$)", re.IGNORECASE)
+"""What a browser takes for ``.`` or ``..``: it could lead out of the path below which a proxy serves us."""
 
 
 def _names_a_page(request: HTTPServerRequest) -> bool:
@@ -193,7 +200,8 @@ def _names_a_page(request: HTTPServerRequest) -> bool:
 
 def _redirect_to_login(request: HTTPServerRequest) -> Refusal:
     is_page = not is_socket(request) and "text/html" in request.headers.get("Accept", "text/html")
-    leads_to = f"{LOGIN}?next={quote(next_of(request.uri), safe='')}" if is_page else None
+    login = f"{LOGIN}?next={quote(next_of(request.uri), safe='')}"
+    leads_to = relative(request.path, login) if is_page else None
     return Refusal(303 if leads_to else 403, IS_OVER, leads_to)
 
 

@@ -14,6 +14,7 @@ from wsq.errors import WsqError
 from wsq.views.auth import sessions
 from wsq.views.auth.authenticator import Authenticator, Busy, LoginAttempt, TooSoon
 from wsq.views.auth.guard import COOKIE, LOGIN, OAUTH, address_of, cookie_of, is_https, next_of, refused, visitor_of
+from wsq.views.auth.redirects import relative
 from wsq.views.auth.sessions import Device
 from wsq.views.auth.users import User
 from wsq.views.live.component import resource
@@ -61,7 +62,7 @@ PAGE = """\
 """
 
 FORM = """\
-<form method="post" action="login" class="login-form" style="display: grid; gap: 12px">
+<form method="post" action="{action}" class="login-form" style="display: grid; gap: 12px">
 {xsrf}
 <input type="hidden" name="next" value="{next}">
 <label>Name<input class="field" name="name" value="{name}" autocomplete="username" maxlength="200" required
@@ -77,13 +78,14 @@ def page(
     handler: RequestHandler, *, message: str = "", name: str = "", onward: str = "/board", provider: str | None = None
 ) -> str:
     """Return the login page; with a `provider` also a link to it."""
-    link = (
-        f'<a class="button" href="{OAUTH.strip("/")}?next={xhtml_escape(quote(onward, safe=""))}">Log in with {{}}</a>'
-    )
+    at = handler.request.path
+    oauth = f"{relative(at, OAUTH)}?next={xhtml_escape(quote(onward, safe=''))}"
+    link = f'<a class="button" href="{oauth}">Log in with {{}}</a>'
     return PAGE.format(
         css=resource("page/theme.css", "auth/login.css"),
         message=f'<p class="said" role="alert">{xhtml_escape(message)}</p>\n' if message else "",
         form=FORM.format(
+            action=relative(at, LOGIN),
             xsrf=handler.xsrf_form_html(),
             next=xhtml_escape(onward),
             name=xhtml_escape(name[:200]),
@@ -113,6 +115,10 @@ class AuthHandler:
         """Set a cookie with secure flags; scripts can only read the one against forged forms."""
         safe = {"httponly": name != "_xsrf", "samesite": "Lax", "secure": is_https(self.request), "path": "/"}
         super().set_cookie(name, value, *args, **(given | safe))  # type: ignore[misc]
+
+    def redirect(self, url: str, *args: Any, **given: Any) -> None:
+        """Redirect to a page of ours by a relative reference, or to another site."""
+        super().redirect(relative(self.request.path, url), *args, **given)  # type: ignore[misc]  # of the handler class
 
     def log_in(self, user: User) -> None:
         """Give the browser a session, and remember it as one of the user's devices."""

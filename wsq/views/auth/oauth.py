@@ -53,7 +53,7 @@ class _OAuthHandler(AuthHandler):
 
     def redirect(self, url: str, *args: Any, **given: Any) -> None:
         """Redirect to the provider, or to a page of ours after login: Panel would accept some foreign addresses."""
-        super().redirect(next_of(url) if self._is_logged_in else url, *args, **given)  # type: ignore[misc]  # of the handler class
+        super().redirect(next_of(url) if self._is_logged_in else url, *args, **given)
 
     @property
     def _redirect_uri(self) -> str:

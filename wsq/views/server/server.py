@@ -18,6 +18,7 @@ from tornado.web import ErrorHandler, OutputTransform, RedirectHandler, RequestH
 
 from wsq.api import Workspace
 from wsq.views.auth.authenticator import Authenticator
+from wsq.views.auth.redirects import relative
 from wsq.views.auth.routes import ServerParts, secure, server_parts
 from wsq.views.live.component import pool
 from wsq.views.live.hub import forget, hub_of
@@ -48,6 +49,9 @@ HEADERS = {
 NOT_SERVED = [(r"/components/.*", ErrorHandler, {"status_code": 404})]
 """A route of Panel's that wsq does not use: it imports any module that an address names, also ones that run code or end
 the process on import; any site could link to it."""
+
+WITHOUT_SLASH = (r"/(\w+)/", RedirectHandler, {"url": "../{0}", "permanent": False})
+"""A slash after a page's name: Bokeh would serve the page, whose scripts would not be found."""
 
 LARGEST_MESSAGE = 10_000_000
 """Bytes of a message from a browser. A document of a million characters has up to four bytes per character, and more
@@ -150,7 +154,7 @@ def _build(
         websocket_origin=None,
         use_index=False,
         extra_patterns=[
-            (r"/", RedirectHandler, {"url": "/board", "permanent": False}),
+            (r"/", RedirectHandler, {"url": relative("/", "/board"), "permanent": False}),
             (r"/health", Health),
             *NOT_SERVED,
             *parts.patterns,
@@ -164,6 +168,7 @@ def _build(
     allowed = {f"{host}:{server.port}" for host in ("localhost", "127.0.0.1", _spoken(address))}
     server._tornado.websocket_origins.update(allowed | set(origins))
     server._tornado.add_transform(Headers)
+    server._tornado.add_handlers(".*", [WITHOUT_SLASH])
     if auth is not None:
         secure(server._tornado, auth, allowed | set(origins))
     return server
