@@ -308,3 +308,25 @@ def test_every_redirect_stays_below_the_path_at_which_a_proxy_serves_us(house):
         assert target.startswith("."), path
         reached = urljoin(f"https://example.com/team{path.replace('//', '/x/')}", target)  # Python drops empty parts
         assert reached.startswith("https://example.com/team/"), (path, target)
+
+
+def test_a_host_that_a_proxy_hides_is_named_with_what_to_do(house):
+    for path, session in (("/login", None), ("/unopened", session_of("ada"))):
+        answer = house.ask("POST", path, session=session, body={}, Origin="https://Board.Example.com:8443")
+        assert answer.status == 403
+        assert "--origin board.example.com:8443, or set WSQ_ORIGIN=board.example.com:8443." in answer.text
+    for origin in ("null", "https://a b", "https://<b>", f"https://{'a' * 300}"):
+        assert house.ask("POST", "/login", body={}, Origin=origin).text == "This request was sent by another site.\n"
+
+
+def test_a_page_is_told_why_its_websocket_is_refused(house):
+    ada, token = session_of("ada"), token_of(house.ask("GET", "/board?store=acme", session=session_of("ada")))
+    ask = {"Origin": house.url}
+
+    assert house.ask("POST", "/unopened", session=ada, **ask).status == 204
+    assert house.ask("POST", "/unopened", text=token, session=ada, **ask).status == 204
+    for wrong in (f"{token}x", "x", "é"):
+        answer = house.ask("POST", "/unopened", text=wrong, session=ada, **ask)
+        assert (answer.status, answer.text) == (403, "This page has expired. Reload it.")
+    assert house.ask("POST", "/unopened", text=token, **ask).status == 403
+    assert "Your session has ended" in house.ask("POST", "/unopened", session=expired("ada"), **ask).text

@@ -18,6 +18,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import RequestHandler
 
 from wsq.errors import LoggedOut
+from wsq.settings import VARIABLES
 from wsq.views.auth.authenticator import IS_OVER, Authenticator
 from wsq.views.auth.redirects import relative
 from wsq.views.auth.sessions import Session
@@ -103,7 +104,7 @@ def judge(
     what = f"{method} {path[:200]!r}"
     if not is_same_origin(request, origins):
         refused(None, address, f"{what}, sent by a page of {request.headers['Origin'][:200]!r}")
-        return Refusal(403, "This request was sent by another site.")
+        return Refusal(403, other_host(request.headers["Origin"]))
     if path in OPEN_TO_ALL:
         return None
     session = auth.session_of(cookie_of(request, COOKIE))
@@ -137,6 +138,20 @@ def is_same_origin(request: HTTPServerRequest, origins: Collection[str]) -> bool
     except ValueError:
         return False
     return bool(host in origins or host == str(request.host).lower())
+
+
+def other_host(origin: str) -> str:
+    """Return the sentence for a page of a host that is not ours, with what to do if it should be."""
+    host = origin.partition("://")[2].lower()
+    if not _HOST.fullmatch(host):
+        return "This request was sent by another site."
+    return (
+        f"This server does not accept requests from pages of {host}. If that is its own address, start `wsq serve` "
+        f"with --origin {host}, or set {VARIABLES['origin']}={host}."
+    )
+
+
+_HOST = re.compile(r"(?:[a-z0-9._-]{1,250}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
 def is_socket(request: HTTPServerRequest) -> bool:

@@ -40,6 +40,11 @@ def script(entry: str) -> str:
     return "\n".join([*parts, f"export {modules[entry].exported()};", ""])
 
 
+def inline(path: str) -> str:
+    """The text of a module that imports and exports nothing, for a script element within a document."""
+    return _module(path).body
+
+
 @dataclass(frozen=True, slots=True)
 class Module:
     """A module without its imports and exports: its `body`, and by path the names that it imports."""

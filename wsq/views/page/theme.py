@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from panel.io.resources import parse_template
 
+from wsq.views.page.scripts import inline
+
 TEMPLATE = parse_template("""\
 {% extends base %}
 {% block inner_head %}
@@ -17,6 +19,7 @@ TEMPLATE = parse_template("""\
     const chosen = localStorage.getItem("wsq-theme");
     if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
   } catch { /* without storage, the system's theme applies */ }
+{{ unopened }}
 </script>
 <style>
   :root { color-scheme: light; background: #f4f5f7; }
@@ -25,8 +28,11 @@ TEMPLATE = parse_template("""\
     :root:not([data-theme="light"]) { color-scheme: dark; background: #0e1014; }
   }
   html, body { height: 100%; margin: 0; overflow: hidden; }
+  .unopened { max-width: 40rem; margin: 0 auto; padding: 4rem 1rem; font: 16px/1.5 system-ui, sans-serif; }
+  .unopened { color: CanvasText; overflow-wrap: anywhere; }
 </style>
 {{ bokeh_css }}
 {{ bokeh_js }}
 {% endblock %}
 """)
+TEMPLATE.globals["unopened"] = inline("page/unopened.js")

@@ -22,7 +22,9 @@ from wsq.views.auth.redirects import relative
 from wsq.views.auth.routes import ServerParts, secure, server_parts
 from wsq.views.live.component import pool
 from wsq.views.live.hub import forget, hub_of
+from wsq.views.server.origins import refuse_other_hosts
 from wsq.views.server.pages import admin_page, board_page, library_page, since_page, statistics_page, titled
+from wsq.views.server.unopened import UNOPENED, Unopened
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +158,7 @@ def _build(
         extra_patterns=[
             (r"/", RedirectHandler, {"url": relative("/", "/board"), "permanent": False}),
             (r"/health", Health),
+            (UNOPENED, Unopened),
             *NOT_SERVED,
             *parts.patterns,
         ],
@@ -171,6 +174,8 @@ def _build(
     server._tornado.add_handlers(".*", [WITHOUT_SLASH])
     if auth is not None:
         secure(server._tornado, auth, allowed | set(origins))
+    else:
+        refuse_other_hosts(server._tornado)
     return server
 
 
