@@ -36,6 +36,7 @@ PAGE = """\
 <title>Log in · wsq</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<link rel="icon" href="{icon}">
 <style>{css}</style>
 </head>
 <body class="wsq">
@@ -82,6 +83,7 @@ def page(
     oauth = f"{relative(at, OAUTH)}?next={xhtml_escape(quote(onward, safe=''))}"
     link = f'<a class="button" href="{oauth}">Log in with {{}}</a>'
     return PAGE.format(
+        icon=relative(at, "/favicon.ico"),
         css=resource("page/theme.css", "auth/login.css"),
         message=f'<p class="said" role="alert">{xhtml_escape(message)}</p>\n' if message else "",
         form=FORM.format(

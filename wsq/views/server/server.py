@@ -158,7 +158,6 @@ def _build(
         extra_patterns=[
             (r"/", RedirectHandler, {"url": relative("/", "/board"), "permanent": False}),
             (r"/health", Health),
-            (UNOPENED, Unopened),
             *NOT_SERVED,
             *parts.patterns,
         ],
@@ -171,7 +170,7 @@ def _build(
     allowed = {f"{host}:{server.port}" for host in ("localhost", "127.0.0.1", _spoken(address))}
     server._tornado.websocket_origins.update(allowed | set(origins))
     server._tornado.add_transform(Headers)
-    server._tornado.add_handlers(".*", [WITHOUT_SLASH])
+    server._tornado.add_handlers(".*", [WITHOUT_SLASH, (UNOPENED, Unopened)])
     if auth is not None:
         secure(server._tornado, auth, allowed | set(origins))
     else:
