@@ -111,7 +111,8 @@ class House:
     def post(self, path: str, body: dict[str, str], *, session: str | None = None, cookies=(), **headers):
         """Send a form that the house itself has made."""
         token = self.form_token()
-        given = {"cookies": [f"_xsrf={token}", *cookies], "body": {"_xsrf": token, **body}}
+        name = "__Host-_xsrf" if headers.get("X_Forwarded_Proto") == "https" else "_xsrf"
+        given = {"cookies": [f"{name}={token}", *cookies], "body": {"_xsrf": token, **body}}
         return self.ask("POST", path, session=session, **given, **headers)
 
     def form_token(self) -> str:

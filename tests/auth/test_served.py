@@ -188,7 +188,8 @@ def test_who_has_the_password_comes_in_and_goes_on_to_where_they_were(house):
 def test_behind_a_proxy_that_speaks_tls_cookies_are_for_tls_alone(house):
     answer = house.log_in("vic", X_Forwarded_Proto="https", X_Forwarded_For="203.0.113.9, 198.51.100.4")
 
-    assert "Secure" in answer.cookie("wsq-session")
+    for name in ("__Host-wsq-session", "__Host-wsq-known"):
+        assert {"Secure", "HttpOnly", "Path=/"} <= {*answer.cookie(name).split("; ")}
     assert house.logged("'vic' logged in from 198.51.100.4"), "only what the proxy itself says is believed"
 
 
@@ -197,7 +198,7 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer_and_are_logged
 
     assert (wrong.status, unknown.status) == (403, 403)
     assert wrong.headers.get_all("Set-Cookie") is None
-    without = [re.sub(r'value="[^"]*"', "", each.text) for each in (wrong, unknown)]
+    without = [re.sub(r'(value|nonce)="[^"]*"', "", each.text) for each in (wrong, unknown)]
     assert without[0] == without[1]
     assert "&lt;b&gt;nobody" in unknown.text
     assert "<b>nobody" not in unknown.text

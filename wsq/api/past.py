@@ -10,7 +10,6 @@ from wsq.api.questions import Questions
 from wsq.clock import aware
 from wsq.errors import InvalidInput
 from wsq.projections import Rows
-from wsq.queries import boards as board_queries
 from wsq.queries import log as log_queries
 from wsq.rules import values
 from wsq.store.engine import Cursor, ReadingCursor

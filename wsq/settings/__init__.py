@@ -85,7 +85,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     The rest is about the login to the pages, see `wsq.views.auth`: `users` is the absolute path of the users file,
     `admin` and `admin_password` are a user without such a file, `cookie_secret` signs sessions, `origin` are the hosts
-    under which browsers reach the pages, and ``oauth_…`` is the provider of identities.
+    under which browsers reach the pages, `trusted_proxies` are the networks of proxies whose ``X-Forwarded-…`` headers
+    are believed, and ``oauth_…`` is the provider of identities.
 
     The repr shows neither keys, passwords nor secrets, and of `alert_url` and `ping_url` only the host: anyone with the
     URL can post to it.
@@ -106,6 +107,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     admin_password: str | None = None
     cookie_secret: str | None = None
     origin: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     oauth_provider: str | None = None
     oauth_key: str | None = None
     oauth_secret: str | None = None

@@ -30,6 +30,7 @@ VARIABLES = {
     "admin_password": "WSQ_ADMIN_PASSWORD",
     "cookie_secret": "WSQ_COOKIE_SECRET",
     "origin": "WSQ_ORIGIN",
+    "trusted_proxies": "WSQ_TRUSTED_PROXIES",
     "oauth_provider": "WSQ_OAUTH_PROVIDER",
     "oauth_key": "WSQ_OAUTH_KEY",
     "oauth_secret": "WSQ_OAUTH_SECRET",

@@ -205,6 +205,16 @@ def _origin(given: Given) -> tuple[str, ...]:
     return hosts
 
 
+def _trusted_proxies(given: Given) -> tuple[str, ...]:
+    from ipaddress import ip_network
+
+    parts = given.value.split(",") if isinstance(given.value, str) else given.value
+    try:
+        return tuple(str(ip_network(part.strip())) for part in parts)
+    except (AttributeError, TypeError, ValueError) as problem:  # neither texts nor networks
+        raise given.refusal("networks such as 10.0.0.0/8, several of them separated by commas") from problem
+
+
 def _oauth_provider(given: Given) -> str:
     if given.value not in OAUTH_PARAMS:
         raise given.refusal(f"one of {', '.join(OAUTH_PARAMS)}")
@@ -237,6 +247,7 @@ UNDERSTOOD: dict[str, Callable[[Given], Any]] = {
     "admin_password": _admin_password,
     "cookie_secret": _text(r"[!-~]{32,1000}", "at least 32 random visible ASCII characters"),
     "origin": _origin,
+    "trusted_proxies": _trusted_proxies,
     "oauth_provider": _oauth_provider,
     "oauth_key": _OAUTH_TEXT,
     "oauth_secret": _OAUTH_TEXT,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import logging
 import threading
 import time
@@ -17,6 +16,7 @@ from wsq.clock import Clock
 from wsq.errors import LoggedOut, NewerWorkspace, NotAllowed, SettingError, WsqError
 from wsq.rules.roles import EVERYWHERE, Memberships
 from wsq.views.auth import passwords, sessions
+from wsq.views.auth.proxies import network_of
 from wsq.views.auth.sessions import Device, Session, Signer, Ticket
 from wsq.views.auth.throttle import Limit, Throttle
 from wsq.views.auth.users import User, UsersFile, key
@@ -313,20 +313,7 @@ def first_admin(name: str, password: str, secret: str) -> User:
 
 def _strange_limits(name: str, address: str) -> list[Limit]:
     hidden = hashlib.sha256(key(name).encode("utf-8", "replace")).hexdigest()  # names may be long
-    return [Limit(("name", hidden), FREE_PER_NAME), Limit(("address", _network_of(address)), FREE_PER_ADDRESS)]
-
-
-def _network_of(address: str) -> str:
-    """Return an address, or its network for IPv6, where one household has 2⁶⁴ addresses."""
-    try:
-        known = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(known, ipaddress.IPv4Address):
-        return address
-    if known.ipv4_mapped is not None:  # written so by some proxies; the upper halves are all the same
-        return str(known.ipv4_mapped)
-    return str(ipaddress.IPv6Network((int(known) >> 64 << 64, 64)))
+    return [Limit(("name", hidden), FREE_PER_NAME), Limit(("address", network_of(address)), FREE_PER_ADDRESS)]
 
 
 def _named(session: Session) -> str:

@@ -5,7 +5,6 @@ It checks requests before they are routed, so that pages, sockets and files adde
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import re
 from collections.abc import Collection
@@ -19,6 +18,7 @@ from tornado.web import RequestHandler
 
 from wsq.errors import LoggedOut
 from wsq.settings import VARIABLES
+from wsq.views.auth import cookies
 from wsq.views.auth.authenticator import IS_OVER, Authenticator
 from wsq.views.auth.redirects import relative
 from wsq.views.auth.sessions import Session
@@ -27,7 +27,6 @@ from wsq.views.live.permissions import MemberPermissions
 
 log = logging.getLogger(__name__)
 
-COOKIE = "wsq-session"
 LOGIN = "/login"
 OAUTH = "/login/oauth"
 LOGOUT = "/logout"
@@ -107,7 +106,7 @@ def judge(
         return Refusal(403, other_host(request.headers["Origin"]))
     if path in OPEN_TO_ALL:
         return None
-    session = auth.session_of(cookie_of(request, COOKIE))
+    session = auth.session_of(cookies.cookie_of(cookies.SESSION, application, request))
     if session is None:
         refused(None, address, f"{what} without a valid session")
         return _redirect_to_login(request) if method in READING else Refusal(403, IS_OVER)
@@ -159,34 +158,9 @@ def is_socket(request: HTTPServerRequest) -> bool:
     return str(request.headers.get("Upgrade", "")).lower() == "websocket"
 
 
-def is_https(request: HTTPServerRequest) -> bool:
-    """Whether the browser uses TLS, with us or with a proxy, which says so; the first entry is the browser's.
-
-    A false claim gains nothing: the client's own browser would then withhold its cookies.
-    """
-    forwarded = str(request.headers.get("X-Forwarded-Proto", ""))
-    return request.protocol == "https" or forwarded.partition(",")[0].strip().lower() == "https"
-
-
 def address_of(request: HTTPServerRequest) -> str:
-    """Return the client's address. A forwarded address is only trusted from a proxy in a private network.
-
-    Only the last entry is used, which the proxy itself added: earlier ones may be forged.
-    """
-    peer = str(request.remote_ip or "unknown")
-    forwarded = str(request.headers.get("X-Forwarded-For", "")).rpartition(",")[2].strip()
-    try:
-        if forwarded and ipaddress.ip_address(peer).is_private:
-            return str(ipaddress.ip_address(forwarded))
-    except ValueError:
-        pass
-    return peer
-
-
-def cookie_of(request: HTTPServerRequest, name: str) -> str | None:
-    """Return a cookie's value."""
-    found = request.cookies.get(name)
-    return found.value if found is not None else None
+    """Return the client's address, as a trusted proxy reports it; see `wsq.views.auth.proxies`."""
+    return str(request.remote_ip or "unknown")
 
 
 def next_of(text: str | None) -> str:

@@ -11,17 +11,17 @@ from tornado.escape import xhtml_escape
 from tornado.web import HTTPError, RequestHandler
 
 from wsq.errors import WsqError
-from wsq.views.auth import sessions
+from wsq.views.auth import cookies, sessions
 from wsq.views.auth.authenticator import Authenticator, Busy, LoginAttempt, TooSoon
-from wsq.views.auth.guard import COOKIE, LOGIN, OAUTH, address_of, cookie_of, is_https, next_of, refused, visitor_of
+from wsq.views.auth.guard import LOGIN, OAUTH, address_of, next_of, refused, visitor_of
 from wsq.views.auth.redirects import relative
 from wsq.views.auth.sessions import Device
 from wsq.views.auth.users import User
 from wsq.views.live.component import resource
+from wsq.views.page.policy import nonce_of
 
 log = logging.getLogger(__name__)
 
-DEVICE = "wsq-known"
 LARGEST_BODY = 100_000
 """Maximum bytes of a form: it only holds a name and a password."""
 
@@ -40,7 +40,7 @@ PAGE = """\
 <style>{css}</style>
 </head>
 <body class="wsq">
-<script>
+<script nonce="{nonce}">
   let chosen = null;
   try {{ chosen = localStorage.getItem("wsq-theme"); }} catch {{ /* use the system's theme */ }}
   const system = matchMedia("(prefers-color-scheme: dark)");
@@ -85,6 +85,7 @@ def page(
     return PAGE.format(
         icon=relative(at, "/favicon.ico"),
         css=resource("page/theme.css", "auth/login.css"),
+        nonce=nonce_of(handler.request),
         message=f'<p class="said" role="alert">{xhtml_escape(message)}</p>\n' if message else "",
         form=FORM.format(
             action=relative(at, LOGIN),
@@ -102,6 +103,7 @@ class AuthHandler:
     """Shared by all handlers: HTTP-only cookies, sent only over TLS if there is TLS, and never to other sites."""
 
     auth: Authenticator
+    application: Any
     request: Any
 
     def initialize(self, auth: Authenticator, provider: str | None = None) -> None:
@@ -113,10 +115,22 @@ class AuthHandler:
         """Disable caching."""
         self.set_header("Cache-Control", "no-store")  # type: ignore[attr-defined]  # of the handler class
 
+    def get_cookie(self, name: str, default: str | None = None) -> str | None:
+        """Return a cookie's value."""
+        found = cookies.cookie_of(name, self.application, self.request)
+        return default if found is None else found
+
     def set_cookie(self, name: str, value: str | bytes, *args: Any, **given: Any) -> None:
         """Set a cookie with secure flags; scripts can only read the one against forged forms."""
-        safe = {"httponly": name != "_xsrf", "samesite": "Lax", "secure": is_https(self.request), "path": "/"}
-        super().set_cookie(name, value, *args, **(given | safe))  # type: ignore[misc]
+        safe = {
+            "httponly": name != cookies.FORM,
+            "samesite": "Lax",
+            "secure": self.request.protocol == "https",
+            "path": cookies.path_of(self.application),
+        }
+        super().set_cookie(  # type: ignore[misc]  # of the handler class
+            cookies.name_on_wire(name, self.application, self.request), value, *args, **(given | safe)
+        )
 
     def redirect(self, url: str, *args: Any, **given: Any) -> None:
         """Redirect to a page of ours by a relative reference, or to another site."""
@@ -125,13 +139,13 @@ class AuthHandler:
     def log_in(self, user: User) -> None:
         """Give the browser a session, and remember it as one of the user's devices."""
         auth = self.auth
-        self.set_cookie(COOKIE, auth.signer.signed(auth.new_session(user)), max_age=sessions.LONGEST)
-        self.set_cookie(DEVICE, auth.signer.signed(auth.known(user, self.device())), max_age=sessions.DEVICE)
+        self.set_cookie(cookies.SESSION, auth.signer.signed(auth.new_session(user)), max_age=sessions.LONGEST)
+        self.set_cookie(cookies.DEVICE, auth.signer.signed(auth.known(user, self.device())), max_age=sessions.DEVICE)
         log.info("%r logged in from %s", user.name, address_of(self.request), extra={"action": "auth.login"})
 
     def device(self) -> Device | None:
         """Return the browser's device cookie."""
-        return self.auth.signer.read(Device, cookie_of(self.request, DEVICE))
+        return self.auth.signer.read(Device, self.get_cookie(cookies.DEVICE))
 
 
 class Login(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
@@ -140,7 +154,7 @@ class Login(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is no
     def get(self) -> None:
         """Show the form; redirect users who are logged in."""
         onward = next_of(self.get_query_argument("next", None))
-        if self.auth.session_of(cookie_of(self.request, COOKIE)):
+        if self.auth.session_of(self.get_cookie(cookies.SESSION)):
             self.redirect(onward, status=303)
             return
         self.finish(page(self, onward=onward, provider=self.provider))
@@ -193,8 +207,8 @@ class Logout(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is n
 
     async def post(self) -> None:
         """End the session, and redirect to the login."""
-        session = self.auth.session_of(cookie_of(self.request, COOKIE))
-        self.clear_cookie(COOKIE)
+        session = self.auth.session_of(self.get_cookie(cookies.SESSION))
+        self.clear_cookie(cookies.SESSION)
         if session is not None:
             try:
                 await asyncio.get_running_loop().run_in_executor(None, self.auth.ended.end, session)
@@ -215,5 +229,5 @@ class Renew(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is no
         """Return ``{"ticket": …}``, for `messages.Renew`."""
         session = self.auth.seen(visitor_of(self.auth, self.request).session)
         left = session.since + sessions.LONGEST - session.seen
-        self.set_cookie(COOKIE, self.auth.signer.signed(session), max_age=max(1, left))
+        self.set_cookie(cookies.SESSION, self.auth.signer.signed(session), max_age=max(1, left))
         self.write({"ticket": self.auth.ticket(session)})

@@ -15,7 +15,7 @@ from panel.util import decode_token
 from tornado.web import HTTPError, RequestHandler
 
 from wsq.views.auth.authenticator import Provider
-from wsq.views.auth.guard import OAUTH, address_of, is_https, next_of, refused
+from wsq.views.auth.guard import OAUTH, address_of, next_of, refused
 from wsq.views.auth.login import AuthHandler, page
 
 
@@ -58,8 +58,7 @@ class _OAuthHandler(AuthHandler):
     @property
     def _redirect_uri(self) -> str:
         """Return the URL to which the provider sends the browser back."""
-        scheme = "https" if is_https(self.request) else "http"
-        return config.oauth_redirect_uri or f"{scheme}://{self.request.host}{OAUTH}"
+        return config.oauth_redirect_uri or f"{self.request.protocol}://{self.request.host}{OAUTH}"
 
     def set_secure_cookie(self, name: str, value: str | bytes, *args: Any, **given: Any) -> None:
         """Keep in memory what Panel would store in cookies, except those it needs during the login."""

@@ -8,15 +8,11 @@ from typing import Any, NamedTuple
 from bokeh.server.tornado import BokehTornado
 
 from wsq.views.auth.authenticator import Authenticator
-from wsq.views.auth.guard import COOKIE, LOGIN, LOGOUT, OAUTH, RENEW, install_guard
-from wsq.views.auth.login import DEVICE, LARGEST_BODY, Login, Logout, Renew
+from wsq.views.auth.guard import LOGIN, LOGOUT, OAUTH, RENEW, install_guard
+from wsq.views.auth.login import Login, Logout, Renew
 
 ANY_HOST = "*"
 """Makes Bokeh leave the check of origins to the guard, which knows the requested host."""
-
-IDLE_TIMEOUT = 120
-"""Seconds that a connection may be idle between requests, or take to send a form, so that open connections cannot
-exhaust the server. It exceeds the timeouts of proxies, which would otherwise lose requests. Not for websockets."""
 
 
 class ServerParts(NamedTuple):
@@ -39,14 +35,9 @@ def server_parts(auth: Authenticator) -> ServerParts:
         # are part of the page's markup, where the session cookie must never be.
         "sign_sessions": True,
         "secret_key": auth.signer.key("pages").hex().encode(),
-        "exclude_cookies": [COOKIE, DEVICE, "_xsrf"],
+        "include_cookies": [],
         "exclude_headers": ["Cookie", "Authorization"],
         "cookie_secret": auth.signer.key("cookies").hex(),
-        "http_server_kwargs": {
-            "max_body_size": LARGEST_BODY,
-            "idle_connection_timeout": IDLE_TIMEOUT,
-            "body_timeout": IDLE_TIMEOUT,
-        },
     }
     return ServerParts(options, patterns)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from importlib.resources import files
@@ -24,6 +26,7 @@ from wsq.views.live.hub import Subscription
 from wsq.views.live.permissions import OPEN, Permissions
 from wsq.views.page.cards import Card
 from wsq.views.page.cell import bring_scripts
+from wsq.views.page.rarely import Rarely
 from wsq.views.page.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -32,9 +35,17 @@ WORKERS = 8
 """Threads that handle the requests of all pages of this process."""
 
 WAITING = 50
-"""Requests of one page that may wait; more are dropped."""
+"""Requests of one page that may wait; more are dropped, which the page reports as not answered."""
+
+WAITING_BYTES = 20_000_000
+"""Bytes of the requests of one page that may wait: twice the largest message."""
+
+ALL_WAITING_BYTES = 100_000_000
+"""The same of all pages of this process."""
 
 pool = Workers(WORKERS, "wsq-page")
+
+_rarely = Rarely(log, "page.flood")
 
 _sending = threading.RLock()
 """Held while a message is sent: in a kernel Panel sends it in parts, which must not mix with those of another."""
@@ -111,6 +122,31 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
             document.on_session_destroyed(lambda _context: subscription.close())
 
 
+class _Bytes:
+    """The bytes of a page's requests that wait."""
+
+    _of_all: ClassVar[int] = 0
+    _lock = threading.Lock()
+
+    def __init__(self) -> None:
+        self._mine = 0
+
+    def take(self, size: int) -> bool:
+        """Count bytes, if they are not too many for the page or the process."""
+        with _Bytes._lock:
+            if self._mine + size > WAITING_BYTES or _Bytes._of_all + size > ALL_WAITING_BYTES:
+                return False
+            self._mine += size
+            _Bytes._of_all += size
+            return True
+
+    def give_back(self, size: int) -> None:
+        """Uncount bytes that wait no more."""
+        with _Bytes._lock:
+            self._mine -= size
+            _Bytes._of_all -= size
+
+
 class InteractivePage(LivePage):
     """A page whose browser sends requests, which are answered one after the other."""
 
@@ -126,6 +162,7 @@ class InteractivePage(LivePage):
         super().__init__(**params)
         self._queue: deque[object] = deque()
         self._queue_lock = threading.Lock()
+        self._waiting = _Bytes()
 
     def begin(self, dispatcher: Responder, subscription: Subscription) -> None:
         """Answer requests with this dispatcher, and follow changes until the browser's session ends."""
@@ -157,8 +194,8 @@ class InteractivePage(LivePage):
         """
         self.scripts_arrived()
         with self._queue_lock:
-            if len(self._queue) >= WAITING:
-                log.warning("A page sent too many requests at once", extra={"action": "page.flood"})
+            if len(self._queue) >= WAITING or not self._waiting.take(sys.getsizeof(data)):
+                _rarely.warn(time.monotonic(), "A page sent too many requests at once; some were dropped.")
                 return
             self._queue.append(data)
             if len(self._queue) > 1:
@@ -173,7 +210,7 @@ class InteractivePage(LivePage):
                 # The requests after it are answered all the same.
                 log.exception("A page's request could not be answered", extra={"action": "page.message"})
             with self._queue_lock:
-                self._queue.popleft()
+                self._waiting.give_back(sys.getsizeof(self._queue.popleft()))
                 if not self._queue:
                     return
 

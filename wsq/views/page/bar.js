@@ -2,7 +2,7 @@
 
 import { pageAddress } from "./address.js";
 import { h, icon, iconButton, select } from "./elements.js";
-import { readCookie } from "./session.js";
+import { formToken } from "./session.js";
 
 const PAGES = [
   ["board", "Board"],
@@ -66,7 +66,7 @@ function drawUser(page) {
   return h(
     "form",
     { method: "post", action: "logout", class: "user" },
-    h("input", { type: "hidden", name: "_xsrf", value: readCookie("_xsrf") }),
+    h("input", { type: "hidden", name: "_xsrf", value: formToken() }),
     h("span", { title: `Logged in as ${page.user.name}` }, icon("person"), h("span", null, page.user.name)),
     h("button", { type: "submit", class: "button quiet" }, "Log out"),
   );

@@ -2,9 +2,13 @@
 
 const RENEW_AFTER = 300000; // ms between two renewals
 
-export function readCookie(name) {
-  const cookie = document.cookie.split("; ").find((each) => each.startsWith(`${name}=`));
-  return cookie?.slice(name.length + 1) ?? "";
+const FORM_COOKIES = ["__Host-_xsrf", "__Secure-_xsrf", "_xsrf"]; // as `wsq.views.auth.cookies` names it, safest first
+
+/** What proves that a request comes from one of our pages. */
+export function formToken() {
+  const cookies = new Map(document.cookie.split("; ").map((each) => [each.split("=", 1)[0], each]));
+  const name = FORM_COOKIES.find((each) => cookies.has(each));
+  return name ? cookies.get(name).slice(name.length + 1) : "";
 }
 
 export class Session {
@@ -41,7 +45,7 @@ export class Session {
   async #renew() {
     this.isRenewing = true;
     try {
-      const response = await fetch("session", { method: "POST", headers: { "X-XSRFToken": readCookie("_xsrf") } });
+      const response = await fetch("session", { method: "POST", headers: { "X-XSRFToken": formToken() } });
       if (response.status === 403) this.end(); // before somebody types what could not be saved
       if (!response.ok) return false;
       const { ticket } = await response.json();

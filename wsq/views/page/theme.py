@@ -1,4 +1,8 @@
-"""The HTML document around a page: sets the background first, and loads no external fonts."""
+"""The HTML document around a page: sets the background first, and loads no external fonts.
+
+Bokeh and Panel cannot give their inline scripts a nonce, so it is added here, to what they have rendered and to nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,15 @@ from wsq.views.page.scripts import inline
 
 TEMPLATE = parse_template("""\
 {% extends base %}
+{% set signed = '<script nonce="' ~ (nonce | default("")) ~ '"' %}
+{% set plot_script = plot_script | replace("<script", signed) %}
 {% block inner_head %}
 <meta charset="utf-8">
 <title>{{ title | e }}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="{{ app_favicon }}">
-<script>
+<script nonce="{{ nonce | default('') }}">
   try {
     const chosen = localStorage.getItem("wsq-theme");
     if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
@@ -32,7 +38,7 @@ TEMPLATE = parse_template("""\
   .unopened { color: CanvasText; overflow-wrap: anywhere; }
 </style>
 {{ bokeh_css }}
-{{ bokeh_js }}
+{{ bokeh_js | replace("<script", signed) }}
 {% endblock %}
 """)
 TEMPLATE.globals["unopened"] = inline("page/unopened.js")

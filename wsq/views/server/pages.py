@@ -25,6 +25,7 @@ from wsq.views.live.hub import hub_of
 from wsq.views.live.permissions import OPEN, EntryPermissions, MemberPermissions, Permissions, no_store
 from wsq.views.live.refusal import RefusalPage
 from wsq.views.page import messages
+from wsq.views.page.policy import nonce_of
 from wsq.views.since.component import SincePage
 from wsq.views.statistics import charts
 from wsq.views.statistics.component import StatisticsPage, count_ahead
@@ -237,4 +238,6 @@ def _dressed(page: Page, path: str) -> Page:
     if document is not None:
         document.title = titled(path)
         document.template = TEMPLATE
+        context = document.session_context
+        document.template_variables["nonce"] = nonce_of(context.request if context is not None else None)
     return page

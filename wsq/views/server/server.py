@@ -7,46 +7,31 @@ import gc
 import logging
 import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import panel as pn
 from bokeh.server.server import Server
 from bokeh.settings import settings
-from tornado.httputil import HTTPHeaders
 from tornado.ioloop import IOLoop
-from tornado.web import ErrorHandler, OutputTransform, RedirectHandler, RequestHandler
+from tornado.web import ErrorHandler, RedirectHandler, RequestHandler
 
 from wsq.api import Workspace
 from wsq.views.auth.authenticator import Authenticator
+from wsq.views.auth.login import LARGEST_BODY
+from wsq.views.auth.proxies import Proxies
 from wsq.views.auth.redirects import relative
 from wsq.views.auth.routes import ServerParts, secure, server_parts
 from wsq.views.live.component import pool
 from wsq.views.live.hub import forget, hub_of
+from wsq.views.page.policy import Headers
+from wsq.views.server.connections import our_connections
 from wsq.views.server.origins import refuse_other_hosts
 from wsq.views.server.pages import admin_page, board_page, library_page, since_page, statistics_page, titled
+from wsq.views.server.socket import LARGEST_MESSAGE, our_sockets
 from wsq.views.server.unopened import UNOPENED, Unopened
 
 log = logging.getLogger(__name__)
-
-SOURCES = {
-    "default-src": "'self'",
-    "script-src": "'self' 'unsafe-inline' blob:",
-    "style-src": "'self' 'unsafe-inline'",
-    "connect-src": "'self' blob: ws: wss:",
-    "img-src": "'self' data:",
-    "font-src": "'self' data:",
-    "object-src": "'none'",
-    "base-uri": "'none'",
-    "frame-ancestors": "'self'",
-    "form-action": "'self'",
-}
-"""What pages may load, and where they may send data. Panel's scripts need the exceptions."""
-
-HEADERS = {
-    "Content-Security-Policy": "; ".join(f"{name} {sources}" for name, sources in SOURCES.items()),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
 
 NOT_SERVED = [(r"/components/.*", ErrorHandler, {"status_code": 404})]
 """A route of Panel's that wsq does not use: it imports any module that an address names, also ones that run code or end
@@ -54,27 +39,6 @@ the process on import; any site could link to it."""
 
 WITHOUT_SLASH = (r"/(\w+)/", RedirectHandler, {"url": "../{0}", "permanent": False})
 """A slash after a page's name: Bokeh would serve the page, whose scripts would not be found."""
-
-LARGEST_MESSAGE = 10_000_000
-"""Bytes of a message from a browser. A document of a million characters has up to four bytes per character, and more
-with JSON escapes, twice; a larger message would end the session without an error."""
-
-
-class Headers(OutputTransform):  # type: ignore[misc]  # Tornado is not typed here
-    """Adds the security headers to every response."""
-
-    def transform_first_chunk(
-        self,
-        status_code: int,
-        headers: HTTPHeaders,
-        chunk: bytes,
-        finishing: bool,  # noqa: FBT001 - Tornado's signature
-    ) -> tuple[int, HTTPHeaders, bytes]:
-        """Add the headers."""
-        del finishing
-        for name, value in HEADERS.items():
-            headers[name] = value
-        return status_code, headers, chunk
 
 
 class Health(RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
@@ -138,44 +102,54 @@ def _build(
     settings.resources = "server"  # whatever BOKEH_RESOURCES says: pages load nothing from a CDN
     asyncio.set_event_loop(asyncio.new_event_loop())
     loop = IOLoop.current()
-    pages: dict[str, Any] = {
-        "/board": lambda: board_page(workspace, auth),
-        "/library": lambda: library_page(workspace, auth),
-        "/statistics": lambda: statistics_page(workspace, auth),
-        "/since": lambda: since_page(workspace, auth),
-        "/admin": lambda: admin_page(workspace, auth),
-    }
+    pages = _pages(workspace, auth)
     parts = server_parts(auth) if auth is not None else ServerParts({}, [])
-    server = pn.io.server.get_server(
-        pages,
-        port=port,
-        address=address,
-        loop=loop,
-        title={path: titled(path.strip("/")) for path in pages},
-        location=False,
-        websocket_origin=None,
-        use_index=False,
-        extra_patterns=[
-            (r"/", RedirectHandler, {"url": relative("/", "/board"), "permanent": False}),
-            (r"/health", Health),
-            *NOT_SERVED,
-            *parts.patterns,
-        ],
-        websocket_max_message_size=LARGEST_MESSAGE,
-        unused_session_lifetime=30_000,
-        compress_response=True,
-        **parts.options,
-    )
+    with our_connections(), our_sockets():
+        server = pn.io.server.get_server(
+            pages,
+            port=port,
+            address=address,
+            loop=loop,
+            title={path: titled(path.strip("/")) for path in pages},
+            location=False,
+            websocket_origin=None,
+            use_index=False,
+            extra_patterns=[
+                (r"/", RedirectHandler, {"url": relative("/", "/board"), "permanent": False}),
+                (r"/health", Health),
+                *NOT_SERVED,
+                *parts.patterns,
+            ],
+            websocket_max_message_size=LARGEST_MESSAGE,
+            unused_session_lifetime=30_000,
+            compress_response=True,
+            http_server_kwargs={
+                "max_body_size": LARGEST_BODY,
+                "proxies": Proxies(workspace.settings.trusted_proxies),
+            },
+            **parts.options,
+        )
     # The port is only known now, if a free one was requested.
     allowed = {f"{host}:{server.port}" for host in ("localhost", "127.0.0.1", _spoken(address))}
     server._tornado.websocket_origins.update(allowed | set(origins))
-    server._tornado.add_transform(Headers)
+    server._tornado.add_transform(partial(Headers, origins=origins))
     server._tornado.add_handlers(".*", [WITHOUT_SLASH, (UNOPENED, Unopened)])
     if auth is not None:
         secure(server._tornado, auth, allowed | set(origins))
     else:
         refuse_other_hosts(server._tornado)
     return server
+
+
+def _pages(workspace: Workspace, auth: Authenticator | None) -> dict[str, Callable[[], object]]:
+    """Return what creates a page, by its path."""
+    return {
+        "/board": lambda: board_page(workspace, auth),
+        "/library": lambda: library_page(workspace, auth),
+        "/statistics": lambda: statistics_page(workspace, auth),
+        "/since": lambda: since_page(workspace, auth),
+        "/admin": lambda: admin_page(workspace, auth),
+    }
 
 
 def _stop_on_signals(loop: IOLoop, former: dict[signal.Signals, Any]) -> None:
