@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 from playwright.sync_api import expect
 
-from tests.auth.conftest import KEPT, PASSWORD
+from tests.auth.conftest import KEPT, PASSWORD, session_of
 from tests.views.axe import serious
 
 
@@ -72,6 +72,24 @@ def test_somebody_logs_in_works_is_logged_out_comes_back_and_goes(window, house,
     page.goto(f"{house.url}/board?store=acme")
     expect(page).to_have_title("Log in · wsq")
     assert complaints == []
+
+
+def test_what_somebody_has_typed_is_not_shown_to_who_logs_in_after_them_and_is_theirs_again(window, house, team):
+    page = window
+    be = lambda name: page.context.add_cookies([{"name": "wsq-session", "value": session_of(name), "url": house.url}])
+    be("eve")
+    page.goto(f"{house.url}/board?store=acme")
+    page.get_by_role("button", name="A secret of acme").click()
+    page.get_by_label("Description").fill("A long thought")
+
+    be("ada")
+    page.reload()
+    expect(page.get_by_title("Logged in as ada")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_label("Description")).to_have_value("")
+
+    be("eve")
+    page.reload()
+    expect(page.get_by_role("dialog").get_by_label("Description")).to_have_value("A long thought")
 
 
 def test_a_viewer_is_shown_the_board_and_no_button_that_they_may_not_press(window, house):

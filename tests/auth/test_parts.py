@@ -50,7 +50,7 @@ def test_a_user_is_found_however_their_name_is_written_and_others_read_it_anew(f
 
 
 def test_nobody_else_can_read_it_and_the_password_does_not_stand_in_it(file):
-    file.add(somebody(password=passwords.hash_password("hunter2 hunter2")))
+    file.add(somebody(password=passwords.hash_password("hunter2 hunter2", user="ada")))
     file.change("ada", lambda user: user)
 
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
@@ -101,13 +101,13 @@ def test_a_file_that_is_not_sound_lets_nobody_in_and_is_not_written_over(file, t
 
 
 def test_a_password_fits_its_own_hash_alone_and_no_two_hashes_are_alike():
-    kept = passwords.hash_password(PASSWORD)
+    kept = passwords.hash_password(PASSWORD, user="ada")
 
     assert passwords.matches(PASSWORD, kept)
     assert passwords.matches(PASSWORD, KEPT)
     assert not passwords.matches(PASSWORD + " ", kept)
     assert not passwords.matches(PASSWORD, None)
-    assert passwords.hash_password(PASSWORD) != kept
+    assert passwords.hash_password(PASSWORD, user="ada") != kept
     assert passwords.is_hash(kept)
     assert not passwords.is_hash("scrypt$1073741824$8$1$c2FsdHNhbHRzYWx0c2Fs$c2FsdHNhbHRzYWx0c2Fs"), "it costs 1 TiB"
 
@@ -115,8 +115,22 @@ def test_a_password_fits_its_own_hash_alone_and_no_two_hashes_are_alike():
 @pytest.mark.parametrize("password", ["", "nine char", "x" * 1_001])
 def test_a_password_that_is_too_short_or_too_long_is_refused_and_not_shown(password):
     with pytest.raises(InvalidInput, match="expected 10 to 1,000") as refusal:
-        passwords.hash_password(password)
+        passwords.hash_password(password, user="ada")
     assert not password or password not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("password123", "Password1!", "p@ssw0rd2026", "qwertyuiop", "1234567890", "iloveyou22", "letmein2024"),
+        *("aaaaaaaaaaaa", "abcabcabcabc", "x" * 1_000, "10/10/1990!!", "Summer2026!", "correcthorse"),
+        *("ada.lovelace@example.com", "adalovelace", "wsqwsqwsqwsq"),
+    ],
+)
+def test_a_common_password_and_one_made_of_the_name_are_refused_and_not_shown(password):
+    with pytest.raises(InvalidInput, match="easy to guess") as refusal:
+        passwords.hash_password(password, user="ada.lovelace@example.com")
+    assert password not in str(refusal.value)
 
 
 # Throttle

@@ -39,7 +39,10 @@ def test_users_are_added_listed_changed_and_removed(folder, wsq_, typed):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert PASSWORD not in file.read_text()
 
-    assert wsq_("user", "add", "bob@example.com", "--no-password").status == 0
+    assert "--store" not in added.out
+    bob = wsq_("user", "add", "bob@example.com", "--no-password")
+    assert bob.status == 0
+    assert "To limit it: wsq user role bob@example.com --role viewer --store ID" in bob.out
     listed = json.loads(wsq_("user", "list", "--json").out)
     assert listed == [
         {"name": "Ada", "stores": {"acme": "editor", "globex": "editor"}, "password": True},
@@ -47,7 +50,11 @@ def test_users_are_added_listed_changed_and_removed(folder, wsq_, typed):
     ]
     assert wsq_("user", "list").out.splitlines()[2].split("  ")[-1] == "provider"
 
-    assert wsq_("user", "role", "ada", "--role", "admin").out == "Ada is now admin of all stores.\n"
+    assert wsq_("user", "role", "ada", "--role", "admin").out == (
+        "Ada is now admin of all stores.\n"
+        "No --store was given, so that is every store, also those created later. "
+        "To limit it: wsq user role Ada --role admin --store ID\n"
+    )
     typed("another password")
     assert "logged out everywhere" in wsq_("user", "password", "ADA").out
     kept = json.loads(file.read_text())["users"][0]
@@ -63,6 +70,7 @@ def test_users_are_added_listed_changed_and_removed(folder, wsq_, typed):
     [
         (["add", "Eve"], "short", "The password has 5 characters, expected 10 to 1,000."),
         (["add", "Eve"], "", "The password has 0 characters, expected 10 to 1,000."),
+        (["add", "Eve"], "password123", "The password is easy to guess"),
         (["add", "Eve", "--role", "god"], PASSWORD, "The role is 'god', expected one of viewer, editor, admin."),
         (["add", "Eve", "--store", "*"], PASSWORD, "'*'"),
         (["add", "agent:x"], PASSWORD, "which on events means wsq itself"),
@@ -91,6 +99,43 @@ def test_a_users_file_may_be_anywhere(folder, wsq_, typed, monkeypatch):
     assert "Ada" in wsq_("user", "list").out
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("\u0430da", "The user's name is '\\u0430da', which looks like 'Ada'; choose another."),
+        ("adа", "which looks like 'Ada'"),
+        ("ada\u034f", "which looks like 'Ada'"),
+        ("ada\ufe0f", "which looks like 'Ada'"),
+        ("ａｄａ", "which looks like 'Ada'"),
+        ("bi1l", "which looks like 'bill'"),
+        ("bilI", "which looks like 'bill'"),
+        ("аdmin", "which looks like 'admin'"),
+        ("WSQ", "which is reserved or looks so"),
+        ("ｗｓｑ", "which is reserved or looks so"),
+        ("guest", "which is reserved or looks so"),
+        ("Agent:7", "which is reserved or looks so"),
+        ("аgent:7", "which is reserved or looks so"),
+        ("ada\u200b", "expected 1 to 200 characters that can be shown"),
+        ("ada\u202e", "expected 1 to 200 characters that can be shown"),
+    ],
+)
+def test_a_name_that_passes_for_another_is_refused(folder, wsq_, name, said):
+    for known in ("Ada", "bill"):
+        wsq_("user", "add", known, "--no-password")
+
+    refused = wsq_("user", "add", name, "--no-password")
+
+    assert refused.status == 2
+    assert said in refused.err
+    assert [each["name"] for each in json.loads(wsq_("user", "list", "--json").out)] == ["Ada", "bill"]
+
+
+def test_names_that_people_can_tell_apart_are_not_refused(folder, wsq_):
+    names = ["Ada", "Zoe", "Zoë", "иван", "ivan", "李", "admin", "bill", "ada@example.com", "Ada Lovelace"]
+
+    assert [wsq_("user", "add", name, "--no-password").status for name in names] == [0] * len(names)
+
+
 @pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.7", "::", "wsq.example.com"])
 def test_others_are_not_served_without_a_login(wsq_, address):
     refused = wsq_("serve", "--address", address, "--port", "0", "--no-scheduler")
@@ -104,6 +149,12 @@ def test_others_are_not_served_without_a_login(wsq_, address):
     [
         ({"WSQ_ADMIN": "ada"}, "WSQ_ADMIN_PASSWORD is not set, expected one for WSQ_ADMIN."),
         ({"WSQ_ADMIN_PASSWORD": "marked"}, "WSQ_ADMIN_PASSWORD is (not shown), expected a password of 10 to 1,000"),
+        (
+            {"WSQ_ADMIN": "Agent", "WSQ_ADMIN_PASSWORD": PASSWORD},
+            "WSQ_ADMIN is not accepted. The user's name is 'Agent'",
+        ),
+        ({"WSQ_ADMIN_PASSWORD": "password123"}, "WSQ_ADMIN_PASSWORD is not accepted. The password is easy to guess"),
+        ({"WSQ_TRUSTED_PROXIES": "10.0.0.1/8"}, "WSQ_TRUSTED_PROXIES is '10.0.0.1/8', expected networks such as 10"),
         ({"WSQ_COOKIE_SECRET": "marked"}, "WSQ_COOKIE_SECRET is (not shown), expected at least 32 random"),
         ({"WSQ_OAUTH_KEY": "x"}, "WSQ_OAUTH_KEY is set, expected WSQ_OAUTH_PROVIDER with it."),
         ({"WSQ_OAUTH_PROVIDER": "password"}, "WSQ_OAUTH_PROVIDER is 'password', expected one of github, google"),

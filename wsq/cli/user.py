@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from argparse import Namespace
 
@@ -12,11 +13,12 @@ from wsq.cli import opening
 from wsq.cli.output import count, say, table
 from wsq.clock import SystemClock
 from wsq.errors import InvalidInput, MissingDatabase, WorkspaceError
-from wsq.rules.roles import EVERYWHERE, Memberships, memberships, role, user_name
+from wsq.rules.roles import EVERYWHERE, Memberships, memberships, role
 from wsq.runner.report import as_json
 from wsq.views.auth import passwords
-from wsq.views.auth.setup import users_file
-from wsq.views.auth.users import User, UsersFile
+from wsq.views.auth.names import new_user_name
+from wsq.views.auth.setup import FIRST_ADMIN, users_file
+from wsq.views.auth.users import User, UsersFile, key
 
 
 def user_command(given: Namespace) -> int:
@@ -25,7 +27,10 @@ def user_command(given: Namespace) -> int:
     file = users_file(settings)
     if given.users is None:  # a file that is named here may be for a workspace on another machine
         _check_workspace(given, settings)
-    {"add": _add, "list": _list, "role": _role, "password": _password, "remove": _remove}[given.what](file, given)
+    if given.what == "add":
+        _add(file, given, admin=settings.admin or FIRST_ADMIN)
+    else:
+        {"list": _list, "role": _role, "password": _password, "remove": _remove}[given.what](file, given)
     return 0
 
 
@@ -51,23 +56,24 @@ def _check_workspace(given: Namespace, settings: configuration.Settings) -> None
             raise
 
 
-def _add(file: UsersFile, given: Namespace) -> None:
-    name, stores = user_name(given.name), memberships(role(given.role), given.store)
-    if name.casefold() in file.users():
+def _add(file: UsersFile, given: Namespace, admin: str) -> None:
+    stores, known = memberships(role(given.role), given.store), file.users()
+    name = new_user_name(given.name, [admin, *(user.name for user in known.values())])
+    if key(name) in known:
         raise InvalidInput(f"There is already a user {name!r}.")  # before asking for a password
-    kept = None if given.no_password else passwords.hash_password(_asked())
+    kept = None if given.no_password else passwords.hash_password(_asked(), user=name)
     file.add(User(name=name, stores=stores, since=SystemClock().now(), password=kept))
-    say(f"{name} may log in as {_roles(stores)}. Saved to {file.path}.")
+    say(f"{name} may log in as {_roles(stores)}. Saved to {file.path}.{_hint(name, stores)}")
 
 
 def _role(file: UsersFile, given: Namespace) -> None:
     stores = memberships(role(given.role), given.store)
     changed = file.change(given.name, lambda user: structs.replace(user, stores=stores))
-    say(f"{changed.name} is now {_roles(stores)}.")
+    say(f"{changed.name} is now {_roles(stores)}.{_hint(changed.name, stores)}")
 
 
 def _password(file: UsersFile, given: Namespace) -> None:
-    kept = passwords.hash_password(_asked())
+    kept = passwords.hash_password(_asked(), user=given.name)
     changed = file.change(given.name, lambda user: structs.replace(user, password=kept))
     say(f"{changed.name} has a new password, and is logged out everywhere.")
 
@@ -88,6 +94,14 @@ def _list(file: UsersFile, given: Namespace) -> None:
         say(table(["name", "role", "logs in with"], lines))
     else:
         say(f"{count(0, 'user')} in {file.path}.")
+
+
+def _hint(name: str, stores: Memberships) -> str:
+    """Return how to limit a user who was given all stores, perhaps without meaning it."""
+    if EVERYWHERE not in stores:
+        return ""
+    command = f"wsq user role {shlex.quote(name)} --role {stores[EVERYWHERE]} --store ID"
+    return f"\nNo --store was given, so that is every store, also those created later. To limit it: {command}"
 
 
 def _roles(stores: Memberships) -> str:

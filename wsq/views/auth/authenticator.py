@@ -306,8 +306,11 @@ def first_admin(name: str, password: str, secret: str) -> User:
     """Return an admin from the settings, who may do everything; for servers without a place for a users file.
 
     The salt is derived from the secret, so that all instances with this secret accept the same sessions.
+
+    Raises:
+        InvalidInput: The password is too short, or easy to guess.
     """
-    kept = passwords.hash_password(password, Signer(secret).key("admin")[:16])
+    kept = passwords.hash_password(password, Signer(secret).key("admin")[:16], user=name)
     return User(name=name, stores={EVERYWHERE: "admin"}, since=datetime.fromtimestamp(0, UTC), password=kept)
 
 

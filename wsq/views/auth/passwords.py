@@ -19,17 +19,36 @@ _WRITTEN = re.compile(r"scrypt\$([0-9]{1,9})\$([0-9]{1,3})\$([0-9]{1,3})\$([\w-]
 _MOST_MEMORY = 256 * 2**20
 
 
-def hash_password(password: str, salt: bytes | None = None) -> str:
-    """Return the hash of a password, with a random salt unless one of 16 bytes is given.
+LEAST_SCORE = 3
+"""The lowest score of zxcvbn, from 0 to 4, that is accepted: 10⁸ guesses, with knowledge of common passwords."""
+
+JUDGED = 72
+"""Characters that zxcvbn judges; more take it too long."""
+
+
+def hash_password(password: str, salt: bytes | None = None, *, user: str) -> str:
+    """Return the hash of a user's new password, with a random salt unless one of 16 bytes is given.
 
     Raises:
-        InvalidInput: It has fewer than 10 or more than 1,000 characters; the message does not show it.
+        InvalidInput: It has fewer than 10 or more than 1,000 characters, or is easy to guess; the message does not show
+            it.
     """
     if not SHORTEST <= len(password) <= LONGEST:
         raise InvalidInput(f"The password has {len(password)} characters, expected {SHORTEST} to {LONGEST:,}.")
+    _refuse_easy(password, user)
     salt = salt or secrets.token_bytes(16)
     made = _scrypt(password, salt, _COST, _BLOCK, _LANES)
     return f"scrypt${_COST}${_BLOCK}${_LANES}${_text(salt)}${_text(made)}"
+
+
+def _refuse_easy(password: str, user: str) -> None:
+    from zxcvbn import zxcvbn
+
+    judged = zxcvbn(password[:JUDGED], user_inputs=["wsq", user, *re.findall(r"\w+", user)])
+    if judged["score"] < LEAST_SCORE:
+        why = judged["feedback"]["warning"].rstrip(".")
+        why = f" ({why})" if why else ""
+        raise InvalidInput(f"The password is easy to guess{why}. Use several unrelated words, or random characters.")
 
 
 def is_hash(text: str) -> bool:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from wsq import settings as configuration
 from wsq.api import Workspace
-from wsq.errors import SettingError
+from wsq.errors import InvalidInput, SettingError
 from wsq.settings import VARIABLES, Settings
 from wsq.views.auth.authenticator import Authenticator, Provider, first_admin
-from wsq.views.auth.users import UsersFile
+from wsq.views.auth.names import new_user_name
+from wsq.views.auth.users import User, UsersFile
 
 FIRST_ADMIN = "admin"
 """The default name of the admin whose password is in the settings."""
@@ -54,14 +55,25 @@ def authenticator_of(workspace: Workspace, settings: Settings) -> Authenticator 
         workspace,
         users,
         secret,
-        admin=first_admin(settings.admin or FIRST_ADMIN, settings.admin_password, secret)
-        if settings.admin_password
-        else None,
+        admin=_admin(settings, secret),
         provider=_provider(settings),
     )
     if not auth.has_users():
         raise SettingError(f"{users.path} has no users. Run `wsq user add` to add one.")
     return auth
+
+
+def _admin(settings: Settings, secret: str) -> User | None:
+    if not settings.admin_password:
+        return None
+    try:
+        name = new_user_name(settings.admin or FIRST_ADMIN, ())
+    except InvalidInput as refusal:
+        raise SettingError(f"{VARIABLES['admin']} is not accepted. {refusal}") from refusal
+    try:
+        return first_admin(name, settings.admin_password, secret)
+    except InvalidInput as refusal:
+        raise SettingError(f"{VARIABLES['admin_password']} is not accepted. {refusal}") from refusal
 
 
 def _users(settings: Settings) -> UsersFile:

@@ -2,7 +2,7 @@
 
 import { button, focusedElement, h, hasFocusOutside } from "../page/elements.js";
 import { Page } from "../page/page.js";
-import { readStoredJson, writeStored } from "../page/storage.js";
+import { ownKey, readStoredJson, writeStored } from "../page/storage.js";
 import { openExecution } from "./execution.js";
 import { openHistory } from "./history.js";
 import { dialogTitle } from "./title.js";
@@ -159,14 +159,18 @@ export class DialogPage extends Page {
     else if (kind === "history") await this.openHistory(id, "");
   }
 
+  get #draftKey() {
+    return ownKey(DRAFT, this.owner);
+  }
+
   #keepDraft() {
     const draft = this.draft();
-    if (draft) writeStored("sessionStorage", DRAFT, JSON.stringify({ ...draft, at: location.href }));
+    if (draft) writeStored("sessionStorage", this.#draftKey, JSON.stringify({ ...draft, at: location.href }));
   }
 
   takeDraft() {
-    const draft = readStoredJson("sessionStorage", DRAFT);
-    writeStored("sessionStorage", DRAFT, null);
+    const draft = readStoredJson("sessionStorage", this.#draftKey);
+    writeStored("sessionStorage", this.#draftKey, null);
     return draft?.at === location.href ? draft : null;
   }
 

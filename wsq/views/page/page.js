@@ -35,6 +35,7 @@ export class Page {
     /** @type {Opening} */
     this.opening = this.first.opening;
     this.header = null;
+    this.owner = this.first.header?.user?.name ?? ""; // whose page it is, where there is a login
     this.isOpen = true;
     this.clock = new Clock(this.first.now);
     this.connection = new Connection((text) => model.send_msg(text));
@@ -223,7 +224,7 @@ export class Page {
 
   #noteVisit() {
     const { store, page, path } = this.opening;
-    this.previousVisit = page && store && path !== "admin" ? noteVisit(store, this.clock.now()) : null;
+    this.previousVisit = page && store && path !== "admin" ? noteVisit(store, this.owner, this.clock.now()) : null;
   }
 
   #watchConnection() {

@@ -27,3 +27,8 @@ export function readStoredJson(area, key) {
     return null;
   }
 }
+
+/** A key of what belongs to a user: others who log in with the same browser have their own. */
+export function ownKey(key, owner) {
+  return owner ? `${key}:${owner}` : key;
+}

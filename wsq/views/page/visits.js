@@ -1,6 +1,6 @@
 // When a store was last visited in this browser.
 
-import { readStoredJson, writeStored } from "./storage.js";
+import { ownKey, readStoredJson, writeStored } from "./storage.js";
 
 const KEY = "wsq-visits";
 const VISIT_ENDS_AFTER = 1800000; // ms without a look at any of the store's pages
@@ -13,10 +13,11 @@ export function continueVisit({ seen, before } = {}, now) {
   return { seen: now, before: seen && now - seen > VISIT_ENDS_AFTER ? seen : (before ?? null) };
 }
 
-/** Notes that somebody looks at the store; returns when the visit before this one ended, null if there was none. */
-export function noteVisit(store, now) {
-  const visits = readStoredJson("localStorage", KEY) ?? {};
+/** Notes that `owner` looks at the store; returns when the visit before this one ended, null if there was none. */
+export function noteVisit(store, owner, now) {
+  const key = ownKey(KEY, owner);
+  const visits = readStoredJson("localStorage", key) ?? {};
   const visit = continueVisit(visits[store], now);
-  writeStored("localStorage", KEY, JSON.stringify({ ...visits, [store]: visit }));
+  writeStored("localStorage", key, JSON.stringify({ ...visits, [store]: visit }));
   return visit.before;
 }
