@@ -213,6 +213,14 @@ def test_without_a_project_or_a_slot_the_placeholders_say_so():
     assert message[1]["text"] == "no project|2026-03-02T09:30+01:00"
 
 
+def test_a_projects_name_breaks_no_line_of_a_prompt_and_turns_nothing_round():
+    situation = Situation(project=About(id="p", name="a\n\nb\u202e", description=""))
+
+    message = first_message(request(prompt="Of {{project}}."), situation, "m")
+
+    assert message[-1]["text"] == "Of a  b\ufffd."
+
+
 def test_a_project_that_is_called_like_a_placeholder_is_not_replaced_again():
     project = About(id="p", name="{{today}}", description="")
 

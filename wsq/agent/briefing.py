@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from wsq.projections.display import one_line
 from wsq.queries.situations import DocumentText, Last, OpenTask, Person
 from wsq.rules import placeholders, values
 from wsq.vocabulary import LANES
@@ -99,7 +100,7 @@ def _values(request: RunRequest, situation: Situation, zone: ZoneInfo) -> dict[s
     """
     slot = request.scheduled_for or request.now
     return {
-        "project": situation.project.name if situation.project else "no project",
+        "project": one_line(situation.project.name) if situation.project else "no project",
         "scheduled_time": slot.astimezone(zone).isoformat(timespec="minutes"),
         "last_outcome": _in_a_word(situation.last),
         "today": request.now.astimezone(zone).date().isoformat(),

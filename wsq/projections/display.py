@@ -19,8 +19,12 @@ LONGEST_CELL = 80
 LONGEST_COLUMN = 40
 """The same in plain text, where a long column would break every line."""
 
-_UNSEEN = dict.fromkeys([*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
-"""Control characters, which terminals interpret, and characters that change the text direction."""
+_UNSEEN: dict[int, str | None] = {
+    **dict.fromkeys([*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd"),
+    **dict.fromkeys([0x061C, 0x200E, 0x200F], None),
+}
+"""Control characters, which terminals interpret, and characters that change the text direction; its marks, which show
+nothing themselves, are left out."""
 
 _UNSEEN_IN_LINES = {sign: seen for sign, seen in _UNSEEN.items() if sign != ord("\n")}
 
@@ -29,6 +33,14 @@ def in_a_kernel() -> bool:
     """Whether this process runs in a notebook kernel."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return getattr(shell, "kernel", None) is not None
+
+
+def one_line(text: str) -> str:
+    """Return `text`, such as a title, as it can stand within other text and leaves that alone.
+
+    It is on one line, and cannot change the direction of what is beside it.
+    """
+    return text if text.isprintable() else " ".join(text.expandtabs(1).splitlines()).translate(_UNSEEN)
 
 
 def printable(text: str) -> str:

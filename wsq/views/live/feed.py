@@ -14,6 +14,7 @@ from wsq.events import Recorded
 from wsq.events.recurring import ModelAnswered, ModelCharged, RecurringTaskUpdated
 from wsq.events.stores import StoreUpdated
 from wsq.projections import Execution, RecurringTask, Task, keys, reduce
+from wsq.projections.display import one_line
 from wsq.queries.executions import Run
 from wsq.rules import searching
 from wsq.rules.budgets import Spending
@@ -194,7 +195,7 @@ class Feed:
 
     def _draw_projects(self) -> list[Card]:
         named = sorted((project.name.casefold(), project.name, id_) for id_, project in self._rows["projects"].items())
-        return [{"id": id_, "name": name} for _, name, id_ in named]
+        return [{"id": id_, "name": one_line(name)} for _, name, id_ in named]
 
     def _patch(self, drawn: dict[str, Card | None], projects: list[Card], spent: Card | None) -> Card | None:
         changed = [card for id_, card in drawn.items() if card and _unmarked(self._cards.get(id_)) != card]

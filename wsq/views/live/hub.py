@@ -14,6 +14,7 @@ from typing import Any
 
 from wsq.api import Workspace
 from wsq.errors import NewerWorkspace, WsqError
+from wsq.projections.display import one_line
 from wsq.projections.rows import StoreRow
 from wsq.rules.pauses import holds
 from wsq.runner.heartbeat import Scheduler
@@ -297,7 +298,7 @@ class Hub:
 
 
 def _named(stores: Sequence[StoreRow]) -> list[Card]:
-    return [{"id": each.id, "name": each.name} for each in stores]
+    return [{"id": each.id, "name": one_line(each.name)} for each in stores]
 
 
 def scheduler_state(

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from wsq.api import Store
+from wsq.projections.display import one_line
 from wsq.projections.rows import Contact, Project, RecurringTask
 from wsq.queries.boards import DocumentLine, ProjectCounts
 from wsq.rules import drafts
@@ -63,7 +64,7 @@ def _project(row: Project, counts: ProjectCounts) -> Card:
     return {
         "id": row.id,
         "version": row.version,
-        "name": row.name,
+        "name": one_line(row.name),
         "text": shortened(row.description, TEXT_SHOWN),
         "counts": msgspec.structs.asdict(counts),
         "archived": row.archived_at is not None,
@@ -74,7 +75,7 @@ def _contact(row: Contact) -> Card:
     return {
         "id": row.id,
         "version": row.version,
-        "name": row.name,
+        "name": one_line(row.name),
         "email": row.email,
         "text": shortened(row.notes, TEXT_SHOWN),
         "projects": list(row.project_ids),
@@ -88,7 +89,7 @@ def _document(row: DocumentLine) -> Card:
     return {
         "id": row.id,
         "version": row.version,
-        "name": row.title,
+        "name": one_line(row.title),
         "text": beginning,
         "length": row.length,
         "changed": instant(row.updated_at),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from wsq.api import Workspace
+from wsq.projections.display import one_line
 from wsq.statistics.overview import TaskOverview
 from wsq.views.page import words
 from wsq.vocabulary import STATUS_LABELS
@@ -50,8 +51,8 @@ def line(row: TaskOverview) -> Line:
     return (
         row.recurring_task_id,
         row.store_id,
-        row.name,
-        row.project_name,
+        one_line(row.name),
+        row.project_name and one_line(row.project_name),
         row.enabled,
         row.disabled_reason,
         row.running_execution_id,
@@ -69,7 +70,7 @@ def line(row: TaskOverview) -> Line:
         round(row.cost_this_month, 6),
         row.unpriced_this_month,
         row.failures_in_row,
-        list(row.notify),
+        [one_line(each) for each in row.notify],
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from wsq.projections.display import one_line
 from wsq.projections.rows import Document, Execution, RecurringTask, Task
 from wsq.queries.ahead import furthest
 from wsq.queries.executions import Run
@@ -44,11 +45,11 @@ def task_card(task: Task) -> Card:
         "kind": "task",
         "id": task.id,
         "version": task.version,
-        "title": task.title,
+        "title": one_line(task.title),
         "about": shortened(task.description, ABOUT_SHOWN),
         "lane": task.status,
         "rank": task.rank,
-        "assignees": list(task.assignees),
+        "assignees": [one_line(each) for each in task.assignees],
         "project": task.project_id,
         "by_agent": task.created_by_execution_id is not None,
     }
@@ -62,11 +63,11 @@ def recurring_card(task: RecurringTask, runs: Sequence[Run], spending: Spending 
         "kind": "recurring",
         "id": task.id,
         "version": task.version,
-        "title": task.name,
+        "title": one_line(task.name),
         "about": shortened(task.description, ABOUT_SHOWN),
         "lane": RECURRING_LANE,
         "rank": f"{instant(task.created_at)} {task.seq:012d}",
-        "assignees": list(task.assignees),
+        "assignees": [one_line(each) for each in task.assignees],
         "project": task.project_id,
         "every": words.interval(task.interval_value, task.interval_unit, task.starting),
         "enabled": task.enabled,
@@ -88,7 +89,7 @@ def notify_line(task: RecurringTask) -> Card | None:
     """Return who is notified of which outcomes of a recurring task; None if nobody is."""
     if not (task.notify and task.notify_on):
         return None
-    return {"who": list(task.notify), "on": [NOTIFY_ON_LABELS[each] for each in task.notify_on]}
+    return {"who": [one_line(each) for each in task.notify], "on": [NOTIFY_ON_LABELS[each] for each in task.notify_on]}
 
 
 def pause_line(paused: Pausable) -> Card:
@@ -170,7 +171,7 @@ def execution_detail(
         "reason": run.error or words.reason(run.reason) or "",
         "output": run.output,
         "output_tree": markdown.tree(run.output),
-        "task_name": task.name if task else None,
+        "task_name": one_line(task.name) if task else None,
         "notify": notify_line(task) if task else None,
         "waited": sum(turn.get("wait") or 0 for turn in turns),
         "pruned": run.pruned_at is not None,
@@ -183,7 +184,7 @@ def execution_detail(
         },
         "cost": run.cost_usd,
         "cost_estimated": run.cost_estimated,
-        "created": [{"id": each, "title": titles.get(each)} for each in run.created_task_ids],
+        "created": [{"id": each, "title": one_line(titles.get(each, each))} for each in run.created_task_ids],
         "documents": [document_line(document) for document in documents],
         "turns": turns,
     }
@@ -192,7 +193,12 @@ def execution_detail(
 def document_line(document: Document) -> Card:
     """Return a document created by an execution; e-mail drafts with a mailto link."""
     link = drafts.mailto(document.content) if drafts.is_draft(document.title) else None
-    return {"id": document.id, "title": document.title, "text": shortened(document.content, STEP_SHOWN), "mailto": link}
+    return {
+        "id": document.id,
+        "title": one_line(document.title),
+        "text": shortened(document.content, STEP_SHOWN),
+        "mailto": link,
+    }
 
 
 def instant(value: datetime | None) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from wsq.api import Store
 from wsq.errors import NotFound
+from wsq.projections.display import one_line
 from wsq.statistics.since import Since
 from wsq.views.live.component import InteractivePage, weakly
 from wsq.views.live.dispatch import Dispatcher
@@ -84,7 +85,7 @@ def _ended(row: Any) -> Card:
     failed = row.status == "failed"
     return {
         "execution": row.execution_id,
-        "name": row.name,
+        "name": one_line(row.name),
         "at": instant(row.ended_at),
         "status": "failed" if failed else "completed",
         "word": STATUS_LABELS["failed"] if failed else "Could not",
@@ -94,20 +95,26 @@ def _ended(row: Any) -> Card:
 
 def _skipped(row: Any) -> Card:
     why = words.reason(row.reason)
-    return {"task": row.recurring_task_id, "name": row.name, "slots": row.slots, "why": why}
+    return {"task": row.recurring_task_id, "name": one_line(row.name), "slots": row.slots, "why": why}
 
 
 def _card(row: Any) -> Card:
     who = "an agent" if row.by_agent else row.who
     at = instant(row.happened_at)
-    return {"task": row.task_id, "name": row.title, "what": row.what.replace("finished", "done"), "who": who, "at": at}
+    return {
+        "task": row.task_id,
+        "name": one_line(row.title),
+        "what": row.what.replace("finished", "done"),
+        "who": who,
+        "at": at,
+    }
 
 
 def _change(row: Any) -> Card:
     about = row.about if row.recurring_task_id is not None else row.about.capitalize()
     return {
         "task": row.recurring_task_id if row.what != "deleted" else None,
-        "name": about,
+        "name": one_line(about),
         "what": row.what,
         "who": row.who,
         "why": row.reason,

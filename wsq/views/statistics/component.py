@@ -20,7 +20,9 @@ import msgspec
 
 from wsq.api import Store, Workspace
 from wsq.errors import InvalidInput, WsqError
+from wsq.projections.display import one_line
 from wsq.statistics import DEFINITIONS, Choices, Failure, Group, Series, Statistics
+from wsq.statistics.figures import Choice
 from wsq.views.live.component import InteractivePage, pool, resource, weakly
 from wsq.views.live.dispatch import LATER, Dispatcher
 from wsq.views.live.hub import hub_of
@@ -258,7 +260,7 @@ def _failure(failure: Failure) -> Card:
     return {
         "id": failure.id,
         "store": failure.store_id,
-        "name": failure.name,
+        "name": failure.name and one_line(failure.name),
         "at": instant(failure.started_at),
         "reason": in_words(failure.reason),
         "error": shortened(failure.error, ERROR_SHOWN),
@@ -300,7 +302,8 @@ def _name(kind: str, group: Group) -> str:
     missing = {"projects": "No project", "models": "No model was used"}
     if group.id is None:
         return missing[kind]
-    return group.name or {"tasks": "Deleted recurring task", "projects": "Deleted project"}.get(kind, group.id)
+    deleted = {"tasks": "Deleted recurring task", "projects": "Deleted project"}
+    return one_line(group.name) if group.name else deleted.get(kind, group.id)
 
 
 def _cells(group: Group) -> list[Any]:
@@ -308,10 +311,14 @@ def _cells(group: Group) -> list[Any]:
     return [tokens if field is None else getattr(group, field) for _, field, _ in _FIGURES]
 
 
+def _choice(named: Choice) -> Card:
+    return {"id": named.id, "name": one_line(named.name), "store": named.store_id}
+
+
 def _choices(choices: Choices) -> Card:
     return {
-        "projects": [{"id": each.id, "name": each.name, "store": each.store_id} for each in choices.projects],
-        "tasks": [{"id": each.id, "name": each.name, "store": each.store_id} for each in choices.tasks],
+        "projects": [_choice(each) for each in choices.projects],
+        "tasks": [_choice(each) for each in choices.tasks],
         "models": list(choices.models),
         "more_tasks": choices.more_tasks,
     }
