@@ -1,5 +1,7 @@
 """`wsq serve`: the scheduler beside the pages lives as long as they do, and no longer."""
 
+import http.client
+import re
 import signal
 import sys
 import urllib.request
@@ -27,6 +29,19 @@ def schedulers(serving):
     return [child for child in children if "wsq.cli.process" in child.cmdline()]
 
 
+def opens_socket(url, origin):
+    """Whether the board's socket opens for a page of an origin."""
+    with urllib.request.urlopen(f"{url}/board") as page:
+        token = re.search(r'"token":"([^"]+)"', page.read().decode())[1]
+    link = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
+    handshake = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Origin": origin}
+    handshake |= {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol": f"bokeh, {token}"}
+    link.request("GET", "/board/ws", headers=handshake)
+    status = link.getresponse().status
+    link.close()
+    return status == 101
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_the_scheduler_goes_with_the_pages_however_they_end(started, number):
     serving = started(SCRIPTS / "wsq", "serve", "--port", "0")
@@ -42,8 +57,10 @@ def test_the_scheduler_goes_with_the_pages_however_they_end(started, number):
 
 
 def test_without_a_scheduler_none_is_started_and_a_script_may_have_it_in_its_background(started):
-    serving = started("env", "--ignore-signal=INT", SCRIPTS / "wsq", "serve", "--port", "0", "--no-scheduler")
-    up(serving)
+    hostile = "BOKEH_ALLOW_WS_ORIGIN=*"
+    serving = started("env", "--ignore-signal=INT", hostile, SCRIPTS / "wsq", "serve", "--port", "0", "--no-scheduler")
+    url = up(serving)
+    assert [opens_socket(url, origin) for origin in (url, "https://evil.example")] == [True, False]
     serving.send_signal(signal.SIGINT)  # which is meant for what runs in front
 
     assert schedulers(serving) == []

@@ -38,6 +38,8 @@ _STOP_TIMEOUT = 5.0
 
 def serve_command(given: Namespace) -> int:
     """Serve the pages until stopped by a signal."""
+    if ignored := configuration.drop_variables_of_panel():
+        logs.warn("serve.environment", f"Ignoring {', '.join(ignored)}. For other hosts, use --origin or WSQ_ORIGIN.")
     if given.demo:
         from wsq.cli.demo import prepared
 

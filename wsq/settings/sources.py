@@ -46,6 +46,20 @@ OF_THE_DOOR = frozenset(VARIABLES) - {
 """The settings that are about the login to the pages alone."""
 
 
+_OF_PANEL = ("PANEL_", "BOKEH_")
+
+
+def drop_variables_of_panel() -> list[str]:
+    """Remove what Panel and Bokeh would read from this process's environment by themselves; returns the names.
+
+    They would let other sites open sockets, replace secrets and more. Call it before Panel is imported.
+    """
+    names = sorted(name for name in os.environ if name.startswith(_OF_PANEL))
+    for name in names:
+        del os.environ[name]
+    return names
+
+
 def write_toml(path: str | os.PathLike[str], *, database: str | os.PathLike[str] | None = None, **others: Any) -> Path:
     """Write a ``wsq.toml`` that nobody but its owner can read, and return its absolute path.
 

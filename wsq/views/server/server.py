@@ -100,6 +100,7 @@ def _build(
 ) -> Server:
     pn.config.browser_info = False
     settings.resources = "server"  # whatever BOKEH_RESOURCES says: pages load nothing from a CDN
+    settings.allowed_ws_origin = []  # whatever ~/.bokeh/bokeh.yaml says: other hosts are those of `origins`
     asyncio.set_event_loop(asyncio.new_event_loop())
     loop = IOLoop.current()
     pages = _pages(workspace, auth)
