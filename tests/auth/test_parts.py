@@ -165,6 +165,20 @@ def test_who_was_right_or_quiet_for_long_begins_anew():
     assert throttle.take(limits, 4_000.0) == 0
 
 
+def test_attempts_may_be_counted_alone_or_with_a_longer_wait():
+    throttle = Throttle()
+    for n in range(100):
+        assert throttle.take([Limit(("name", "ada"), None)], float(n)) == 0
+    assert throttle.number(("name", "ada"), 100.0) == 100
+    assert throttle.number(("name", "eve"), 100.0) == 0
+    long, now = [Limit(("pair", "ada"), 1, 600.0)], 0.0
+    for _ in range(12):
+        throttle.take(long, now)
+        now += throttle.take(long, now)
+    assert throttle.take(long, now) == 0
+    assert throttle.take(long, now) == 600
+
+
 def test_however_many_names_are_tried_no_more_are_remembered_than_there_is_room_for():
     throttle = Throttle()
     for n in range(MOST_KEPT + 10):

@@ -14,6 +14,7 @@ from bokeh.util.token import get_session_id, get_token_payload
 
 from tests.auth.conftest import PASSWORD, expired, session_of
 from wsq.views.auth import sessions
+from wsq.views.auth.authenticator import MANY
 from wsq.views.auth.guard import OPEN_TO_ALL
 from wsq.views.server.pages import TITLES
 
@@ -205,19 +206,26 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer_and_are_logged
     assert house.logged("Refused to 'vic' from 127.0.0.1: login: Wrong name or password.")
 
 
-def test_who_guesses_waits_but_not_who_has_been_here_before(house):
+def test_who_guesses_waits_but_neither_who_has_been_here_before_nor_who_is_elsewhere(house):
     # Given a browser from which somebody has come in
     known = house.log_in("bob", X_Forwarded_For="192.0.2.1").cookie("wsq-known").partition(";")[0]
+    token = house.form_token()
 
-    # When somebody else guesses, from several places at once
+    def guess(address):
+        body = {"_xsrf": token, "name": "bob", "password": "a guess"}
+        return house.ask("POST", "/login", body=body, cookies=[f"_xsrf={token}"], X_Forwarded_For=address)
+
+    # When somebody else guesses, at the same address and at many others, several at once
     with ThreadPoolExecutor(8) as places:
-        guesses = [places.submit(house.log_in, "bob", "a guess", X_Forwarded_For=f"192.0.2.{n}") for n in range(8)]
-        answers = [each.result() for each in guesses]
+        answers = list(places.map(guess, ["192.0.2.1"] * 8))
+        others = list(places.map(guess, [f"203.0.113.{n % 40 + 1}" for n in range(MANY + 10)]))
 
-    # Then they wait, and the known browser does not
+    # Then they wait, and neither the known browser does nor the user's new one
     assert sorted(each.status for each in answers) == [403] * 5 + [429] * 3
     assert [int(each.headers["Retry-After"]) for each in answers if each.status == 429] == [1, 1, 1]
-    assert house.log_in("bob", X_Forwarded_For="192.0.2.99", cookies=[known]).status == 303
+    assert {each.status for each in others} == {403}
+    assert house.log_in("bob", X_Forwarded_For="192.0.2.1", cookies=[known]).status == 303
+    assert house.log_in("bob", X_Forwarded_For="192.0.2.99").status == 303
     assert house.logged("login: Too many attempts. Try again in 1 s.")
 
 

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 import wsq
+from wsq import settings as configuration
 from wsq.cli import logs, opening
 from wsq.cli.output import print_error, say
 from wsq.cli.parser import PROGRAM

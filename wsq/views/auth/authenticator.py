@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -18,7 +19,8 @@ from wsq.rules.roles import EVERYWHERE, Memberships
 from wsq.views.auth import passwords, sessions
 from wsq.views.auth.proxies import network_of
 from wsq.views.auth.sessions import Device, Session, Signer, Ticket
-from wsq.views.auth.throttle import Limit, Throttle
+from wsq.views.auth.throttle import Key, Limit, Throttle
+from wsq.views.auth.turns import Busy, Lane, Turns
 from wsq.views.auth.users import User, UsersFile, key
 from wsq.views.live.permissions import MemberPermissions
 
@@ -26,13 +28,15 @@ log = logging.getLogger(__name__)
 
 FREE_PER_NAME = 5
 FREE_PER_ADDRESS = 20
-"""Login attempts before throttling: more per address, which a whole office may share."""
+FREE_PER_SITE = 100
+"""Login attempts before throttling: for one name, from one address, which a whole office may share, and from one /48 of
+IPv6, in which a guesser may have 65,536 networks."""
 
-WAITING = 20
-"""Maximum number of passwords waiting to be checked; further logins are refused."""
-
-KEPT_FREE = 10
-"""Additional places for browsers in which the user has logged in before."""
+MANY = 50
+FREE_WHEN_MANY = 2
+LONGEST_WAIT_WHEN_MANY = 600.0
+"""From so many attempts for one name on, wherever they come from, each address has only two free ones and waits longer
+after each further one. No other address can take these two away."""
 
 CHECKERS = 2
 """Threads that check passwords; each check takes 32 MiB."""
@@ -41,10 +45,6 @@ WATCH_INTERVAL = 0.5
 """Seconds between two checks for logouts in other processes; a check takes microseconds."""
 
 IS_OVER = "Your session has ended. Log in again; what you have typed here is kept."
-
-
-class Busy(WsqError):
-    """Too many passwords are waiting to be checked."""
 
 
 class TooSoon(WsqError):
@@ -66,10 +66,12 @@ class Provider(NamedTuple):
 
 
 class LoginAttempt(NamedTuple):
-    """An attempt to log in, and the limits it counts against."""
+    """An attempt to log in, what it counts against, and where it waits."""
 
     name: str
-    counted: Sequence[Limit]
+    limits: list[Limit]
+    lane: Lane
+    is_known: bool
 
 
 class Ended:
@@ -120,7 +122,7 @@ class Authenticator:
         self._admin = admin
         self._clock: Clock = workspace.clock
         self._throttle = Throttle()
-        self._checking = 0
+        self._turns = Turns(CHECKERS)
         self.signer = Signer(secret)
         self.ended = Ended(workspace)
         self.pool = ThreadPoolExecutor(CHECKERS, thread_name_prefix="wsq-auth")
@@ -181,42 +183,68 @@ class Authenticator:
         return sessions.new_session(user.name, self.signer.mark(user.proof), self.now())
 
     def begin_attempt(self, name: str, device: Device | None, address: str) -> LoginAttempt:
-        """Count an attempt before its password is checked. End it with `end_attempt`. Call from one thread only.
+        """Count an attempt before its password is checked. For one event loop.
 
-        Attempts from a browser in which the user has logged in before are counted separately, so that attackers cannot
-        lock the user out.
+        Attempts are counted for each address by itself, and those from a browser in which the user has logged in before
+        for that browser alone: nobody else can lock the user out.
 
         Raises:
-            TooSoon: There were too many attempts from the address or for the name.
-            Busy: Too many attempts are in progress.
+            TooSoon: There were too many attempts.
         """
-        is_known = device is not None and self._is_known(name, device)
-        if self._checking >= WAITING + KEPT_FREE * is_known:
-            raise Busy("Too many people are logging in right now. Try again in a few seconds.")
-        known = [Limit(("device", device.id), FREE_PER_NAME)] if device is not None and is_known else None
-        limits = known or _strange_limits(name, address)
-        wait = self._throttle.take(limits, time.monotonic())
-        if wait > 0:
-            raise TooSoon(wait)
-        self._checking += 1
-        return LoginAttempt(name, limits)
+        if device is not None and self._is_known(name, device):
+            known = Limit(("device", device.id), FREE_PER_NAME)
+            return LoginAttempt(name, self._count([known]), ("user", key(name)), is_known=True)
+        limits = self._count(self._limits(name, address))
+        return LoginAttempt(name, limits, ("network", network_of(address, 48)), is_known=False)
 
-    def check(self, attempt: LoginAttempt, password: str) -> User | None:
+    async def check(self, attempt: LoginAttempt, password: str, is_wanted: Callable[[], bool]) -> User | None:
+        """Return the user if the password is right; None if not, after the same time. `is_wanted` is asked before.
+
+        Raises:
+            Busy: Too many wait to be checked. The attempt is not counted then.
+        """
+        try:
+            async with self._turns.turn(attempt.lane, known=attempt.is_known, is_wanted=is_wanted):
+                loop = asyncio.get_running_loop()
+                user = await loop.run_in_executor(self.pool, self._checked, attempt.name, password)
+        except Busy:
+            self._throttle.take_back(attempt.limits)
+            raise
+        if user is not None:
+            self.end_attempt(attempt)
+        return user
+
+    def end_attempt(self, attempt: LoginAttempt) -> None:
+        """Uncount a successful attempt, and for this name all others of the address or the browser.
+
+        The other counts are only reduced by one: otherwise users could guess other users' passwords without limit, by
+        logging in themselves now and then.
+        """
+        self._throttle.take_back(attempt.limits)
+        self._throttle.forgive([limit.key for limit in attempt.limits if limit.key[0] in ("device", "pair")])
+
+    def _checked(self, name: str, password: str) -> User | None:
         """Return the user if the password is right. Takes a quarter of a second: not for an event loop."""
-        user = self.user(attempt.name)
+        user = self.user(name)
         right = passwords.matches(password, user.password if user is not None else None)
         return user if right else None
 
-    def end_attempt(self, attempt: LoginAttempt, user: User | None) -> None:
-        """End an attempt. A successful one resets the count of the name or the browser.
+    def _count(self, limits: list[Limit]) -> list[Limit]:
+        wait = self._throttle.take(limits, time.monotonic())
+        if wait > 0:
+            raise TooSoon(wait)
+        return limits
 
-        The count of the address is only reduced by one: otherwise users could guess other users' passwords without
-        limit, by logging in themselves now and then.
-        """
-        self._checking -= 1
-        if user is not None:
-            self._throttle.forgive([limit.key for limit in attempt.counted if limit.key[0] != "address"])
-            self._throttle.take_back([limit for limit in attempt.counted if limit.key[0] == "address"])
+    def _limits(self, name: str, address: str) -> list[Limit]:
+        """Return the limits of an attempt from an unknown browser."""
+        hidden = hashlib.sha256(key(name).encode("utf-8", "replace")).hexdigest()  # names may be long
+        network, site = network_of(address, 64), network_of(address, 48)
+        in_all: Key = ("name", hidden)
+        pair = Limit(("pair", hidden, network), FREE_PER_NAME)
+        if self._throttle.number(in_all, time.monotonic()) >= MANY:
+            pair = Limit(pair.key, FREE_WHEN_MANY, LONGEST_WAIT_WHEN_MANY)
+        limits = [pair, Limit(("address", network), FREE_PER_ADDRESS), Limit(in_all, None)]
+        return limits if site == network else [*limits, Limit(("site", site), FREE_PER_SITE)]
 
     def known(self, user: User, device: Device | None) -> Device:
         """Return the device cookie of a browser in which a user has logged in; `device` is its earlier one."""
@@ -312,11 +340,6 @@ def first_admin(name: str, password: str, secret: str) -> User:
     """
     kept = passwords.hash_password(password, Signer(secret).key("admin")[:16], user=name)
     return User(name=name, stores={EVERYWHERE: "admin"}, since=datetime.fromtimestamp(0, UTC), password=kept)
-
-
-def _strange_limits(name: str, address: str) -> list[Limit]:
-    hidden = hashlib.sha256(key(name).encode("utf-8", "replace")).hexdigest()  # names may be long
-    return [Limit(("name", hidden), FREE_PER_NAME), Limit(("address", network_of(address)), FREE_PER_ADDRESS)]
 
 
 def _named(session: Session) -> str:

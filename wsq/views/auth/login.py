@@ -12,10 +12,11 @@ from tornado.web import HTTPError, RequestHandler
 
 from wsq.errors import WsqError
 from wsq.views.auth import cookies, sessions
-from wsq.views.auth.authenticator import Authenticator, Busy, LoginAttempt, TooSoon
+from wsq.views.auth.authenticator import Authenticator, TooSoon
 from wsq.views.auth.guard import LOGIN, OAUTH, address_of, next_of, refused, visitor_of
 from wsq.views.auth.redirects import relative
 from wsq.views.auth.sessions import Device
+from wsq.views.auth.turns import Busy
 from wsq.views.auth.users import User
 from wsq.views.live.component import resource
 from wsq.views.page.policy import nonce_of
@@ -151,6 +152,8 @@ class AuthHandler:
 class Login(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
     """The login form."""
 
+    _is_gone = False
+
     def get(self) -> None:
         """Show the form; redirect users who are logged in."""
         onward = next_of(self.get_query_argument("next", None))
@@ -165,7 +168,8 @@ class Login(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is no
         password = self.get_body_argument("password", "", strip=False)
         onward = next_of(self.get_body_argument("next", None))
         try:
-            user = await self._authenticate(name, password)
+            attempt = self.auth.begin_attempt(name, self.device(), address_of(self.request))
+            user = await self.auth.check(attempt, password, lambda: not self._is_gone)
         except TooSoon as wait:
             self.set_header("Retry-After", str(wait.seconds))
             self._refuse(429, str(wait), name, onward)
@@ -178,15 +182,9 @@ class Login(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is no
                 self.log_in(user)
                 self.redirect(onward, status=303)
 
-    async def _authenticate(self, name: str, password: str) -> User | None:
-        attempt: LoginAttempt = self.auth.begin_attempt(name, self.device(), address_of(self.request))
-        user = None
-        try:
-            loop = asyncio.get_running_loop()
-            user = await loop.run_in_executor(self.auth.pool, self.auth.check, attempt, password)
-        finally:
-            self.auth.end_attempt(attempt, user)
-        return user
+    def on_connection_close(self) -> None:
+        """Have no password checked for a browser that has gone."""
+        self._is_gone = True
 
     def _refuse(self, status: int, why: str, name: str, onward: str) -> None:
         refused(name, address_of(self.request), f"login: {why}")

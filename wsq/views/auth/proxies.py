@@ -69,11 +69,11 @@ class Proxies:
             )
 
 
-def network_of(address: str) -> str:
-    """Return an address, or its network for IPv6, where one household has 2⁶⁴ addresses."""
+def network_of(address: str, bits: int = 64) -> str:
+    """Return an address, or for IPv6 its network of so many bits: one household has 2⁶⁴ addresses or more."""
     known = _parsed(address)
     if isinstance(known, IPv6Address):
-        return str(IPv6Network((int(known) >> 64 << 64, 64)))
+        return str(IPv6Network((int(known) >> (128 - bits) << (128 - bits), bits)))
     return str(known or address)
 
 

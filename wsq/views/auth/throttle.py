@@ -20,10 +20,11 @@ Key = tuple[str, ...]
 
 
 class Limit(NamedTuple):
-    """A key to count under, and the number of free attempts."""
+    """A key to count under, the number of free attempts (None: only counted), and the longest wait in seconds."""
 
     key: Key
-    free: int
+    free: int | None
+    longest: float = LONGEST_WAIT
 
 
 class _Tries(NamedTuple):
@@ -52,7 +53,7 @@ class Throttle:
                 return wait
             for limit in limits:
                 count = known[limit.key].number + 1
-                self._tries[limit.key] = _Tries(count, now, now + _wait(count - limit.free))
+                self._tries[limit.key] = _Tries(count, now, now + _wait(count, limit))
                 self._tries.move_to_end(limit.key)
             while len(self._tries) > MOST_KEPT:
                 self._tries.popitem(last=False)
@@ -65,13 +66,18 @@ class Throttle:
                 self._tries.pop(each, None)
 
     def take_back(self, limits: Sequence[Limit]) -> None:
-        """Uncount one successful attempt; earlier ones stay counted."""
+        """Uncount one attempt that succeeded or was not checked; earlier ones stay counted."""
         with self._lock:
-            for key, free in limits:
-                tries = self._tries.get(key)
+            for limit in limits:
+                tries = self._tries.get(limit.key)
                 if tries is not None:
                     count = tries.number - 1
-                    self._tries[key] = _Tries(count, tries.last, tries.last + _wait(count - free))
+                    self._tries[limit.key] = _Tries(count, tries.last, tries.last + _wait(count, limit))
+
+    def number(self, which: Key, now: float) -> int:
+        """Return how many attempts are counted under a key."""
+        with self._lock:
+            return self._known(which, now).number
 
     def kept(self) -> int:
         """Return the number of remembered names and addresses."""
@@ -82,6 +88,8 @@ class Throttle:
         return _Tries(0, now, now) if tries is None or now - tries.last > FORGOTTEN else tries
 
 
-def _wait(beyond: int) -> float:
-    """Return the seconds to wait after this many attempts beyond the free ones: 1, 2, 4, … 60."""
-    return 0.0 if beyond < 0 else min(LONGEST_WAIT, 2.0 ** min(beyond, 10))
+def _wait(count: int, limit: Limit) -> float:
+    """Return the seconds to wait after this many attempts: 1, 2, 4, … from the last free one on."""
+    if limit.free is None or count < limit.free:
+        return 0.0
+    return min(limit.longest, 2.0 ** min(count - limit.free, 10))
