@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import http.client
-import json
 import os
 import re
 import signal
@@ -14,21 +14,20 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 import pytest
 
 import wsq
+from tests.auth.issuer import Issuer, serving
 from wsq.agent.providers import OfflineProvider
 from wsq.views.auth import sessions
 from wsq.views.auth.sessions import Session, Signer
 from wsq.views.auth.users import User, UsersFile
 
 SECRET = "marked-cookie-secret-0123456789-0123456789"
-CODE, TOKEN, CLIENT_SECRET = "marked-code", "marked-token", "marked-client-secret"
+CLIENT_SECRET = "marked-client-secret"
 ADMINS = "marked-admin-password"
 
 MARKED = {
@@ -58,7 +57,7 @@ USERS = {
     "vic": {"acme": "viewer"},
     "bob": {"globex": "admin"},
     "ned": {"glob": "admin"},
-    "Max@example.com": {"globex": "viewer"},
+    "Max@example.com": {"globex": "viewer"},  # with a password, so that no provider's user is it
 }
 """Who may come in, all by the same password."""
 
@@ -178,46 +177,51 @@ def team(place):
         yield opened
 
 
-class Provider(BaseHTTPRequestHandler):
-    """Gives a token for its code, and for its token says who somebody is: whom a test has put there."""
-
-    who: ClassVar[dict[str, object]] = {}
-
-    def do_POST(self):
-        asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        right = (asked["code"], asked["client_secret"], asked["client_id"]) == ([CODE], [CLIENT_SECRET], ["wsq"])
-        self._say(200 if right else 401, {"access_token": TOKEN} if right else {"error": "no", "of": CODE})
-
-    def do_GET(self):
-        self._say(200 if self.headers["Authorization"] == f"Bearer {TOKEN}" else 401, self.who)
-
-    def _say(self, status, body):
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps(body).encode())
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="package")
 def provider():
-    """Where a provider answers that says who somebody is."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Provider)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    """An OpenID provider."""
+    with serving(Issuer()) as issuer:
+        yield issuer
 
 
-@pytest.fixture(scope="package")
-def house(team, users, place, provider):
-    """`wsq serve` on every interface, as behind a proxy, with all ways to come in; the same one for all tests."""
-    params = {"AUTHORIZE_URL": "/authorize", "TOKEN_URL": "/token", "USER_URL": "/user"}
-    environment = {
+HOSTILE = {
+    "AAD_TENANT_ID": "common",
+    "PANEL_OAUTH_PROVIDER": "github",
+    "PANEL_OAUTH_KEY": "another",
+    "PANEL_OAUTH_SECRET": "another",
+    "PANEL_OAUTH_OPTIONAL": "true",
+    "PANEL_OAUTH_GUEST_ENDPOINTS": "['/board', '/admin']",
+    "PANEL_OAUTH_SCOPE": "openid,offline_access",
+    "PANEL_OAUTH_EXTRA_PARAMS": "{'scope': 'offline_access'}",
+    "PANEL_OAUTH_REDIRECT_URI": "https://evil.example/login/oauth",
+    "PANEL_OAUTH_AUTHORIZE_URL": "https://evil.example/authorize",
+    "PANEL_OAUTH_TOKEN_URL": "https://evil.example/token",
+    "PANEL_OAUTH_USER_URL": "https://evil.example/user",
+    "PANEL_OAUTH_JWT_USER": "nickname",
+    "PANEL_USER_KEY": "nickname",
+    "PANEL_BASIC_AUTH": "another",
+    "PANEL_COOKIE_SECRET": "known to everybody",
+    "PANEL_COOKIE_PATH": "/nowhere",
+    "PANEL_ADMIN_ENDPOINT": "/login",
+    "BOKEH_ALLOW_WS_ORIGIN": "evil.example",
+    "BOKEH_AUTH_MODULE": "/nowhere/auth.py",
+    "BOKEH_COOKIE_SECRET": "known to everybody",
+    "BOKEH_SECRET_KEY": "known to everybody",
+    "BOKEH_SIGN_SESSIONS": "no",
+    "BOKEH_XSRF_COOKIES": "no",
+    "BOKEH_RESOURCES": "cdn",
+    "BOKEH_DEV": "yes",
+}
+"""What Panel and Bokeh would read by themselves: all tests of this folder must pass with it."""
+
+
+def login_environment(team, users, **settings):
+    """What `wsq serve` reads from the environment, with all ways to come in."""
+    return {
         **os.environ,
+        **HOSTILE,
         **MARKED,
+        "HOME": str(users.path.parent),  # with settings of Bokeh
         "WSQ_DATABASE": team.place,
         "WSQ_TIMEZONE": "UTC",
         "WSQ_USERS": str(users.path),
@@ -225,8 +229,13 @@ def house(team, users, place, provider):
         "WSQ_ORIGIN": "wsq.example.com",
         "WSQ_OAUTH_PROVIDER": "generic",
         "WSQ_OAUTH_KEY": "wsq",
-        "WSQ_OAUTH_PARAMS": ",".join(f"{name}={provider}{path}" for name, path in params.items()),
+        **settings,
     }
+
+
+@contextlib.contextmanager
+def served(environment, place):
+    """`wsq serve` on every interface, as behind a proxy."""
     command = (sys.executable, "-m", "wsq.cli.main", "serve", "--address", "0.0.0.0", "--port", "0", "--no-scheduler")
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment, cwd=place, **pipes) as process:
@@ -235,3 +244,14 @@ def house(team, users, place, provider):
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
+
+
+@pytest.fixture(scope="package")
+def house(team, users, place, provider):
+    """The pages with a login; the same process for all tests."""
+    settings_of_bokeh = place / ".bokeh" / "bokeh.yaml"
+    settings_of_bokeh.parent.mkdir()
+    settings_of_bokeh.write_text("allowed_ws_origin: [evil.example]\nsign_sessions: false\n")
+    params = f"ISSUER={provider.url},prompt=login"
+    with served(login_environment(team, users, WSQ_OAUTH_PARAMS=params), place) as opened:
+        yield opened

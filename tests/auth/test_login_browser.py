@@ -6,8 +6,9 @@ import pytest
 from msgspec import structs
 from playwright.sync_api import expect
 
-from tests.auth.conftest import KEPT, PASSWORD, session_of
+from tests.auth.conftest import BEGAN, KEPT, PASSWORD, session_of
 from tests.views.axe import serious
+from wsq.views.auth.users import User
 
 
 def log_in(page, name):
@@ -90,6 +91,23 @@ def test_what_somebody_has_typed_is_not_shown_to_who_logs_in_after_them_and_is_t
     be("eve")
     page.reload()
     expect(page.get_by_role("dialog").get_by_label("Description")).to_have_value("A long thought")
+
+
+def test_somebody_logs_in_through_a_provider_of_another_site(window, house, provider, users):
+    provider.reset()
+    provider.put("seven", {"email": "seven@example.com", "email_verified": True})
+    users.add(User(name="seven@example.com", stores={"acme": "editor"}, since=BEGAN))
+    page = window
+    page.goto(f"{house.url}/board?store=acme")
+
+    page.get_by_role("link", name="Log in with generic").click()
+    page.get_by_placeholder("sub").fill("seven")
+    page.get_by_role("button", name="Authorize").click()
+
+    expect(page).to_have_url(f"{house.url}/board?store=acme")
+    expect(page.get_by_text("seven@example.com")).to_be_visible()
+    assert {each["name"] for each in page.context.cookies(house.url)} == {"wsq-session", "_xsrf"}
+    assert users.remove("seven@example.com").name == "generic:seven"
 
 
 def test_a_viewer_is_shown_the_board_and_no_button_that_they_may_not_press(window, house):

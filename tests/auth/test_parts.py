@@ -6,6 +6,7 @@ import base64
 import stat
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -71,6 +72,45 @@ def test_of_two_who_write_at_once_neither_is_forgotten(file):
         writer.join()
 
     assert len(file.users()) == 30
+
+
+def test_a_users_name_at_a_provider_is_compared_exactly_and_has_no_password(file):
+    for name in ("generic:Ada", "generic:ada", "generic:ada "):
+        file.add(somebody(name, password=None))
+    file.add(somebody("generic:root"))
+
+    assert file.claim("generic:Ada", None).name == "generic:Ada"
+    assert file.claim("generic:ADA", None) is None
+    assert file.claim("generic:root", None) is None, "it has a password"
+    assert file.remove("generic:ada ").name == "generic:ada "
+    assert set(file.users()) == {"generic:Ada", "generic:ada", "generic:root"}
+
+
+def test_an_invitation_is_for_a_verified_address_once_and_for_nobody_with_a_password(file):
+    file.add(somebody("Ada@Example.com", password=None))
+    file.add(somebody("eve@example.com"))
+    file.add(somebody("straße@example.com", password=None))
+
+    for email in (None, "", "eve@example.com", "ada@example.com ", "strasse@example.com", "STRASSE@EXAMPLE.COM"):
+        assert file.claim("google:7", email) is None, email
+    found = file.claim("google:7", "ada@example.COM")
+    assert (found.name, found.email, found.since) == ("google:7", "ada@example.COM", BEGAN)
+    assert file.claim("google:8", "ada@example.com") is None
+    assert file.claim("google:7", None).email == "ada@example.COM"
+    assert file.change("ADA@example.com", lambda user: user).name == "google:7", "a command finds it by the address"
+    with pytest.raises(InvalidInput, match=r"already a user 'google:7' with the e-mail address ada@example\.COM"):
+        file.add(somebody("ada@example.com", password=None))
+
+
+def test_a_file_that_cannot_be_written_lets_in_who_stands_in_it_already(file, tmp_path, monkeypatch):
+    file.add(somebody("google:7", password=None))
+    file.add(somebody("eve@example.com", password=None))
+    Path(f"{file.path}.lock").unlink()
+    Path(f"{file.path}.lock").mkdir()  # no process can lock it
+
+    assert file.claim("google:7", "ada@example.com").name == "google:7"
+    with pytest.raises(SettingError, match="cannot be written"):
+        file.claim("google:8", "eve@example.com")
 
 
 @pytest.mark.parametrize(

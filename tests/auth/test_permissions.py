@@ -16,7 +16,7 @@ from wsq.clock import ManualClock
 from wsq.rules.roles import ROLES
 from wsq.views.admin.component import Admin
 from wsq.views.auth import sessions
-from wsq.views.auth.authenticator import FREE_PER_ADDRESS, FREE_PER_NAME, Authenticator, TooSoon
+from wsq.views.auth.authenticator import FREE_PER_ADDRESS, FREE_PER_NAME, FREE_PER_SITE, Authenticator, TooSoon
 from wsq.views.auth.users import User, UsersFile
 from wsq.views.board.component import Board
 from wsq.views.library.component import Library
@@ -240,6 +240,16 @@ def test_guesses_from_one_household_are_counted_together(door):
     door.begin_attempt("another", None, "2001:db8:0:1::1")
 
 
+def test_guesses_for_one_name_from_all_networks_of_a_site_are_counted_together(door):
+    for n in range(FREE_PER_SITE):
+        door.begin_attempt("guessed", None, f"2001:db8:7:{n:x}::1")
+
+    with pytest.raises(TooSoon):
+        door.begin_attempt("guessed", None, "2001:db8:7:ffff::1")
+    door.begin_attempt("another", None, "2001:db8:7:ffff::1")
+    door.begin_attempt("guessed", None, "2001:db8:8::1")
+
+
 def test_guesses_from_two_households_are_counted_apart_however_a_proxy_writes_their_addresses(door):
     for n in range(FREE_PER_ADDRESS):
         door.begin_attempt(f"somebody {n}", None, "::ffff:203.0.113.20")
@@ -298,6 +308,30 @@ def test_what_a_member_does_bears_their_name(team, page_of):
 
     assert told["ok"]
     assert team.store("acme").events()[-1].actor == "eve"
+
+
+def test_a_user_of_a_provider_is_named_by_their_subject_and_shown_by_their_address(team, tmp_path, page_of):
+    # Given a user who has logged in through a provider, and another whose address is not known
+    users = book(tmp_path / "users.json")
+    for name, email in (("generic:7", "seven@example.com"), ("generic:8", None)):
+        users.add(User(name=name, email=email, stores={"acme": "editor"}, since=BEGAN))
+    door = Authenticator(team, users, SECRET)
+    page = page_of("generic:7", "acme", door=door)
+
+    # When they create a task
+    task = answer(page, asked(messages.CreateTask, title="By seven"))["value"]["id"]
+
+    # Then the event names the subject, and pages the address
+    assert team.store("acme").events()[-1].actor == "generic:7"
+    user = json.loads(page.first)["header"]["user"]
+    assert (user["name"], user["shown"]) == ("generic:7", "seven@example.com")
+    opened = answer(page, asked(messages.Open, form="task", id=task))["value"]
+    assert opened["edited"]["by"] == "seven@example.com"
+    since = page_of("generic:8", "acme", SincePage, door=door)
+    recap = answer(since, asked(messages.SinceThen, since="2020-01-01T00:00:00+00:00"))["value"]
+    assert "seven@example.com" in [card["who"] for card in recap["cards"]]
+    assert json.loads(since.first)["header"]["user"]["shown"] == "generic:8"
+    door.close()
 
 
 def test_a_page_begins_without_a_word_of_other_stores(team, page_of):

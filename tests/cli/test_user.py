@@ -11,8 +11,10 @@ import pytest
 import wsq
 from wsq.views.auth import passwords
 from wsq.views.auth.setup import authenticator_of, users_file
+from wsq.views.auth.users import UsersFile
 
 PASSWORD = "marked horse battery"
+OAUTH = {"WSQ_OAUTH_PROVIDER": "generic", "WSQ_OAUTH_KEY": "x", "WSQ_OAUTH_SECRET": "marked"}
 
 
 @pytest.fixture
@@ -45,8 +47,8 @@ def test_users_are_added_listed_changed_and_removed(folder, wsq_, typed):
     assert "To limit it: wsq user role bob@example.com --role viewer --store ID" in bob.out
     listed = json.loads(wsq_("user", "list", "--json").out)
     assert listed == [
-        {"name": "Ada", "stores": {"acme": "editor", "globex": "editor"}, "password": True},
-        {"name": "bob@example.com", "stores": {"*": "viewer"}, "password": False},
+        {"name": "Ada", "email": None, "stores": {"acme": "editor", "globex": "editor"}, "password": True},
+        {"name": "bob@example.com", "email": None, "stores": {"*": "viewer"}, "password": False},
     ]
     assert wsq_("user", "list").out.splitlines()[2].split("  ")[-1] == "provider"
 
@@ -75,6 +77,10 @@ def test_users_are_added_listed_changed_and_removed(folder, wsq_, typed):
         (["add", "Eve", "--store", "*"], PASSWORD, "'*'"),
         (["add", "agent:x"], PASSWORD, "which on events means wsq itself"),
         (["add", "Eve", PASSWORD], PASSWORD, "nrecognized arguments"),
+        (["add", "octocat", "--no-password"], "", "is 'octocat', expected an e-mail address or PROVIDER:SUBJECT"),
+        (["add", "GitHub:7"], PASSWORD, "is 'GitHub:7', expected github:SUBJECT for a user of github"),
+        (["add", "google :7", "--no-password"], "", "expected google:SUBJECT"),
+        (["add", "\N{FULLWIDTH LATIN SMALL LETTER G}oogle:7"], PASSWORD, "expected google:SUBJECT"),
         (["remove", "Eve"], "", "There is no user 'Eve'."),
         (["password", "Eve"], PASSWORD, "There is no user 'Eve'."),
         (["role", "Eve"], "", "There is no user 'Eve'."),
@@ -89,6 +95,24 @@ def test_what_cannot_be_is_refused_in_a_sentence_and_nobody_is_added(folder, wsq
     assert done.status == 2
     assert said in done.err
     assert not (folder / "team.duckdb.users.json").exists()
+
+
+def test_a_user_of_a_provider_is_found_by_the_address_and_gets_no_password(folder, wsq_, typed):
+    assert "github:583231 may log in as viewer" in wsq_("user", "add", "github:583231").out  # asks for nothing
+    file = UsersFile(folder / "team.duckdb.users.json")
+    file.claim("github:583231", "octo@example.com")
+
+    [_, listed] = wsq_("user", "list").out.splitlines()
+    assert listed.split()[::5] == ["github:583231", "octo@example.com"]
+    assert "github:583231 is now admin" in wsq_("user", "role", "octo@example.com", "--role", "admin").out
+    typed(PASSWORD)
+    refused = wsq_("user", "password", "github:583231")
+    assert (refused.status, "github:583231 logs in through github, and has no password here." in refused.err) == (
+        2,
+        True,
+    )
+    assert "github:583231 may no longer log in" in wsq_("user", "remove", "Octo@example.com").out
+    assert file.users() == {}
 
 
 def test_a_users_file_may_be_anywhere(folder, wsq_, typed, monkeypatch):
@@ -173,6 +197,23 @@ def test_others_are_not_served_without_a_login(wsq_, address):
             },
             "WSQ_OAUTH_PARAMS has tenant=Common, expected one tenant: users of another could take any name.",
         ),
+        (
+            OAUTH,
+            "lacks AUTHORIZE_URL=…, TOKEN_URL=…, USER_URL=… (or ISSUER=… instead), expected it for generic.",
+        ),
+        (
+            OAUTH | {"WSQ_OAUTH_PARAMS": "ISSUER=http://id.example.com"},
+            "has ISSUER=http://id.example.com, expected a URL",
+        ),
+        (
+            OAUTH | {"WSQ_OAUTH_PARAMS": "ISSUER=https://a,state=x"},
+            "WSQ_OAUTH_PARAMS has state=…, which wsq sets itself.",
+        ),
+        (
+            OAUTH | {"WSQ_OAUTH_PROVIDER": "okta", "WSQ_OAUTH_PARAMS": "url=https://a.okta.com"},
+            "WSQ_OAUTH_PARAMS has url='https://a.okta.com', expected a name without a scheme and a path.",
+        ),
+        ({"WSQ_ADMIN": "google:7"}, "WSQ_ADMIN is 'google:7', expected a user's name"),
         ({"WSQ_OAUTH_PARAMS": "nothing"}, "WSQ_OAUTH_PARAMS is 'nothing', expected NAME=VALUE"),
         ({"WSQ_OAUTH_REDIRECT_URI": "https://wsq.example.com"}, "expected a URL such as https://wsq.example.com/login"),
         ({"WSQ_ORIGIN": "a b"}, "WSQ_ORIGIN is 'a b', expected a host such as wsq.example.com"),

@@ -107,7 +107,9 @@ def _users(commands: Any) -> None:
     what = user.add_subparsers(metavar="WHAT", dest="what", required=True, help="add, list, role, password or remove")
     add = _of_user(what, "add", "Add a user; the password is asked for, or read from standard input")
     _roles(add)
-    add.add_argument("--no-password", action="store_true", help="the user logs in through a provider")
+    add.add_argument(
+        "--no-password", action="store_true", help="the user logs in through a provider, with this e-mail address"
+    )
     _roles(_of_user(what, "role", "Replace a user's role and stores"))
     _of_user(what, "password", "Change a user's password, which ends their sessions")
     _of_user(what, "remove", "Remove a user, which ends their sessions")
@@ -117,7 +119,9 @@ def _users(commands: Any) -> None:
 
 def _of_user(commands: Any, name: str, about: str) -> Parser:
     made = _command(commands, name, about)
-    made.add_argument("name", metavar="NAME", help="the user's name; with a provider, the name that it reports")
+    made.add_argument(
+        "name", metavar="NAME", help="the user's name; with a provider, an e-mail address or provider:subject"
+    )
     made.add_argument("--users", metavar="PATH", help="the users file; else WSQ_USERS, or beside the workspace")
     return made
 

@@ -13,7 +13,7 @@ from wsq.cli import opening
 from wsq.cli.output import count, say, table
 from wsq.clock import SystemClock
 from wsq.errors import InvalidInput, MissingDatabase, WorkspaceError
-from wsq.rules.roles import EVERYWHERE, Memberships, memberships, role
+from wsq.rules.roles import EVERYWHERE, Memberships, memberships, provider_of, refuse_mistaken_name, role
 from wsq.runner.report import as_json
 from wsq.views.auth import passwords
 from wsq.views.auth.names import new_user_name
@@ -61,7 +61,9 @@ def _add(file: UsersFile, given: Namespace, admin: str) -> None:
     name = new_user_name(given.name, [admin, *(user.name for user in known.values())])
     if key(name) in known:
         raise InvalidInput(f"There is already a user {name!r}.")  # before asking for a password
-    kept = None if given.no_password else passwords.hash_password(_asked(), user=name)
+    by_provider = given.no_password or provider_of(name) is not None
+    refuse_mistaken_name(name, by_provider=by_provider)
+    kept = None if by_provider else passwords.hash_password(_asked(), user=name)
     file.add(User(name=name, stores=stores, since=SystemClock().now(), password=kept))
     say(f"{name} may log in as {_roles(stores)}. Saved to {file.path}.{_hint(name, stores)}")
 
@@ -74,7 +76,13 @@ def _role(file: UsersFile, given: Namespace) -> None:
 
 def _password(file: UsersFile, given: Namespace) -> None:
     kept = passwords.hash_password(_asked(), user=given.name)
-    changed = file.change(given.name, lambda user: structs.replace(user, password=kept))
+
+    def with_password(user: User) -> User:
+        if provider_of(user.name) is not None:
+            raise InvalidInput(f"{user.name} logs in through {provider_of(user.name)}, and has no password here.")
+        return structs.replace(user, password=kept)
+
+    changed = file.change(given.name, with_password)
     say(f"{changed.name} has a new password, and is logged out everywhere.")
 
 
@@ -85,11 +93,15 @@ def _remove(file: UsersFile, given: Namespace) -> None:
 def _list(file: UsersFile, given: Namespace) -> None:
     users = sorted(file.users().values(), key=lambda user: user.name.casefold())
     if given.json:
-        shown = [{"name": each.name, "stores": each.stores, "password": each.password is not None} for each in users]
+        shown = [
+            {"name": each.name, "email": each.email, "stores": each.stores, "password": each.password is not None}
+            for each in users
+        ]
         say(as_json(shown))
     elif users:
         lines = (
-            [each.name, _roles(each.stores), "provider" if each.password is None else "password"] for each in users
+            [each.name, _roles(each.stores), "password" if each.password else each.email or "provider"]
+            for each in users
         )
         say(table(["name", "role", "logs in with"], lines))
     else:

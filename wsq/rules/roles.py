@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
 from wsq.errors import InvalidInput
 from wsq.rules import values
+from wsq.settings import OAUTH_PARAMS
 
 Role = Literal["viewer", "editor", "admin"]
 
@@ -18,6 +20,9 @@ EVERYWHERE = "*"
 """Stands for every store, also those that are made later; no store can be called so."""
 
 LONGEST_NAME = 200
+
+LONGEST_OF_PROVIDER = 300
+"""Characters of ``provider:subject``; OpenID Connect allows subjects of 255."""
 
 Memberships = Mapping[str, Role]
 """The role in each store by its id; under `EVERYWHERE` the one in all stores that are not named."""
@@ -55,15 +60,42 @@ def memberships(of: Role, stores: Iterable[str]) -> dict[str, Role]:
     return dict.fromkeys(named or [EVERYWHERE], of)
 
 
+def provider_of(name: str) -> str | None:
+    """The provider whose user ``provider:subject`` is, compared exactly; None for any other name.
+
+    Such a name is a namespace of its own: its user has no password, and is never the admin of the settings.
+    """
+    provider, colon, subject = name.partition(":")
+    return provider if colon and subject and provider in OAUTH_PARAMS else None
+
+
 def user_name(text: str) -> str:
     """A user's name as it stands on events: trimmed, on one line, of at most 200 characters.
+
+    Of a provider's user it is ``provider:subject``, of at most 300.
 
     Raises:
         InvalidInput: It is blank, too long, or holds what cannot be shown.
     """
     name = text.strip() if isinstance(text, str) else ""
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise InvalidInput(f"The user's name is {text!r}, expected 1 to {LONGEST_NAME} characters that can be shown.")
+    longest = LONGEST_OF_PROVIDER if provider_of(name) else LONGEST_NAME
+    if not name or len(name) > longest or not name.isprintable():
+        raise InvalidInput(f"The user's name is {text!r}, expected 1 to {longest} characters that can be shown.")
     if name.startswith("agent:") or name == "wsq":
         raise InvalidInput(f"The user's name is {name!r}, which on events means wsq itself; choose another.")
     return name
+
+
+def refuse_mistaken_name(name: str, *, by_provider: bool) -> None:
+    """Refuse a new user's name by which nobody could log in through a provider, or which only looks like one of those.
+
+    Raises:
+        InvalidInput: It is neither an e-mail address nor ``provider:subject``, or not written as the latter is.
+    """
+    prefix, colon, _ = unicodedata.normalize("NFKC", name).casefold().partition(":")
+    if provider_of(name) is None and colon and prefix.strip() in OAUTH_PARAMS:
+        raise InvalidInput(f"The user's name is {name!r}, expected {prefix.strip()}:SUBJECT for a user of {prefix}.")
+    if by_provider and provider_of(name) is None and "@" not in name:
+        raise InvalidInput(
+            f"The user's name is {name!r}, expected an e-mail address or PROVIDER:SUBJECT, as there is no password."
+        )

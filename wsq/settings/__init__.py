@@ -9,6 +9,7 @@ LANG, which cron may not set.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,15 @@ from wsq.settings.values import (
     LONGEST_PASSWORD,
     NEVER_SHOWN,
     OAUTH_PARAMS,
+    OAUTH_URLS,
     POSTED_TO,
+    SET_BY_PROTOCOL,
     SHORTEST_PASSWORD,
     UNDERSTOOD,
     Given,
     absolute_path,
     host_of,
+    is_confidential,
     is_server,
     is_zone,
     without_password,
@@ -64,6 +68,7 @@ __all__ = [
     "file_path",
     "from_variable",
     "host_of",
+    "is_confidential",
     "is_server",
     "load",
     "machine_timezone",
@@ -246,16 +251,29 @@ def refuse_half_a_login(settled: Settings) -> None:
     for setting in ("oauth_key", "oauth_secret"):
         if getattr(settled, setting) is None:
             raise SettingError(f"{VARIABLES[setting]} is not set, expected it for {settled.oauth_provider}.")
-    missing = [name for name in OAUTH_PARAMS[settled.oauth_provider] if not dict(settled.oauth_params).get(name)]
+    _refuse_unusable_parameters(settled.oauth_provider, dict(settled.oauth_params))
+
+
+def _refuse_unusable_parameters(provider: str, params: Mapping[str, str]) -> None:
+    variable = VARIABLES["oauth_params"]
+    needed = OAUTH_PARAMS[provider] if provider != "generic" or params.get("ISSUER") else OAUTH_URLS
+    missing = [name for name in needed if not params.get(name)]
     if missing:
         names = ", ".join(f"{name}=…" for name in missing)
-        raise SettingError(f"{VARIABLES['oauth_params']} lacks {names}, expected it for {settled.oauth_provider}.")
-    tenant = dict(settled.oauth_params).get("tenant", "")
+        instead = " (or ISSUER=… instead)" if needed is OAUTH_URLS else ""
+        raise SettingError(f"{variable} lacks {names}{instead}, expected it for {provider}.")
+    tenant = params.get("tenant", "")
     if tenant.lower() in ANY_TENANT:
         raise SettingError(
-            f"{VARIABLES['oauth_params']} has tenant={tenant}, expected one tenant: users of another could take any "
-            "name."
+            f"{variable} has tenant={tenant}, expected one tenant: users of another could take any name."
         )
+    for name, value in params.items():
+        if name in SET_BY_PROTOCOL:
+            raise SettingError(f"{variable} has {name}=…, which wsq sets itself.")
+        if name in ("ISSUER", *OAUTH_URLS) and not is_confidential(value):
+            raise SettingError(f"{variable} has {name}={value[:200]}, expected a URL that begins with https://.")
+        if name in ("url", "subdomain", "tenant", "server") and not re.fullmatch(r"[A-Za-z0-9._:-]{1,200}", value):
+            raise SettingError(f"{variable} has {name}={value[:200]!r}, expected a name without a scheme and a path.")
 
 
 def _settled(given: Mapping[str, Given]) -> Settings:

@@ -40,9 +40,20 @@ OAUTH_PARAMS = {
     "azurev2": ("tenant",),
     "auth0": ("subdomain",),
     "okta": ("url",),
-    "generic": ("AUTHORIZE_URL", "TOKEN_URL", "USER_URL"),
+    "generic": (),
 }
 """The providers that may say who somebody is, each with the parameters that it cannot do without."""
+
+OAUTH_URLS = ("AUTHORIZE_URL", "TOKEN_URL", "USER_URL")
+"""What the generic provider needs if it has no ``ISSUER``."""
+
+SET_BY_PROTOCOL = frozenset(
+    {
+        *("response_type", "response_mode", "client_id", "client_secret", "redirect_uri", "scope", "state", "nonce"),
+        *("code", "code_challenge", "code_challenge_method", "code_verifier", "grant_type", "request", "request_uri"),
+    }
+)
+"""Parameters of a login that cannot be chosen."""
 
 
 class Given(NamedTuple):
@@ -184,9 +195,23 @@ def _digest(given: Given) -> str:
 
 def _admin(given: Given) -> str:
     value = given.value.strip() if isinstance(given.value, str) else ""
-    if not value or len(value) > _LONGEST_SHOWN or not value.isprintable() or value.startswith("agent:"):
+    is_reserved = value.partition(":")[0].strip().casefold() in {"agent", *OAUTH_PARAMS} and ":" in value
+    if not value or len(value) > _LONGEST_SHOWN or not value.isprintable() or is_reserved:
         raise given.refusal("a user's name such as ada@example.com")
     return value
+
+
+def is_confidential(url: str) -> bool:
+    """Whether nobody can listen on the way to a URL: https, or this machine."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        return bool(parts.scheme == "https" and parts.hostname) or (
+            parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+        )
+    except ValueError:
+        return False
 
 
 def _admin_password(given: Given) -> str:

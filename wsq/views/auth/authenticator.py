@@ -15,7 +15,7 @@ from typing import NamedTuple
 from wsq.api import Workspace
 from wsq.clock import Clock
 from wsq.errors import LoggedOut, NewerWorkspace, NotAllowed, SettingError, WsqError
-from wsq.rules.roles import EVERYWHERE, Memberships
+from wsq.rules.roles import EVERYWHERE, Memberships, provider_of
 from wsq.views.auth import passwords, sessions
 from wsq.views.auth.proxies import network_of
 from wsq.views.auth.sessions import Device, Session, Signer, Ticket
@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 FREE_PER_NAME = 5
 FREE_PER_ADDRESS = 20
-FREE_PER_SITE = 100
-"""Login attempts before throttling: for one name, from one address, which a whole office may share, and from one /48 of
-IPv6, in which a guesser may have 65,536 networks."""
+FREE_PER_SITE = 50
+"""Login attempts before throttling: for one name from one address; from one address, which a whole office may share;
+for one name from one /48 of IPv6, in which a guesser may have 65,536 networks."""
 
 MANY = 50
 FREE_WHEN_MANY = 2
@@ -134,13 +134,27 @@ class Authenticator:
 
     def user(self, name: str) -> User | None:
         """Return the user of this name; None if there is none, or the users file cannot be read."""
-        if self._admin is not None and key(name) == key(self._admin.name):
+        is_ours = provider_of(name) is None
+        if is_ours and self._admin is not None and key(name) == key(self._admin.name):
             return self._admin
         try:
             return self._users.users().get(key(name))
         except SettingError as trouble:
             log.warning("Users cannot log in: %s", trouble, extra={"action": "auth.users"})
             return None
+
+    def of_provider(self, name: str, email: str | None) -> User | None:
+        """Return the user ``provider:subject``; see `UsersFile.claim`. May write: not for an event loop.
+
+        Raises:
+            SettingError: The users file cannot be read, or would have to be changed and cannot be.
+        """
+        return self._users.claim(name, email)
+
+    def shown(self, actor: str) -> str:
+        """Return what pages show for an actor: of a provider's user the e-mail address, if it is known."""
+        user = self.user(actor) if provider_of(actor) else None
+        return (user and user.email) or actor
 
     def has_users(self) -> bool:
         """Whether anybody can log in.
@@ -223,6 +237,18 @@ class Authenticator:
         self._throttle.take_back(attempt.limits)
         self._throttle.forgive([limit.key for limit in attempt.limits if limit.key[0] in ("device", "pair")])
 
+    def count_provider(self, address: str) -> list[Limit]:
+        """Count an answer of a provider, which is asked about it, and return the limits, for `succeeded`.
+
+        Raises:
+            TooSoon: There were too many from the address.
+        """
+        return self._count([Limit(("provider", network_of(address, 64)), FREE_PER_ADDRESS)])
+
+    def succeeded(self, limits: list[Limit]) -> None:
+        """Uncount an answer of a provider that has logged a user in."""
+        self._throttle.take_back(limits)
+
     def _checked(self, name: str, password: str) -> User | None:
         """Return the user if the password is right. Takes a quarter of a second: not for an event loop."""
         user = self.user(name)
@@ -244,7 +270,7 @@ class Authenticator:
         if self._throttle.number(in_all, time.monotonic()) >= MANY:
             pair = Limit(pair.key, FREE_WHEN_MANY, LONGEST_WAIT_WHEN_MANY)
         limits = [pair, Limit(("address", network), FREE_PER_ADDRESS), Limit(in_all, None)]
-        return limits if site == network else [*limits, Limit(("site", site), FREE_PER_SITE)]
+        return limits if site == network else [*limits, Limit(("site", hidden, site), FREE_PER_SITE)]
 
     def known(self, user: User, device: Device | None) -> Device:
         """Return the device cookie of a browser in which a user has logged in; `device` is its earlier one."""
@@ -285,7 +311,14 @@ class Authenticator:
     ) -> MemberPermissions:
         """Return the permissions of a session's user on the page of a store; None for the page of all stores."""
         visit = Visit(self, session, address)
-        return kind(session.name, store_id, visit.memberships, renewed=visit.renew, refused=visit.note_refusal)
+        return kind(
+            session.name,
+            store_id,
+            visit.memberships,
+            renewed=visit.renew,
+            refused=visit.note_refusal,
+            shown=self.shown,
+        )
 
 
 class Visit:
@@ -320,7 +353,9 @@ class Visit:
             self.note_refusal("renew: the ticket is not valid")
             raise LoggedOut(IS_OVER)
         if key(ticket.session.name) != key(self._session.name):
-            raise NotAllowed(f"You are now logged in as {ticket.session.name}. Reload the page to continue.")
+            raise NotAllowed(
+                f"You are now logged in as {auth.shown(ticket.session.name)}. Reload the page to continue."
+            )
         self._session = ticket.session
 
     def note_refusal(self, what: str) -> None:

@@ -11,6 +11,7 @@ from tornado.web import Application
 
 SESSION = "wsq-session"
 DEVICE = "wsq-known"
+FLOW = "wsq-oauth"
 FORM = "_xsrf"
 """Against forged forms; the only one that scripts can read (see ``session.js``)."""
 

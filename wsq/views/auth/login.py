@@ -141,8 +141,11 @@ class AuthHandler:
         """Give the browser a session, and remember it as one of the user's devices."""
         auth = self.auth
         self.set_cookie(cookies.SESSION, auth.signer.signed(auth.new_session(user)), max_age=sessions.LONGEST)
-        self.set_cookie(cookies.DEVICE, auth.signer.signed(auth.known(user, self.device())), max_age=sessions.DEVICE)
-        log.info("%r logged in from %s", user.name, address_of(self.request), extra={"action": "auth.login"})
+        if user.password is not None:
+            device = auth.known(user, self.device())
+            self.set_cookie(cookies.DEVICE, auth.signer.signed(device), max_age=sessions.DEVICE)
+        name = repr(user.name) + (f" ({user.email})" if user.email else "")
+        log.info("%s logged in from %s", name, address_of(self.request), extra={"action": "auth.login"})
 
     def device(self) -> Device | None:
         """Return the browser's device cookie."""

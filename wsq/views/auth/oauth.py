@@ -1,116 +1,163 @@
-"""Login with OAuth and OpenID Connect providers, through Panel; permissions come from the users file.
+"""Login with OAuth and OpenID Connect providers: the code flow, with PKCE; permissions come from the users file.
 
-Panel's handlers talk to the provider. The result becomes a wsq session: the provider's tokens are neither stored nor
-logged.
+The result becomes a wsq session: the provider's tokens are neither stored nor logged.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hmac
 import logging
 from typing import Any
 
-from panel.auth import AUTH_PROVIDERS, CODE_COOKIE_NAME, STATE_COOKIE_NAME
-from panel.config import config
-from panel.util import decode_token
 from tornado.web import HTTPError, RequestHandler
 
-from wsq.views.auth.authenticator import Provider
+from wsq.errors import SettingError, WsqError
+from wsq.views.auth import cookies, sessions
+from wsq.views.auth.authenticator import Authenticator, TooSoon
 from wsq.views.auth.guard import OAUTH, address_of, next_of, refused
 from wsq.views.auth.login import AuthHandler, page
+from wsq.views.auth.providers import Identity, Login, ProviderClient, ProviderError, Unreachable
+from wsq.views.auth.sessions import Flow
+from wsq.views.auth.users import User
+
+log = logging.getLogger(__name__)
+
+LONGEST_ONWARD = 2_000
+"""Bytes of the page to open afterwards, which a cookie must hold."""
+
+PARAMETERS = ("code", "state", "error", "error_description", "iss")
+"""What a provider sends back, in the query of the address and nowhere else."""
 
 
-def handler_of(provider: Provider) -> type[RequestHandler]:
-    """Return the handler class of a provider. Panel's configuration of it is global, one per process."""
-    logging.getLogger("panel.auth").setLevel(logging.CRITICAL)  # it logs credentials; `write_error` logs enough
-    config.oauth_provider = provider.name
-    config.oauth_key = provider.client
-    config.oauth_secret = provider.secret
-    config.oauth_redirect_uri = provider.redirect_uri or ""
-    config.oauth_extra_params = dict(provider.params)
-    return type("OAuthLogin", (_OAuthHandler, AUTH_PROVIDERS[config.oauth_provider]), {"_login_endpoint": OAUTH})
+class Refusal(WsqError):
+    """The login is refused, with a status."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        self.status = status
+        super().__init__(sentence)
 
 
-class _OAuthHandler(AuthHandler):
-    """Mixed into Panel's handler of a provider."""
+class OAuthLogin(AuthHandler, RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
+    """Sends the browser to the provider, and logs in users who return from it in the same browser."""
 
-    _claims: dict[str, Any]
-    _is_logged_in: bool
+    _client: ProviderClient
 
-    def prepare(self) -> None:
-        """Start with nothing known."""
-        self._claims = {}
-        self._is_logged_in = False
+    def initialize(
+        self, auth: Authenticator, provider: str | None = None, client: ProviderClient | None = None
+    ) -> None:
+        """Receive Tornado's handler arguments."""
+        assert client is not None
+        super().initialize(auth, provider)
+        self._client = client
 
     async def get(self) -> None:
-        """Redirect to the provider, and log in users who return from it in the same browser.
+        """Redirect to the provider, or log in who returns from it."""
+        try:
+            given = self._given()
+            if given:
+                await self._finish_login(given)
+            else:
+                await self._begin_login()
+        except TooSoon as wait:
+            self.set_header("Retry-After", str(wait.seconds))
+            self._refuse(429, str(wait))
+        except Refusal as refusal:
+            self._refuse(refusal.status, str(refusal))
+        except Unreachable as problem:
+            self._refuse(502, str(problem))
+        except ProviderError as problem:
+            self._refuse(401, str(problem))
 
-        Panel treats a missing state like a missing cookie, so a link could log somebody in as the attacker.
+    def _given(self) -> dict[str, str]:
+        """Return what the provider sends back: empty if the login begins.
+
+        Tornado would also take values from a body, and the last one of several.
         """
-        handler: Any = self
-        if handler.get_argument("code", None) and not handler.get_argument("state", None):
-            raise HTTPError(401, "a code without a state")
-        await super().get()  # type: ignore[misc]  # of the handler class
+        found = {name: self.request.query_arguments.get(name, []) for name in PARAMETERS}
+        try:
+            given = {name: values[0].decode("utf-8") for name, values in found.items() if values}
+        except UnicodeDecodeError:
+            given = {"error": ""}
+        if self.request.body or any(len(values) > 1 for values in found.values()):
+            raise Refusal(400, "The answer of the provider is not in the query of the address alone. Try again.")
+        return given
 
-    def redirect(self, url: str, *args: Any, **given: Any) -> None:
-        """Redirect to the provider, or to a page of ours after login: Panel would accept some foreign addresses."""
-        super().redirect(next_of(url) if self._is_logged_in else url, *args, **given)
+    async def _begin_login(self) -> None:
+        onward = next_of(self.get_query_argument("next", None))
+        is_short = len(onward.encode("utf-8", "replace")) <= LONGEST_ONWARD
+        flow = sessions.new_flow(onward if is_short else next_of(None), self.auth.now())
+        url = await self._client.authorize_url(self._login(flow))
+        self.set_cookie(cookies.FLOW, self.auth.signer.signed(flow), max_age=sessions.FLOW)
+        self.redirect(url)
 
-    @property
-    def _redirect_uri(self) -> str:
-        """Return the URL to which the provider sends the browser back."""
-        return config.oauth_redirect_uri or f"{self.request.protocol}://{self.request.host}{OAUTH}"
-
-    def set_secure_cookie(self, name: str, value: str | bytes, *args: Any, **given: Any) -> None:
-        """Keep in memory what Panel would store in cookies, except those it needs during the login."""
-        if name in (STATE_COOKIE_NAME, CODE_COOKIE_NAME):
-            super().set_secure_cookie(name, value, *args, **given)  # type: ignore[misc]  # of the handler class
-        else:
-            self._claims[name] = value
-
-    async def get_authenticated_user(self, *args: Any, **given: Any) -> Any:
-        """Ask the provider, and log in users that it and the users file know."""
-        found = await super().get_authenticated_user(*args, **given)  # type: ignore[misc]  # of the handler class
-        if given.get("code"):
-            self._log_in_known_user()
-        return found
-
-    def _log_in_known_user(self) -> None:
-        name = str(self._claims.get("user") or "")
-        user = self.auth.user(name) if name and not _is_unverified(self._claims.get("id_token")) else None
-        if user is None:
-            raise HTTPError(403, f"{name or 'somebody without a name'} is no user here")
+    async def _finish_login(self, given: dict[str, str]) -> None:
+        flow = self._flow(given.get("state", ""))
+        login = self._login(flow)
+        limits = self.auth.count_provider(address_of(self.request))
+        code = given.get("code", "")
+        if "error" in given:
+            raise Refusal(401, self._client.refusal(given["error"], given.get("error_description"), code, login))
+        if not code:
+            raise Refusal(401, "The provider sent no code.")
+        identity = await self._client.identity(code, login, now=self.auth.now(), issuer=given.get("iss"))
+        user = await asyncio.get_running_loop().run_in_executor(None, self._user, identity)
+        self.auth.succeeded(limits)
         self.log_in(user)
-        self._is_logged_in = True
+        self.redirect(next_of(flow.onward), status=303)
 
-    def _raise_error(self, response: Any, body: Any = None, status: int = 400) -> None:
-        """Raise without Panel's log line, which could contain a token."""
-        del response, body
-        raise HTTPError(status, "the provider refused")
+    def _flow(self, state: str) -> Flow:
+        """Return the login that this browser has begun. It is over then, whatever becomes of it."""
+        flow = self.auth.signer.read(Flow, self.get_cookie(cookies.FLOW))
+        self.clear_cookie(cookies.FLOW)
+        if flow is None:
+            raise Refusal(401, "This login was not begun in this browser, or its cookies are disabled. Try again.")
+        if not state or not hmac.compare_digest(state.encode(), flow.id.encode()):
+            raise Refusal(401, "This is the answer to another login than the last one of this browser. Try again.")
+        if not -sessions.AHEAD <= self.auth.now() - flow.at <= sessions.FLOW:
+            raise Refusal(401, f"The login took longer than {sessions.FLOW // 60} minutes. Try again.")
+        return flow
+
+    def _login(self, flow: Flow) -> Login:
+        signer = self.auth.signer
+        return Login(
+            redirect_uri=self._client.provider.redirect_uri or f"{self.request.protocol}://{self.request.host}{OAUTH}",
+            state=flow.id,
+            nonce=signer.derived("nonce", flow),
+            verifier=signer.derived("verifier", flow),
+        )
+
+    def _user(self, identity: Identity) -> User:
+        """Return the user whom the users file knows. Reads and may write a file: not for an event loop."""
+        shown = f"{identity.name} ({identity.email})" if identity.email else identity.name
+        try:
+            user = self.auth.of_provider(identity.name, identity.email if identity.is_verified else None)
+        except SettingError as trouble:
+            log.warning("%s cannot log in: %s", identity.name, trouble, extra={"action": "auth.users"})
+            raise Refusal(
+                403,
+                f"{shown} cannot be logged in, since the users file cannot be used. Ask an admin; the log says why.",
+            ) from trouble
+        if user is not None:
+            return user
+        unverified = identity.email is not None and not identity.is_verified
+        why = " Its e-mail address does not count, since the provider has not verified it." if unverified else ""
+        raise Refusal(403, f"{shown} is not registered here.{why} Ask an admin to add it.")
+
+    def _refuse(self, status: int, why: str) -> None:
+        refused(None, address_of(self.request), f"login by {self.provider}: {status} {why}")
+        self.set_status(status)
+        self.finish(page(self, message=why, provider=self.provider))
 
     def write_error(self, status_code: int, **given: Any) -> None:
-        """Show an error on the login page, and log the reason."""
+        """Show the login page for any other error."""
         error = given.get("exc_info", (None, None, None))[1]
-        why = error.log_message if status_code == 403 and isinstance(error, HTTPError) else type(error).__name__
-        refused(None, address_of(self.request), f"login by {config.oauth_provider}: {status_code} {why!r}")
-        message = (
-            "Your account is not registered here. Ask an admin to add it."
-            if status_code == 403
-            else "The provider refused the login. Try again."
-        )
-        handler: Any = self
-        handler.set_header("Content-Type", "text/html; charset=utf-8")
-        handler.finish(page(handler, message=message, provider=self.provider))
+        status = error.status_code if isinstance(error, HTTPError) else status_code
+        invalid, failed = "Invalid request. Try again.", "Something went wrong here; the server's log says what."
+        self._refuse(status, invalid if status < 500 else failed)
 
-    def log_exception(self, *_: Any) -> None:
-        """Log nothing: `write_error` does, and a traceback could show a provider's code in the address."""
-
-
-def _is_unverified(token: Any) -> bool:
-    """Whether the provider says that the e-mail address, which is the name, is not verified."""
-    if token is None:
-        return False
-    try:
-        claims = decode_token(token)
-    except Exception:  # noqa: BLE001 - an unreadable token verifies nothing
-        return True
-    return claims.get("email_verified") in (False, "false")
+    def log_exception(self, kind: Any, error: Any, _trace: Any) -> None:
+        """Log an error without its traceback and message, which could show a provider's code in the address."""
+        del kind
+        if not isinstance(error, HTTPError):
+            log.error("The login failed: %s", type(error).__name__, extra={"action": "auth.provider"})

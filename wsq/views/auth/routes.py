@@ -27,9 +27,10 @@ def server_parts(auth: Authenticator) -> ServerParts:
     given = {"auth": auth, "provider": auth.provider.name if auth.provider else None}
     patterns: list[Any] = [(LOGIN, Login, given), (LOGOUT, Logout, given), (RENEW, Renew, given)]
     if auth.provider is not None:
-        from wsq.views.auth.oauth import handler_of
+        from wsq.views.auth.oauth import OAuthLogin
+        from wsq.views.auth.providers import ProviderClient
 
-        patterns.append((OAUTH, handler_of(auth.provider), given))
+        patterns.append((OAUTH, OAuthLogin, given | {"client": ProviderClient(auth.provider)}))
     options = {
         # Page tokens are signed, so that every instance accepts pages of the others, and nobody can forge them. They
         # are part of the page's markup, where the session cookie must never be.

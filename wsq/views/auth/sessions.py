@@ -23,6 +23,9 @@ LONGEST = 7 * 86_400
 TICKET = 60
 """Seconds for which a ticket is valid, with which an open page continues with a newer session."""
 
+FLOW = 600
+"""Seconds that a login through a provider may take."""
+
 DEVICE = 365 * 86_400
 """Seconds for which a browser is remembered as a user's device."""
 
@@ -59,7 +62,19 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     at: int
 
 
-T = TypeVar("T", Session, Device, Ticket)
+class Flow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A login through a provider that this browser began at `at`; `onward` is the page to open after it.
+
+    `id` is the flow's state. Its nonce and its PKCE verifier are derived from it and the secret, so that the browser
+    knows neither.
+    """
+
+    id: str
+    at: int
+    onward: str
+
+
+T = TypeVar("T", Session, Device, Ticket, Flow)
 
 
 class Signer:
@@ -72,7 +87,7 @@ class Signer:
         """Return a key for one purpose, so that signatures for one are invalid for another."""
         return hmac.digest(self._secret, f"wsq {purpose}".encode(), hashlib.sha256)
 
-    def signed(self, value: Session | Device | Ticket) -> str:
+    def signed(self, value: Session | Device | Ticket | Flow) -> str:
         """Return the value as text of letters, digits, ``-``, ``_`` and one dot."""
         text = base64.urlsafe_b64encode(msgspec.json.encode(value)).rstrip(b"=")
         return f"{text.decode()}.{self._signature(type(value), text)}"
@@ -88,6 +103,11 @@ class Signer:
             return msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=kind)
         except msgspec.MsgspecError:  # signed by another version
             return None
+
+    def derived(self, purpose: str, flow: Flow) -> str:
+        """Return a secret of a flow, as 43 letters, digits, ``-`` and ``_``."""
+        made = hmac.digest(self.key(f"flow {purpose}"), flow.id.encode(), hashlib.sha256)
+        return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
 
     def mark(self, proof: str) -> str:
         """Return a mark that ties a session to a password without revealing it."""
@@ -105,6 +125,11 @@ def new_session(name: str, mark: str, now: int) -> Session:
 def new_device(name: str, mark: str, now: int) -> Device:
     """Return a new device, for a browser in which a user logs in for the first time."""
     return Device(name=name, id=secrets.token_urlsafe(12), since=now, mark=mark)
+
+
+def new_flow(onward: str, now: int) -> Flow:
+    """Return a new login through a provider."""
+    return Flow(id=secrets.token_urlsafe(32), at=now, onward=onward)
 
 
 def is_over(session: Session, now: int) -> bool:

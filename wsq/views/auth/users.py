@@ -16,20 +16,26 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
 from wsq.errors import InvalidInput, NotFound, SettingError, WsqError
-from wsq.rules.roles import LONGEST_NAME, Role, user_name
+from wsq.rules.roles import LONGEST_NAME, Role, provider_of, user_name
 from wsq.rules.values import nearest
 from wsq.views.auth.passwords import is_hash
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A user. Without a `password` (its hash) they can only log in through a provider."""
+    """A user; `password` is its hash.
+
+    Without one they can only log in through a provider: `name` is ``provider:subject``, and `email` the address that
+    the provider has verified; or `name` is an e-mail address, for which the first login puts ``provider:subject``.
+    """
 
     name: str
     stores: dict[str, Role]
     since: datetime
     password: str | None = None
+    email: str | None = None
 
     def __repr__(self) -> str:
         return f"User(name={self.name!r}, stores={self.stores!r})"
@@ -45,12 +51,20 @@ class _Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 Users = dict[str, User]
-"""Users by case-insensitive name."""
+"""Users by `key`."""
 
 
 def key(name: str) -> str:
-    """Return a name for comparison."""
-    return name.strip().casefold()
+    """Return a name for comparison: case-insensitive, but a provider's user is compared exactly."""
+    return name if provider_of(name) else name.strip().casefold()
+
+
+def is_same_address(one: str, other: str) -> bool:
+    """Whether two e-mail addresses are equal but for ASCII case; other letters are compared exactly.
+
+    Case folding makes one letter of several that only look alike, such as the Kelvin sign and k.
+    """
+    return one == other or (one.isascii() and other.isascii() and one.lower() == other.lower())
 
 
 class UsersFile:
@@ -84,12 +98,15 @@ class UsersFile:
         """Add a user.
 
         Raises:
-            InvalidInput: The name is taken.
+            InvalidInput: The name is taken, or is the e-mail address of a provider's user.
         """
 
         def added(users: Users) -> None:
             if key(user.name) in users:
                 raise InvalidInput(f"There is already a user {users[key(user.name)].name!r}.")
+            for each in users.values():  # or adding somebody again would invite the next owner of the address
+                if each.email and is_same_address(each.email, user.name):
+                    raise InvalidInput(f"There is already a user {each.name!r} with the e-mail address {each.email}.")
             users[key(user.name)] = user
 
         self._change(added)
@@ -112,13 +129,43 @@ class UsersFile:
         """
 
         def changed(users: Users) -> None:
-            known = self._known(users, name)
-            users[known] = how(users[known])
+            known.append(self._known(users, name))
+            users[known[0]] = how(users[known[0]])
 
-        return self._change(changed)[key(name)]
+        known: list[str] = []
+        return self._change(changed)[known[0]]
+
+    def claim(self, name: str, email: str | None) -> User | None:
+        """Return the user ``provider:subject`` who logs in, with `email` as their address if it is verified.
+
+        If there is none, one without a password whose name is this address is named so for good. None if there is
+        neither.
+
+        Raises:
+            SettingError: The file would have to be changed, and cannot be.
+        """
+        found = _claimed(self.users(), name, email)
+        if found is None or found[1] == found[0]:
+            return found[1] if found else None
+
+        def claimed(users: Users) -> None:
+            now = _claimed(users, name, email)
+            if now is not None:
+                del users[key(now[0].name)]
+                users[key(name)] = now[1]
+
+        try:
+            return self._change(claimed).get(key(name))
+        except SettingError:
+            if found[0].name == name:  # only the address is new
+                return found[0]
+            raise
 
     def _known(self, users: Users, name: str) -> str:
         if key(name) not in users:
+            named = [each for each, user in users.items() if user.email and is_same_address(user.email, name.strip())]
+            if len(named) == 1:
+                return named[0]
             near = nearest(name, [user.name for user in users.values()])
             raise NotFound(f"There is no user {name!r}{f'; the nearest is {near!r}' if near else ''}.")
         return key(name)
@@ -170,6 +217,18 @@ class UsersFile:
         if len(users) < len(book.users):
             raise SettingError(f"{self.path} is invalid: two users have the same name.")
         return users
+
+
+def _claimed(users: Users, name: str, email: str | None) -> tuple[User, User] | None:
+    """Return the user who logs in as ``provider:subject``, as they are and as they should be."""
+    known = users.get(key(name))
+    if known is not None:
+        is_theirs = known.name == name and known.password is None
+        return (known, structs.replace(known, email=email or known.email)) if is_theirs else None
+    for user in users.values():
+        if email and user.password is None and not provider_of(user.name) and is_same_address(user.name, email):
+            return user, structs.replace(user, name=name, email=email)
+    return None
 
 
 def _sound(user: User) -> User:

@@ -232,7 +232,7 @@ class Dispatcher(Responder):
         return opened | {
             "id": row.id,
             "version": row.version,
-            "edited": {"by": edit.actor, "at": cards.instant(edit.at)} if edit else None,
+            "edited": {"by": self.permissions.shown(edit.actor), "at": cards.instant(edit.at)} if edit else None,
             "archived": getattr(row, "archived_at", None) is not None,
             "execution": getattr(row, "created_by_execution_id", None),
         }

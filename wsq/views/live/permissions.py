@@ -89,6 +89,10 @@ class Permissions:
         """Return an error's text, without what the user must not know."""
         return str(refusal)
 
+    def shown(self, actor: str) -> str:
+        """Return what the page shows for an actor."""
+        return actor
+
     def renew(self, ticket: str) -> None:
         """Continue with a renewed session; without a login there is none."""
         del ticket
@@ -102,7 +106,8 @@ class MemberPermissions(Permissions):
     """Permits what a user currently may do.
 
     `store_id` is the page's store; None for the page of all stores. `memberships` returns the current roles, and raises
-    `LoggedOut` when the session has ended. `refused` is called with every refusal.
+    `LoggedOut` when the session has ended. `refused` is called with every refusal. `shown` returns what pages show for
+    an actor.
     """
 
     def __init__(
@@ -113,8 +118,10 @@ class MemberPermissions(Permissions):
         *,
         renewed: Callable[[str], None],
         refused: Callable[[str], None],
+        shown: Callable[[str], str] = str,
     ) -> None:
         self.actor = name
+        self._shown = shown
         self.store_id = store_id
         self._memberships = memberships
         self._renewed = renewed
@@ -200,6 +207,10 @@ class MemberPermissions(Permissions):
             return text.partition("; ")[0].rstrip(".") + "."
         return text
 
+    def shown(self, actor: str) -> str:
+        """See `Permissions.shown`."""
+        return self._shown(actor)
+
     def renew(self, ticket: str) -> None:
         """See `Permissions.renew`."""
         self._renewed(ticket)
@@ -216,6 +227,7 @@ class MemberPermissions(Permissions):
             "pauses": pauses | {"stores": paused},
             "user": {
                 "name": self.actor,
+                "shown": self.shown(self.actor or ""),
                 "role": role_in(mine, self.store_id) if self.store_id else "admin" if self.rules() else None,
                 "rules": self.rules(),
                 "everywhere": EVERYWHERE in mine,

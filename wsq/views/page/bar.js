@@ -67,7 +67,7 @@ function drawUser(page) {
     "form",
     { method: "post", action: "logout", class: "user" },
     h("input", { type: "hidden", name: "_xsrf", value: formToken() }),
-    h("span", { title: `Logged in as ${page.user.name}` }, icon("person"), h("span", null, page.user.name)),
+    h("span", { title: `Logged in as ${page.user.name}` }, icon("person"), h("span", null, page.user.shown)),
     h("button", { type: "submit", class: "button quiet" }, "Log out"),
   );
 }

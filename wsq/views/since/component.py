@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from wsq.api import Store
@@ -51,13 +52,16 @@ class SincePage(InteractivePage):
 
     def _recap(self, message: SinceThen) -> Card:
         try:
-            return recap(self._store.since(message.since))
+            return recap(self._store.since(message.since), self.permissions.shown)
         except NotFound:  # the store does not exist before its first command
             return {"nothing": True}
 
 
-def recap(since: Since) -> Card:
-    """Return what has happened for the browser: figures, then lines that may need attention."""
+def recap(since: Since, shown: Callable[[str], str] = str) -> Card:
+    """Return what has happened for the browser: figures, then lines that may need attention.
+
+    `shown` returns what the page shows for an actor.
+    """
     figures = [
         {"label": word, "value": number, "tone": tone}
         for name, word, tone in FIGURES
@@ -74,9 +78,9 @@ def recap(since: Since) -> Card:
         "ended": [_ended(row) for row in since.ended],
         "more_ended": since.failed + since.could_not - len(since.ended),
         "skipped": [_skipped(row) for row in since.skipped],
-        "cards": [_card(row) for row in since.cards],
+        "cards": [_card(row, shown) for row in since.cards],
         "more_cards": since.touched - len(since.cards),
-        "changes": [_change(row) for row in since.changes],
+        "changes": [_change(row, shown) for row in since.changes],
         "more_changes": since.edits + since.pauses - len(since.changes),
     }
 
@@ -98,8 +102,8 @@ def _skipped(row: Any) -> Card:
     return {"task": row.recurring_task_id, "name": one_line(row.name), "slots": row.slots, "why": why}
 
 
-def _card(row: Any) -> Card:
-    who = "an agent" if row.by_agent else row.who
+def _card(row: Any, shown: Callable[[str], str]) -> Card:
+    who = "an agent" if row.by_agent else shown(row.who)
     at = instant(row.happened_at)
     return {
         "task": row.task_id,
@@ -110,13 +114,13 @@ def _card(row: Any) -> Card:
     }
 
 
-def _change(row: Any) -> Card:
+def _change(row: Any, shown: Callable[[str], str]) -> Card:
     about = row.about if row.recurring_task_id is not None else row.about.capitalize()
     return {
         "task": row.recurring_task_id if row.what != "deleted" else None,
         "name": one_line(about),
         "what": row.what,
-        "who": row.who,
+        "who": shown(row.who),
         "why": row.reason,
         "at": instant(row.happened_at),
     }
