@@ -99,6 +99,11 @@ def only_in_environment(
     return tuple(setting for setting in set_here if setting not in unasked)
 
 
+def in_voila() -> bool:
+    """Whether this process is a kernel that Voilà has started, which says so in its environment."""
+    return "VOILA_BASE_URL" in os.environ
+
+
 def config_file() -> Path | None:
     """Where the user's own ``wsq.toml`` is or would be; None for a user without a home folder."""
     from platformdirs import user_config_path

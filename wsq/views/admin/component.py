@@ -10,7 +10,7 @@ from wsq.projections import Rows
 from wsq.rules.roles import EVERYWHERE
 from wsq.statistics.health import Alert
 from wsq.statistics.overview import TaskOverview
-from wsq.views.live.component import InteractivePage, weakly
+from wsq.views.live.component import CELL_HEIGHT, InteractivePage, weakly
 from wsq.views.live.dispatch import Dispatcher, Responder, set_paused
 from wsq.views.live.hub import hub_of
 from wsq.views.live.permissions import OPEN, Permissions
@@ -145,7 +145,7 @@ class Admin(InteractivePage):
         page: bool = False,
         permissions: Permissions = OPEN,
     ) -> None:
-        sizes = {"sizing_mode": "stretch_both"} if page else {"sizing_mode": "stretch_width", "height": 640}
+        sizes = {"sizing_mode": "stretch_both"} if page else {"sizing_mode": "stretch_width", "height": CELL_HEIGHT}
         super().__init__(**sizes)
         self.permissions = permissions
         self._workspace = workspace

@@ -6,8 +6,9 @@ from typing import Any
 
 from wsq.api import Store
 from wsq.errors import WsqError
+from wsq.projections.display import MOST_ROWS
 from wsq.views.board.static import static_table
-from wsq.views.live.component import InteractivePage, weakly
+from wsq.views.live.component import CELL_HEIGHT, InteractivePage, weakly
 from wsq.views.live.dispatch import Answer, Dispatcher, Synced
 from wsq.views.live.hub import hub_of
 from wsq.views.live.permissions import OPEN, Permissions
@@ -33,7 +34,7 @@ class Board(InteractivePage):
         permissions: Permissions = OPEN,
         **params: Any,
     ) -> None:
-        sizes = {"sizing_mode": "stretch_both"} if page else {"sizing_mode": "stretch_width", "height": 640}
+        sizes = {"sizing_mode": "stretch_both"} if page else {"sizing_mode": "stretch_width", "height": CELL_HEIGHT}
         super().__init__(**(sizes | params))
         self.permissions = permissions
         subscription = hub_of(store.workspace).subscribe(store.id, weakly(self.send))
@@ -46,6 +47,10 @@ class Board(InteractivePage):
     def to_html(self) -> str:
         """Return the current board as a static HTML table, for notebooks that are read without a kernel."""
         return static_table(self._subscription.snapshot()["cards"])
+
+    def cell_html(self) -> str:
+        """See `LivePage.cell_html`. Of long lanes it has the beginning, as it is saved with the notebook."""
+        return static_table(self._subscription.snapshot()["cards"], MOST_ROWS)
 
     def completed(self, answer: Answer) -> Answer:
         """Return the answer; if it reports the page's revision, first send what the page has missed."""

@@ -13,10 +13,11 @@ from wsq.vocabulary import BOARD_LABELS, RECURRING_LANE
 _LEFT = 'style="text-align:left;vertical-align:top"'
 
 
-def static_table(cards: Iterable[Card]) -> str:
+def static_table(cards: Iterable[Card], most: int | None = None) -> str:
     """Return the lanes side by side, one cell per card; escaped, without ids, and reproducible.
 
-    Recurring tasks come newest first, others by position, as on the board.
+    Recurring tasks come newest first, others by position, as on the board. Of a lane with more than
+    `most` cards, the others are only counted.
     """
     cards = sorted(cards, key=lambda card: (card["rank"], card["id"]))
     lanes = {name: [card for card in cards if card["lane"] == name] for name in BOARD_LABELS}
@@ -24,8 +25,12 @@ def static_table(cards: Iterable[Card]) -> str:
     head = "".join(f"<th {_LEFT}>{escape(title)} · {len(lanes[name])}</th>" for name, title in BOARD_LABELS.items())
     body = "\n".join(
         "<tr>" + "".join(f"<td {_LEFT}>{_cell(card)}</td>" for card in line) + "</tr>"
-        for line in zip_longest(*lanes.values())
+        for line in zip_longest(*(shown[:most] for shown in lanes.values()))
     )
+    rest = [len(each) - most if most is not None and len(each) > most else 0 for each in lanes.values()]
+    if any(rest):
+        counted = "".join(f"<td {_LEFT}>{f'… and {more} more' if more else ''}</td>" for more in rest)
+        body += f"\n<tr>{counted}</tr>"
     return (
         '<table class="tex2jax_ignore mathjax_ignore">\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>"

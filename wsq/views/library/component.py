@@ -30,5 +30,10 @@ class Library(InteractivePage):
         opening = {"store": store.id, "project": None, "page": True, "path": "library"}
         self.open_with(subscription.opening() | {"opening": opening})
 
+    def to_html(self) -> str:
+        """Return the current lists as static HTML tables, for notebooks that are read without a kernel."""
+        lists = (self._store.projects(), self._store.contacts(), self._store.documents())
+        return "\n".join(rows._repr_html_() for rows in lists)
+
     def _find(self, text: str) -> list[str]:
         return list(self._store.documents_holding(text))

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from html import escape
 from importlib.resources import files
 from typing import Any, ClassVar
 from weakref import WeakMethod
@@ -25,7 +26,7 @@ from wsq.views.live.dispatch import Answer, Responder, as_json
 from wsq.views.live.hub import Subscription
 from wsq.views.live.permissions import OPEN, Permissions
 from wsq.views.page.cards import Card
-from wsq.views.page.cell import bring_scripts
+from wsq.views.page.cell import bring_scripts, marimo_output, with_picture
 from wsq.views.page.rarely import Rarely
 from wsq.views.page.workers import Workers
 
@@ -42,6 +43,9 @@ WAITING_BYTES = 20_000_000
 
 ALL_WAITING_BYTES = 100_000_000
 """The same of all pages of this process."""
+
+CELL_HEIGHT = 640
+"""Height in pixels of a page in a notebook's cell."""
 
 pool = Workers(WORKERS, "wsq-page")
 
@@ -60,6 +64,8 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
     """A page that begins with `first` and gets everything later in messages."""
 
     first = param.String(default="{}", doc="The first state, as JSON.")
+
+    message = param.String(default="", doc="The last message, as JSON, where Panel's own messages do not arrive.")
 
     _stylesheets: ClassVar[list[str]] = [
         resource(
@@ -80,11 +86,44 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
 
     _take_scripts_out: Callable[[], None] | None = None
 
+    _output: Any = None
+    """What a marimo cell shows of this page; marimo itself keeps only a weak reference."""
+
+    _deliver: Callable[[str], None] | None = None
+    """Sends a message to the browser, where Panel cannot do it from any thread."""
+
+    def to_html(self) -> str:
+        """Return the page's current content as static HTML, for notebooks that are read without a kernel."""
+        raise NotImplementedError
+
+    def cell_html(self) -> str:
+        """Return what a notebook's cell shows where nothing runs the page's script."""
+        return self.to_html()
+
+    def _fit_into_a_cell(self) -> str:
+        """Make the page one for a cell, where it is 640 pixels high, and return its static picture."""
+        if self.sizing_mode == "stretch_both":
+            first = json.loads(self.first)
+            first["opening"]["page"] = False
+            self.param.update(first=json.dumps(first), sizing_mode="stretch_width", height=CELL_HEIGHT)
+        try:
+            return self.cell_html()
+        except WsqError as trouble:
+            return f"<p>{escape(str(trouble))}</p>"
+
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         """What a notebook's cell shows, without a call of ``panel.extension()`` before."""
-        if in_a_kernel():
-            self._take_scripts_out = bring_scripts()
-        return super()._repr_mimebundle_(include, exclude)
+        if not in_a_kernel():
+            return super()._repr_mimebundle_(include, exclude)
+        picture = self._fit_into_a_cell()
+        self._take_scripts_out = bring_scripts()
+        shown, metadata = super()._repr_mimebundle_(include, exclude)
+        return shown | {"text/html": with_picture(shown["text/html"], picture)}, metadata
+
+    def _display_(self) -> Any:
+        """What a marimo cell shows."""
+        self._output, self._deliver = marimo_output(self, self._fit_into_a_cell())
+        return self._output
 
     def _get_properties(self, doc: Any) -> dict[str, Any]:
         """The properties of the browser's model, without Panel's own style sheets.
@@ -109,7 +148,7 @@ class LivePage(JSComponent):  # type: ignore[misc]  # Panel is not typed
         permitted = self.permissions.fit(message)
         if permitted is not None:
             with _sending:
-                self._send_msg(as_json(permitted))
+                (self._deliver or self._send_msg)(as_json(permitted))
 
     def open_with(self, card: Card) -> None:
         """Begin the page with this, as far as the user may see it."""

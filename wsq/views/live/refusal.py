@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from html import escape
 
 from wsq.api import Workspace
 from wsq.errors import WsqError
@@ -24,10 +25,15 @@ class RefusalPage(LivePage):
     ) -> None:
         super().__init__(sizing_mode="stretch_both")
         self.permissions = permissions
+        self._why = why
         self._subscription = hub_of(workspace).subscribe(None, weakly(self._heard))
         opening = {"store": store_id, "project": None, "page": True, "path": path, "why": why}
         self.open_with(self._subscription.opening() | {"opening": opening})
         self.follow_session(self._subscription)
+
+    def to_html(self) -> str:
+        """Return the sentence as static HTML."""
+        return f"<p>{escape(self._why)}</p>"
 
     def _handle_msg(self, data: object) -> None:
         """Answer any message with the header and all stores. Panel calls it on its event loop."""

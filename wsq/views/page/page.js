@@ -8,6 +8,7 @@ import { Connection } from "./connection.js";
 import { button, focusedElement, h } from "./elements.js";
 import { keepKeys } from "./notebook-keys.js";
 import { pausesOf } from "./pauses.js";
+import { removePicture } from "./picture.js";
 import { Session } from "./session.js";
 import { Theme } from "./theme.js";
 import { Toasts } from "./toasts.js";
@@ -51,9 +52,11 @@ export class Page {
     this.releaseKeys = this.opening.page ? null : keepKeys(this.root);
     this.#noteVisit();
     this.#watchConnection();
+    requestAnimationFrame(() => removePicture(this.root));
     this.ticking = setInterval(() => this.tick(), TICK);
     this.visiting = setInterval(() => document.hidden || this.#noteVisit(), VISIT_NOTED_EVERY);
     model.on("msg:custom", (text) => this.#onMessage(JSON.parse(text)));
+    model.on("message", () => this.#onMessage(JSON.parse(model.message)));
     model.on("remove", () => this.end());
   }
 

@@ -41,7 +41,7 @@ def script(entry: str) -> str:
 
 
 def inline(path: str) -> str:
-    """The text of a module that imports and exports nothing, for a script element within a document."""
+    """The module `path`, below `wsq/views`, which imports and exports nothing, as a part of another script."""
     return _module(path).body
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from wsq.api import Store
@@ -49,6 +50,10 @@ class SincePage(InteractivePage):
         self.begin(Dispatcher(store, recap=self._recap), subscription)
         opening = {"store": store.id, "project": None, "page": True, "path": "since"}
         self.open_with(subscription.opening() | {"opening": opening})
+
+    def to_html(self) -> str:
+        """Return the last day as static HTML, for notebooks that are read without a kernel."""
+        return self._store.since(self._store.workspace.clock.now() - timedelta(days=1))._repr_html_()
 
     def _recap(self, message: SinceThen) -> Card:
         try:

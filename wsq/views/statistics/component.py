@@ -72,11 +72,16 @@ class StatisticsPage(InteractivePage):
         super().__init__(sizing_mode="stretch_both")
         self.permissions = permissions
         self._workspace = store.workspace
+        self._store_id = store.id
         self._pending: tuple[Answered, messages.Statistics] | None = None
         subscription = hub_of(store.workspace).subscribe(None, weakly(self.send))
         self.begin(Dispatcher(store, count=self._count), subscription)
         opening = {"store": store.id, "project": None, "page": True, "path": "statistics"}
         self.open_with(subscription.opening() | {"opening": opening, "definitions": DEFINITIONS})
+
+    def to_html(self) -> str:
+        """Return the store's current statistics as static HTML, for notebooks that are read without a kernel."""
+        return self._workspace.statistics(self._store_id)._repr_html_()
 
     def _count(self, asked: messages.Statistics) -> Card:
         answer = answered(self._workspace, asked)
