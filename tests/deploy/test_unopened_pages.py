@@ -75,7 +75,7 @@ def test_a_host_that_is_not_allowed_is_named_with_what_allows_it(window, port):
 
     name = f"wsq.localhost:{port}"
     expect_reason(window, f"start `wsq serve` with --origin {name}, or set WSQ_ORIGIN={name}.")
-    window.goto(f"http://board.localhost:{port}/board/?store=acme")
+    window.goto(f"http://board.localhost:{port}/board/?store=default")
     expect(window.get_by_role("button", name="New recurring task")).to_be_visible()
     expect(window.get_by_text("Reload")).to_have_count(0)
 

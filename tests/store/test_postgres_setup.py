@@ -16,9 +16,10 @@ from tests.store.test_upgrade import LATER
 from wsq.clock import ManualClock
 from wsq.errors import NotAWorkspace, SettingError, WorkspaceError
 from wsq.store.log import stored_world
+from wsq.store.postgres.create import ensure_exists
 from wsq.store.postgres.cursor import COLLATION
 from wsq.store.postgres.faults import without_password
-from wsq.store.schema import VERSION
+from wsq.store.schema import VERSION, WorkspaceSchema
 
 
 def told(error):
@@ -182,3 +183,62 @@ def test_the_newest_executions_are_found_by_an_index_and_not_by_sorting_all(serv
 
     assert "Index Scan Backward" in plan
     assert "Sort" not in plan
+
+
+PREPARED = {
+    "a view in place of a table": (
+        "ALTER TABLE wsq.tasks RENAME TO others; CREATE VIEW wsq.tasks AS SELECT * FROM wsq.others",
+        "'tasks' is a view, not a table",
+    ),
+    "a materialized view": (
+        "ALTER TABLE wsq.heads RENAME TO others; CREATE MATERIALIZED VIEW wsq.heads AS SELECT * FROM wsq.others",
+        "'heads' is a materialized view",
+    ),
+    "a trigger": (
+        """CREATE TRIGGER mine BEFORE UPDATE ON wsq.heads FOR EACH ROW
+            EXECUTE FUNCTION suppress_redundant_updates_trigger()""",
+        "the trigger 'mine'",
+    ),
+    "a rule": ("CREATE RULE mine AS ON DELETE TO wsq.passes DO INSTEAD NOTHING", "the rule 'mine'"),
+    "a policy": ("CREATE POLICY mine ON wsq.tasks", "the policy 'mine'"),
+    "a function that fits better": (
+        "CREATE FUNCTION wsq.starts_with(VARCHAR, VARCHAR) RETURNS BOOLEAN LANGUAGE sql RETURN false",
+        "the function 'starts_with'",
+    ),
+    "another function of that name": (
+        "CREATE FUNCTION wsq.touch(VARCHAR) RETURNS BOOLEAN LANGUAGE sql RETURN false",
+        "the function 'touch'",
+    ),
+    "a column that is generated": (
+        "ALTER TABLE wsq.tasks DROP title, ADD title VARCHAR GENERATED ALWAYS AS (id) STORED",
+        "the column 'title' of 'tasks' is generated",
+    ),
+    "a column of another type": (
+        "ALTER TABLE wsq.tasks ALTER title TYPE TEXT",
+        "the column 'title' of 'tasks' is text",
+    ),
+    "a column that is missing": ("ALTER TABLE wsq.touched DROP n", "the table 'touched' has no column 'n'"),
+}
+"""What is done to a workspace on a server, and what its refusal names."""
+
+
+def test_a_schema_with_something_else_than_its_tables_is_refused_and_views_beside_them_are_not(server):
+    with wsq.open(server.url) as ws:
+        ws.store("acme").create_task("One")
+
+    for statements, named in PREPARED.values():
+        with psycopg.connect(
+            server.url, cursor_factory=psycopg.RawCursor
+        ) as connection:  # one transaction, rolled back
+            connection.execute(f"SET search_path = wsq; {statements}")
+            with pytest.raises(NotAWorkspace) as refused:
+                ensure_exists(connection, "the server", WorkspaceSchema())
+            connection.rollback()
+        assert named in str(refused.value)
+
+    server.run("CREATE VIEW wsq.mine AS SELECT * FROM wsq.tasks")
+    with wsq.open(server.url) as ws:
+        assert ws.store("acme").tasks()[0].title == "One"
+    server.run("CREATE FUNCTION wsq.now() RETURNS TIMESTAMPTZ LANGUAGE sql RETURN current_timestamp")
+    with pytest.raises(NotAWorkspace, match=r"the function 'now'\. It was not changed\.$"):
+        wsq.open(server.url)

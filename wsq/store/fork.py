@@ -40,8 +40,14 @@ Nor are reservations, of which the fork would never see the end: its calls are r
 class Fork(MemoryEngine):
     """The fork's engine: the current rows and the original ones."""
 
-    def __init__(self, place: str) -> None:
-        super().__init__(place, WorkspaceSchema())
+    def __init__(self, place: str, path: Path, store_id: str, now: datetime) -> None:
+        """Copy one store's rows from a copy of the workspace's file, which is not needed afterwards."""
+        super().__init__(place, WorkspaceSchema(), path)
+        try:
+            self._take(path, store_id, now)
+        except BaseException:
+            self.close()
+            raise
 
     def rows_before(self, addresses: Iterable[tuple[str, tuple[Any, ...]]]) -> World:
         """Return rows by table and key as they were when the fork was made; missing rows are left out."""
@@ -53,8 +59,7 @@ class Fork(MemoryEngine):
         with self.read() as cursor:
             return rows_at(cursor, addresses)
 
-    def take(self, path: Path, store_id: str, now: datetime) -> None:
-        """Copy one store's rows from a copy of the workspace's file, which is not needed afterwards."""
+    def _take(self, path: Path, store_id: str, now: datetime) -> None:
         self._root.execute(f"ATTACH {instance.quoted(path)} AS {_FILE} (TYPE duckdb, READ_ONLY)")
         given = [store_id, now - A_DAYS_WORK]
         with self.write() as cursor:
@@ -73,10 +78,9 @@ def forked(engine: Engine, store_id: str, now: datetime) -> Iterator[Fork]:
     Raises:
         WorkspaceError: The workspace is unavailable, or there is no room for a copy.
     """
-    fork = Fork(f"a fork of {engine.place}")
+    with engine.snapshot_file() as path:
+        fork = Fork(f"a fork of {engine.place}", path, store_id, now)
     try:
-        with engine.snapshot_file() as path:
-            fork.take(path, store_id, now)
         yield fork
     finally:
         fork.close()

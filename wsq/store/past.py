@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import duckdb
-
 from wsq.projections import TABLES
+from wsq.store.duckdb import instance
 from wsq.store.duckdb.cursor import DuckCursor
 from wsq.store.engine import Parameters, ReadingCursor
 from wsq.store.folding import without_collector
@@ -36,8 +35,7 @@ class PastEngine:
         self._lock = threading.RLock()
         self._folded: set[str] = set()
         self._long: set[str] = set()
-        self._connection = duckdb.connect(":memory:", config={"threads": 1})
-        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection = instance.connect(1)
         self._cursor = DuckCursor(self._connection, living.engine.place)
         for statement in OWN_TABLES:
             self._cursor.query(statement)

@@ -9,7 +9,10 @@ from pathlib import Path
 Mark = tuple[int, ...]
 """Identifies the state of a database file and its write-ahead log."""
 
-_RECORD = struct.Struct("<6q")
+_RECORD = struct.Struct("<7q")
+
+_CHECKED = 1
+"""Part of every mark: rises when files that an earlier wsq has left are to be checked again."""
 
 
 def mark(path: Path) -> Mark:
@@ -18,8 +21,8 @@ def mark(path: Path) -> Mark:
     try:
         log = Path(f"{path}.wal").stat()
     except FileNotFoundError:
-        return (file.st_ino, file.st_mtime_ns, file.st_size, 0, 0)
-    return (file.st_ino, file.st_mtime_ns, file.st_size, log.st_mtime_ns, log.st_size)
+        return (file.st_ino, file.st_mtime_ns, file.st_size, 0, 0, _CHECKED)
+    return (file.st_ino, file.st_mtime_ns, file.st_size, log.st_mtime_ns, log.st_size, _CHECKED)
 
 
 class ChangeCounter:
@@ -27,7 +30,8 @@ class ChangeCounter:
 
     It is odd while a commit is in progress. A process that acquires the lease and finds it odd knows that a
     writer died, and raises it. It also stores the mark of the file at the last detach: if the file differs,
-    another program changed or replaced it, and the counter rises too.
+    another program changed or replaced it, and the counter rises too. Until that file has been detached, its mark
+    is stored negated: it was found, but perhaps not checked.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,15 +45,21 @@ class ChangeCounter:
             self._seen = found[0]
         return self._seen
 
-    def on_attach(self, found: Mark) -> None:
-        """Raise the counter if a writer died or the file changed since the last detach. Needs the lock."""
-        record = self._load()
+    def on_attach(self, found: Mark) -> bool:
+        """Raise the counter if a writer died or the file changed since the last detach. Needs the lock.
+
+        Returns whether the file is the one of the last detach.
+        """
+        record, new = self._load(), tuple(-part for part in found)
         if record is None:
-            self._begin(found)
+            self._begin(new)
         elif record[0] % 2:
             self._overwrite(_RECORD.pack(record[0] + 1, *record[1:]))
-        elif record[1:] != found:
-            self._overwrite(_RECORD.pack(record[0] + 2, *found))
+        elif record[1:] == found:
+            return True
+        elif record[1:] != new:
+            self._overwrite(_RECORD.pack(record[0] + 2, *new))
+        return False
 
     def before_commit(self) -> None:
         """Raise the counter to an odd number. Needs the lock."""

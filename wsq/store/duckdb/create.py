@@ -53,6 +53,11 @@ def refuse_what_duckdb_reads_otherwise(path: Path) -> None:
             raise NotAWorkspace(f"{path} cannot be a workspace: DuckDB takes no path with a {name} in it.")
 
 
+def fresh_file(side: Path) -> Path:
+    """Return the name under which a file is created."""
+    return side / "new.duckdb"
+
+
 def make(root: duckdb.DuckDBPyConnection, path: Path, side: Path, schema: Schema) -> None:
     """Create the file with all its tables. Needs the lock.
 
@@ -64,7 +69,7 @@ def make(root: duckdb.DuckDBPyConnection, path: Path, side: Path, schema: Schema
         raise NotAWorkspace(
             f"{path} is missing, but its write-ahead log {log} exists. Restore the file, or remove the log."
         )
-    fresh = side / "new.duckdb"
+    fresh = fresh_file(side)
     _throw_away(fresh)
     try:
         with _attached(root, fresh):

@@ -153,7 +153,7 @@ class EmbeddedEngine:
             WorkspaceError: As `snapshot_file`, and if the engine is closed meanwhile.
         """
         with self.snapshot_file() as copy:
-            connection = instance.connect(self._threads, spill=copy.parent / "spill")
+            connection = instance.connect(self._threads, [copy], spill=copy.parent / "spill")
             try:
                 with self._long_reads.running(connection):
                     self._refuse_when_closed()

@@ -25,7 +25,8 @@ from wsq.errors import NewerWorkspace, NotAWorkspace, WorkspaceBusy, WorkspaceUn
 from wsq.store.cursors import translating_errors
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.change_counter import ChangeCounter, mark
-from wsq.store.duckdb.create import make, refuse_what_is_no_database, upgrade, version_of
+from wsq.store.duckdb.content import refuse_other_content
+from wsq.store.duckdb.create import fresh_file, make, refuse_what_is_no_database, upgrade, version_of
 from wsq.store.duckdb.faults import explained
 from wsq.store.duckdb.missing import missing
 from wsq.store.duckdb.process_lock import ProcessLock
@@ -99,6 +100,7 @@ class Lease:
         self._idle: list[duckdb.DuckDBPyConnection] = []
         self._root: duckdb.DuckDBPyConnection | None = None
         self._attached = False
+        self._checked = False
         self._unsound = False
         self._forking = False
         self._no_checkpoint_before = 0.0
@@ -233,26 +235,31 @@ class Lease:
                 raise
 
     def _prepare(self, kind: Kind, schema: Schema, deadline: float) -> None:
-        self._ensure_exists(schema)
-        self.counter.on_attach(mark(self.path))
+        is_new = self._ensure_exists(schema)
+        self._checked = self.counter.on_attach(mark(self.path)) or is_new
         self._attach(schema, deadline)
         if kind is Kind.ALONE:
             # Attached only to check the file and that no other program has it open.
             self._detach()
 
-    def _ensure_exists(self, schema: Schema) -> None:
+    def _ensure_exists(self, schema: Schema) -> bool:
+        """Create the file if it is missing; return whether it was."""
         if self.path.exists():
             self._was_there = True
-            return
+            return False
         if self._was_there:
             raise NotAWorkspace(f"{self.path} has been removed since it was opened.")
         if not self.may_create:  # it was there a moment ago, such as before somebody moved another one in its place
             raise missing(self.path)
         make(self._instance(), self.path, self.side, schema)
         self._was_there = True
+        return True
 
     def _attach(self, schema: Schema, deadline: float) -> None:
         self._attach_file(min(deadline, monotonic() + LOCK_RETRY))
+        if not self._checked:
+            refuse_other_content(self._instance(), self.path, schema)
+            self._checked = True
         version = version_of(self._instance(), self.path)
         if version < schema.version:
             self._detach()
@@ -283,7 +290,7 @@ class Lease:
 
     def _instance(self) -> duckdb.DuckDBPyConnection:
         if self._root is None:
-            self._root = instance.connect(self._threads)
+            self._root = instance.connect(self._threads, [self.path, fresh_file(self.side)])
         return self._root
 
     def _detach(self) -> None:
@@ -325,6 +332,8 @@ class Lease:
             raise
 
     def _store_mark(self) -> None:
+        if not self._checked:
+            return
         with suppress(OSError):  # the next process finds another mark, and raises the counter needlessly
             self.counter.on_detach(mark(self.path))
 

@@ -22,9 +22,10 @@ class MemoryEngine:
 
     is_server = False
 
-    def __init__(self, place: str, schema: Schema) -> None:
+    def __init__(self, place: str, schema: Schema, *files: Path) -> None:
+        """`files` are the database files that can be read."""
         self.place = place
-        self._root = instance.connect(1)
+        self._root = instance.connect(1, files)
         self._writing = threading.Lock()
         self._commits = 0
         self._passes: list[bytes] = []

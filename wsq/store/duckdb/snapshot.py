@@ -20,9 +20,6 @@ from pathlib import Path
 from wsq.errors import InvalidInput
 from wsq.store.duckdb import instance
 
-_LOGS = (".wal", ".wal.checkpoint", ".wal.recovery")
-"""Suffixes of files that may belong to a DuckDB file."""
-
 _OWNER = "owner"
 """The file in a process's folder that it locks during its lifetime."""
 
@@ -136,7 +133,7 @@ def copy_database(source: Path, target: Path) -> None:
     """Copy a database file and its log, in the kernel if possible. A failed copy is removed."""
     try:
         _copy(source, target)
-        for log in _LOGS:
+        for log in instance.LOGS:
             if Path(f"{source}{log}").exists():
                 _copy(Path(f"{source}{log}"), Path(f"{target}{log}"))
     except BaseException:
@@ -146,14 +143,14 @@ def copy_database(source: Path, target: Path) -> None:
 
 def remove_database(path: Path) -> None:
     """Remove a database file and its log, if they exist."""
-    for end in ("", *_LOGS):
+    for end in ("", *instance.LOGS):
         Path(f"{path}{end}").unlink(missing_ok=True)
 
 
 def finalize(copy: Path) -> None:
     """Checkpoint a copy, so that it is one file, and flush it to disk."""
     if Path(f"{copy}.wal").exists():
-        connection = instance.connect(1)
+        connection = instance.connect(1, [copy])
         try:
             connection.execute(f"ATTACH {instance.quoted(copy)} AS copy (TYPE duckdb)")
             connection.execute("CHECKPOINT copy")
@@ -180,7 +177,7 @@ def rewrite(path: Path, fresh: Path) -> None:
     """
     remove_database(fresh)
     try:
-        connection = instance.connect(1, spill=fresh.parent / "spill")
+        connection = instance.connect(1, [path, fresh], spill=fresh.parent / "spill")
         try:
             connection.execute(f"ATTACH {instance.quoted(path)} AS old (TYPE duckdb)")
             connection.execute("CHECKPOINT old")
@@ -193,7 +190,7 @@ def rewrite(path: Path, fresh: Path) -> None:
             connection.close()
         fresh.chmod(stat.S_IMODE(path.stat().st_mode))
         finalize(fresh)
-        for log in _LOGS:
+        for log in instance.LOGS:
             Path(f"{path}{log}").unlink(missing_ok=True)
         fresh.replace(path)
     finally:

@@ -35,7 +35,7 @@ class SqlConsole:
     """Runs one statement at a time, each in its own DuckDB instance on a snapshot.
 
     A read-only transaction is not enough: ``commit`` ends it, and ``COPY``, ``read_csv`` and ``ATTACH`` work inside
-    it. So the snapshot is attached read-only, external access is disabled, and the configuration is locked.
+    it. So the snapshot is attached read-only, in an instance that reaches no other file.
     """
 
     def __init__(self, engine: _HasSnapshots) -> None:
@@ -52,9 +52,9 @@ class SqlConsole:
         """
         refuse_what_does_not_read(sql)
         with self._engine.snapshot_file() as snapshot:
-            connection = instance.connect(2, spill=snapshot.parent / "spill")
+            connection = instance.connect(2, [snapshot], spill=snapshot.parent / "spill")
             try:
-                _confine(connection, snapshot)
+                _attach(connection, snapshot)
                 return _answer(connection, sql, parameters)
             finally:
                 connection.close()
@@ -95,7 +95,7 @@ def _statements(sql: str) -> list[duckdb.Statement]:
         raise InvalidInput(f"The query cannot be parsed: {_in_one_line(error)}.") from error
 
 
-def _confine(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
+def _attach(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
     connection.execute(f"ATTACH {instance.quoted(snapshot)} AS {instance.ALIAS} (TYPE duckdb, READ_ONLY)")
     connection.execute(f"USE {instance.ALIAS}")
     has_tasks = connection.execute(
@@ -103,8 +103,6 @@ def _confine(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
     ).fetchall()
     if has_tasks:
         connection.execute(_TASKS_WITH_POSITION)
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
     connection.execute("BEGIN TRANSACTION READ ONLY")
 
 

@@ -6,6 +6,7 @@ from psycopg import errors
 
 from wsq.errors import MissingDatabase, NewerWorkspace, NotAWorkspace
 from wsq.store.engine import Schema
+from wsq.store.postgres.content import refuse_other_content
 from wsq.store.postgres.cursor import COLLATION, Connection, PostgresCursor, run
 
 SPACE = "wsq"
@@ -100,7 +101,10 @@ def ensure_exists(connection: Connection, place: str, schema: Schema, *, create:
         NewerWorkspace: A newer wsq has written it.
         NotAWorkspace: It is something else.
     """
-    if version_of(connection, place) == schema.version:
+    version = version_of(connection, place)
+    if version is not None and version <= schema.version:
+        refuse_other_content(connection, place, SPACE, _OWN, schema, version)
+    if version == schema.version:
         return
     with connection.transaction():
         run(connection, [(f"SELECT pg_advisory_xact_lock({CREATING})", [])])

@@ -189,7 +189,7 @@ class _TableCopy:
     def __init__(self, path: Path, last: int, schema: Schema) -> None:
         self.path, self.last, self.users = path, last, 0
         self.lock = threading.RLock()
-        self.connection = instance.connect(instance.THREADS, spill=path.parent / "spill")
+        self.connection = instance.connect(instance.THREADS, spill=path.parent / "spill", folder=path.parent)
         self.connection.execute(f"ATTACH ':memory:' AS {instance.ALIAS}; USE {instance.ALIAS}")
         _make(self.connection, schema)
         self.tables = _columns(self.connection)
@@ -259,7 +259,7 @@ def _make(duck: duckdb.DuckDBPyConnection, schema: Schema) -> None:
 
 def _write_whole(connection: Connection, path: Path, schema: Schema) -> None:
     """Create a workspace's DuckDB file, with everything in it."""
-    duck = instance.connect(instance.THREADS, spill=path.parent)
+    duck = instance.connect(instance.THREADS, spill=path.parent, folder=path.parent)
     try:
         duck.execute(f"ATTACH {instance.quoted(path)} AS {instance.ALIAS} (TYPE duckdb)")
         duck.execute(f"USE {instance.ALIAS}")
