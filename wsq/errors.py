@@ -25,6 +25,20 @@ WsqError
 
 from __future__ import annotations
 
+import reprlib
+
+LONGEST_SHOWN = 60
+"""Characters of a value that a message shows."""
+
+
+def shown(value: object) -> str:
+    """Return `value` as a message shows it: on one line, shortened."""
+    try:
+        text = " ".join(reprlib.repr(value).split())
+    except Exception:  # noqa: BLE001 - it is refused, whatever else is wrong with it: 5,000 digits, for instance
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+
 
 class WsqError(Exception):
     """The base of all errors that wsq raises on purpose."""

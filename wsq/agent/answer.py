@@ -21,6 +21,7 @@ from wsq.agent.providers.loose import count, dollars, seconds, storable, whole
 from wsq.agent.providers.stream import BYTES_PER_TOKEN
 from wsq.agent.tools import UNPARSED
 from wsq.commands.budgets import costs_nothing
+from wsq.rules.nesting import MOST_LEVELS, is_too_deep
 
 _COUNTS = Usage.__struct_fields__
 _PROMPT = tuple(name for name in _COUNTS if name != "output_tokens")
@@ -62,6 +63,8 @@ def received(turn: object, request: Request, provider: Provider) -> Answer:
     try:
         content = _content(turn.content, request)
         message = encoded(content)
+        if is_too_deep(message):
+            raise _Malformed(f"it answered with what is nested deeper than {MOST_LEVELS} levels")
         content = msgspec.json.decode(message)
     except (ValueError, TypeError, RecursionError, msgspec.MsgspecError) as error:
         said = str(error) if isinstance(error, _Malformed) else "it answered with what is no JSON"

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from wsq.statistics.health import Alert
     from wsq.statistics.overview import TaskOverview
     from wsq.statistics.since import Since
-    from wsq.store.archive import End
+    from wsq.store.records import End
 
 T = TypeVar("T")
 
@@ -436,11 +436,12 @@ class Workspace:
         self._engine.backup(target)
         return target
 
-    def export(self, into: str | os.PathLike[str] | IO[bytes]) -> tuple[End, str]:
+    def export(self, into: str | os.PathLike[str] | IO[bytes], *, anyway: bool = False) -> tuple[End, str]:
         """Write the whole workspace to a new file or a binary stream; see `wsq.store.archive`.
 
         The same workspace gives the same bytes. Returns the numbers of events, bodies, leases and dry runs, and the
-        SHA-256 of the last line, which covers all lines.
+        SHA-256 of the last line, which covers all lines. With `anyway`, what could not be imported again is written,
+        too, and marked with the reason.
 
         Raises:
             InvalidInput: The path exists.
@@ -448,15 +449,14 @@ class Workspace:
         """
         from wsq.store import archive
 
-        found = archive.records(self._engine)
-        if not isinstance(into, str | os.PathLike) and hasattr(into, "write"):
-            return archive.write(into, found)
-        return archive.write_file(configuration.file_path(into), found)
+        if isinstance(into, str | os.PathLike) or not hasattr(into, "write"):
+            return archive.export(self._engine, configuration.file_path(into), anyway=anyway)
+        return archive.export(self._engine, into, anyway=anyway)
 
-    def import_from(self, path: str | os.PathLike[str]) -> End:
+    def import_from(self, path: str | os.PathLike[str], *, max_bytes: int | None = None) -> End:
         """Import an exported file into this workspace, which must be empty; all of it or nothing.
 
-        Returns the numbers of events, bodies, leases and dry runs.
+        Returns the numbers of events, bodies, leases and dry runs. The file may unpack to `max_bytes`; None: 4 GB.
 
         Raises:
             InvalidInput: The workspace is not empty.
@@ -465,7 +465,8 @@ class Workspace:
         """
         from wsq.store import archive
 
-        return archive.restore_file(self._engine, configuration.file_path(path))
+        most = archive.MOST_BYTES if max_bytes is None else max_bytes
+        return archive.restore_file(self._engine, configuration.file_path(path), most=most)
 
     def copy_to(self, other: Workspace) -> End:
         """Copy this workspace into another one, which must be empty, and compare the two record by record.

@@ -8,24 +8,31 @@ from argparse import Namespace
 import wsq
 from wsq import settings as configuration
 from wsq.cli import opening
-from wsq.cli.output import count, say
-from wsq.errors import InvalidInput
-from wsq.store.archive import End, validate_file
+from wsq.cli.output import count, print_error, say
+from wsq.cli.parser import PROGRAM
+from wsq.errors import BrokenArchive, InvalidInput
+from wsq.store.archive import flaw_of, validate_file
+from wsq.store.records import End
 
 
 def export_command(given: Namespace) -> int:
-    """Write the workspace to a file, or to standard output."""
-    if given.path == "-":
-        if sys.stdout is None or sys.stdout.isatty():
-            raise InvalidInput("Standard output is a terminal, and the export is compressed: name a file, or pipe it.")
-        with opening.workspace(given) as ws:
-            ws.export(sys.stdout.buffer)
-            sys.stdout.buffer.flush()
-        return 0
-    path = configuration.file_path(given.path, "FILE")
+    """Write the workspace to a file, or to standard output; return 1 if it could not be imported again."""
+    is_stream = given.path == "-"
+    if is_stream and (sys.stdout is None or sys.stdout.isatty()):
+        raise InvalidInput("Standard output is a terminal, and the export is compressed: name a file, or pipe it.")
+    path = None if is_stream else configuration.file_path(given.path, "FILE")
     with opening.workspace(given) as ws:
-        counts, chain = ws.export(path)
-    size = path.stat().st_size
+        try:
+            counts, chain = ws.export(sys.stdout.buffer if path is None else path, anyway=given.anyway)
+        except BrokenArchive as error:
+            print_error(PROGRAM, error)
+            return 1
+    if path is None:
+        sys.stdout.buffer.flush()
+        return 0
+    size, flaw = path.stat().st_size, flaw_of(path)
+    if flaw is not None:
+        print_error(PROGRAM, f"`wsq import` would refuse {given.path}, which is marked so: {flaw}")
     say(f"Wrote {_counted(counts)} to {given.path} ({size / 1e6:,.1f} MB). SHA-256 of the last line: {chain}.")
     return 0
 
@@ -35,9 +42,10 @@ def import_command(given: Namespace) -> int:
     settings, path = opening.settings(given), configuration.file_path(given.path, "FILE")
     if path.exists() and not path.is_file():
         raise InvalidInput(f"{path} is not a regular file. An import reads it twice, to check it first.")
-    validate_file(path)
+    most = int(given.max_size * 1e9)
+    validate_file(path, most=most)
     with opening.workspace(given, settings) as ws:
-        counts = ws.import_from(path)
+        counts = ws.import_from(path, max_bytes=most)
         place = ws.place
     say(f"Restored {_counted(counts)} to {place}.")
     return 0

@@ -217,8 +217,12 @@ def _whole(commands: Any) -> None:
     backup.add_argument("path", metavar="PATH", help="the copy, which must not exist yet")
     export = _command(commands, "export", "Write the whole workspace to a file that can be read without wsq")
     export.add_argument("path", metavar="FILE", nargs="?", default="-", help="a new file; default: standard output")
+    export.add_argument("--anyway", action="store_true", help="write also what could not be imported, marked")
     bring = _command(commands, "import", "Restore an exported file to an empty workspace")
     bring.add_argument("path", metavar="FILE", help="a file written by `wsq export`")
+    bring.add_argument(
+        "--max-size", type=_GIGABYTES, default=4, metavar="GB", help="to how many GB it may unpack; %(default)s"
+    )
     forget = _command(commands, "forget", "Erase a contact or a document for good, also from past events", store=True)
     forget.add_argument("what", choices=("contact", "document"), help="what it is")
     forget.add_argument("id", metavar="ID", help="its id; deleted ones can be forgotten, too")
@@ -248,5 +252,6 @@ def _number(least: int, most: int, expected: str) -> Callable[[str], int]:
 
 
 _PORT = _number(0, 65_535, "a number from 0 to 65535")
+_GIGABYTES = _number(1, 1_000_000, "whole gigabytes, 1 or more")
 _MINUTES = _number(1, 59, "whole minutes from 1 to 59")
 _LIMIT = _number(1, 999_999_999, "a whole number, 1 or more")

@@ -115,7 +115,7 @@ def decode(name: str, version: int, args: str) -> Fact:
     """The fact that was stored so; `UnreadableLog` when its kind or its fields are not known."""
     try:
         return reader(name, version)(args)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise UnreadableLog(f"The log's event {name!r} cannot be read: {error}.") from error
 
 
@@ -141,7 +141,7 @@ def _decoded(name: str, version: int, many: str, count: int, *, placed: bool) ->
     reader(name, version)
     try:
         found = _reader_of_many(name, version, placed)(f"[{many}]")
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise UnreadableLog(f"The log's events {name!r} cannot be read: {error}.") from error
     if len(found) != count:
         raise UnreadableLog(f"The log's events {name!r} cannot be read: they are not one object each.")

@@ -13,19 +13,22 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-from itertools import groupby, islice, zip_longest
+from contextlib import contextmanager, suppress
+from itertools import groupby, zip_longest
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Any
 
 import msgspec
 
-from wsq.errors import BrokenArchive, InvalidInput, NewerWorkspace, WorkspaceError
+from wsq.errors import BrokenArchive, InvalidInput, NewerWorkspace, UnreadableLog, WorkspaceError, shown
 from wsq.events import decode
+from wsq.rules import values
+from wsq.rules.nesting import MOST_LEVELS, is_too_deep
 from wsq.store.duckdb.faults import explained
 from wsq.store.duckdb.snapshot import published
 from wsq.store.engine import Cursor, Engine, LoadingCursor, ReadingCursor
 from wsq.store.folding import fold, read_facts
+from wsq.store.records import BodyRecord, DryRunRecord, End, EventRecord, Header, LeaseRecord, Line
 from wsq.store.rows import LOG_TYPES, insert, sql_types, write_world
 from wsq.store.schema import VERSION as SCHEMA
 from wsq.version import VERSION
@@ -36,96 +39,20 @@ FORMAT = 1
 LONGEST = 1 << 28
 """Maximum bytes of a line: more than is ever written, and a limit on the memory that a hostile file can use."""
 
+MOST_BYTES = 4_000_000_000
+"""Maximum bytes of all lines, unless more is asked for: a hostile file of some megabytes can unpack to any size."""
+
 AT_ONCE = 5_000
 """Number of events that are read or inserted at a time."""
 
 BODIES_AT_ONCE = 200
 """The same for bodies, which are long."""
 
+BYTES_AT_ONCE = 1 << 26
+"""Bytes of texts from which on fewer are inserted at a time."""
 
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-Number = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
-
-
-class _Line(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
-    """One line, without the hash of the previous one."""
-
-
-class Header(_Line, frozen=True, kw_only=True, tag="header"):
-    """The first line: the format, and the version of wsq that wrote the file."""
-
-    format: Number
-    wsq: str
-    schema: Number
-
-
-class EventRecord(_Line, frozen=True, kw_only=True, tag="event"):
-    """An event as in the log; `args` is its text, byte for byte."""
-
-    store_id: str
-    seq: Number
-    event_id: str
-    name: str
-    version: Number
-    args: str
-    actor: str
-    cause: str | None
-    recorded_at: Instant
-
-
-class BodyRecord(_Line, frozen=True, kw_only=True, omit_defaults=True, tag="body"):
-    """A message body: as text, or in base64 if it is not UTF-8. Events refer to it by `hash`."""
-
-    hash: str
-    text: str | None = None
-    base64: bytes | None = None
-
-    def content(self) -> bytes:
-        """Return the bytes."""
-        return self.base64 if self.base64 is not None else (self.text or "").encode()
-
-
-class LeaseRecord(_Line, frozen=True, kw_only=True, tag="lease"):
-    """The worker of a running execution, and until when its lease is valid."""
-
-    execution_id: str
-    store_id: str
-    holder: str
-    epoch: Number
-    expires_at: Instant
-    reserved_usd: float | None
-    reserved_tokens: Number | None
-
-
-class DryRunRecord(_Line, frozen=True, kw_only=True, tag="dry_run"):
-    """The cost of a dry run: it is not in the log, and counts against the day's budget.
-
-    Exports of earlier versions have no marks of estimates and no reservations.
-    """
-
-    id: str
-    store_id: str
-    project_id: str | None
-    model: str | None
-    started_at: Instant
-    cost_usd: float | None
-    input_tokens: Number
-    output_tokens: Number
-    cache_read_tokens: Number
-    cache_write_tokens: Number
-    cost_estimated: bool | None = False
-    reserved_usd: float | None = 0.0
-    reserved_until: Instant | None = None
-
-
-class End(_Line, frozen=True, kw_only=True, tag="end"):
-    """The last line: the number of records of each kind."""
-
-    events: Number = 0
-    bodies: Number = 0
-    leases: Number = 0
-    dry_runs: Number = 0
-
+WHOLE = "*"
+"""The store id of what belongs to no store."""
 
 Record = EventRecord | BodyRecord | LeaseRecord | DryRunRecord
 
@@ -152,16 +79,13 @@ _BYTES = 'COLLATE "C"'
 
 
 def records(engine: Engine) -> Iterator[Record]:
-    """Yield all records of a workspace: events by store and seq, bodies by hash, leases, dry runs.
-
-    They come from one consistent view, some thousands at a time.
-    """
+    """Yield all records of a workspace, from one consistent view; see `read_records`."""
     with engine.snapshot() as cursor:
         yield from read_records(cursor)
 
 
 def read_records(cursor: ReadingCursor) -> Iterator[Record]:
-    """Yield the records of one view."""
+    """Yield events by store and seq, bodies by hash, leases and dry runs, read some thousands at a time."""
     log = f"SELECT {', '.join(LOG_TYPES)} FROM events ORDER BY store_id {_BYTES}, seq"  # noqa: S608 - wsq's names
     names = tuple(LOG_TYPES)
     for rows in cursor.batches(log, AT_ONCE):
@@ -169,7 +93,7 @@ def read_records(cursor: ReadingCursor) -> Iterator[Record]:
             yield EventRecord(**dict(zip(names, row, strict=True)))
     bodies = f"SELECT hash, body FROM bodies ORDER BY hash {_BYTES}"  # noqa: S608
     for rows in cursor.batches(bodies, BODIES_AT_ONCE):
-        yield from (_body(name, zlib.decompress(bytes(body))) for name, body in rows)
+        yield from (_body(name, bytes(body)) for name, body in rows)
     for kind, columns in _BESIDE.items():
         key = next(iter(columns))
         for rows in cursor.batches(
@@ -179,10 +103,12 @@ def read_records(cursor: ReadingCursor) -> Iterator[Record]:
             yield from (kind(**dict(zip(columns, row, strict=True))) for row in rows)
 
 
-def _body(name: str, content: bytes) -> BodyRecord:
+def _body(name: str, stored: bytes) -> BodyRecord:
+    content = stored
     try:
+        content = zlib.decompress(stored)
         return BodyRecord(hash=name, text=content.decode())
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, zlib.error):  # what cannot be unpacked is found by its hash
         return BodyRecord(hash=name, base64=content)
 
 
@@ -215,8 +141,20 @@ def restore(engine: Engine, found: Iterable[Record]) -> End:
                     insert(cursor, _TABLES[kind], columns, [[getattr(r, c) for c in columns] for r in batch])
         if heads:
             insert(cursor, "heads", {"store_id": "VARCHAR", "seq": "BIGINT"}, list(heads.items()))
-        write_world(cursor, fold(read_facts(cursor)))
+        with _blaming_the_log():
+            write_world(cursor, fold(read_facts(cursor)))
         return counts.end()
+
+
+@contextmanager
+def _blaming_the_log() -> Iterator[None]:
+    """Refuse a log that makes no rows: each event can be read, and still they may not fit together."""
+    try:
+        yield
+    except (UnreadableLog, WorkspaceError, MemoryError):
+        raise
+    except Exception as error:
+        raise BrokenArchive(f"The events do not fit together: {str(error).rstrip('.')}.") from error
 
 
 def validate(found: Iterable[Record]) -> End:
@@ -224,12 +162,20 @@ def validate(found: Iterable[Record]) -> End:
     counts, heads = _Counts(), dict[str, int]()
     for record in found:
         counts.add(type(record))
-        if isinstance(record, EventRecord):
-            _check_order(record, heads)
-            decode(record.name, record.version, record.args)
-        elif isinstance(record, BodyRecord):
-            _checked(record)
+        _check(record, heads)
     return counts.end()
+
+
+def _check(record: Record, heads: dict[str, int]) -> None:
+    """Check a record by itself, and an event's place."""
+    if isinstance(record, EventRecord):
+        _check_event(record, heads)
+        try:
+            decode(record.name, record.version, record.args)
+        except UnreadableLog as error:
+            raise UnreadableLog(f"Store {record.store_id!r}, event {record.seq}: {error}") from error
+    elif isinstance(record, BodyRecord):
+        _checked(record)
 
 
 def first_difference(one: Iterable[Record], other: Iterable[Record]) -> tuple[Record | None, Record | None] | None:
@@ -256,27 +202,49 @@ def _refuse_unless_empty(cursor: Cursor, place: str) -> None:
 
 def _bring_events(cursor: LoadingCursor, batch: list[EventRecord], heads: dict[str, int]) -> None:
     for event in batch:
-        _check_order(event, heads)
+        _check_event(event, heads)
     cursor.load("events", LOG_TYPES, [[getattr(event, column) for event in batch] for column in LOG_TYPES])
 
 
-def _check_order(event: EventRecord, heads: dict[str, int]) -> None:
+def _check_event(event: EventRecord, heads: dict[str, int]) -> None:
+    if event.store_id not in heads and event.store_id != WHOLE:
+        _check_store(event.store_id)
     expected = heads.get(event.store_id, 0) + 1
     if event.seq != expected:
         raise BrokenArchive(f"Store {event.store_id!r} has an event {event.seq} where {expected} was expected.")
     heads[event.store_id] = event.seq
+    if is_too_deep(event.args.encode()):
+        raise BrokenArchive(f"Store {event.store_id!r}, event {event.seq} {_TOO_DEEP}")
+
+
+def _check_store(store_id: str) -> None:
+    try:
+        values.store_id(store_id)
+    except InvalidInput as error:
+        raise BrokenArchive(str(error)) from error
+
+
+_TOO_DEEP = f"is nested deeper than {MOST_LEVELS} levels."
 
 
 def _checked(body: BodyRecord) -> bytes:
     content = body.content()
     if hashlib.blake2b(content, digest_size=16).hexdigest() != body.hash:
         raise BrokenArchive(f"The content of body {body.hash!r} does not match its hash.")
+    if is_too_deep(content):
+        raise BrokenArchive(f"Body {body.hash!r} {_TOO_DEEP}")
     return content
 
 
 def _batched(many: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    rest = iter(many)
-    while batch := list(islice(rest, size)):
+    batch, length = list[Any](), 0
+    for each in many:
+        batch.append(each)
+        length += len(each.args) if isinstance(each, EventRecord) else len(getattr(each, "text", None) or "")
+        if len(batch) == size or length >= BYTES_AT_ONCE:
+            yield batch
+            batch, length = [], 0
+    if batch:
         yield batch
 
 
@@ -296,68 +264,143 @@ class _Counts:
 # A file
 
 
-def write(into: IO[bytes], found: Iterable[Record]) -> tuple[End, str]:
-    """Write records as a file; returns their counts and the SHA-256 of the last line, in hex digits.
+def export(engine: Engine, into: Path | IO[bytes], *, anyway: bool = False) -> tuple[End, str]:
+    """Write a workspace to a new file, atomically and readable by its owner only, or to a stream.
 
-    Keep that hash elsewhere to detect a file whose chain of hashes was computed again.
-    """
-    counts = _Counts()
-    with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=into, mtime=0) as packed:
-        chain = _Writer(packed)
-        chain.add(Header(format=FORMAT, wsq=VERSION, schema=SCHEMA))
-        for record in found:
-            chain.add(record)
-            counts.add(type(record))
-        end = counts.end()
-        chain.add(end)
-    return end, chain.before
+    Returns the counts and the SHA-256 of the last line, in hex digits. Keep that hash elsewhere to detect a file whose
+    chain of hashes was computed again.
 
-
-def write_file(target: Path, found: Iterable[Record]) -> tuple[End, str]:
-    """`write` to a new file, atomically, readable by its owner only.
+    Args:
+        engine: The workspace, which is read at one moment.
+        into: The file, or a stream, which is left incomplete by an error.
+        anyway: Write also what could not be imported again, and mark it.
 
     Raises:
-        InvalidInput: `target` exists.
+        InvalidInput: The file exists.
+        BrokenArchive: It could not be imported again.
         WorkspaceError: It cannot be written.
     """
-    try:
-        with published(target) as part, open(part, "xb", opener=_private) as into:
-            written = write(into, found)
-            into.flush()
-            os.fsync(into.fileno())
-    except OSError as error:
-        raise explained(error, str(target)) from error
+    with engine.snapshot() as cursor:
+        flaw = _flaw(cursor) if anyway else None
+
+        def write(stream: IO[bytes]) -> tuple[End, str]:
+            with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=stream, mtime=0) as packed:
+                return _write(packed, read_records(cursor), flaw=flaw, is_checked=not anyway)
+
+        try:
+            if not isinstance(into, Path):
+                return write(into)
+            with published(into) as part, open(part, "xb", opener=_private) as stream:
+                written = write(stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except BrokenArchive as error:
+            raise BrokenArchive(
+                f"`wsq import` would refuse this export: {error} Use --anyway to write it all the same, marked."
+            ) from error
+        except OSError as error:
+            raise explained(error, str(into)) from error
     return written
+
+
+def _flaw(cursor: ReadingCursor) -> str | None:
+    """Why an export could not be imported again; None if it could."""
+    try:
+        _write(None, read_records(cursor), flaw=None, is_checked=True)
+    except BrokenArchive as error:
+        return str(error)
+    return None
+
+
+def _write(
+    into: gzip.GzipFile | None, found: Iterable[Record], *, flaw: str | None, is_checked: bool
+) -> tuple[End, str]:
+    counts, chain = _Counts(), _Writer(into, is_checked=is_checked)
+    chain.add(Header(format=FORMAT, wsq=VERSION, schema=SCHEMA, flaw=flaw))
+    for record in found:
+        chain.add(record)
+        counts.add(type(record))
+    end = counts.end()
+    chain.add(end)
+    return end, chain.before
 
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
-def restore_file(engine: Engine, path: Path) -> End:
+def restore_file(engine: Engine, path: Path, *, most: int = MOST_BYTES) -> End:
     """`restore` a file. Raises as `restore` and `read` do."""
-    with path.open("rb") as file:
-        return restore(engine, read(file, str(path)))
+    with _opened(path) as file:
+        return restore(engine, read(file, str(path), most=most))
 
 
-def validate_file(path: Path) -> End:
+def validate_file(path: Path, *, most: int = MOST_BYTES) -> End:
     """`validate` a file. Raises as `read` does."""
-    with path.open("rb") as file:
-        return validate(read(file, str(path)))
+    with _opened(path) as file:
+        return validate(read(file, str(path), most=most))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from error
+    with file:
+        try:
+            yield file
+        except (BrokenArchive, UnreadableLog) as error:
+            if flaw_of(path) is None:
+                raise
+            raise BrokenArchive(f"{error} It is marked as exported with --anyway.") from error
+
+
+def flaw_of(path: Path) -> str | None:
+    """Why the file at `path` could not be imported when it was exported, as it is marked; None if it is not."""
+    with suppress(OSError, BrokenArchive, InvalidInput, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        with path.open("rb") as file:
+            flaw = _FIRST.decode(next(_lines(file, str(path), LONGEST), b"")).get("flaw")
+        return flaw if isinstance(flaw, str) else None
+    return None
 
 
 _encode = msgspec.json.Encoder().encode
 
 
 class _Writer:
-    def __init__(self, into: gzip.GzipFile) -> None:
+    """Writes lines, if `into` is given; with `is_checked` it refuses those that `read` and `restore` would refuse."""
+
+    def __init__(self, into: gzip.GzipFile | None, *, is_checked: bool) -> None:
         self._into = into
+        self._is_checked = is_checked
+        self._heads: dict[str, int] = {}
+        self._room = MOST_BYTES
         self.before = hashlib.sha256().hexdigest()
 
-    def add(self, line: _Line) -> None:
+    def add(self, line: Line) -> None:
         content = _opening(self.before) + _encode(line)[1:]
+        if self._is_checked:
+            self._check(line, content)
         self.before = hashlib.sha256(content).hexdigest()
-        self._into.write(content + b"\n")
+        if self._into is not None:
+            self._into.write(content + b"\n")
+
+    def _check(self, line: Line, content: bytes) -> None:
+        self._room -= len(content) + 1
+        if self._room < 0:
+            raise BrokenArchive(f"It would unpack to more than {MOST_BYTES / 1e9:g} GB; importing it needs --max-size.")
+        try:
+            if isinstance(line, Record):
+                _check(line, self._heads)
+            if not isinstance(line, EventRecord):  # an event's columns are typed, and its facts have just been read
+                _decode(b"{" + content[len(_opening(self.before)) :])
+        except UnreadableLog as error:
+            raise BrokenArchive(str(error)) from error
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise BrokenArchive(f"{shown(line)} could not be read again: {error}.") from error
+        if len(content) >= LONGEST:
+            raise BrokenArchive(f"{shown(line)} takes more than {LONGEST:,} bytes.")
 
 
 def _opening(before: str) -> bytes:
@@ -369,16 +412,17 @@ _decode = msgspec.json.Decoder(_Any).decode
 _FIRST = msgspec.json.Decoder(dict[str, Any])
 
 
-def read(out_of: IO[bytes], name: str) -> Iterator[Record]:
+def read(out_of: IO[bytes], name: str, *, most: int = MOST_BYTES) -> Iterator[Record]:
     """Yield the records of a file, each after its check; `name` is for messages.
 
     The file is complete only if the iteration ends without an error.
 
     Raises:
         BrokenArchive: The file is not an archive, or was truncated, damaged or edited; the message names the line.
+        InvalidInput: It unpacks to more than `most` bytes.
         NewerWorkspace: A newer wsq wrote it.
     """
-    lines = _lines(out_of, name)
+    lines = _lines(out_of, name, most)
     number, before = 0, hashlib.sha256().hexdigest()
     counts, ended = _Counts(), False
     for number, content in enumerate(lines, 1):
@@ -401,9 +445,9 @@ def read(out_of: IO[bytes], name: str) -> Iterator[Record]:
         raise BrokenArchive(f"{name} is truncated: its end is missing after line {number}.")
 
 
-def _lines(out_of: IO[bytes], name: str) -> Iterator[bytes]:
-    """Yield the lines without line breaks; errors of the compression name the line."""
-    number = 0
+def _lines(out_of: IO[bytes], name: str, most: int) -> Iterator[bytes]:
+    """Yield the lines without line breaks, `most` bytes in all; errors of the compression name the line."""
+    number, room = 0, most
     with gzip.GzipFile(fileobj=out_of, mode="rb") as packed:
         while True:
             number += 1
@@ -415,8 +459,15 @@ def _lines(out_of: IO[bytes], name: str) -> Iterator[bytes]:
                 raise _damaged(name, number) from None
             if not content:
                 return
+            room -= len(content)
+            if room < 0:
+                raise InvalidInput(
+                    f"{name} unpacks to more than {most / 1e9:g} GB, which may be meant to fill this machine. "
+                    "If you trust it, import it with a greater --max-size."
+                )
             if not content.endswith(b"\n"):
-                raise BrokenArchive(f"{name} is truncated in line {number}.")
+                what = "is truncated in" if len(content) < LONGEST else f"has more than {LONGEST:,} bytes in"
+                raise BrokenArchive(f"{name} {what} line {number}.")
             yield content[:-1]
 
 
@@ -436,7 +487,7 @@ def _parsed(content: bytes, before: str, name: str, number: int) -> _Any:
         raise BrokenArchive(f"{where} {what}: the chain of hashes breaks there.")
     try:
         line: _Any = _decode(b"{" + content[len(opening) :])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BrokenArchive(f"{name}, line {number} cannot be read: {error}.") from error
     return line
 
@@ -445,7 +496,7 @@ def _refuse_newer(content: bytes, name: str) -> None:
     """Raise if the header is of a newer format, whatever else it contains."""
     try:
         header = _FIRST.decode(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BrokenArchive(f"{name} is not a file of `wsq export`.") from None
     for what, ours in (("format", FORMAT), ("schema", SCHEMA)):
         found = header.get(what)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from wsq.errors import InvalidInput
 from wsq.store.duckdb import instance
+from wsq.store.folders import unfinished
 
 _OWNER = "owner"
 """The file in a process's folder that it locks during its lifetime."""
@@ -84,13 +85,11 @@ class Snapshots:
 
     def back_up_as(self, target: Path) -> None:
         """Copy the file to `target`, replacing what is there. Needs the lease, with the file detached."""
-        part = _part_of(target)
-        try:
+        with unfinished(target.parent) as folder:
+            part = folder / target.name
             copy_database(self._path, part)
             finalize(part)
             part.replace(target)
-        finally:
-            remove_database(part)
 
     def remove_all(self) -> None:
         """Remove the copies of all processes; open ones stay readable. Needs the exclusive lease."""
@@ -202,7 +201,8 @@ def rewrite(path: Path, fresh: Path) -> None:
 def published(target: Path) -> Iterator[Path]:
     """Give the path at which to write a file that gets the name `target` when the block ends without an error.
 
-    Creates missing folders.
+    It is written in a private folder beside the target, which the next call removes if this process is killed. Creates
+    missing folders.
 
     Raises:
         InvalidInput: `target` exists.
@@ -210,12 +210,10 @@ def published(target: Path) -> Iterator[Path]:
     if target.exists() or target.is_symlink():
         raise _not_overwritten(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = _part_of(target)
-    try:
+    with unfinished(target.parent) as folder:
+        part = folder / target.name
         yield part
         _publish(part, target)
-    finally:
-        remove_database(part)
 
 
 def _publish(part: Path, target: Path) -> None:
@@ -228,11 +226,6 @@ def _publish(part: Path, target: Path) -> None:
         if target.exists():
             raise _not_overwritten(target) from None
         part.rename(target)
-
-
-def _part_of(target: Path) -> Path:
-    """Return the temporary path of a copy: in the same folder, and so on the same disk."""
-    return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
 
 
 def _not_overwritten(target: Path) -> InvalidInput:

@@ -5,14 +5,11 @@ Rows are transferred as CSV, which both sides handle at full speed; types that C
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
-import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import duckdb
@@ -22,6 +19,7 @@ from wsq.store.duckdb import instance
 from wsq.store.duckdb.cursor import DuckCursor
 from wsq.store.duckdb.snapshot import finalize, published, remove_database
 from wsq.store.engine import Parameters, ReadingCursor, Schema
+from wsq.store.folders import OwnFolder, remove_abandoned
 from wsq.store.postgres.cursor import Connection
 
 View = Callable[[], AbstractContextManager[tuple[Connection, int]]]
@@ -65,7 +63,7 @@ class Copies:
         self._view = view
         self._schema = schema
         self._lock = threading.Lock()
-        self._home: _Home | None = None
+        self._home: OwnFolder | None = None
         self._made = 0
         self._tables: _TableCopy | None = None
         self._whole: _Whole | None = None
@@ -121,7 +119,7 @@ class Copies:
 
     def forget(self) -> None:
         """Remove every copy, those in use as soon as they are unused."""
-        remove_orphans()
+        remove_abandoned(Path(tempfile.gettempdir()), _HOME)
         with self._lock:
             _close_if_unused(self._tables)
             _close_if_unused(self._whole)
@@ -138,41 +136,10 @@ class Copies:
 
     def _fresh(self) -> Path:
         if self._home is None:
-            remove_orphans()
-            self._home = _Home()
+            remove_abandoned(Path(tempfile.gettempdir()), _HOME)
+            self._home = OwnFolder(Path(tempfile.gettempdir()), _HOME)
         self._made += 1
         return self._home.path / f"{self._made}.duckdb"
-
-
-class _Home:
-    """A folder that its process locks during its lifetime, so that others know when it is no longer needed."""
-
-    def __init__(self) -> None:
-        while True:
-            self.path = Path(tempfile.mkdtemp(prefix=_HOME))
-            with suppress(FileNotFoundError):  # another process removed it before it was locked
-                self._held = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-                fcntl.flock(self._held, fcntl.LOCK_EX)
-                if self.path.exists():
-                    return
-                os.close(self._held)
-
-    def remove(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
-        os.close(self._held)
-
-
-def remove_orphans() -> None:
-    """Remove the copies of killed processes of this user: they hold data that people may want forgotten."""
-    for home in Path(tempfile.gettempdir()).glob(f"{_HOME}*"):
-        with suppress(OSError):  # another user's, in use, or already gone
-            held = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                if os.fstat(held).st_uid == os.geteuid():
-                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(home, ignore_errors=True)
-            finally:
-                os.close(held)
 
 
 class _Whole:
