@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import wsq
 from tests.domain.worlds import for_ever
+from tests.faults.commands import command
 from wsq.agent.providers import ScriptedProvider, call, finish
 from wsq.events import boards as b
 from wsq.rules.erasure import BLOCK, MARK, folded, marked, traces_of
@@ -150,6 +151,51 @@ def test_where_it_still_occurs_is_told_and_a_second_time_changes_nothing(told):
     assert acme.task(task.id).title == f"Call {NAME.upper()}"
 
 
+def test_where_a_part_of_the_name_stands_is_listed_apart(told, open_workspace):
+    # Given parts of a name in tasks, and in prompts; and the whole of it in another store's transcript
+    _, acme, contact, _document = told
+    tasks = {acme.create_task(f"{part}'s call").id: part for part in ("zephyrine", "MAIDEN", "quill", "zq")}
+    for other in ("Quillon", "Zephyrines", "z q"):
+        acme.create_task(f"{other} called")
+    writing = open_workspace(provider=ScriptedProvider([finish("done", "Sent.")]))
+    runs = []
+    for store_id, prompt in (("acme", "Write to Quill."), ("beta", f"Write to {NAME}."), ("beta", "Write to Bo.")):
+        store = writing.store(store_id)
+        project = store.create_project("Apart")
+        task = store.create_recurring_task("Write", prompt, every="1 day", project_id=project.id)
+        runs.append(store.run_now(task.id))
+
+    # When it is forgotten
+    done = acme.forget_contact(contact)
+
+    # Then each place is listed, with the part that stands there, and nothing of it has changed
+    assert {m.about: m.part for m in done.partial_mentions if m.name == "task.create"} == {
+        task_id: part.lower() for task_id, part in tasks.items()
+    }
+    transcripts = [(m.store_id, m.about, m.part) for m in done.partial_mentions if m.name == "transcript"]
+    assert transcripts == [("acme", runs[0].id, "quill")]
+    assert ("beta", runs[1].id, None) in {(m.store_id, m.about, m.part) for m in done.mentions}
+    assert not {m.about for m in (*done.mentions, *done.partial_mentions)} & {runs[2].id}
+    assert acme.transcript(runs[0].id)
+    assert {acme.task(task_id).title for task_id in tasks} == {f"{part}'s call" for part in tasks.values()}
+
+
+@pytest.mark.file
+def test_the_command_lists_mentions_and_parts(told):
+    ws, acme, contact, document = told
+    whole, partly = acme.create_task(f"Call {NAME}"), acme.create_task("Call Zephyrine")
+
+    said = command("forget", "contact", contact, "--store", "acme", "--yes", "--database", ws.place)
+
+    assert (said.status, said.err) == (0, "")
+    before, after = said.out.split("A part of the name, which may mean somebody else, stands in 1 place:")
+    assert whole.id in before
+    assert partly.id not in before
+    assert [line.split()[-1] for line in after.splitlines() if partly.id in line] == ["zephyrine"]
+    again = command("forget", "document", document, "--store", "acme", "--yes", "--database", ws.place)
+    assert "A part of" not in again.out
+
+
 @pytest.mark.file
 def test_what_was_broken_off_is_finished_by_saying_it_again(told):
     # Given that the file cannot be written anew
@@ -256,3 +302,22 @@ def test_names_are_known_as_whole_words_in_any_case_and_script():
     assert known("Renée O'Neil", "mail to renée\no'neil")
     assert known("田中", "今日は田中さんに")
     assert not known("X", "x marks the spot"), "one letter is no trace"
+
+
+def test_parts_of_a_name_are_its_words_and_the_local_part_of_the_address():
+    def part(name: str, email: str | None, text: str) -> tuple[bool, str | None]:
+        fact = b.ContactCreated(
+            contact_id="c1", name=name, email=email, email_folded=email, notes="", project_ids=()
+        )  # fmt: skip
+        return traces_of("c1", [fact]).found_in(text)
+
+    assert part("Ada Lovelace", None, '{"title": "Ask ADA, soon"}') == (False, "ada")
+    assert part("Ada Lovelace", None, "Lovelace, Ada") == (False, "lovelace")
+    assert part("Ada Lovelace", None, "the adage of lovelaces") == (False, None)
+    assert part("Ada Lovelace", None, "ada lovelace") == (True, None)
+    assert part("Ada", "a.lovelace@example.com", "user a.lovelace") == (False, "a lovelace")
+    assert part("Ada", "a.lovelace@example.com", "bo@example.com") == (False, None)
+    assert part("Ludwig van Beethoven", None, "A van of the firm") == (False, None)
+    assert part("J. Doe", None, "J. is here") == (False, None)
+    assert part("山田太郎", None, "山田さんへ") == (False, "山田")
+    assert part("山田太郎", None, "山の上") == (False, None)

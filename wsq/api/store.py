@@ -121,8 +121,9 @@ class Store(Questions):
 
         The one change of recorded events: names, addresses and notes give way to a mark, and conversations of
         executions that mention the person are deleted. Ids, order, times and figures stay, and an event records that
-        it was done and by whom. Tasks, prompts and outputs that mention the person are not changed: they are returned
-        as `mentions`. Backups and exports made before still hold it.
+        it was done and by whom. Tasks, prompts, outputs and other stores' transcripts that mention the person are not
+        changed: they are returned as `mentions`, and those with a part of the name as `partial_mentions`. Backups and
+        exports made before still hold it.
 
         Forgetting again changes nothing, and finishes what was interrupted.
 
@@ -148,8 +149,14 @@ class Store(Questions):
             engine.note_progress(execution_id, None)  # left by its worker if that died
         engine.scrub()
         with engine.snapshot() as cursor:
-            mentions = Rows(erasure.mentions(cursor, subject, traces), kind=erasure.Mention)
-        return erasure.Forgotten(id=row_id, events=events, conversations=len(pruned), mentions=mentions)
+            mentions = erasure.mentions(cursor, subject, traces, looked)
+        whole, partial = (
+            Rows((each for each in mentions if (each.part is not None) is is_partial), kind=erasure.Mention)
+            for is_partial in (False, True)
+        )
+        return erasure.Forgotten(
+            id=row_id, events=events, conversations=len(pruned), mentions=whole, partial_mentions=partial
+        )
 
     # Tasks
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wsq.commands.erasure import Forgotten, Mention
 
 MAX_MENTIONS = 50
-"""Maximum number of mentions listed; the others are counted."""
+"""Maximum number of mentions of each kind that are listed; the others are counted."""
 
 
 def forget_command(given: Namespace) -> int:
@@ -53,17 +53,20 @@ def _print(given: Namespace, done: Forgotten, zone: str) -> None:
         f"Forgotten: {given.what} {done.id}, in {count(done.events, 'event')},"
         f" and {count(done.conversations, 'conversation')}."
     )
-    if done.mentions:
-        many = count(len(done.mentions), "event")
-        say(f"Text that people and models wrote elsewhere is unchanged; {many} may mention it:")
-        say(_listed(done.mentions, zone))
-        if len(done.mentions) > MAX_MENTIONS:
-            say(f"… and {len(done.mentions) - MAX_MENTIONS:,} more.")
+    for found, about in (
+        (done.mentions, "Text that people and models wrote elsewhere is unchanged; {} may mention it:"),
+        (done.partial_mentions, "A part of the name, which may mean somebody else, stands in {}:"),
+    ):
+        if found:
+            say(about.format(count(len(found), "place")))
+            say(_listed(found, zone))
+        if len(found) > MAX_MENTIONS:
+            say(f"… and {len(found) - MAX_MENTIONS:,} more.")
 
 
 def _listed(mentions: Iterable[Mention], zone: str) -> str:
-    rows = [(m.store_id, m.seq, m.name, m.about or "–", local(m.recorded_at, zone)) for m in mentions]
-    return table(("STORE", "EVENT", "WHAT", "ID", "WHEN"), rows[:MAX_MENTIONS])
+    rows = [(m.store_id, m.seq, m.name, m.about or "–", local(m.recorded_at, zone), m.part or "–") for m in mentions]
+    return table(("STORE", "EVENT", "WHAT", "ID", "WHEN", "PART"), rows[:MAX_MENTIONS])
 
 
 def _print_copies(place: Path) -> None:

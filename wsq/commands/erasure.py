@@ -35,45 +35,63 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 class Looked(msgspec.Struct, frozen=True):
-    """What a look at all bodies has found: those that speak of the subject, of those that were seen."""
+    """What a look at all bodies has found: of those that were seen, those that speak of the subject.
+
+    `partial` are those in which only a part of its name stands, with that part.
+    """
 
     traces: Traces
     seen: frozenset[str]
     speaking: frozenset[str]
+    partial: dict[str, str]
 
 
 class Mention(Row, frozen=True, kw_only=True):
-    """An event in which the forgotten still occurs: what people or models wrote elsewhere is not changed."""
+    """An event or a transcript that still mentions what was forgotten: texts elsewhere are not changed.
+
+    `part` is None if the name, the address or a quotation stands there, else the part of the name that does, which may
+    mean somebody else. A transcript has the name ``transcript``, the id of its execution, and its first event's number.
+    """
 
     _plural: ClassVar[str] = "mentions"
-    _columns: ClassVar[tuple[str, ...]] = ("store_id", "seq", "name", "about", "recorded_at")
-    _brief: ClassVar[tuple[str, ...]] = ("name", "about")
+    _columns: ClassVar[tuple[str, ...]] = ("store_id", "seq", "name", "about", "recorded_at", "part")
+    _brief: ClassVar[tuple[str, ...]] = ("name", "about", "part")
 
     store_id: str
     seq: int
     name: str
     about: str | None
     recorded_at: datetime
+    part: str | None = None
 
 
 class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
-    """What was done: events whose text gave way to a mark, conversations given up, and where else it occurs."""
+    """What was done: events whose text gave way to a mark, conversations given up, and where else it occurs.
+
+    `partial_mentions` are those in which only a part of its name stands.
+    """
 
     id: str
     events: int
     conversations: int
     mentions: list[Mention]
+    partial_mentions: list[Mention]
 
 
 def look(cursor: ReadingCursor, subject: Subject) -> Looked:
     """Go through every body: seconds for a gigabyte of them, so it is done on a private copy."""
+    if not naming.can_be_an_id(subject.id):
+        raise boards.no_row(cursor, subject.table, subject.store_id, subject.id)
     traces = traces_of(subject.id, (fact for _, fact in _facts_of(cursor, subject)))
-    seen, speaking = set[str](), set[str]()
+    seen, speaking, partial = set[str](), set[str](), dict[str, str]()
     for name, text in erasure.all_bodies(cursor):
         seen.add(name)
-        if traces.are_in(text):
+        whole, part = traces.found_in(text)
+        if whole:
             speaking.add(name)
-    return Looked(traces, frozenset(seen), frozenset(speaking))
+        elif part is not None:
+            partial[name] = part
+    return Looked(traces, frozenset(seen), frozenset(speaking), partial)
 
 
 def forget(tx: Transaction, subject: Subject, looked: Looked) -> tuple[Traces, int, list[str]]:
@@ -104,12 +122,38 @@ def forget(tx: Transaction, subject: Subject, looked: Looked) -> tuple[Traces, i
     return traces, len(changed), pruned
 
 
-def mentions(cursor: ReadingCursor, subject: Subject, traces: Traces) -> Iterator[Mention]:
-    """The events of any store in which the subject still occurs, but for those that only name its id."""
+def mentions(cursor: ReadingCursor, subject: Subject, traces: Traces, looked: Looked) -> list[Mention]:
+    """Where the subject is still mentioned, in any store, but for events that only name its id.
+
+    First the events, by store and seq, then the transcripts.
+    """
     telling = traces.without(subject.id)
+    return [*_events_mentioning(cursor, telling), *_transcripts_mentioning(cursor, telling, looked)]
+
+
+def _events_mentioning(cursor: ReadingCursor, traces: Traces) -> Iterator[Mention]:
     for store_id, seq, name, recorded_at, args in erasure.whole_log(cursor):
-        if telling.are_in(args):
-            yield Mention(store_id=store_id, seq=seq, name=name, about=_about(name, args), recorded_at=recorded_at)
+        whole, part = traces.found_in(args)
+        if whole or part is not None:
+            about = _about(name, args)
+            yield Mention(store_id=store_id, seq=seq, name=name, about=about, recorded_at=recorded_at, part=part)
+
+
+def _transcripts_mentioning(cursor: ReadingCursor, traces: Traces, looked: Looked) -> Iterator[Mention]:
+    """Of those that stayed: other stores', and those with a part of the name."""
+    parts: dict[str, str | None] = {**dict.fromkeys(looked.speaking), **looked.partial}
+    for body, text in erasure.bodies_beside(cursor, looked.seen):
+        whole, part = traces.found_in(text)
+        if whole or part is not None:
+            parts[body] = part
+    mentioned: dict[str, Mention] = {}
+    for store_id, seq, execution_id, started_at, body in erasure.executions_holding(cursor, parts):
+        part, known = parts[body], mentioned.get(execution_id)
+        if known is None or part is None:
+            mentioned[execution_id] = Mention(
+                store_id=store_id, seq=seq, name="transcript", about=execution_id, recorded_at=started_at, part=part
+            )
+    yield from mentioned.values()
 
 
 def _about(name: str, args: str) -> str | None:
@@ -152,8 +196,8 @@ def _still_speaking(tx: Transaction, traces: Traces, looked: Looked) -> set[str]
 
 def _executions_that_read(tx: Transaction, store_id: str, speaking: set[str]) -> list[Execution]:
     """The store's executions whose conversation holds one of these bodies, by id."""
-    found = erasure.executions_with(tx, store_id, speaking)
-    return [executions.execution(tx, store_id, id_) for id_ in found]
+    found = {id_ for store, _, id_, *_ in erasure.executions_holding(tx, speaking) if store == store_id}
+    return [executions.execution(tx, store_id, id_) for id_ in sorted(found)]
 
 
 def _refuse_while_running(readers: list[Execution], subject: Subject) -> None:

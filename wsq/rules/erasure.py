@@ -1,10 +1,10 @@
-"""What forgetting leaves of a fact, and how one knows that a text speaks of what is forgotten."""
+"""What forgetting leaves of a fact, and how a mention of what is forgotten is recognized in a text."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -29,6 +29,11 @@ _ESCAPE = re.compile(r"\\+(?:[nrtbf\"/]|u[0-9a-f]{4})")
 _WORD = re.compile(r"\w+")
 _WITHOUT_SPACES = "\u0e00"
 """From here on there are the scripts that do not part words."""
+
+_PARTICLES = frozenset(
+    ("al", "bin", "da", "de", "den", "der", "di", "dr", "du", "el", "la", "le", "mr", "mrs", "van", "von")
+)
+"""Words in names that are no name themselves."""
 
 
 def marked(fact: Fact) -> Fact:
@@ -60,16 +65,28 @@ class Traces(msgspec.Struct, frozen=True, kw_only=True):
     """By what a text is known to speak of a contact or a document, as it is now and as it ever was.
 
     `phrases` are ids, names, addresses and titles, which are found as whole words; `blocks` are pieces of long
-    texts, and `wholes` are texts too short to be cut.
+    texts, and `wholes` are texts too short to be cut. `parts` are the words of names and the local parts of addresses:
+    a text with one may mean somebody else.
     """
 
     phrases: frozenset[str] = frozenset()
+    parts: frozenset[str] = frozenset()
     wholes: frozenset[str] = frozenset()
     blocks: frozenset[str] = frozenset()
 
     def are_in(self, text: str) -> bool:
         """Whether `text`, which may be JSON, speaks of it."""
+        return self._are_in(folded(text))
+
+    def found_in(self, text: str) -> tuple[bool, str | None]:
+        """Whether `text`, which may be JSON, speaks of it, and if not, the longest part of a name that stands in it."""
         words = folded(text)
+        if self._are_in(words):
+            return True, None
+        parts = [part for part in self.parts if part in words]
+        return False, max(parts, key=lambda part: (len(part), part)).strip() if parts else None
+
+    def _are_in(self, words: str) -> bool:
         if any(phrase in words for phrase in self.phrases):
             return True
         if not (self.wholes or self.blocks):
@@ -87,8 +104,11 @@ class Traces(msgspec.Struct, frozen=True, kw_only=True):
 
 def traces_of(row_id: str, facts: Iterable[Fact]) -> Traces:
     """The traces of a contact or a document, by all that was ever recorded of it and not forgotten yet."""
-    phrases, wholes, blocks = {folded(row_id)}, set[str](), set[str]()
+    phrases, parts, wholes, blocks = {folded(row_id)}, set[str](), set[str](), set[str]()
     for fact in facts:
+        for name in _texts(fact, "name"):
+            parts.update(_parts(name))
+        parts.update(_phrase(address.partition("@")[0]) for address in _texts(fact, "email"))
         phrases.update(_phrase(text) for text in _texts(fact, "name", "email") if len(_run(text)) > 1)
         phrases.update(_phrase(text) for text in _texts(fact, "title") if _is_telling(text))
         for text in _texts(fact, "notes", "content"):
@@ -99,6 +119,7 @@ def traces_of(row_id: str, facts: Iterable[Fact]) -> Traces:
             blocks.update(run[end - BLOCK : end] for end in (*ends, len(run)) if end >= BLOCK)
     return Traces(
         phrases=frozenset(phrases),
+        parts=frozenset(part for part in parts - phrases if len(part.strip()) > 1),
         wholes=frozenset(filter(_says_something, wholes)),
         blocks=frozenset(filter(_says_something, blocks)),
     )
@@ -119,6 +140,16 @@ def _phrase(text: str) -> str:
     """How a name is looked for: as whole words, but inside of any in a script that does not part them."""
     words = folded(text)
     return words.strip() if any(letter >= _WITHOUT_SPACES for letter in words) else words
+
+
+def _parts(name: str) -> Iterator[str]:
+    """The words of a name, but for those that stand in many; of one without spaces its two first and last letters."""
+    words = folded(name).split()
+    for word in words:
+        if word not in _PARTICLES:
+            yield _phrase(word)
+    if len(words) == 1 and _phrase(words[0]) == words[0] and len(words[0]) > 2:
+        yield from (words[0][:2], words[0][-2:])
 
 
 def _run(text: str) -> str:

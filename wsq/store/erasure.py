@@ -20,6 +20,9 @@ EVENTS_AT_ONCE = 5_000
 Body = tuple[str, str]
 """A body's hash and its text."""
 
+Held = tuple[Any, ...]
+"""Whose conversation holds a body: the execution's store, seq, id and start, and the body's hash."""
+
 Written = tuple[str, int, str, datetime, str]
 """An event as it is stored: store, seq, name, when it was recorded, and its facts as JSON."""
 
@@ -63,15 +66,18 @@ def bodies_beside(cursor: Cursor, seen: frozenset[str]) -> Iterator[Body]:
         yield from _unpacked(found)
 
 
-def executions_with(cursor: Cursor, store_id: str, bodies: Iterable[str]) -> list[str]:
-    """The ids of the store's executions whose conversation holds one of these bodies, sorted."""
-    found = cursor.query(
-        """SELECT execution_id FROM execution_steps WHERE store_id = $1 AND body IN (SELECT unnest($2::VARCHAR[]))
-        UNION SELECT id FROM task_executions WHERE store_id = $1 AND (system IN (SELECT unnest($2::VARCHAR[]))
-            OR first_message IN (SELECT unnest($2::VARCHAR[])) OR tools IN (SELECT unnest($2::VARCHAR[])))""",
-        [store_id, sorted(bodies)],
+def executions_holding(cursor: Cursor, bodies: Iterable[str]) -> list[Held]:
+    """The executions of any store whose conversation holds one of these bodies, by store and seq."""
+    return cursor.query(
+        """SELECT e.store_id, e.seq, e.id, e.started_at, h.body FROM task_executions e JOIN (
+            SELECT execution_id, body FROM execution_steps
+            UNION ALL SELECT id, system FROM task_executions
+            UNION ALL SELECT id, first_message FROM task_executions
+            UNION ALL SELECT id, tools FROM task_executions
+        ) AS h ON h.execution_id = e.id WHERE h.body IN (SELECT unnest($1::VARCHAR[]))
+        ORDER BY e.store_id, e.seq, h.body""",
+        [sorted(bodies)],
     )
-    return sorted(id_ for (id_,) in found)
 
 
 def _unpacked(rows: Sequence[tuple[Any, ...]]) -> Iterator[Body]:
