@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import reprlib
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from wsq.errors import InvalidInput
+from wsq.errors import InvalidInput, shown
 
 AHEAD = timedelta(minutes=10)
 """How far after now something recorded may lie, since clocks differ; beyond that, the clock that wrote it was ahead."""
@@ -111,9 +111,14 @@ async def _sleep(seconds: float) -> None:
 
 
 def aware(instant: datetime) -> datetime:
-    """Return `instant`; raise `InvalidInput` if it is not a datetime with a time zone."""
+    """Return `instant`; raise `InvalidInput` if it is not a datetime with a time zone, of the years 2 to 9998."""
     if not isinstance(instant, datetime):
-        raise InvalidInput(f"{reprlib.repr(instant)} is not an instant; expected a datetime with a time zone.")
-    if instant.tzinfo is None or instant.utcoffset() is None:
-        raise InvalidInput(f"{instant.isoformat()} has no time zone; an instant needs one.")
+        raise InvalidInput(f"{shown(instant)} is not an instant; expected a datetime with a time zone.")
+    offset = None
+    with suppress(Exception):  # its zone may be anybody's
+        offset = instant.utcoffset()
+    if offset is None:
+        raise InvalidInput(f"{shown(instant)} has no time zone; an instant needs one.")
+    if instant.year in (1, 9999):
+        raise InvalidInput(f"{instant.isoformat()} is not an instant of the years 2 to 9998.")
     return instant

@@ -1,16 +1,20 @@
 """Turn commands and queries into methods of a store or workspace.
 
 A command is a function of a transaction and a store's id; a query is one of a cursor and a store's id. Bound here, it
-becomes a method with the rest of its signature and its docstring, so each of them is written and typed once.
+becomes a method with the rest of its signature and its docstring, so each of them is written and typed once. Here too
+arguments of all public methods become Python's own types, and what methods share is checked, by its name.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from functools import update_wrapper
+from collections.abc import Callable, Mapping
+from functools import partial, update_wrapper, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from msgspec import UNSET
+
+from wsq.rules import values
 from wsq.store.engine import Cursor
 from wsq.store.transaction import Transaction
 
@@ -49,6 +53,76 @@ def query(function: Callable[Concatenate[Cursor, str, P], T]) -> Callable[Concat
         return result
 
     return _documented(method, function, 2)
+
+
+def checked(kind: type[T]) -> type[T]:
+    """Have all public methods of a class take arguments of other types as Python's own, and refuse what is neither."""
+    for name, method in list(vars(kind).items()):
+        if inspect.isfunction(method) and not name.startswith("_"):
+            setattr(kind, name, _checking(method, tuple(inspect.signature(method).parameters)[1:]))
+    return kind
+
+
+def _checking(method: Callable[..., Any], names: tuple[str, ...]) -> Callable[..., Any]:
+    @wraps(method)
+    def checking(self: Any, /, *args: Any, **kwargs: Any) -> Any:
+        placed = [check(name, value) for name, value in zip(names, args, strict=False)]
+        named = {name: check(name, value) for name, value in kwargs.items()}
+        return method(self, *placed, *args[len(names) :], **named)
+
+    return checking
+
+
+def check(name: str, value: Any) -> Any:
+    """The argument of this name as Python's own type; `InvalidInput` if it is not what all methods need."""
+    own, checking = values.plain(value), _CHECKS.get(name)
+    return own if checking is None or own is UNSET else checking(own, name)
+
+
+def _or_none(checking: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    return lambda value, name: None if value is None else checking(value, name)
+
+
+def _with(method: str) -> Callable[[Any, str], Any]:
+    def checking(value: Any, name: str) -> Any:
+        if not callable(getattr(value, method, None)):
+            raise values.refusal(name, value, f"an object with {method}()")
+        return value
+
+    return checking
+
+
+def _seq(value: Any, name: str) -> int:
+    return values.count(value, name, most=values.LARGEST)
+
+
+_CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
+    "actor": _or_none(values.text),
+    "after": _seq,
+    "anyway": values.flag,
+    "clock": _or_none(_with("now")),
+    "create": values.flag,
+    "dry_run": values.flag,
+    "execution_ids": values.ids,
+    "expected_version": _or_none(_seq),
+    "ids": values.ids,
+    "include_archived": values.flag,
+    "interval": _or_none(partial(values.number, most=1e9)),
+    "is_shifted": values.flag,
+    "provider": _or_none(_with("turn")),
+    "query": values.content,
+    "kind": values.text,
+    "max_bytes": _or_none(_seq),
+    "on_end": _or_none(values.function),
+    "row_id": values.text,
+    "session": values.text,
+    "so_far": _or_none(values.function),
+    "store": _or_none(values.text),
+    "stores": _or_none(values.ids),
+    "text": values.text,
+    "work": values.function,
+}
+"""What each argument of this name has to be, in any method: those that no command checks."""
 
 
 def _documented(method: Callable[..., T], function: Callable[..., Any], bound: int) -> Callable[..., T]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from wsq.api.binding import checked
 from wsq.api.questions import Questions
 from wsq.clock import aware
 from wsq.errors import InvalidInput
@@ -24,6 +25,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
+@checked
 class PastStore(Questions):
     """A store as it was: it answers questions and takes no commands. `seq` is its newest event's."""
 
@@ -52,6 +54,8 @@ class PastStore(Questions):
         Raises:
             InvalidInput: `other` is another store's.
         """
+        if not isinstance(other, PastStore):
+            raise values.refusal("other", other, "a store as it was")
         if (other._store.workspace, other.id) != (self._store.workspace, self.id):
             raise InvalidInput(f"{other!r} is another store than {self!r}: two moments of one store are compared.")
         return self._store.difference(self.seq, other.seq)

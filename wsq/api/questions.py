@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from wsq.api.binding import query
+from wsq.api.binding import checked, query
 from wsq.projections import Execution, Rows, StoreRow, Task
 from wsq.queries import boards as board_queries
 from wsq.queries import documents as document_queries
@@ -23,6 +23,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
+@checked
 class Questions:
     """Everything that can be asked of a store. Lists leave out what is archived or deleted, unless asked for.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from msgspec import UNSET
 
-from wsq.api.binding import command
+from wsq.api.binding import checked, command
 from wsq.api.past import PastStore, checked_moment, checked_span
 from wsq.api.questions import Questions
 from wsq.commands import boards, executions, pauses, recurring, tasks
@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 P = ParamSpec("P")
 
+MOST_UPCOMING = 500
+"""Maximum number of slots that `Store.upcoming` computes."""
 
+
+@checked
 class Store(Questions):
     """One team's board: a handle on it, cheap to make. Nothing crosses from one store to another."""
 
@@ -195,7 +199,7 @@ class Store(Questions):
         recurring_task_id: str | None = None,
         count: int = 3,
     ) -> tuple[datetime, ...]:
-        """The first `count` slots of a recurring task that would be created, or changed in this way, now.
+        """The first `count` slots (at most 500) of a recurring task that would be created, or changed in this way, now.
 
         With a `recurring_task_id`, arguments that are left out keep their values. Without any change these are the
         task's next slots (those it will have once it is enabled).
@@ -203,7 +207,7 @@ class Store(Questions):
         Raises:
             InvalidInput: An argument is out of range, or `every` is missing for a new task.
         """
-        now = self.workspace.clock.now()
+        now, wanted = self.workspace.clock.now(), values.count(count, "count", most=MOST_UPCOMING)
         interval = schedule.parse_every(every) if every is not None or recurring_task_id is None else None
         zone = values.timezone(timezone) if timezone is not None else None
         if recurring_task_id is not None:
@@ -216,7 +220,7 @@ class Store(Questions):
             assert interval is not None
             plan = schedule.planned(interval, None if starting is UNSET else starting, zone or self.timezone(), now)
             first = schedule.first_slot(plan.grid, plan.starting, now)
-        return schedule.upcoming_from(plan.grid, first, count)
+        return schedule.upcoming_from(plan.grid, first, wanted)
 
     # Executions
 
@@ -295,8 +299,9 @@ class Store(Questions):
 
         def asked(cursor: Cursor) -> Spending:
             row = board_queries.store(cursor, self.id)
-            task = recurring_task_id and board_queries.recurring_task(cursor, self.id, recurring_task_id)
-            return spending_queries.spending(cursor, row, task or None, now)
+            wanted = recurring_task_id
+            task = None if wanted is None else board_queries.recurring_task(cursor, self.id, wanted)
+            return spending_queries.spending(cursor, row, task, now)
 
         return self._read(asked)
 
@@ -356,6 +361,7 @@ class Store(Questions):
         return self._read(lambda cursor: since.since(cursor, self.id, begin, end, now))
 
 
+@checked
 class _StoreInTransaction(Store):
     """The store inside a transaction: it sees what was written before, and all is committed or nothing."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self, TypeVar
 
 from wsq import settings as configuration
-from wsq.api.binding import workspace_command
+from wsq.api.binding import check, checked, workspace_command
 from wsq.api.past import checked_span
 from wsq.api.store import Store
 from wsq.clock import Clock, ShiftedClock, aware
@@ -74,12 +74,19 @@ def open(  # noqa: A001 - `wsq.open` is its name
     Raises:
         MissingDatabase: The database is missing, and not to be created.
         SettingError: A setting cannot be understood.
+        InvalidInput: Another argument is not as described.
         WorkspaceError: The database cannot be used.
     """
+    actor = check("actor", actor)
+    for name, given in (("clock", clock), ("provider", provider), ("create", create)):
+        check(name, given)
+    if ids is not None:
+        values.function(ids, "ids")
     settings = configuration.load(database=database)
     return Workspace(settings, clock=clock, provider=provider, actor=actor, ids=ids, create=create)
 
 
+@checked
 class Workspace:
     """One database: the event log and its projections, for any number of stores."""
 
@@ -194,8 +201,7 @@ class Workspace:
             NotFound: One of `ids` is not the id of a recurring task.
             InvalidInput: The project of one is archived.
         """
-        wanted = values.ids(ids)
-        changed = self._write(lambda tx: recurring.enable_many(tx, wanted), actor=actor)
+        changed = self._write(lambda tx: recurring.enable_many(tx, ids), actor=actor)
         return Rows(changed, kind=RecurringTask)
 
     def disable_recurring_tasks(
@@ -208,8 +214,7 @@ class Workspace:
         Raises:
             NotFound: One of `ids` is not the id of a recurring task.
         """
-        wanted = values.ids(ids)
-        changed = self._write(lambda tx: recurring.disable_many(tx, wanted, reason=reason), actor=actor)
+        changed = self._write(lambda tx: recurring.disable_many(tx, ids, reason=reason), actor=actor)
         return Rows(changed, kind=RecurringTask)
 
     # The scheduler
@@ -446,6 +451,7 @@ class Workspace:
         Raises:
             InvalidInput: The path exists.
             SettingError: `into` is neither a path nor a stream.
+            BrokenArchive: `import_from` would refuse it; a file is not written, a stream is left incomplete.
         """
         from wsq.store import archive
 
@@ -459,7 +465,7 @@ class Workspace:
         Returns the numbers of events, bodies, leases and dry runs. The file may unpack to `max_bytes`; None: 4 GB.
 
         Raises:
-            InvalidInput: The workspace is not empty.
+            InvalidInput: The workspace is not empty, or the file cannot be read or is too large.
             BrokenArchive: The file is cut off, damaged or edited, or no export.
             NewerWorkspace: A newer wsq wrote the file.
         """
@@ -480,6 +486,8 @@ class Workspace:
         """
         from wsq.store import archive
 
+        if not isinstance(other, Workspace):
+            raise values.refusal("other", other, "a workspace")
         return archive.copied(self._engine, other._engine)
 
     def changes(self) -> int:

@@ -11,7 +11,7 @@ from wsq.errors import InvalidInput
 from wsq.events import stores as e
 from wsq.projections import StoreRow, WorkspaceRow
 from wsq.queries import boards
-from wsq.rules import values
+from wsq.rules import naming, values
 from wsq.store.transaction import Transaction
 
 WORKSPACE = "*"
@@ -48,7 +48,7 @@ def create_store(
         store_id,
         e.StoreCreated(
             name=values.name(name if name is not None else store_id),
-            timezone=values.timezone(timezone or tx.timezone),
+            timezone=values.timezone(tx.timezone if timezone is None else timezone),
             model=values.model(model),
             budget_per_day=values.budget(budget_per_day),
         ),
@@ -92,7 +92,7 @@ def archive_store(tx: Transaction, store_id: str) -> StoreRow:
 
 def store(tx: Transaction, store_id: str) -> StoreRow:
     """The store as it is in this transaction; `NotFound` names the nearest."""
-    row = tx.row("stores", store_id)
+    row = tx.row("stores", store_id) if naming.can_be_an_id(store_id) else None
     if not isinstance(row, StoreRow):
         raise boards.no_store(tx, store_id)
     return row

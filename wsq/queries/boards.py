@@ -74,7 +74,7 @@ def count_stores(cursor: Cursor) -> int:
 
 def store(cursor: Cursor, store_id: str) -> StoreRow:
     """The store by its id; `NotFound` names the nearest."""
-    found = select(cursor, "stores", StoreRow, "WHERE id = $1", [store_id])
+    found = select(cursor, "stores", StoreRow, "WHERE id = $1", [store_id]) if naming.can_be_an_id(store_id) else []
     if found:
         return found[0]
     raise no_store(cursor, store_id)
@@ -148,7 +148,8 @@ def project_counts(cursor: Cursor, store_id: str) -> dict[str, ProjectCounts]:
 def documents_made_by(cursor: Cursor, store_id: str, execution_id: str) -> Rows[Document]:
     """The documents that an execution made, in the order in which it made them, archived or not."""
     rest = "WHERE store_id = $1 AND created_by_execution_id = $2 ORDER BY created_at, id"
-    return select(cursor, "documents", Document, rest, [store_id, execution_id])
+    given = execution_id if naming.can_be_an_id(execution_id) else None
+    return select(cursor, "documents", Document, rest, [store_id, given])
 
 
 def tasks(

@@ -32,16 +32,16 @@ def can_be_an_id(value: object) -> bool:
 
 def no_store(store_id: str, there: Sequence[str]) -> NotFound:
     """That there is no such store among those that are `there`: names the nearest or, if none is near, up to three."""
-    nearest = values.nearest(store_id, there)
+    nearest = values.nearest(store_id, there) if can_be_an_id(store_id) else None
     few = ", ".join(map(repr, there[:_FEW])) + (", …" if len(there) > _FEW else "")
     hint = f"; the nearest is {nearest!r}" if nearest else f"; there is {few}" if there else ""
-    return NotFound(f"There is no store {store_id!r}{hint}.")
+    return NotFound(f"There is no store {values.shown(store_id)}{hint}.")
 
 
 def not_found(table: str, store_id: str, row_id: str, there: dict[str, str]) -> NotFound:
     """That `row_id` is not among what is there (titles by id), naming the nearest."""
     by_title = {title: other for other, title in there.items()}
-    nearest = values.nearest(str(row_id), [*there, *by_title])
+    nearest = values.nearest(row_id, [*there, *by_title]) if can_be_an_id(row_id) else None
     near = by_title.get(nearest, nearest) if nearest else None
     hint = f"; the nearest is {near!r} ({there[near]})" if near else ""
-    return NotFound(f"There is no {WORDS[table]} {row_id!r} in store {store_id!r}{hint}.")
+    return NotFound(f"There is no {WORDS[table]} {values.shown(row_id)} in store {store_id!r}{hint}.")

@@ -7,7 +7,9 @@ from typing import Protocol
 
 import msgspec
 
+from wsq.clock import aware
 from wsq.errors import InvalidInput
+from wsq.rules import values
 from wsq.rules.schedule import LATEST
 
 
@@ -65,9 +67,9 @@ def ends(until: object, now: datetime) -> datetime | None:
     """The instant until which a pause is to hold, None for good; `InvalidInput` unless it is still to come."""
     if until is None:
         return None
-    if not isinstance(until, datetime) or until.utcoffset() is None:
-        raise InvalidInput(f"until is {until!r}, expected a datetime with its time zone.")
-    if until <= now:
+    if not isinstance(until, datetime):
+        raise values.refusal("until", until, "a datetime with its time zone")
+    if aware(until) <= now:
         raise InvalidInput(f"until is {until.isoformat()}, which has passed already; expected an instant to come.")
     if until >= LATEST:
         raise InvalidInput(f"until is {until.isoformat()}, expected an instant before 2200, or None for good.")

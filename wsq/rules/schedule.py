@@ -329,11 +329,11 @@ def _instant(starting: object) -> datetime:
     """An instant with its offset as it was given, or a refusal; a zone of Python's counts by the rules of wsq."""
     if isinstance(starting, datetime) and isinstance(starting.tzinfo, ZoneInfo) and starting.tzinfo.key:
         starting = starting.replace(tzinfo=zone(starting.tzinfo.key, "starting's zone"))
-    spelled = starting.isoformat() if isinstance(starting, datetime) else starting
     try:
+        spelled = starting.isoformat() if isinstance(starting, datetime) else starting
         instant = datetime.fromisoformat(spelled.strip()) if isinstance(spelled, str) else None
-    except ValueError as problem:
-        raise refusal("starting", spelled, _STARTING) from problem
+    except (ValueError, NotImplementedError) as problem:  # the latter of a zone that is anybody's
+        raise refusal("starting", starting, _STARTING) from problem
     if instant is None or instant.utcoffset() is None:
         raise refusal("starting", spelled, _STARTING)
     if not EARLIEST <= instant < LATEST:

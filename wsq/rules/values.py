@@ -10,14 +10,17 @@ from __future__ import annotations
 import math
 import operator
 import re
-import reprlib
 from collections.abc import Iterable
-from datetime import timedelta
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from itertools import islice
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from wsq import zone_rules
+from msgspec import UNSET
+
+from wsq import errors, zone_rules
 from wsq.errors import InvalidInput
 from wsq.vocabulary import LANES, MISSED, NOTIFY_ON
 
@@ -26,6 +29,7 @@ LONGEST_TEXT = 20_000
 LONGEST_CONTENT = 1_000_000
 MOST_ASSIGNEES = 50
 MOST_LISTED = 2**31 - 1
+LARGEST = 2**63 - 1
 SHORTEST_TIME_LIMIT = timedelta(seconds=1)
 LONGEST_TIME_LIMIT = timedelta(hours=1)
 
@@ -40,8 +44,10 @@ _SECONDS = {
 _OF_ONE_MACHINE = ("localtime", "posixrules", "Factory")
 _OTHER_CLOCKS = ("posix/", "right/")  # the same zones again, the latter counting leap seconds
 _PUBLIC = ".example.com"
-_LONGEST_SHOWN = 60
 _COMPARED = 1_000
+_OWN_TYPES = frozenset({str, int, float, bool, bytes, datetime, date, timedelta, type(None), type(UNSET)})
+_COUNTED_IN_UNITS = ("datetime64", "timedelta64")
+"""Scalars of numpy whose numbers mean nothing without their unit."""
 
 
 def refusal(what: str, value: object, expected: str) -> InvalidInput:
@@ -52,13 +58,47 @@ def refusal(what: str, value: object, expected: str) -> InvalidInput:
 def shown(value: object) -> str:
     """`value` as a message shows it: quoted, on one line, at most some sixty characters of it."""
     if isinstance(value, str):
-        return repr(value if len(value) <= _LONGEST_SHOWN else value[: _LONGEST_SHOWN - 1] + "…")
-    return reprlib.repr(value)
+        return repr(value if len(value) <= errors.LONGEST_SHOWN else value[: errors.LONGEST_SHOWN - 1] + "…")
+    return errors.shown(value)
+
+
+def plain(value: Any) -> Any:
+    """`value` as Python's own type, for instances of subclasses and for scalars and arrays of numpy and pandas.
+
+    So what is checked and stored is what the value shows itself to be. Fractions of a microsecond are dropped. Anything
+    else is returned as it is, for others to refuse.
+    """
+    kind = type(value)
+    if kind in _OWN_TYPES:
+        return value
+    try:
+        own = _own(value)
+    except Exception:  # noqa: BLE001 - its class does not keep to its base's rules, as NaT does not
+        return value
+    return kind(each if type(each) in (list, tuple) else plain(each) for each in own) if kind in (list, tuple) else own
+
+
+def _own(value: Any) -> Any:
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, datetime):
+        return datetime.combine(
+            date(value.year, value.month, value.day),
+            time(value.hour, value.minute, value.second, value.microsecond, value.tzinfo, fold=value.fold),
+        )
+    if isinstance(value, timedelta):
+        return timedelta(value.days, value.seconds, value.microseconds)
+    if isinstance(value, int | float):
+        return int.__add__(value, 0) if isinstance(value, int) else float.__add__(value, 0.0)
+    kind = type(value)
+    if kind.__module__.partition(".")[0] in ("numpy", "pandas") and kind.__name__ not in _COUNTED_IN_UNITS:
+        return plain(value.tolist())
+    return value
 
 
 def outcomes(value: object, what: str = "notify_on") -> tuple[str, ...]:
     """The ends of an execution of which people are notified: any of `NOTIFY_ON`, returned in that order."""
-    if not isinstance(value, list | tuple) or not set(value) <= set(NOTIFY_ON):
+    if not isinstance(value, list | tuple) or not all(isinstance(each, str) and each in NOTIFY_ON for each in value):
         raise refusal(what, value, f"a list of {', '.join(NOTIFY_ON[:-1])} and {NOTIFY_ON[-1]}")
     return tuple(outcome for outcome in NOTIFY_ON if outcome in value)
 
@@ -217,9 +257,13 @@ def model(value: object, what: str = "model") -> str | None:
 
 def ids(value: object, what: str = "ids") -> list[str]:
     """Ids, in any iterable but a text."""
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+    given: list[object] = [None]
+    with suppress(Exception):  # it may say that it can be iterated, and not keep to it
+        given = list(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes) else given
+    found = [each for each in given if isinstance(each, str)]
+    if len(found) < len(given):
         raise refusal(what, value, "a list of ids")
-    return list(value)
+    return found
 
 
 def position(value: object, what: str = "position") -> int:
@@ -234,20 +278,34 @@ def limit(value: object, what: str = "limit") -> int:
 
 def count(value: object, what: str, least: int = 0, most: int = MOST_LISTED) -> int:
     """A whole number from `least` to `most`, both inclusive."""
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]  # what is no integer is refused below
-    except TypeError:
-        number = least - 1
+    number = least - 1
+    with suppress(Exception):  # what is no integer is refused below
+        number = operator.index(value)  # type: ignore[arg-type]
     if isinstance(value, bool) or not least <= number <= most:
         expected = f"at most {most}" if number > most else f"a whole number, {least} or more"
         raise refusal(what, value, expected)
     return number
 
 
+def number(value: object, what: str, *, most: float) -> float:
+    """A number from 0 to `most`, both inclusive."""
+    found = _number(value)
+    if found is None or not 0 <= found <= most:
+        raise refusal(what, value, f"a number from 0 to {most:,}")
+    return found
+
+
 def flag(value: object, what: str) -> bool:
     """True or False, and nothing that merely counts as one."""
     if not isinstance(value, bool):
         raise refusal(what, value, "True or False")
+    return value
+
+
+def function(value: object, what: str) -> Any:
+    """What can be called."""
+    if not callable(value):
+        raise refusal(what, value, "a function")
     return value
 
 
@@ -276,10 +334,9 @@ def _number(value: object) -> float | None:
     """`value` as a finite number, None when it is none; a text is none."""
     if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
         return None
-    try:
+    number = math.nan
+    with suppress(Exception):  # such as one that is too large
         number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
     return number if math.isfinite(number) else None
 
 

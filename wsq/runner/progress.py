@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from wsq.errors import WsqError
+from wsq.rules.naming import can_be_an_id
 from wsq.store.engine import Engine
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ _decoder = msgspec.json.Decoder(Doing)
 
 def doing(engine: Engine, execution_ids: set[str]) -> dict[str, Doing]:
     """What these executions do now; those without a note are left out."""
-    return {name: _decoder.decode(note) for name, note in engine.progress(execution_ids).items()}
+    ids = [each for each in execution_ids if can_be_an_id(each) and "/" not in each]  # notes may be files
+    return {name: _decoder.decode(note) for name, note in engine.progress(ids).items()}
 
 
 class LiveProgress:

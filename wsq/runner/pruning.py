@@ -7,8 +7,12 @@ from datetime import timedelta
 from wsq.clock import Clock
 from wsq.commands import executions as commands
 from wsq.queries import executions as queries
+from wsq.rules import values
 from wsq.store.log import Log
 from wsq.store.transaction import Transaction
+
+MOST_DAYS = 36_500
+"""The longest time that can be asked for."""
 
 KEPT = 20
 """Executions of a task whose conversations are kept, however old they are."""
@@ -19,7 +23,8 @@ DAYS = 30.0
 
 def prune(log: Log, clock: Clock, *, keep: int = KEPT, days: float = DAYS, rounds: int | None = None) -> int:
     """Delete what is too old, some two hundred at a time; returns how many. `rounds` bounds the number of steps."""
-    older_than = clock.now() - timedelta(days=days)
+    keep = values.count(keep, "keep")
+    older_than = clock.now() - timedelta(days=values.number(days, "days", most=MOST_DAYS))
     pruned = 0
     while rounds is None or rounds > 0:
         found = log.read(lambda cursor: queries.prunable(cursor, older_than, keep))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from wsq import errors
 from wsq.errors import SettingError
 
 DEFAULT_MODEL = "claude-sonnet-5-5"
@@ -19,6 +20,7 @@ SCHEME = re.compile(r"\s*[A-Za-z][\w+.-]*:")
 _SERVER = ("postgresql://", "postgres://")
 _PASSWORD = re.compile(r"(?<=:/)(/?[^/@:\s]*):\S*(?=@)|(?<=password=)[^&\s'\"]*")
 _LONGEST_SHOWN = 200
+_LONGEST_PATH, _LONGEST_PATH_PART = 4096, 255  # bytes, on every system that wsq runs on
 _ORIGIN_EXPECTED = "a host such as wsq.example.com, or several separated by commas"
 
 _URL = re.compile(
@@ -66,7 +68,8 @@ class Given(NamedTuple):
 
     def refusal(self, expected: str) -> SettingError:
         """The error that names the setting's place, its value unless that is secret, and what was expected."""
-        shown = "(not shown)" if self.setting in _SECRET else without_password(repr(self.value))
+        value = repr(self.value) if isinstance(self.value, str | os.PathLike) else errors.shown(self.value)
+        shown = "(not shown)" if self.setting in _SECRET else without_password(value)
         if len(shown) > _LONGEST_SHOWN:
             shown = shown[:_LONGEST_SHOWN] + "…"
         return SettingError(f"{self.place} is {shown}, expected {expected}.")
@@ -109,7 +112,12 @@ def absolute_path(given: Given, expected: str) -> str:
         raise given.refusal("a path, and the home folder that it names is not known") from problem
     if not path.is_absolute() and given.folder is None:
         raise given.refusal("an absolute path, since the working directory is gone")
-    return str((given.folder or path) / path)
+    absolute = (given.folder or path) / path
+    if max(len(os.fsencode(part)) for part in absolute.parts) > _LONGEST_PATH_PART:
+        raise given.refusal(f"names of at most {_LONGEST_PATH_PART} bytes in a path")
+    if len(os.fsencode(absolute)) >= _LONGEST_PATH:
+        raise given.refusal(f"a path of less than {_LONGEST_PATH:,} bytes")
+    return str(absolute)
 
 
 def is_server(database: str) -> bool:

@@ -18,7 +18,7 @@ from wsq.errors import NotFound
 from wsq.queries import boards
 from wsq.queries.spending import TRIED_AT, UNPRICED
 from wsq.rules import naming
-from wsq.rules.values import refusal
+from wsq.rules.values import refusal, shown
 from wsq.statistics.figures import Choice, Choices, Counted, Day, Failure, Group, Reason, Series, Statistics, Total
 from wsq.statistics.span import Bound, Span, span
 from wsq.store.engine import Cursor, Engine
@@ -218,7 +218,7 @@ def _known(cursor: Cursor, table: str, store_id: str | None, row_id: str) -> Non
                 break
     if store_id is not None:
         raise boards.missing(cursor, table, store_id, row_id)
-    raise NotFound(f"There is no {naming.WORDS[table]} {row_id!r} in any store.")
+    raise NotFound(f"There is no {naming.WORDS[table]} {shown(row_id)} in any store.")
 
 
 def _where(selection: Selection, over: Span) -> tuple[str, list[Any]]:

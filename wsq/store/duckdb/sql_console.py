@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import duckdb
 
 from wsq.errors import InvalidInput, WsqError
+from wsq.rules import values
+from wsq.rules.nesting import MOST_LEVELS_OF_A_VALUE, is_value_too_deep
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.faults import explained
 
@@ -51,6 +53,10 @@ class SqlConsole:
             InvalidInput: The statement is not a single reading one, or fails.
         """
         refuse_what_does_not_read(sql)
+        if not isinstance(parameters, list | tuple | Mapping | None):
+            raise values.refusal("parameters", parameters, "a list or a dictionary")
+        if is_value_too_deep(parameters):
+            raise InvalidInput(f"A parameter is nested deeper than {MOST_LEVELS_OF_A_VALUE} levels.")
         with self._engine.snapshot_file() as snapshot:
             connection = instance.connect(2, [snapshot], spill=snapshot.parent / "spill")
             try:
@@ -109,11 +115,11 @@ def _attach(connection: duckdb.DuckDBPyConnection, snapshot: Path) -> None:
 def _answer(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None
 ) -> pd.DataFrame:
-    given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters or ())
     try:
+        given = dict(parameters) if isinstance(parameters, Mapping) else list(parameters or ())
         connection.execute(sql, given or None)
         return connection.df()
-    except (duckdb.Error, RuntimeError, ValueError, TypeError) as error:
+    except Exception as error:  # any, since parameters may be anything
         translated = explained(error, "the query")
         if not isinstance(translated, Exception):
             raise translated from error
