@@ -1,12 +1,17 @@
 # wsq in a container. It serves the dashboards; for the scheduler, run `wsq-process --watch 30` in a second one.
 # See docs/deployment.md.
-FROM python:3.11-slim
+# Packages are pinned by uv.lock. To pin the base image too, build with its digest, which changes with each of its
+# updates: docker build --build-arg BASE=python:3.11-slim@sha256:…
+ARG BASE=python:3.11-slim
+FROM ${BASE}
 
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+ENV PIP_NO_CACHE_DIR=1
+COPY pyproject.toml uv.lock README.md LICENSE ./
+COPY deploy deploy
 COPY wsq wsq
 COPY notebooks notebooks
-RUN pip install --no-cache-dir '.[server]' \
+RUN sh deploy/install server \
     && useradd --create-home --uid 10001 wsq && install -d -o wsq -g wsq /data
 
 USER wsq

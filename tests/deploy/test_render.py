@@ -12,6 +12,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from playwright.sync_api import expect
 
 import wsq
@@ -19,8 +21,10 @@ from tests.agent.peer import KEY, Peer, Refusal
 from tests.deploy.blueprint import ROOT, Blueprint, Deployment, complaints, is_cron, read
 from tests.deploy.conftest import free_port, is_up
 from tests.views.windows import card, fill_form, lane
+from wsq import settings as configuration
 from wsq.clock import ManualClock
 from wsq.settings import VARIABLES
+from wsq.views.auth.proxies import Proxies
 
 BLUEPRINTS = ("render.yaml", "render.disk.yaml")
 HOSTNAME = "wsq-1a2b.onrender.com"
@@ -45,9 +49,74 @@ def test_a_blueprint_sets_only_what_wsq_or_render_reads_and_installs_only_what_t
     keys = {variable["key"] for each in given for variable in each["envVars"] if "key" in variable}
     assert keys - {"PYTHON_VERSION"} <= {*VARIABLES.values()}
     for service in blueprint["services"]:
-        extra = re.fullmatch(r"pip install (?:\.|'\.\[(\w+)\]')", service["buildCommand"])[1]
+        extra = re.fullmatch(r"sh deploy/install(?: (\w+))?", service["buildCommand"])[1]
         assert extra is None or extra in project["optional-dependencies"]
         assert service["startCommand"].split()[0] in project["scripts"]
+
+
+@pytest.mark.parametrize("name", BLUEPRINTS)
+def test_a_blueprint_trusts_the_proxies_of_its_host_and_no_other_network(name):
+    blueprint = read(name)
+    variables = [
+        each for given in (*blueprint["services"], *blueprint.get("envVarGroups", [])) for each in given["envVars"]
+    ]
+    [given] = [each["value"] for each in variables if each.get("key") == "WSQ_TRUSTED_PROXIES"]
+
+    proxies = Proxies(configuration.load(environ={"WSQ_TRUSTED_PROXIES": given}).trusted_proxies)
+
+    assert all(map(proxies.trusts, ("127.0.0.1", "10.201.7.9", "172.68.1.2", "2606:4700::1")))
+    assert not any(map(proxies.trusts, ("192.168.1.1", "172.17.0.1", "203.0.113.9", "8.8.8.8", "2001:db8::1")))
+
+
+def test_the_lock_names_every_dependency_and_no_other_index_than_pypis():
+    lock = tomllib.loads((ROOT / "uv.lock").read_text("utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    locked = {package["name"]: package for package in lock["package"]}
+    asked = [
+        *((None, each) for each in project["project"]["dependencies"]),
+        *((extra, each) for extra, of in project["project"]["optional-dependencies"].items() for each in of),
+    ]
+
+    assert {*map(_requirement, asked)} == {*map(_locked, locked["wsq"]["metadata"]["requires-dist"])}
+    assert [each["name"] for each in locked["wsq"]["metadata"]["requires-dev"]["build"]] == ["hatchling"]
+    hosts = re.findall(r"https?://([^/\"]+)", (ROOT / "uv.lock").read_text("utf-8"))
+    assert {*hosts} == {"pypi.org", "files.pythonhosted.org"}
+    for name, package in locked.items():
+        files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
+        assert name == "wsq" or files, name
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", file["hash"]) for file in files), name
+
+
+def _requirement(asked):
+    """A requirement of the project, as the lock has it: name, versions, its own extras, and the extra it is for."""
+    extra, text = asked
+    requirement = Requirement(text)
+    return requirement.name, str(requirement.specifier), frozenset(requirement.extras), extra
+
+
+def _locked(entry):
+    extra = re.fullmatch(r"extra == '(\w+)'", entry["marker"])[1] if "marker" in entry else None
+    return entry["name"], str(SpecifierSet(entry["specifier"])), frozenset(entry.get("extras", ())), extra
+
+
+def test_what_deployments_install_is_what_the_lock_says_and_each_file_has_a_hash():
+    script = (ROOT / "deploy" / "install").read_text("utf-8")
+    tool = (ROOT / "deploy" / "uv.txt").read_text("utf-8")
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+
+    installs = [line.partition(" #")[0] for line in script.splitlines() if line.startswith("pip install")]
+    assert all("--require-hashes" in line or line.endswith("--no-deps --no-build-isolation .") for line in installs)
+    assert "uv export --quiet --frozen" in script
+    assert re.fullmatch(r"uv==[0-9.]+( \\\n    --hash=sha256:[0-9a-f]{64})+\n", tool)
+    assert "RUN sh deploy/install server" in dockerfile
+    copied = {word for line in re.findall(r"^COPY (.*) \S+$", dockerfile, re.MULTILINE) for word in line.split()}
+    kept = {
+        line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line[0] == "!"
+    }
+    assert copied == kept
+    assert (
+        "pip install" not in dockerfile + (ROOT / "render.yaml").read_text() + (ROOT / "render.disk.yaml").read_text()
+    )
 
 
 def _spoilt(change: Callable[[Blueprint], object]) -> Blueprint:

@@ -75,7 +75,7 @@ def test_the_look_for_foreign_elements_would_find_some(open_board):
       const img = document.createElement("img");
       document.body.append(img);
       img.className = "wsq";
-      img.setAttribute("onerror", "1");
+      img.setAttribute("onnothing", "1"); // the browser refuses those that it knows
     }""")
 
     assert len(page.evaluate(FOREIGN)["found"]) == 2
