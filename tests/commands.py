@@ -60,6 +60,11 @@ def run_cold(program: str, *arguments: str | bytes | Path, wrapper: Sequence[str
     return Said(done.returncode, (done.stdout or b"").decode(), (done.stderr or b"").decode())
 
 
+def as_user(uid: int, umask: int, work: Work) -> Work:
+    """The same by another user, which only root can do, and with this umask."""
+    return partial(_as_user, uid, umask, work)
+
+
 def forked(work: Work, *, cwd: Path | None = None, env: Environment = None, lasts: float = LASTS) -> Said:
     """Call `work` in a warm process of its own, and wait for its end."""
     return Forked(work, cwd=cwd, env=env).ended(lasts)
@@ -113,6 +118,16 @@ def _command(program: str, words: Sequence[str]) -> int:
     sys.argv = [program, *words]
     main: Callable[[], int] = import_module(PROGRAMS[program]).main
     return main()
+
+
+def _as_user(uid: int, umask: int, work: Work) -> int | None:
+    if uid != os.geteuid():
+        crew.let_others_in(Path(sys.base_prefix), Path(sys.prefix), *map(Path, sys.path))
+        os.setgroups([])
+        os.setgid(uid)
+        os.setuid(uid)
+    os.umask(umask)
+    return work()
 
 
 def _alone(work: Work, cwd: Path, env: dict[str, str], out: Path, err: Path) -> None:

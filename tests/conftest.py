@@ -64,7 +64,7 @@ def settings_of_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "WSQ_DATABASE", "WSQ_STORES", "WSQ_MODEL", "WSQ_MAX_CONCURRENCY", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL",
         "WSQ_ALERT_URL", "WSQ_PING_URL", "WSQ_DIGEST", "WSQ_USERS", "WSQ_ADMIN", "WSQ_ADMIN_PASSWORD",
         "WSQ_COOKIE_SECRET", "WSQ_ORIGIN", "WSQ_OAUTH_PROVIDER", "WSQ_OAUTH_KEY", "WSQ_OAUTH_SECRET",
-        "WSQ_OAUTH_REDIRECT_URI", "WSQ_OAUTH_PARAMS", "WSQ_TRUSTED_PROXIES",
+        "WSQ_OAUTH_REDIRECT_URI", "WSQ_OAUTH_PARAMS", "WSQ_TRUSTED_PROXIES", "WSQ_FILE_MODE",
     ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WSQ_TIMEZONE", "UTC")
@@ -172,7 +172,7 @@ def open_workspace(database: Path | str, clock: ManualClock, blank: Path) -> Ite
 
     def opening(**given: object) -> wsq.Workspace:
         if isinstance(database, Path) and not database.exists():
-            shutil.copyfile(blank, database)
+            shutil.copy(blank, database)
         ws = wsq.open(database, **{"clock": clock, "actor": "ada", "ids": seeded(len(opened)), **given})  # type: ignore[arg-type]
         opened.append(ws)
         return ws

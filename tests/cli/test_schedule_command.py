@@ -280,6 +280,7 @@ def test_systemd_is_preferred_where_it_answers_and_takes_the_place_of_cron(wsq_,
     name = name_for(str(folder / "team.duckdb"))
     units = tmp_path / "config" / "systemd" / "user"
     assert sorted(unit.name for unit in units.iterdir()) == [f"{name}.service", f"{name}.timer"]
+    assert {f"{path.stat().st_mode & 0o777:o}" for path in (units, *units.iterdir())} == {"700", "600"}
     asked = (system / "asked").read_text().splitlines()
     assert asked[-3:] == ["--user daemon-reload", f"--user enable {name}.timer", f"--user restart {name}.timer"]
     told = json.loads(wsq_("schedule", "status", "--json").out)

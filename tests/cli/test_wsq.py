@@ -224,6 +224,8 @@ def test_the_doctor_finds_a_new_workspace_healthy_and_says_what_is_not(wsq_, pro
     assert [check["check"] for check in checks] == [
         *(
             "workspace",
+            "write",
+            "files",
             "log",
             "settlements",
             "scheduler",

@@ -12,6 +12,7 @@ import pytest
 
 import wsq
 from wsq.agent.providers import ScriptedProvider, call, finish
+from wsq.files import Files
 from wsq.runner.progress import EVERY, TAIL, LiveProgress
 from wsq.store.duckdb.engine import EmbeddedEngine
 from wsq.store.duckdb.notes import FORGOTTEN, Latest
@@ -143,7 +144,7 @@ def test_words_that_no_file_can_hold_disturb_nobody(notes, words):
 
 
 def test_a_note_whose_writer_was_killed_is_forgotten(tmp_path):
-    latest = Latest(tmp_path / "running")
+    latest = Latest(tmp_path / "running", Files(None))
     latest.put("killed", b"1")
     latest.put("alive", b"2")
     os.utime(tmp_path / "running" / "killed", (0, tmp_path.stat().st_mtime - FORGOTTEN - 60))

@@ -14,7 +14,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -35,7 +35,7 @@ PRELOADED = ("tests.store.crew", "tests.commands", "tests.durability.world")
 _context.set_forkserver_preload([*PRELOADED])
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-MS_RDONLY, MS_REMOUNT, MS_REC, MS_PRIVATE = 1, 32, 16384, 1 << 18
+MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 32, 4096, 16384, 1 << 18
 
 
 class Counters:
@@ -282,8 +282,17 @@ def take_a_snapshot_and_wait(path: Path, flag: Path) -> None:
 
 def on_a_file_system_of_its_own(scenario: Callable[[Path], None], directory: Path, size: str = "3m") -> None:
     """Run a scenario in a process that has a tmpfs of `size` at `directory`; it goes with the process."""
+    _elsewhere(partial(_mount_and_run, scenario, directory, size))
+
+
+def in_a_namespace_of_its_own(scenario: Callable[[Any], None], given: Any) -> None:
+    """Run a scenario in a process that is root among the users of a namespace in which there is nobody else."""
+    _elsewhere(partial(_be_root_and_run, scenario, given))
+
+
+def _elsewhere(work: Callable[[], None]) -> None:
     outcome, sent = _context.Pipe(duplex=False)
-    process = start(_mount_and_run, scenario, directory, size, sent)
+    process = start(_tell_outcome, work, sent)
     sent.close()
     with suppress(EOFError):
         trouble = outcome.recv()
@@ -291,6 +300,20 @@ def on_a_file_system_of_its_own(scenario: Callable[[Path], None], directory: Pat
         assert not trouble, trouble
         return
     raise AssertionError(f"the scenario ended with {process.exitcode}")
+
+
+def let_others_in(*paths: Path) -> None:
+    """Have other users reach these folders, for this process alone: Python itself may be in a home that is closed."""
+    _call(_libc.unshare(CLONE_NEWNS))
+    _mount(b"none", Path("/"), None, MS_REC | MS_PRIVATE, None)
+    found = {path.resolve() for path in paths if path.is_dir()}
+    closed = {next((each for each in reversed(path.parents) if not each.stat().st_mode & 1), None) for path in found}
+    held = {path: os.open(path, os.O_PATH) for path in sorted(found) if closed.intersection(path.parents)}
+    for home in closed - {None}:
+        _mount(b"tmpfs", home, b"tmpfs", 0, b"mode=755")
+    for path, folder in held.items():
+        path.mkdir(parents=True, exist_ok=True)
+        _mount(f"/proc/self/fd/{folder}".encode(), path, None, MS_BIND | MS_REC, None)
 
 
 def remount_read_only(directory: Path) -> None:
@@ -318,26 +341,35 @@ def free_the_disk(directory: Path) -> None:
     (directory / "filler").unlink()
 
 
-def _mount_and_run(scenario: Callable[[Path], None], directory: Path, size: str, outcome: Any) -> None:
+def _tell_outcome(work: Callable[[], None], outcome: Any) -> None:
     try:
-        _own_namespace()
-        _mount(b"tmpfs", directory, b"tmpfs", 0, f"size={size}".encode())
-        scenario(directory)
+        work()
         outcome.send("")
     except BaseException:  # noqa: BLE001 - whatever it was, the test tells it
         outcome.send(traceback.format_exc())
 
 
-def _own_namespace() -> None:
-    user, group = os.geteuid(), os.getegid()
-    if user == 0:
+def _mount_and_run(scenario: Callable[[Path], None], directory: Path, size: str) -> None:
+    if os.geteuid() == 0:
         _call(_libc.unshare(CLONE_NEWNS))
     else:
-        _call(_libc.unshare(CLONE_NEWNS | CLONE_NEWUSER))
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
-        Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+        _be_root(CLONE_NEWNS)
     _mount(b"none", Path("/"), None, MS_REC | MS_PRIVATE, None)
+    _mount(b"tmpfs", directory, b"tmpfs", 0, f"size={size}".encode())
+    scenario(directory)
+
+
+def _be_root_and_run(scenario: Callable[[Any], None], given: Any) -> None:
+    _be_root(0)
+    scenario(given)
+
+
+def _be_root(flags: int) -> None:
+    user, group = os.geteuid(), os.getegid()
+    _call(_libc.unshare(flags | CLONE_NEWUSER))
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {group} 1")
 
 
 def _mount(source: bytes, target: Path, kind: bytes | None, flags: int, options: bytes | None) -> None:

@@ -193,3 +193,24 @@ def test_what_takes_long_draws_no_bar_on_standard_output():
     connection.close()
 
     assert drawn == [(False,), (False,)]
+
+
+def test_a_transaction_that_changes_nothing_leaves_no_log_and_one_that_does_goes_on_with_it(path):
+    engine = EmbeddedEngine(path, Counters())
+    log = Path(f"{path}.wal")
+
+    with engine.write():
+        pass
+    assert not log.exists()
+
+    with engine.writing() as writing:  # the log that the first of them leaves empty is what the second writes to
+        with writing.transaction():
+            pass
+        assert log.stat().st_size == 0
+        with writing.transaction() as cursor:
+            cursor.query("UPDATE counters SET n = 7")
+    assert log.stat().st_size > 0
+    engine.close()
+    again = EmbeddedEngine(path, Counters())
+    assert counted(again) == 7
+    again.close()

@@ -200,14 +200,14 @@ def test_the_command_lists_mentions_and_parts(told):
 def test_what_was_broken_off_is_finished_by_saying_it_again(told):
     # Given that the file cannot be written anew
     ws, acme, contact, _ = told
-    in_the_way = Path(f"{ws.place}.wsq", "anew.duckdb")
-    in_the_way.mkdir()
+    in_the_way = Path(f"{ws.place}.wsq", "anew")
+    in_the_way.write_bytes(b"")
     with pytest.raises(wsq.WorkspaceError, match="cannot be"):
         acme.forget_contact(contact)
     assert ws.verify() == []
 
     # When that is mended, and it is said again
-    in_the_way.rmdir()
+    in_the_way.unlink()
     again = acme.forget_contact(contact)
 
     # Then it is done

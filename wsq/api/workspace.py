@@ -105,7 +105,7 @@ class Workspace:
         self.closed = False
         self.settings = settings
         self.actor = actor or configuration.default_actor()
-        self._engine = _engine(settings.database, create=create)
+        self._engine = _engine(settings.database, create=create, mode=settings.file_mode)
         self.clock: Clock = clock or self._engine.clock()
         self._log = Log(
             self._engine,
@@ -417,6 +417,16 @@ class Workspace:
         """
         return repairing.repair(self._log, configuration.file_path(backup))
 
+    def try_to_write(self) -> None:
+        """Commit a write that changes nothing.
+
+        Raises:
+            WorkspaceError: The workspace cannot be written to; the message names the file at fault.
+        """
+        from wsq.store.schema import try_to_write
+
+        try_to_write(self._engine)
+
     def unsettled(self) -> Rows[Violation]:
         """Slots that the log does not settle exactly once; empty when it settles all.
 
@@ -504,27 +514,27 @@ class Workspace:
         self._log.close()
 
 
-def _engine(database: str, *, create: bool) -> Engine:
+def _engine(database: str, *, create: bool, mode: int) -> Engine:
     try:
-        return (_on_server if configuration.is_server(database) else _in_file)(database, create=create)
+        return (_on_server if configuration.is_server(database) else _in_file)(database, create=create, mode=mode)
     except MissingDatabase as missing:
         named = configuration.names_database(database)
         raise MissingDatabase(f"{missing} Check {named}, or run `wsq init` to create one.") from None
 
 
-def _in_file(path: str, *, create: bool) -> Engine:
+def _in_file(path: str, *, create: bool, mode: int) -> Engine:
     try:
         Path(path).resolve()
     except (OSError, RuntimeError) as error:
         raise WorkspaceError(f"{path} cannot be used: its symbolic links form a loop.") from error
-    return EmbeddedEngine(Path(path), WorkspaceSchema(), create=create)
+    return EmbeddedEngine(Path(path), WorkspaceSchema(), create=create, mode=mode)
 
 
-def _on_server(url: str, *, create: bool) -> Engine:
+def _on_server(url: str, *, create: bool, mode: int) -> Engine:
     try:
         from wsq.store.postgres.engine import PostgresEngine
     except ImportError as error:
         raise SettingError(
             "The database is postgresql://…, and psycopg is not installed: pip install 'wsq[server]'."
         ) from error
-    return PostgresEngine(url, WorkspaceSchema(), create=create)
+    return PostgresEngine(url, WorkspaceSchema(), create=create, mode=mode)

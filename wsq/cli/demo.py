@@ -111,7 +111,6 @@ def prepared(database: str | None = None) -> Path:
             if not ws.is_demo:
                 raise InvalidInput(f"{path} is a workspace but not an example. Choose another file with --database.")
         return path
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="wsq-demo-") as folder:  # so that a partial file is never left
         clock = MovedClock()
         with wsq.open(Path(folder, "demo.duckdb"), clock=clock) as ws:

@@ -12,6 +12,7 @@ import wsq
 from wsq import settings as configuration
 from wsq import zone_rules
 from wsq.cli import opening
+from wsq.cli.file_checks import problems
 from wsq.cli.output import count, local, plain, say
 from wsq.errors import InvalidInput, MissingDatabase, SettingError, WsqError
 from wsq.runner.report import as_json
@@ -179,11 +180,25 @@ def _zones(examined: _Examined) -> Finding:
     return Finding(ok=not old, sentence=f"{text} They are over a year old: update the package tzdata." if old else text)
 
 
+def _writes(examined: _Examined) -> Finding:
+    examined.ws.try_to_write()
+    return Finding(ok=True, sentence="It can be written to.")
+
+
+def _files(examined: _Examined) -> Finding:
+    settings = examined.ws.settings
+    found = problems(settings)
+    well = f"Its owner can write to all its files, and none gives others more than mode {settings.file_mode:04o} does."
+    return Finding(ok=not found, sentence=" ".join(found) or well)
+
+
 def _described(source: zone_rules.Source) -> str:
     return f"{source.version or 'of no version'} in {source.folder}"
 
 
 _CHECKS: dict[str, Callable[[_Examined], Finding]] = {
+    "write": _writes,
+    "files": _files,
     "log": _log,
     "settlements": _settlements,
     "scheduler": _alerts("scheduler", "scheduler"),

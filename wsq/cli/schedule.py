@@ -17,6 +17,7 @@ from wsq.cli.schedulers import ALL
 from wsq.cli.schedulers.base import Entry, Installed, Scheduling, checked, name_for
 from wsq.clock import SystemClock
 from wsq.errors import MissingDatabase, SettingError, WsqError
+from wsq.files import PRIVATE, Files
 from wsq.runner.heartbeat import LATE, Scheduler
 from wsq.runner.report import as_json
 
@@ -46,7 +47,7 @@ def _install(given: Namespace, settings: configuration.Settings) -> int:
     entry = entry_for(database, given.every, SystemClock().now())
     by.install(entry)
     if by.logs_to_file:  # the log contains task names, so only the owner may read it
-        os.close(os.open(entry.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+        os.close(Files(Path(database)).open(Path(entry.log), PRIVATE))
     for other in _with_entry(entry.name):
         if other.word != by.word:
             other.remove(entry.name)

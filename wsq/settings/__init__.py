@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from wsq.errors import SettingError
+from wsq.files import PRIVATE
 from wsq.settings.sources import (
     FILE_NAME,
     VARIABLES,
@@ -88,7 +89,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `database` is an absolute path, whose folder need not exist yet, or a PostgreSQL URL. `stores` are the ids of the
     stores to serve, None for all. Either of `api_key` and `base_url` selects the Anthropic provider, neither of them
     the offline one. Alerts are posted to `alert_url`, and each pass to `ping_url`; the digest is sent at `digest`, a
-    wall time of `timezone` such as ``08:00``. These three are off unless they are given.
+    wall time of `timezone` such as ``08:00``. These three are off unless they are given. A new database, backup or
+    export has the permissions `file_mode`.
 
     The rest is about the login to the pages, see `wsq.views.auth`: `users` is the absolute path of the users file,
     `admin` and `admin_password` are a user without such a file, `cookie_secret` signs sessions, `origin` are the hosts
@@ -106,6 +108,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str | None = None
     model: str = DEFAULT_MODEL
     max_concurrency: int = DEFAULT_CONCURRENCY
+    file_mode: int = PRIVATE
     alert_url: str | None = None
     ping_url: str | None = None
     digest: str | None = None

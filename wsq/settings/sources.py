@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from wsq.errors import SettingError
-from wsq.settings.values import POSTED_TO, SCHEME, UNDERSTOOD, Given
+from wsq.files import PRIVATE, Files
+from wsq.settings.values import POSTED_TO, SCHEME, UNDERSTOOD, Given, is_server
 
 FILE_NAME = "wsq.toml"
 
@@ -22,6 +23,7 @@ VARIABLES = {
     "base_url": "ANTHROPIC_BASE_URL",
     "model": "WSQ_MODEL",
     "max_concurrency": "WSQ_MAX_CONCURRENCY",
+    "file_mode": "WSQ_FILE_MODE",
     "alert_url": "WSQ_ALERT_URL",
     "ping_url": "WSQ_PING_URL",
     "digest": "WSQ_DIGEST",
@@ -40,7 +42,7 @@ VARIABLES = {
 """The environment variable of each setting; the setting's own name is its key in ``wsq.toml``."""
 
 OF_THE_DOOR = frozenset(VARIABLES) - {
-    *("database", "stores", "timezone", "api_key", "base_url", "model", "max_concurrency"),
+    *("database", "stores", "timezone", "api_key", "base_url", "model", "max_concurrency", "file_mode"),
     *("alert_url", "ping_url", "digest"),
 }
 """The settings that are about the login to the pages alone."""
@@ -75,8 +77,17 @@ def write_toml(path: str | os.PathLike[str], *, database: str | os.PathLike[str]
     for setting, each in given.items():
         UNDERSTOOD[setting](each)
     lines = [f"{setting} = {_toml(each.value)}\n" for setting, each in given.items()]
-    _write_anew(target, "# Settings of wsq; the environment and command-line flags go before them.\n" + "".join(lines))
+    text = "# Settings of wsq; the environment and command-line flags go before them.\n" + "".join(lines)
+    _write_anew(target, text, _beside(target, values["database"]))
     return target
+
+
+def _beside(target: Path, database: str | None) -> Files:
+    """What creates the file: it belongs to the user of the database in the same folder, who reads it with that."""
+    if database is None or is_server(database):
+        return Files(None)
+    file = target.parent / Path(database).expanduser()
+    return Files(file if file.parent == target.parent else None)
 
 
 def file_in_use(cwd: str | os.PathLike[str] | None = None) -> Path | None:
@@ -208,13 +219,12 @@ def _toml(value: Any) -> str:
     return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
 
 
-def _write_anew(target: Path, text: str) -> None:
+def _write_anew(target: Path, text: str, files: Files) -> None:
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.folder(target.parent, PRIVATE, parents=True)
         if target.exists():
             raise SettingError(f"{target} is there already, and is not overwritten.")
-        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(files.create(target, PRIVATE), "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as problem:
         raise SettingError(f"{target} cannot be written: {problem.strerror or problem}.") from problem

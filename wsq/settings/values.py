@@ -173,6 +173,14 @@ def _max_concurrency(given: Given) -> int:
     return value
 
 
+def _file_mode(given: Given) -> int:
+    value = f"{given.value:o}" if isinstance(given.value, int) else str(given.value).strip()
+    found = re.fullmatch(r"(?:0o?)?(6[0246][0246])", value)  # TOML has numbers such as 0o640, too
+    if found is None:
+        raise given.refusal("octal permissions such as 0600 or 0660, with which the owner reads and writes")
+    return int(found[1], 8)
+
+
 def _posted_to(given: Given) -> str:
     value = given.value.strip() if isinstance(given.value, str) else ""
     if not _URL.fullmatch(value):
@@ -272,6 +280,7 @@ UNDERSTOOD: dict[str, Callable[[Given], Any]] = {
     "base_url": _text(r"https?://[^/\s?#]+[^\s]*", "a URL such as https://api.anthropic.com", is_url=True),
     "model": _text(r"[!-~]{1,200}", f"the id of a model such as {DEFAULT_MODEL}"),
     "max_concurrency": _max_concurrency,
+    "file_mode": _file_mode,
     "alert_url": _posted_to,
     "ping_url": _posted_to,
     "digest": _digest,

@@ -290,7 +290,8 @@ def export(engine: Engine, into: Path | IO[bytes], *, anyway: bool = False) -> t
         try:
             if not isinstance(into, Path):
                 return write(into)
-            with published(into) as part, open(part, "xb", opener=_private) as stream:
+            files = engine.files
+            with published(into, files) as part, os.fdopen(files.create(part, files.mode), "wb") as stream:
                 written = write(stream)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -323,10 +324,6 @@ def _write(
     end = counts.end()
     chain.add(end)
     return end, chain.before
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
 
 def restore_file(engine: Engine, path: Path, *, most: int = MOST_BYTES) -> End:

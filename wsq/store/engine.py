@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wsq.clock import Clock
+from wsq.files import Files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +98,9 @@ class Engine(Protocol):
 
     place: str
     """How the user names it: a path, or a URL without its password."""
+
+    files: Files
+    """Creates the files that belong to the workspace."""
 
     is_server: bool
     """Whether reads block nobody and so may take long. A server accepts only SQL that both databases share;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wsq.errors import WorkspaceError
 from wsq.projections import TABLES
-from wsq.store.engine import Cursor, WritingCursor
+from wsq.store.engine import Cursor, Engine, WritingCursor
 from wsq.store.folding import fold, read_facts
 from wsq.store.rows import create_statement, write_world
 
@@ -75,3 +75,13 @@ class WorkspaceSchema:
         for statement in (each for older in range(version, self.version) for each in _SINCE[older]):
             cursor.query(statement)
         write_world(cursor, fold(read_facts(cursor)))
+
+
+def try_to_write(engine: Engine) -> None:
+    """Commit a write that changes nothing.
+
+    Raises:
+        WorkspaceError: The workspace cannot be written to.
+    """
+    with engine.writing() as writing, writing.transaction() as cursor:
+        cursor.query("UPDATE schema_version SET version = version")

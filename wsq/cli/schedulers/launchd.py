@@ -10,6 +10,7 @@ from typing import Any
 
 from wsq.cli.schedulers.base import Entry, Installed, installed_at, run, run_checked
 from wsq.errors import WsqError
+from wsq.files import Files
 
 
 class Launchd:
@@ -27,9 +28,10 @@ class Launchd:
     def install(self, entry: Entry) -> None:
         """Write and load the agent; remove it if launchd refuses it."""
         path = _path(entry.name)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        files = Files(None)
+        files.folder(path.parent, parents=True)
         run("launchctl", "bootout", _target(entry.name))  # an older one, if any
-        path.write_bytes(agent(entry))
+        files.write(path, agent(entry))
         try:
             run_checked("launchctl", "bootstrap", _domain(), str(path))
         except WsqError:

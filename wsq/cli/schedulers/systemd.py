@@ -9,6 +9,7 @@ from pathlib import Path
 
 from wsq.cli.schedulers.base import Entry, Installed, installed_at, reason, run, run_checked
 from wsq.errors import WsqError
+from wsq.files import Files
 
 
 class Systemd:
@@ -29,9 +30,10 @@ class Systemd:
     def install(self, entry: Entry) -> None:
         """Write the units and start the timer; remove them if systemd refuses them."""
         units = _folder()
-        units.mkdir(parents=True, exist_ok=True)
-        (units / f"{entry.name}.service").write_text(service(entry), encoding="utf-8")
-        (units / f"{entry.name}.timer").write_text(timer(entry), encoding="utf-8")
+        files = Files(None)
+        files.folder(units, parents=True)
+        files.write(units / f"{entry.name}.service", service(entry).encode())
+        files.write(units / f"{entry.name}.timer", timer(entry).encode())
         try:
             run_checked("systemctl", "--user", "daemon-reload")
             run_checked("systemctl", "--user", "enable", f"{entry.name}.timer")

@@ -6,6 +6,8 @@ import os
 import struct
 from pathlib import Path
 
+from wsq.files import Files
+
 Mark = tuple[int, ...]
 """Identifies the state of a database file and its write-ahead log."""
 
@@ -34,8 +36,9 @@ class ChangeCounter:
     is stored negated: it was found, but perhaps not checked.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: Files) -> None:
         self._path = path
+        self._files = files
         self._seen = 0
 
     def value(self) -> int:
@@ -82,7 +85,7 @@ class ChangeCounter:
 
     def _load(self) -> tuple[int, ...] | None:
         try:
-            file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            file = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         try:
@@ -94,7 +97,8 @@ class ChangeCounter:
     def _begin(self, found: Mark) -> None:
         """Create a lost counter. It starts above any earlier value: at the current time in microseconds."""
         fresh = self._path.with_name(f"{self._path.name}.new")
-        file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        fresh.unlink(missing_ok=True)
+        file = self._files.create(fresh)
         try:
             os.pwrite(file, b"\0", 0)
             microsecond = os.fstat(file).st_mtime_ns // 1000
@@ -106,7 +110,7 @@ class ChangeCounter:
 
     def _overwrite(self, content: bytes) -> None:
         """Write in place, which needs no free disk space."""
-        file = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
+        file = os.open(self._path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             os.pwrite(file, content, 0)
         finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from wsq.errors import NotAWorkspace
+from wsq.files import private_folder
 from wsq.store.duckdb.change_counter import ChangeCounter
 from wsq.store.duckdb.cursor import DuckCursor
 from wsq.store.duckdb.faults import explained
@@ -53,33 +54,30 @@ def refuse_what_duckdb_reads_otherwise(path: Path) -> None:
             raise NotAWorkspace(f"{path} cannot be a workspace: DuckDB takes no path with a {name} in it.")
 
 
-def fresh_file(side: Path) -> Path:
-    """Return the name under which a file is created."""
-    return side / "new.duckdb"
+def fresh_file(path: Path, side: Path) -> Path:
+    """Return the name under which the file at `path` is created."""
+    return side / _FRESH / path.name
 
 
-def make(root: duckdb.DuckDBPyConnection, path: Path, side: Path, schema: Schema) -> None:
+def make(root: duckdb.DuckDBPyConnection, path: Path, side: Path, mode: int, schema: Schema) -> None:
     """Create the file with all its tables. Needs the lock.
 
-    It is created under another name and renamed, so that a partial file is never visible. Remains of a killed
-    process are deleted.
+    It is created in a private folder and then renamed, so that a partial file is never visible, and nobody else reads
+    what DuckDB writes before its permissions are set. Remains of a killed process are deleted.
     """
     log = Path(f"{path}.wal")
     if log.exists():
         raise NotAWorkspace(
             f"{path} is missing, but its write-ahead log {log} exists. Restore the file, or remove the log."
         )
-    fresh = fresh_file(side)
-    _throw_away(fresh)
-    try:
+    fresh = fresh_file(path, side)
+    with private_folder(fresh.parent):
         with _attached(root, fresh):
             _transact(root.cursor(), _FRESH, schema.create, schema.version, first=True)
             root.execute(f"CHECKPOINT {_FRESH}")
-        to_disk(fresh)
+        to_disk(fresh, mode)
         fresh.rename(path)
-        to_disk(path.parent)
-    finally:
-        _throw_away(fresh)
+    to_disk(path.parent)
 
 
 def version_of(root: duckdb.DuckDBPyConnection, path: Path) -> int:
@@ -134,8 +132,3 @@ def _attached(root: duckdb.DuckDBPyConnection, file: Path) -> Iterator[None]:
         yield
     finally:
         root.execute(f"DETACH DATABASE IF EXISTS {_FRESH}")
-
-
-def _throw_away(fresh: Path) -> None:
-    for leftover in fresh.parent.glob(f"{fresh.name}*"):
-        leftover.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import duckdb
 
 from wsq.clock import Clock, SystemClock
 from wsq.errors import MissingDatabase, NotAWorkspace, WorkspaceError
+from wsq.files import PRIVATE, Files
 from wsq.store.cursors import WriteAccess, translating_errors
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.create import refuse_what_duckdb_reads_otherwise
@@ -33,6 +34,7 @@ class EmbeddedEngine:
         timeout: Maximum seconds to wait for other users, before `WorkspaceBusy` is raised.
         threads: Threads per query; the first engine on a file in a process decides.
         create: Create the file if it is missing.
+        mode: Permissions of a new file or backup; the first engine decides, too.
 
     Raises:
         MissingDatabase: The file is missing, and not to be created.
@@ -49,6 +51,7 @@ class EmbeddedEngine:
         timeout: float = 30.0,
         threads: int = instance.THREADS,
         create: bool = True,
+        mode: int = PRIVATE,
     ) -> None:
         self.place = str(path)
         self._schema = schema
@@ -63,13 +66,14 @@ class EmbeddedEngine:
         if not create:
             refuse_missing(real)
         try:
-            real.parent.mkdir(parents=True, exist_ok=True)
-            self._lease = lease_on(real, threads)
+            Files(None, mode).folder(real.parent, parents=True)
+            self._lease = lease_on(real, threads, mode)
             self._lease.may_create |= create
         except OSError as error:
             raise explained(error, self.place) from error
-        self._notes = Notes(self._lease.side / "passes")
-        self._progress = Latest(self._lease.side / "running")
+        self.files = self._lease.files
+        self._notes = Notes(self._lease.side / "passes", self.files)
+        self._progress = Latest(self._lease.side / "running", self.files)
         self._open()
 
     def _open(self) -> None:
@@ -182,9 +186,9 @@ class EmbeddedEngine:
             WorkspaceError: The workspace is unavailable, or there is no room for a copy.
         """
         refuse_what_duckdb_reads_otherwise(target)
-        with self._translating_errors(str(target)), published(target) as part:
+        with self._translating_errors(str(target)), published(target, self.files) as part:
             with self._hold(Kind.ALONE):
-                copy_database(self._lease.path, part)
+                copy_database(self._lease.path, part, self.files)
             finalize(part)
 
     def scrub(self) -> None:
@@ -197,7 +201,7 @@ class EmbeddedEngine:
             WorkspaceError: The workspace is unavailable, or there is no room for a copy; nothing was changed.
         """
         with self._hold(Kind.ALONE), self._translating_errors():
-            rewrite(self._lease.path, self._lease.side / "anew.duckdb")
+            rewrite(self._lease.path, self._lease.side / "anew")
             self._lease.snapshots.remove_all()
 
     def changes(self) -> int:
@@ -245,7 +249,7 @@ class EmbeddedEngine:
     def shared_note(self, name: str) -> Iterator[LockedNote | None]:
         """Lock a note in the folder beside the file; gives None if another process holds it."""
         self._refuse_when_closed()
-        with SharedNote(self._lease.side / name).lock() as note:
+        with SharedNote(self._lease.side / name, self.files).lock() as note:
             yield note
 
     def close(self) -> None:
@@ -283,6 +287,7 @@ class EmbeddedEngine:
         """Commit between two steps of the counter: a reader that sees the first waits for the lease."""
         counter = self._lease.counter
         with self._translating_errors():
+            self._lease.ready_log()
             counter.before_commit()
             try:
                 connection.execute("COMMIT")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
+import stat
+from contextlib import suppress
+from pathlib import Path
 
 import duckdb
 
@@ -16,6 +20,7 @@ from wsq.errors import (
     WorkspaceError,
     WorkspaceUnwritable,
 )
+from wsq.files import user_name
 from wsq.projections import TABLES
 
 _TOO_LARGE = "File too large"
@@ -34,6 +39,7 @@ _LOST = "has been invalidated"
 _TAKEN = ("unique constraint", "primary key")
 _TAKEN_SEQ = re.compile(r'Duplicate key "store_id: (?P<store>[^,"]+), seq: (?P<seq>\d+)"')
 _NO_TABLE = re.compile(r"Table with name (?P<table>\w+) does not exist")
+_OPENED = re.compile(r'(?:file|directory) "(?P<file>[^"]+)"')
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
@@ -60,10 +66,25 @@ def _too_large(place: str) -> WorkspaceUnwritable:
     )
 
 
-def _forbidden(place: str, reason: str) -> WorkspaceUnwritable:
+def _forbidden(place: str, reason: str, file: str | None) -> WorkspaceUnwritable:
+    """Name the file at fault, and whose it is: often another user's command has left it."""
+    fault, owner = _at_fault(Path(file or place))
     return WorkspaceUnwritable(
-        f"{place} cannot be written to ({reason.lower()}). wsq needs write access to the file and its folder."
+        f"{fault} cannot be written to ({reason.lower()}){owner}. wsq needs write access to {place}, the files beside "
+        "it and their folder."
     )
+
+
+def _at_fault(file: Path) -> tuple[Path, str]:
+    """Return the file, or else the nearest folder on its path, and what to say of its owner if that is another user."""
+    for path in (file, *file.parents):
+        with suppress(OSError):
+            found = path.stat()
+            if found.st_uid == os.geteuid():
+                return path, ""
+            owner, me = user_name(found.st_uid), user_name(os.geteuid())
+            return path, f": it belongs to {owner}, has mode {stat.S_IMODE(found.st_mode):04o}, and this is {me}"
+    return file, ""
 
 
 def _damaged(place: str, reason: str) -> NotAWorkspace:
@@ -77,7 +98,11 @@ def _of_the_system(error: OSError, place: str) -> BaseException:
     if error.errno == errno.EFBIG:
         return _too_large(place)
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return _forbidden(place, reason)
+        return _forbidden(place, reason, error.filename)
+    if error.filename and Path(error.filename).is_symlink():
+        return WorkspaceUnwritable(
+            f"{place} cannot be used: {error.filename} is a symbolic link, which is not followed there. Remove it."
+        )
     where = f" ({error.filename})" if error.filename else ""
     return WorkspaceUnwritable(f"{place} cannot be used: {reason.lower()}{where}.")
 
@@ -90,7 +115,8 @@ def _of_duckdb(error: Exception, place: str) -> BaseException:
         return _too_large(place)
     for sign in _FORBIDDEN:
         if sign in text:
-            return _forbidden(place, sign)
+            opened = _OPENED.search(text)
+            return _forbidden(place, sign, opened["file"] if opened else None)
     if "Could not set lock on file" in text:
         return _held(text, place)
     if "already attached" in text:

@@ -12,6 +12,7 @@ import ctypes
 import enum
 import logging
 import os
+import stat
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from time import monotonic, sleep
 import duckdb
 
 from wsq.errors import NewerWorkspace, NotAWorkspace, WorkspaceBusy, WorkspaceUnwritable
+from wsq.files import Files
 from wsq.store.cursors import translating_errors
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.change_counter import ChangeCounter, mark
@@ -76,19 +78,21 @@ class _State(enum.Enum):
 class Lease:
     """One per file and process; all engines on the file share it."""
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, threads: int, mode: int) -> None:
         self.path = path
         self.side = path.with_name(f"{path.name}.wsq")
-        self.counter = ChangeCounter(self.side / "counter")
-        self.snapshots = Snapshots(path, self.side)
+        self.files = Files(path, mode)
+        self.counter = ChangeCounter(self.side / "counter", self.files)
+        self.snapshots = Snapshots(path, self.side, self.files)
         self.may_create = False
+        self._log = Path(f"{path}.wal")
         self._threads = threads
         self._was_there = False
         self._engines = 0
         self._reset()
 
     def _reset(self) -> None:
-        self._process_lock = ProcessLock(self.side)
+        self._process_lock = ProcessLock(self.side, self.files)
         self._condition = threading.Condition()
         self._state = _State.FREE
         self._mover: int | None = None
@@ -141,6 +145,20 @@ class Lease:
         if connection is not None and sound:
             self._idle.append(connection)
             del self._connections[threading.get_ident()]
+
+    def ready_log(self) -> None:
+        """Before a commit, create the write-ahead log if it is missing: DuckDB would create it as the umask says.
+
+        Raises:
+            NotAWorkspace: It is something other than a file; DuckDB would follow a link.
+        """
+        try:
+            found = self._log.lstat()
+        except FileNotFoundError:
+            os.close(self.files.create(self._log))
+        else:
+            if not stat.S_ISREG(found.st_mode):
+                raise NotAWorkspace(f"{self._log} is not a file, as the log of {self.path} must be. Remove it.")
 
     def is_wanted(self) -> bool:
         """Whether another thread or process waits for this lease to end. Call it only while holding the file."""
@@ -251,7 +269,7 @@ class Lease:
             raise NotAWorkspace(f"{self.path} has been removed since it was opened.")
         if not self.may_create:  # it was there a moment ago, such as before somebody moved another one in its place
             raise missing(self.path)
-        make(self._instance(), self.path, self.side, schema)
+        make(self._instance(), self.path, self.side, self.files.mode, schema)
         self._was_there = True
         return True
 
@@ -265,6 +283,7 @@ class Lease:
             self._detach()
             self.snapshots.back_up_as(self.path.with_name(f"{self.path.name}.v{version}.bak"))
             self._attach_file(deadline)
+            self.ready_log()
             upgrade(self._instance(), self.counter, schema, version)
         elif version > schema.version:
             raise NewerWorkspace(
@@ -290,7 +309,7 @@ class Lease:
 
     def _instance(self) -> duckdb.DuckDBPyConnection:
         if self._root is None:
-            self._root = instance.connect(self._threads, [self.path, fresh_file(self.side)])
+            self._root = instance.connect(self._threads, [self.path, fresh_file(self.path, self.side)])
         return self._root
 
     def _detach(self) -> None:
@@ -314,9 +333,11 @@ class Lease:
 
     def _shorten_log(self, root: duckdb.DuckDBPyConnection) -> None:
         try:
-            length = Path(f"{self.path}.wal").stat().st_size
+            length = self._log.stat().st_size
         except OSError:
             return
+        if not length:  # the transactions have changed nothing
+            self._log.unlink()
         if length < CHECKPOINT_AFTER or monotonic() < self._no_checkpoint_before:
             return
         try:
@@ -388,13 +409,13 @@ _leases: dict[Path, Lease] = {}
 _register = threading.RLock()
 
 
-def lease_on(path: Path, threads: int) -> Lease:
+def lease_on(path: Path, threads: int, mode: int) -> Lease:
     """Return the lease of the file at `path`, which is resolved and absolute. End with `release_lease`."""
     with _register:
         lease = _leases.get(path)
         if lease is None:
             refuse_what_is_no_database(path)
-            lease = _leases[path] = Lease(path, threads)
+            lease = _leases[path] = Lease(path, threads, mode)
         lease._engines += 1
         return lease
 

@@ -11,6 +11,7 @@ import duckdb
 
 from wsq.clock import Clock, SystemClock
 from wsq.errors import WorkspaceError
+from wsq.files import Files
 from wsq.store.cursors import WriteAccess
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.cursor import DuckCursor
@@ -25,6 +26,7 @@ class MemoryEngine:
     def __init__(self, place: str, schema: Schema, *files: Path) -> None:
         """`files` are the database files that can be read."""
         self.place = place
+        self.files = Files(None)
         self._root = instance.connect(1, files)
         self._writing = threading.Lock()
         self._commits = 0

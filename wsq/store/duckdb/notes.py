@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
+from wsq.files import Files
+
 KEPT = 20
 """Number of heartbeats kept."""
 
@@ -23,16 +25,17 @@ class Notes:
     Notes are ordered by number; notes added at the same moment may come in either order.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, files: Files) -> None:
         self._directory = directory
+        self._files = files
 
     def add(self, note: bytes) -> None:
         """Append a note, and remove the oldest above `KEPT`."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self._files.folder(self._directory, parents=True)
         unique = f"{os.getpid()}-{secrets.token_hex(4)}"
         fresh = self._directory / f"new-{unique}"
         try:
-            fresh.write_bytes(note)
+            self._files.write(fresh, note)
             newest = self._numbered()[-1:]
             number = int(newest[0].name.split("-")[0]) + 1 if newest else 1
             fresh.rename(self._directory / f"{number:012d}-{unique}")
@@ -59,16 +62,17 @@ class Notes:
 class Latest:
     """One short note per name; names are ids created by wsq."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, files: Files) -> None:
         self._directory = directory
+        self._files = files
 
     def put(self, name: str, note: bytes) -> None:
         """Write or replace the note of `name`."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self._files.folder(self._directory, parents=True)
         target = self._directory / name
         fresh = self._directory / f"new-{os.getpid()}-{secrets.token_hex(4)}"
         try:
-            fresh.write_bytes(note)
+            self._files.write(fresh, note)
             if not target.exists():
                 self._remove_older_than(fresh.stat().st_mtime - FORGOTTEN)
             fresh.rename(target)
@@ -97,20 +101,23 @@ class Latest:
 class SharedNote:
     """A note that one process at a time can lock."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: Files) -> None:
         self._path = path
+        self._files = files
 
     @contextmanager
     def lock(self) -> Iterator[Self | None]:
         """Lock it; gives None if another process, or another thread of this one, holds the lock."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.with_name(f"{self._path.name}.lock").open("wb") as lock:
+        lock = self._files.open(self._path.with_name(f"{self._path.name}.lock"))
+        try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 yield None
                 return
             yield self
+        finally:
+            os.close(lock)
 
     def read(self) -> bytes | None:
         """Return its content; None if there is none."""
@@ -124,5 +131,5 @@ class SharedNote:
         if not force and note == self.read():
             return
         fresh = self._path.with_name(f"{self._path.name}.new")
-        fresh.write_bytes(note)
+        self._files.write(fresh, note)
         fresh.replace(self._path)

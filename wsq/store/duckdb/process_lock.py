@@ -10,6 +10,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from wsq.files import Files
+
 NOTE_LENGTH = 240
 """Bytes of the holder's name in the lock file. It is written in place, so a full disk does not matter."""
 
@@ -21,8 +23,9 @@ class ProcessLock:
     only one thread at a time may use the lock; the lease ensures that.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, files: Files) -> None:
         self._directory = directory
+        self._beside = files
         self._place: _Place | None = None
         self._given_up: _Place | None = None
 
@@ -33,10 +36,10 @@ class ProcessLock:
             TimeoutError: The time is up; call `release` all the same.
             OSError: The lock files cannot be created or locked; call `release` all the same.
         """
-        place = self._place = self._given_up or _Place(self._directory)
+        place = self._place = self._given_up or _Place(self._directory, self._beside)
         self._given_up = None
         if not place.resume():
-            place = self._place = _Place(self._directory)
+            place = self._place = _Place(self._directory, self._beside)
             if place.try_now():
                 place.sign()
                 return
@@ -79,8 +82,9 @@ class ProcessLock:
 class _Place:
     """A place in the queue. A thread does the waiting, so that the caller can stop waiting at any time."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, files: Files) -> None:
         self._directory = directory
+        self._beside = files
         self._files: dict[str, int] = {}
         self._mutex = threading.Lock()
         self._wanted = True
@@ -166,8 +170,7 @@ class _Place:
 
     def _open(self, name: str) -> int:
         if name not in self._files:
-            self._directory.mkdir(exist_ok=True)
-            self._files[name] = os.open(self._directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._files[name] = self._beside.open(self._directory / name)
         return self._files[name]
 
     def _is_current(self, lock: int) -> bool:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsq.errors import InvalidInput
+from wsq.files import PRIVATE, Files, private_folder, settle
 from wsq.store.duckdb import instance
 from wsq.store.folders import unfinished
 
@@ -37,8 +38,9 @@ class Snapshot:
 class Snapshots:
     """This process's copies, in its own folder. The last one is reused until something changes."""
 
-    def __init__(self, path: Path, side: Path) -> None:
+    def __init__(self, path: Path, side: Path, files: Files) -> None:
         self._path = path
+        self._files = files
         self._homes = side / "private"
         self.forget()
 
@@ -68,7 +70,7 @@ class Snapshots:
         with self._mutex:
             self._made += 1
             made = Snapshot(home / f"{self._made}.duckdb", value, users=1)
-        copy_database(self._path, made.path)
+        copy_database(self._path, made.path, self._files, PRIVATE)
         with self._mutex:
             last, self._last = self._last, made
         if last is not None and not last.users:
@@ -87,7 +89,7 @@ class Snapshots:
         """Copy the file to `target`, replacing what is there. Needs the lease, with the file detached."""
         with unfinished(target.parent) as folder:
             part = folder / target.name
-            copy_database(self._path, part)
+            copy_database(self._path, part, self._files)
             finalize(part)
             part.replace(target)
 
@@ -113,11 +115,12 @@ class Snapshots:
         """Return this process's folder, created and locked on first use. Needs the lease."""
         if self._home is None or not self._home.is_dir():
             self._home, self._last = None, None
-            self._homes.mkdir(exist_ok=True)
+            self._files.folder(self._homes)
             self._remove_orphans()
             home = self._homes / f"{os.getpid()}-{secrets.token_hex(4)}"
-            home.mkdir(mode=0o700)
-            self._home_lock = os.open(home / _OWNER, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            for folder in (home, home / "spill"):  # DuckDB would create the latter as the umask says
+                self._files.folder(folder, PRIVATE)
+            self._home_lock = self._files.create(home / _OWNER, PRIVATE)
             fcntl.flock(self._home_lock, fcntl.LOCK_EX)
             self._home = home
         return self._home
@@ -128,13 +131,17 @@ class Snapshots:
                 shutil.rmtree(home, ignore_errors=True)
 
 
-def copy_database(source: Path, target: Path) -> None:
-    """Copy a database file and its log, in the kernel if possible. A failed copy is removed."""
+def copy_database(source: Path, target: Path, files: Files, mode: int | None = None) -> None:
+    """Copy a database file and its log, in the kernel if possible. A failed copy is removed.
+
+    `mode` None: with the permissions of a new database.
+    """
+    mode = files.mode if mode is None else mode
     try:
-        _copy(source, target)
+        _copy(source, target, files, mode)
         for log in instance.LOGS:
             if Path(f"{source}{log}").exists():
-                _copy(Path(f"{source}{log}"), Path(f"{target}{log}"))
+                _copy(Path(f"{source}{log}"), Path(f"{target}{log}"), files, mode)
     except BaseException:
         remove_database(target)
         raise
@@ -146,8 +153,8 @@ def remove_database(path: Path) -> None:
         Path(f"{path}{end}").unlink(missing_ok=True)
 
 
-def finalize(copy: Path) -> None:
-    """Checkpoint a copy, so that it is one file, and flush it to disk."""
+def finalize(copy: Path, mode: int | None = None, owner: os.stat_result | None = None) -> None:
+    """Checkpoint a copy, so that it is one file, and flush it to disk; `mode` and `owner` as `to_disk` says."""
     if Path(f"{copy}.wal").exists():
         connection = instance.connect(1, [copy])
         try:
@@ -156,27 +163,29 @@ def finalize(copy: Path) -> None:
             connection.execute("DETACH copy")
         finally:
             connection.close()
-    to_disk(copy)
+    to_disk(copy, mode, owner)
 
 
-def to_disk(path: Path) -> None:
-    """Flush a file or a folder to disk."""
+def to_disk(path: Path, mode: int | None = None, owner: os.stat_result | None = None) -> None:
+    """Flush a file or a folder to disk; one that this process created in a private folder gets its mode and owner."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
+        if mode is not None:
+            settle(file, path, mode, owner)
         os.fsync(file)
     finally:
         os.close(file)
 
 
-def rewrite(path: Path, fresh: Path) -> None:
-    """Replace a database file with a new one that holds only its rows; `fresh` is the temporary path.
+def rewrite(path: Path, folder: Path) -> None:
+    """Replace a database file with a new one that holds only its rows; `folder` is a temporary path.
 
     Needs the lease, with the file detached. The file is checkpointed first, so that no log is left beside the new
     file if the process is killed.
     """
-    remove_database(fresh)
-    try:
-        connection = instance.connect(1, [path, fresh], spill=fresh.parent / "spill")
+    with private_folder(folder):
+        fresh = folder / path.name
+        connection = instance.connect(1, [path, fresh], spill=folder / "spill")
         try:
             connection.execute(f"ATTACH {instance.quoted(path)} AS old (TYPE duckdb)")
             connection.execute("CHECKPOINT old")
@@ -187,18 +196,15 @@ def rewrite(path: Path, fresh: Path) -> None:
             connection.execute("DETACH old")
         finally:
             connection.close()
-        fresh.chmod(stat.S_IMODE(path.stat().st_mode))
-        finalize(fresh)
+        found = path.stat()
+        finalize(fresh, stat.S_IMODE(found.st_mode), found)
         for log in instance.LOGS:
             Path(f"{path}{log}").unlink(missing_ok=True)
         fresh.replace(path)
-    finally:
-        remove_database(fresh)
-        shutil.rmtree(fresh.parent / "spill", ignore_errors=True)
 
 
 @contextmanager
-def published(target: Path) -> Iterator[Path]:
+def published(target: Path, files: Files) -> Iterator[Path]:
     """Give the path at which to write a file that gets the name `target` when the block ends without an error.
 
     It is written in a private folder beside the target, which the next call removes if this process is killed. Creates
@@ -209,7 +215,7 @@ def published(target: Path) -> Iterator[Path]:
     """
     if target.exists() or target.is_symlink():
         raise _not_overwritten(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    files.folder(target.parent, files.mode, parents=True)
     with unfinished(target.parent) as folder:
         part = folder / target.name
         yield part
@@ -232,8 +238,8 @@ def _not_overwritten(target: Path) -> InvalidInput:
     return InvalidInput(f"{target} already exists and is not overwritten. Choose another file.")
 
 
-def _copy(source: Path, target: Path) -> None:
-    into = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+def _copy(source: Path, target: Path, files: Files, mode: int) -> None:
+    into = files.create(target, mode)
     try:
         out_of = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
         try:

@@ -20,6 +20,7 @@ from psycopg_pool import ConnectionPool
 
 from wsq.clock import Clock
 from wsq.errors import SettingError, WorkspaceBusy, WorkspaceError, WorkspaceLost
+from wsq.files import PRIVATE, Files
 from wsq.store.cursors import WriteAccess, translating_errors
 from wsq.store.duckdb.sql_console import SqlConsole
 from wsq.store.engine import LockedNote, ReadingCursor, Schema, Scope, Writing, WritingCursor
@@ -92,6 +93,7 @@ class PostgresEngine:
         idle_timeout: Seconds after which the server ends an idle transaction, so that a machine that has vanished or
             was suspended does not block writers.
         create: Create the schema if it is missing.
+        mode: Permissions of backups.
 
     Raises:
         MissingDatabase: The schema is missing, and not to be created.
@@ -102,8 +104,16 @@ class PostgresEngine:
     is_server = True
 
     def __init__(
-        self, url: str, schema: Schema, *, timeout: float = 30.0, idle_timeout: float = 60.0, create: bool = True
+        self,
+        url: str,
+        schema: Schema,
+        *,
+        timeout: float = 30.0,
+        idle_timeout: float = 60.0,
+        create: bool = True,
+        mode: int = PRIVATE,
     ) -> None:
+        self.files = Files(None, mode)
         self.place = without_password(url)
         self._conninfo = _conninfo(url, self.place)
         self._schema = schema
@@ -119,7 +129,7 @@ class PostgresEngine:
         self._notices = Notices(self._notify)
         _silence_psycopg()
         self._clock = ServerClock(self._time)
-        self._copies = Copies(self._committed_view, schema)
+        self._copies = Copies(self._committed_view, schema, self.files)
         self._pool = ConnectionPool(
             self._conninfo,
             connection_class=psycopg.Connection[tuple[Any, ...]],

@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from wsq.errors import WorkspaceError
+from wsq.files import Files
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.cursor import DuckCursor
 from wsq.store.duckdb.snapshot import finalize, published, remove_database
@@ -59,7 +60,8 @@ _AT_ONCE = 64 << 20
 class Copies:
     """One engine's copies, in a folder that is deleted with it. The last ones are reused until something changes."""
 
-    def __init__(self, view: View, schema: Schema) -> None:
+    def __init__(self, view: View, schema: Schema, files: Files) -> None:
+        self._files = files
         self._view = view
         self._schema = schema
         self._lock = threading.Lock()
@@ -112,10 +114,10 @@ class Copies:
 
     def write_to(self, target: Path) -> None:
         """Write the same to `target`, which must not exist."""
-        with published(target) as part:
+        with published(target, self._files) as part:
             with self._view() as (connection, _):
                 _write_whole(connection, part, self._schema)
-            finalize(part)
+            finalize(part, self._files.mode)
 
     def forget(self) -> None:
         """Remove every copy, those in use as soon as they are unused."""

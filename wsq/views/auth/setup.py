@@ -9,6 +9,7 @@ from pathlib import Path
 from wsq import settings as configuration
 from wsq.api import Workspace
 from wsq.errors import InvalidInput, SettingError
+from wsq.files import PRIVATE, Files
 from wsq.settings import VARIABLES, Settings
 from wsq.views.auth.authenticator import Authenticator, Provider, first_admin
 from wsq.views.auth.names import new_user_name
@@ -25,13 +26,17 @@ def users_file(settings: Settings) -> UsersFile:
         SettingError: The workspace is on a database server, and this user has no home folder.
     """
     if settings.users is not None:
-        return UsersFile(Path(settings.users))
-    if "://" not in settings.database:
-        return UsersFile(Path(f"{settings.database}.users.json"))
+        return UsersFile(Path(settings.users), _files(settings))
+    if not configuration.is_server(settings.database):
+        return UsersFile(Path(f"{settings.database}.users.json"), _files(settings))
     own = configuration.config_file()
     if own is None:
         raise SettingError(f"{VARIABLES['users']} is not set, expected a path, since this user has no home folder.")
     return UsersFile(own.with_name("users.json"))
+
+
+def _files(settings: Settings) -> Files:
+    return Files(None if configuration.is_server(settings.database) else Path(settings.database))
 
 
 def is_set_up(settings: Settings) -> bool:
@@ -50,7 +55,7 @@ def authenticator_of(workspace: Workspace, settings: Settings) -> Authenticator 
     users = _users(settings)
     if not is_set_up(settings):
         return None
-    secret = settings.cookie_secret or _kept_secret(users.path)
+    secret = settings.cookie_secret or _kept_secret(users.path, _files(settings))
     auth = Authenticator(
         workspace,
         users,
@@ -95,13 +100,13 @@ def _provider(settings: Settings) -> Provider | None:
     )
 
 
-def _kept_secret(users: Path) -> str:
+def _kept_secret(users: Path, files: Files) -> str:
     """Return the secret kept beside the users file, created if missing and readable only by its owner."""
     path = users.with_name(f"{users.name}.secret")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.folder(path.parent, PRIVATE, parents=True)
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = files.create(path, PRIVATE)
         except FileExistsError:
             kept = path.read_text("ascii").strip()
         else:

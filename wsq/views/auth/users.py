@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +19,7 @@ import msgspec
 from msgspec import structs
 
 from wsq.errors import InvalidInput, NotFound, SettingError, WsqError
+from wsq.files import PRIVATE, Files, settle
 from wsq.rules.roles import LONGEST_NAME, Role, provider_of, user_name
 from wsq.rules.values import nearest
 from wsq.views.auth.passwords import is_hash
@@ -68,10 +69,14 @@ def is_same_address(one: str, other: str) -> bool:
 
 
 class UsersFile:
-    """A users file, which may not exist yet."""
+    """A users file, which may not exist yet.
 
-    def __init__(self, path: Path) -> None:
+    `files` creates it: readable only by the owner of the database, who also runs the server.
+    """
+
+    def __init__(self, path: Path, files: Files | None = None) -> None:
         self.path = path
+        self._files = files or Files(None)
         self._lock = threading.Lock()
         self._seen: tuple[int, ...] | None = None
         self._users: Users = {}
@@ -178,13 +183,14 @@ class UsersFile:
                 self._replace(users)
                 return users
         except OSError as problem:
-            raise SettingError(f"{self.path} cannot be written: {problem.strerror or problem}.") from problem
+            fault = problem.filename or self.path
+            raise SettingError(f"{fault} cannot be written: {problem.strerror or problem}.") from problem
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Hold the lock during a change. It is a file of its own, since the users file is replaced."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._files.folder(self.path.parent, PRIVATE, parents=True)
+        descriptor = self._files.open(self.path.with_name(f"{self.path.name}.lock"), PRIVATE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
@@ -194,15 +200,19 @@ class UsersFile:
     def _replace(self, users: Users) -> None:
         book = _Book(sorted(users.values(), key=lambda user: key(user.name)))
         text = msgspec.json.format(msgspec.json.encode(book), indent=2) + b"\n"
-        descriptor, made = tempfile.mkstemp(dir=self.path.parent, prefix=f"{self.path.name}.")  # readable by its owner
+        fresh = self.path.with_name(f"{self.path.name}.new")
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            fresh.unlink(missing_ok=True)
+            with os.fdopen(self._files.create(fresh, PRIVATE), "wb") as file:
+                if self.path.exists():
+                    found = self.path.stat()
+                    settle(file.fileno(), fresh, stat.S_IMODE(found.st_mode), found)
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(made).replace(self.path)
+            fresh.replace(self.path)
         except BaseException:
-            Path(made).unlink(missing_ok=True)
+            fresh.unlink(missing_ok=True)
             raise
 
     def _read(self) -> Users:
