@@ -226,6 +226,7 @@ def test_the_doctor_finds_a_new_workspace_healthy_and_says_what_is_not(wsq_, pro
             "workspace",
             "write",
             "files",
+            "secrets",
             "log",
             "settlements",
             "scheduler",

@@ -192,6 +192,11 @@ def _files(examined: _Examined) -> Finding:
     return Finding(ok=not found, sentence=" ".join(found) or well)
 
 
+def _secrets(examined: _Examined) -> Finding:
+    found = examined.ws.settings.exposed
+    return Finding(ok=not found, sentence=" ".join(found) or "No key or password is exposed.")
+
+
 def _described(source: zone_rules.Source) -> str:
     return f"{source.version or 'of no version'} in {source.folder}"
 
@@ -199,6 +204,7 @@ def _described(source: zone_rules.Source) -> str:
 _CHECKS: dict[str, Callable[[_Examined], Finding]] = {
     "write": _writes,
     "files": _files,
+    "secrets": _secrets,
     "log": _log,
     "settlements": _settlements,
     "scheduler": _alerts("scheduler", "scheduler"),

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from wsq.cli.output import warn_of_exposure
 from wsq.cli.parser import PROGRAM, parser
 from wsq.cli.signals import run_program
 
@@ -31,7 +32,10 @@ def _answer(arguments: Sequence[str]) -> int:
         given = parser().parse_args(arguments)
     except SystemExit as end:  # argparse's exit after --help and --version
         return int(end.code or 0)
-    return command(given.command)(given)
+    status = command(given.command)(given)
+    if given.command != "serve":  # which has warned when it began
+        warn_of_exposure(PROGRAM)
+    return status
 
 
 def command(name: str) -> Callable[[Namespace], int]:

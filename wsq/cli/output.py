@@ -9,10 +9,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
 
+from wsq.settings import has_password
 from wsq.vocabulary import phrase
 
 if TYPE_CHECKING:
     from wsq.projections import Execution, RecurringTask
+    from wsq.settings import Settings
 
 
 def prepare_streams() -> None:
@@ -52,6 +54,18 @@ def _of_the_system(error: object) -> str | None:
         return None
     what = f"{error.filename} cannot be used" if error.filename else "The operating system reports an error"
     return f"{what}: {error.strerror.lower()}."
+
+
+def warn_of_exposure(program: str, settings: Settings | None = None) -> None:
+    """Warn of secrets that other people could read: of a password in the command line, and of those in the settings."""
+    if any("://" in word and has_password(word) for word in sys.argv[1:]):
+        print_error(
+            program,
+            "The database's password is in the command line, where other users of this machine can read it. Use "
+            "WSQ_DATABASE, or a password file (PGPASSFILE).",
+        )
+    for sentence in settings.exposed if settings else ():
+        print_error(program, sentence)
 
 
 def print_unexpected(program: str, error: Exception) -> None:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from wsq import settings as configuration
 from wsq.cli.flags import Flag, help_text, parse
-from wsq.cli.output import count, created, local, outcome, plain, print_error, say, seconds
+from wsq.cli.output import count, created, local, outcome, plain, print_error, say, seconds, warn_of_exposure
 from wsq.cli.signals import run_program
 from wsq.clock import SystemClock
 from wsq.errors import (
@@ -186,9 +186,16 @@ def _passes(
 ) -> int:
     if options.watch is None:
         ws = _open(settings, options, provider)
+        _warn(settings, options)
         return _closing(ws, lambda: Passes(ws, options, pings).once(), deadline)
     ws = _open_in_time(settings, options, options.watch, provider)
+    _warn(settings, options)
     return _closing(ws, lambda: Passes(ws, options, pings).watch(), deadline)
+
+
+def _warn(settings: configuration.Settings, options: Options) -> None:
+    if not options.quiet:
+        warn_of_exposure(PROGRAM, settings)
 
 
 def _closing(ws: Workspace, work: Callable[[], int], deadline: _CloseDeadline | None) -> int:

@@ -53,7 +53,7 @@ def _install(given: Namespace, settings: configuration.Settings) -> int:
             other.remove(entry.name)
     say(f"{by.word} now runs {PROCESS} every {count(entry.every, 'minute')} for {plain(database)}.")
     say(by.hint(entry))
-    for sentence in _unseen():
+    for sentence in (*_unseen(), *configuration.load(database=database).exposed):
         say(sentence)
     return 0
 

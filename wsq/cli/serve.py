@@ -6,16 +6,15 @@ import subprocess
 import sys
 import threading
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from ipaddress import ip_address
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import wsq
 from wsq import settings as configuration
 from wsq.cli import logs, opening
-from wsq.cli.output import print_error, say
+from wsq.cli.output import print_error, say, warn_of_exposure
 from wsq.cli.parser import PROGRAM
 from wsq.errors import InvalidInput, SettingError
 
@@ -68,7 +67,8 @@ def serve_command(given: Namespace) -> int:
 
 def _announce(url: str, ws: wsq.Workspace, given: Namespace, auth: Authenticator | None) -> None:
     say(f"wsq is up at {url}, on {ws.place}. Press Ctrl+C to stop.")
-    if auth is not None and not is_here(given.address):
+    warn_of_exposure(PROGRAM, ws.settings)
+    if auth is not None and not configuration.is_loopback(given.address):
         say("A login is required. Passwords are only safe behind a proxy with HTTPS.")
     if ws.provider_kind == "offline":
         say("No language model is used: the offline provider understands a few sentences.")
@@ -84,7 +84,7 @@ def _login(ws: wsq.Workspace, given: Namespace) -> Authenticator | None:
     from wsq.views.auth.setup import authenticator_of
 
     auth = authenticator_of(ws, ws.settings)
-    if auth is None and not is_here(given.address):
+    if auth is None and not configuration.is_loopback(given.address):
         raise InvalidInput(
             f"--address is {given.address!r}, expected a loopback address such as 127.0.0.1, since there is no login. "
             "Run `wsq user add` to set one up."
@@ -94,20 +94,14 @@ def _login(ws: wsq.Workspace, given: Namespace) -> Authenticator | None:
     return auth
 
 
-def is_here(address: str) -> bool:
-    """Whether an address is only reachable from this machine."""
-    try:
-        return address == "localhost" or ip_address(address).is_loopback
-    except ValueError:
-        return False
-
-
 @contextmanager
 def _scheduling(ws: wsq.Workspace, *, wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    scheduler = Scheduler(_command(ws))
+    settings = ws.settings
+    is_server = configuration.is_server(settings.database)
+    scheduler = Scheduler(_command(ws), environment=configuration.environment_for(settings) if is_server else None)
     scheduler.start()
     try:
         yield
@@ -138,10 +132,10 @@ def _command(ws: wsq.Workspace) -> list[str]:
     if served and ws.is_demo:  # the settings name stores of another workspace
         served = tuple(store.id for store in ws.stores())
     stores = ["--stores", ",".join(served)] if served else []
+    database = [] if configuration.is_server(ws.settings.database) else ["--database", ws.settings.database]
     return [
         *(sys.executable, "-m", "wsq.cli.process", "--watch", str(WATCH), "--quiet", "--tethered"),
-        *("--database", ws.settings.database, "--max-concurrency", str(ws.settings.max_concurrency)),
-        *stores,
+        *("--max-concurrency", str(ws.settings.max_concurrency), *database, *stores),
     ]
 
 
@@ -152,8 +146,11 @@ class Scheduler:
     even if this one is killed. It has its own session, so that Ctrl+C does not reach it directly.
     """
 
-    def __init__(self, command: Sequence[str], *, pause: float = 1.0) -> None:
+    def __init__(
+        self, command: Sequence[str], *, pause: float = 1.0, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._command = command
+        self._environment = environment
         self._pause = pause
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -194,7 +191,7 @@ class Scheduler:
             if self._process is not None and self._process.stdin:
                 self._process.stdin.close()
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                self._command, stdin=subprocess.PIPE, start_new_session=True
+                self._command, stdin=subprocess.PIPE, start_new_session=True, env=self._environment
             )
             return self._process
 

@@ -18,6 +18,7 @@ import msgspec
 
 from wsq.errors import SettingError
 from wsq.files import PRIVATE
+from wsq.settings.exposure import exposed, is_loopback
 from wsq.settings.sources import (
     FILE_NAME,
     VARIABLES,
@@ -47,6 +48,7 @@ from wsq.settings.values import (
     UNDERSTOOD,
     Given,
     absolute_path,
+    has_password,
     host_of,
     is_confidential,
     is_server,
@@ -65,11 +67,14 @@ __all__ = [
     "config_file",
     "default_actor",
     "drop_variables_of_panel",
+    "environment_for",
     "file_in_use",
     "file_path",
     "from_variable",
+    "has_password",
     "host_of",
     "is_confidential",
+    "is_loopback",
     "is_server",
     "load",
     "machine_timezone",
@@ -97,6 +102,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     under which browsers reach the pages, `trusted_proxies` are the networks of proxies whose ``X-Forwarded-…`` headers
     are believed, and ``oauth_…`` is the provider of identities.
 
+    `exposed` are sentences about secrets among them that other people could read.
+
     The repr shows neither keys, passwords nor secrets, and of `alert_url` and `ping_url` only the host: anyone with the
     URL can post to it.
     """
@@ -123,6 +130,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     oauth_secret: str | None = None
     oauth_redirect_uri: str | None = None
     oauth_params: tuple[tuple[str, str], ...] = ()
+    exposed: tuple[str, ...] = ()
 
     @property
     def unsaid(self) -> str | None:
@@ -189,6 +197,16 @@ def load(
     refuse_to_send_the_key_elsewhere(given, folder)
     refuse_to_post_elsewhere(given, folder)
     return _settled(given)
+
+
+def environment_for(settings: Settings) -> dict[str, str]:
+    """The environment of another process of this program with the same database on a server.
+
+    In its arguments every user of the machine would see the password. The URLs that go with it are those that this
+    process has accepted.
+    """
+    given = {name: getattr(settings, name) for name in ("database", *POSTED_TO)}
+    return {**os.environ, **{VARIABLES[name]: value for name, value in given.items() if value is not None}}
 
 
 def from_variable(setting: str) -> str | None:
@@ -285,7 +303,8 @@ def _settled(given: Mapping[str, Given]) -> Settings:
         understood["database"] = _default_database()
     if "timezone" not in understood:
         understood["timezone"] = machine_timezone()
-    return Settings(**understood)
+    found = tuple(exposed(given, understood, understood.get("file_mode", PRIVATE)))
+    return Settings(**understood, exposed=found)
 
 
 def file_path(value: object, name: str = "path") -> Path:

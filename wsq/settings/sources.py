@@ -169,7 +169,7 @@ def _read_toml(path: Path) -> dict[str, Given] | None:
         raise SettingError(f"{path} cannot be understood, expected TOML: {problem}.") from problem
     for key in found.keys() - VARIABLES.keys():  # without its value, which may be a misspelt key's secret
         raise SettingError(f"{path} has the key {key!r}, expected only {', '.join(VARIABLES)}.")
-    return {key: Given(key, value, f"{path}: {key}", path.parent) for key, value in found.items()}
+    return {key: Given(key, value, f"{path}: {key}", path.parent, path) for key, value in found.items()}
 
 
 def refuse_to_send_the_key_elsewhere(given: Mapping[str, Given], folder: Path | None) -> None:

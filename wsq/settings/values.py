@@ -28,7 +28,7 @@ _URL = re.compile(
 )
 POSTED_TO = ("alert_url", "ping_url")
 NEVER_SHOWN = ("api_key", "admin_password", "cookie_secret", "oauth_secret")
-_SECRET = (*NEVER_SHOWN, *POSTED_TO)
+SECRETS = (*NEVER_SHOWN, *POSTED_TO)
 
 ANY_TENANT = frozenset({"common", "organizations", "consumers"})
 """What Azure knows as a tenant and is none. Each tenant says for itself which e-mail addresses its people have."""
@@ -59,17 +59,18 @@ SET_BY_PROTOCOL = frozenset(
 
 
 class Given(NamedTuple):
-    """A value as it was found: its setting, where that was, and what a relative path starts from."""
+    """A value as it was found: its setting, where that was, what a relative path starts from, and its file if any."""
 
     setting: str
     value: Any
     place: str
     folder: Path | None
+    file: Path | None = None
 
     def refusal(self, expected: str) -> SettingError:
         """The error that names the setting's place, its value unless that is secret, and what was expected."""
         value = repr(self.value) if isinstance(self.value, str | os.PathLike) else errors.shown(self.value)
-        shown = "(not shown)" if self.setting in _SECRET else without_password(value)
+        shown = "(not shown)" if self.setting in SECRETS else without_password(value)
         if len(shown) > _LONGEST_SHOWN:
             shown = shown[:_LONGEST_SHOWN] + "…"
         return SettingError(f"{self.place} is {shown}, expected {expected}.")
@@ -84,6 +85,11 @@ def host_of(url: str) -> str:
 def without_password(text: str) -> str:
     """A URL, or a sentence with one in it, that may be shown."""
     return _PASSWORD.sub(lambda found: f"{found[1]}:***" if found[1] is not None else "***", text)
+
+
+def has_password(text: str) -> bool:
+    """Whether there is a password in a URL."""
+    return without_password(text).replace("***", "") != text
 
 
 def _database(given: Given) -> str:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from wsq.files import Files
+from wsq.settings.values import without_password
 
 NOTE_LENGTH = 240
 """Bytes of the holder's name in the lock file. It is written in place, so a full disk does not matter."""
@@ -191,4 +192,5 @@ class _Place:
 
 def _name() -> bytes:
     words = [Path(word).name if "/" in word else word for word in sys.orig_argv]
-    return f"process {os.getpid()} ({' '.join(words)[:160]})".replace("\n", " ").encode(errors="replace")
+    command = without_password(" ".join(words))[:160]
+    return f"process {os.getpid()} ({command})".replace("\n", " ").encode(errors="replace")
