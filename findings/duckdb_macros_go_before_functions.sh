@@ -5,8 +5,8 @@
 # session, also in one that names no table. The plan shows no trace of it. Macros are listed in duckdb_functions() alone,
 # which builds rows for more than 3,000 built-in functions first: some 30 ms of CPU, with a filter or a LIMIT or without,
 # where each of the other lists takes about one.
-# Why it matters: whoever opens files of other people with DuckDB runs their SQL, also if all tables are plain tables.
-# Checking for views is not enough, and checking for macros each time is as costly as opening the database twice.
+# Why it matters: what a query returns depends on the file that is attached, also where all its tables are plain tables.
+# Checking a file for views does not show it, and checking for macros each time is as costly as opening the database twice.
 set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
