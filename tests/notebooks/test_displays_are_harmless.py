@@ -1,5 +1,6 @@
 """Whatever a stranger wrote into any field, a cell shows it as text: every kind of row, every list, every picture."""
 
+import contextlib
 import functools
 import importlib
 import pkgutil
@@ -21,7 +22,9 @@ from wsq.errors import InvalidInput
 from wsq.projections import Rows
 from wsq.projections.display import one_line
 from wsq.projections.rows import Row
-from wsq.views import Bars, Board
+from wsq.views import Bars, Board, Library
+from wsq.views.since.component import SincePage
+from wsq.views.statistics.component import StatisticsPage
 
 TEXTS = [payload.text for payload in PAYLOADS]
 TERMINAL = "\x1b]0;gone\x07\x1b[2J\u202ereversed\r\x9b31m"
@@ -152,6 +155,33 @@ def test_the_still_picture_of_a_board_shows_texts_as_texts(acme):
     board.close()
 
     assert set(map(one_line, TEXTS)) <= set(seen.texts)
+
+
+def test_a_cell_has_the_beginning_of_long_lanes_and_counts_the_rest(acme):
+    for number in range(53):
+        acme.create_task(f"task {number}")
+    acme.create_task("alone", status="doing")
+    board = Board(acme)
+
+    seen = Seen(board.cell_html())
+    board.close()
+
+    assert len([text for text in seen.texts if text.startswith("task ")]) == 50
+    assert {"To do · 53", "… and 3 more", "Doing · 1", "alone"} <= set(seen.texts)
+
+
+@pytest.mark.parametrize("page", [Library, StatisticsPage, SincePage], ids=lambda page: page.__name__)
+def test_the_still_picture_of_a_page_shows_texts_as_texts(acme, page):
+    for text in TEXTS[:5]:
+        with contextlib.suppress(InvalidInput):  # a name has one line
+            acme.create_project(text)
+        acme.create_task(text)
+    shown = page(acme)
+
+    seen = assert_harmless(shown.cell_html())
+    shown.close()
+
+    assert seen.texts
 
 
 def test_a_chart_shows_texts_as_texts():
