@@ -232,7 +232,7 @@ def test_a_schema_with_something_else_than_its_tables_is_refused_and_views_besid
         ) as connection:  # one transaction, rolled back
             connection.execute(f"SET search_path = wsq; {statements}")
             with pytest.raises(NotAWorkspace) as refused:
-                ensure_exists(connection, "the server", WorkspaceSchema())
+                ensure_exists(connection, "the server", WorkspaceSchema(), create=False)
             connection.rollback()
         assert named in str(refused.value)
 
