@@ -310,7 +310,7 @@ def test_a_workspace_goes_to_a_server_and_back_and_is_the_same_to_the_byte(tmp_p
         assert main(["copy", source, target]) == 2
         assert "already holds a workspace" in capsys.readouterr().err
     assert main(["copy", str(tmp_path / "none.duckdb"), server.url]) == 2
-    assert "There is no workspace at" in capsys.readouterr().err
+    assert "No database at" in capsys.readouterr().err
     with wsq.open(server.url) as there:
         assert exported(there) == content
         there.store("acme").create_task("After")

@@ -164,8 +164,8 @@ def test_the_doctor_repairs_tables_that_differ_from_the_log(
 def test_the_doctor_makes_no_workspace_to_repair_it(run: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
     status, said = run(tmp_path / "nowhere.duckdb", "doctor", "--repair")
 
-    assert status == 1
-    assert "There is no workspace" in said
+    assert status == 2
+    assert "No database at" in said
     assert list(tmp_path.glob("*.duckdb")) == []
 
 
