@@ -126,7 +126,7 @@ def test_the_sentence_names_where_the_path_comes_from(folder, wsq_, monkeypatch)
 def test_a_file_that_goes_away_while_it_is_opened_is_not_made_anew(folder):
     path = folder / "team.duckdb"
     wsq.open(path).close()
-    lease = lease_on(path, 1)  # as an engine has it that has found the file
+    lease = lease_on(path, 1, 0o600)  # as an engine has it that has found the file
     for file in folder.glob("team.duckdb*"):
         shutil.rmtree(file) if file.is_dir() else file.unlink()
 
@@ -260,11 +260,11 @@ def test_a_store_is_made_by_create_store_and_by_store_add(folder, wsq_):
     [beta] = [each for each in json.loads(wsq_("store", "list", "--json").out) if each["id"] == "beta"]
     assert (beta["id"], beta["name"], beta["budget_per_day"]) == ("beta", "Beta Ltd", 2.0)
     assert "Beta Ltd" in wsq_("store", "list").out
-    assert wsq_("user", "add", "ada", "--no-password", "--store", "beta").status == 0
+    assert wsq_("user", "add", "ada@example.com", "--no-password", "--store", "beta").status == 0
 
 
 def test_a_users_file_of_another_machine_may_name_its_stores(folder, wsq_, monkeypatch):
-    words = ("user", "add", "ada", "--no-password", "--store", "acme")
+    words = ("user", "add", "ada@example.com", "--no-password", "--store", "acme")
 
     assert wsq_(*words, "--users", "theirs.json").status == 0
     monkeypatch.setenv("WSQ_USERS", "ours.json")

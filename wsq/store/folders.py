@@ -29,6 +29,7 @@ class OwnFolder:
             self.path = Path(tempfile.mkdtemp(suffix, prefix, parent))
             with suppress(FileNotFoundError):  # another process removed it before it was locked
                 self._held = os.open(self.path, _FOLDER)
+                os.fchmod(self._held, 0o700)  # whatever the umask took away
                 with suppress(OSError):  # a file system without locks, where none is removed either
                     fcntl.flock(self._held, fcntl.LOCK_EX)
                 if self.path.exists():
