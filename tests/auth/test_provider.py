@@ -180,6 +180,6 @@ def test_nothing_that_panel_or_bokeh_read_by_themselves_lets_anybody_in(house, i
     for path in ("/board", "/admin"):
         for cookies in ([], ["is_guest=1"], [f"user={user}"]):
             answer = house.ask("GET", path, cookies=cookies, Accept="text/html")
-            assert (answer.status, answer.headers["Location"]) == (303, f"/login?next=%2F{path[1:]}")
+            assert (answer.status, answer.headers["Location"]) == (303, f"./login?next=%2F{path[1:]}")
     page = house.ask("GET", "/board?store=globex", session=session_of("bob"))
     assert "cdn." not in page.text
