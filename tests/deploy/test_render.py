@@ -143,7 +143,7 @@ def _spoilt(change: Callable[[Blueprint], object]) -> Blueprint:
             "group wsq-settings, ANTHROPIC_API_KEY: sync cannot be there",
         ),
         (
-            lambda file: file["envVarGroups"][1]["envVars"][1].update(value="hunter2"),
+            lambda file: file["envVarGroups"][1]["envVars"][2].update(value="hunter2"),
             "group wsq-login, WSQ_ADMIN_PASSWORD: has 2 sources",
         ),
         (
