@@ -30,11 +30,14 @@ import reprlib
 LONGEST_SHOWN = 60
 """Characters of a value that a message shows."""
 
+_repr = reprlib.Repr()
+_repr.maxother = LONGEST_SHOWN  # whole datetimes, for instance
+
 
 def shown(value: object) -> str:
     """Return `value` as a message shows it: on one line, shortened."""
     try:
-        text = " ".join(reprlib.repr(value).split())
+        text = " ".join(_repr.repr(value).split())
     except Exception:  # noqa: BLE001 - it is refused, whatever else is wrong with it: 5,000 digits, for instance
         text = f"<{type(value).__name__}>"
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"

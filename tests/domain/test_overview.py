@@ -181,12 +181,18 @@ def test_many_are_switched_off_with_a_reason_and_on_again_across_stores(ws: wsq.
     assert ws.verify() == []
 
 
-@pytest.mark.parametrize("unknown", ["nobody", "", "\ud800", None, 7])
-def test_one_unknown_id_leaves_all_as_they_were_and_is_named(ws: wsq.Workspace, unknown: object) -> None:
+@pytest.mark.parametrize(
+    ("unknown", "said"),
+    [
+        *((unknown, "There is no recurring task") for unknown in ("nobody", "", "\ud800")),
+        *((unknown, "expected a list of ids") for unknown in (None, 7)),
+    ],
+)
+def test_one_unknown_id_leaves_all_as_they_were_and_is_named(ws: wsq.Workspace, unknown: object, said: str) -> None:
     acme = ws.store("acme")
     task = acme.create_recurring_task("Triage", "List the tasks", every="1 day")
 
-    with nothing_written(acme), pytest.raises(wsq.NotFound, match="There is no recurring task"):
+    with nothing_written(acme), pytest.raises(wsq.InvalidInput if "list" in said else wsq.NotFound, match=said):
         ws.disable_recurring_tasks([task.id, unknown], reason="Audit")
 
 

@@ -67,9 +67,16 @@ def ends(until: object, now: datetime) -> datetime | None:
     """The instant until which a pause is to hold, None for good; `InvalidInput` unless it is still to come."""
     if until is None:
         return None
+    expected = "a datetime with its time zone"
     if not isinstance(until, datetime):
-        raise values.refusal("until", until, "a datetime with its time zone")
-    if aware(until) <= now:
+        raise values.refusal("until", until, expected)
+    if until.year > LATEST.year:
+        raise values.refusal("until", until, "an instant before 2200, or None for good")
+    try:
+        is_over = aware(until) <= now
+    except InvalidInput as error:
+        raise values.refusal("until", until, expected) from error
+    if is_over:
         raise InvalidInput(f"until is {until.isoformat()}, which has passed already; expected an instant to come.")
     if until >= LATEST:
         raise InvalidInput(f"until is {until.isoformat()}, expected an instant before 2200, or None for good.")
