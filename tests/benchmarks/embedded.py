@@ -117,7 +117,7 @@ def size_of_a_routine_execution(_rounds: int) -> list[Figure]:
             for _ in range(10):
                 clock.advance(3600)
                 runs += ws.process().completed
-            ws.prune(keep=0, days=-1)
+            ws.prune(keep=0, days=0)
             after = compacted(ws, place)
     each = (after - before) / runs
     return [
