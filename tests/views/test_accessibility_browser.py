@@ -21,7 +21,10 @@ TABLE = "# No\n\n| a | b |\n|---|---|\n| `c` | [d](https://example.com/d) |"
 @pytest.fixture
 def acme(request, team):
     """What is opened: the busy board where a test asks for it, else one with nothing on it."""
-    return request.getfixturevalue("busy") if "busy" in request.fixturenames else team.store("empty")
+    if "busy" in request.fixturenames:
+        return request.getfixturevalue("busy")
+    team.create_store("empty", exist_ok=True)
+    return team.store("empty")
 
 
 @pytest.fixture(scope="module")
