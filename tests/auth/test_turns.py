@@ -162,7 +162,8 @@ def test_a_flood_of_wrong_passwords_is_checked_in_turns_and_the_right_one_among_
 
     assert wrong == [None] * 60
     assert right.name == "ada"
-    assert order.index("192.0.2.1") <= 20 + CHECKERS, "one turn for each network before, and no second one"
+    # One turn for each network before, and no second one, but for what the checkers have taken meanwhile.
+    assert order.index("192.0.2.1") <= 20 + 2 * CHECKERS
 
 
 def test_an_attempt_that_was_not_checked_is_not_counted(auth):
