@@ -276,7 +276,7 @@ def test_values_of_numpy_and_pandas_are_taken_as_what_they_show(acme, clock):
 REFUSED: tuple[tuple[Callable[[wsq.Store], object], str], ...] = (
     (lambda acme: acme.as_of(date(2026, 3, 2)), "The moment is datetime.date(2026, 3, 2), expected a datetime"),
     (lambda acme: acme.since(date(2026, 3, 2)), "datetime.date(2026, 3, 2) is not an instant"),
-    (lambda acme: acme.pause(until=pd.NaT), "NaT has no time zone"),
+    (lambda acme: acme.pause(until=pd.NaT), "until is NaT, expected a datetime"),
     (lambda acme: acme.create_task(b"One"), "title is b'One', expected a text"),
     (lambda acme: acme.executions(limit=10**5000), "limit is <int>, expected at most 2147483647"),
     (lambda acme: acme.upcoming(every="1 day", count=501), "count is 501, expected at most 500"),
