@@ -234,9 +234,10 @@ def login_environment(team, users, **settings):
 
 
 @contextlib.contextmanager
-def served(environment, place):
-    """`wsq serve` on every interface, as behind a proxy."""
-    command = (sys.executable, "-m", "wsq.cli.main", "serve", "--address", "0.0.0.0", "--port", "0", "--no-scheduler")
+def served(environment, place, *before):
+    """`wsq serve` on every interface, as behind a proxy; `before` is the command that starts it."""
+    flags = ("--address", "0.0.0.0", "--port", "0", "--no-scheduler")
+    command = (*before, sys.executable, "-m", "wsq.cli.main", "serve", *flags)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, env=environment, cwd=place, **pipes) as process:
         try:

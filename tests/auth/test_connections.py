@@ -8,10 +8,7 @@ import json
 import os
 import re
 import resource
-import signal
 import socket
-import subprocess
-import sys
 import time
 from contextlib import ExitStack, contextmanager
 
@@ -20,7 +17,7 @@ import pytest
 from bokeh.util.token import generate_jwt_token, generate_session_id
 from tornado.httpclient import HTTPClientError
 
-from tests.auth.conftest import SECRET, House, session_of
+from tests.auth.conftest import SECRET, served, session_of
 from tests.auth.sockets import (
     PATCH,
     PULL,
@@ -58,26 +55,8 @@ def crowded(team, users, place):
         "WSQ_TRUSTED_PROXIES": f"{PROXY}/32",
         "WSQ_ORIGIN": "wsq.example.com",
     }
-    limit = ("prlimit", f"--nofile={FILES}:{FILES}")
-    command = (
-        *limit,
-        sys.executable,
-        "-m",
-        "wsq.cli.main",
-        "serve",
-        "--address",
-        "0.0.0.0",
-        "--port",
-        "0",
-        "--no-scheduler",
-    )
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env=environment, cwd=place, **pipes) as process:
-        try:
-            yield House(process)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(60) == 0
+    with served(environment, place, "prlimit", f"--nofile={FILES}:{FILES}") as house:
+        yield house
 
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -43,34 +43,34 @@ class NotSent(Exception):
         self.is_lasting = is_lasting
 
 
-class Cut:
-    """Ends requests from another thread."""
+class Cancellation:
+    """Cancels requests from another thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._connection: Any = None
-        self.is_cut = False
+        self.is_cancelled = False
 
     def hold(self, connection: Any) -> None:
         """Hold the open connection of a request that is about to be sent.
 
         Raises:
-            NotSent: Requests were ended before.
+            NotSent: They are cancelled already.
         """
         with self._lock:
-            if self.is_cut:
+            if self.is_cancelled:
                 raise NotSent("The request was given up.", is_lasting=True)
             self._connection = connection
 
-    def cut(self) -> None:
-        """End the request that is being sent, and let none begin."""
+    def cancel(self) -> None:
+        """Cancel the request that is being sent, and every later one."""
         with self._lock:
-            self.is_cut = True
+            self.is_cancelled = True
             if self._connection is not None:
-                _cut(self._connection)
+                _shut_down(self._connection)
 
 
-def send(url: str, body: bytes, headers: Mapping[str, str], cut: Cut | None = None) -> None:
+def send(url: str, body: bytes, headers: Mapping[str, str], cancellation: Cancellation | None = None) -> None:
     """POST to `url`, with one retry. Redirects are not followed, since `body` is meant for this host only.
 
     Raises:
@@ -80,10 +80,10 @@ def send(url: str, body: bytes, headers: Mapping[str, str], cut: Cut | None = No
 
     passing = retry_if_exception(lambda error: isinstance(error, NotSent) and not error.is_lasting)
     trying = Retrying(retry=passing, stop=stop_after_attempt(2), wait=wait_fixed(PAUSE), reraise=True)
-    trying(_send_once, url, body, headers, cut or Cut())
+    trying(_send_once, url, body, headers, cancellation or Cancellation())
 
 
-def _send_once(url: str, body: bytes, headers: Mapping[str, str], cut: Cut) -> None:
+def _send_once(url: str, body: bytes, headers: Mapping[str, str], cancellation: Cancellation) -> None:
     import http.client
 
     parts = urlsplit(url)
@@ -92,12 +92,12 @@ def _send_once(url: str, body: bytes, headers: Mapping[str, str], cut: Cut) -> N
     given = {"User-Agent": f"wsq/{VERSION}", "Connection": "close", **_login(parts.username, parts.password), **headers}
     try:
         connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT)
-        end = threading.Timer(TIMEOUT, _cut, [connection])  # a socket's timeout restarts with every byte
+        end = threading.Timer(TIMEOUT, _shut_down, [connection])  # a socket's timeout restarts with every byte
         end.daemon = True
         end.start()
         try:
             connection.connect()
-            cut.hold(connection)
+            cancellation.hold(connection)
             connection.request("POST", place, body=body, headers=given)
             status = connection.getresponse().status
         finally:
@@ -111,7 +111,7 @@ def _send_once(url: str, body: bytes, headers: Mapping[str, str], cut: Cut) -> N
         raise NotSent(f"{host_of(url)} answered with status {status}.", is_lasting=lasting)
 
 
-def _cut(connection: Any) -> None:
+def _shut_down(connection: Any) -> None:
     """Shut down a connection whose time is up, while another thread reads from it."""
     import socket
 
@@ -209,7 +209,7 @@ class Pings:
         self._url = url
         self._watching = watching
         self._queue = BackgroundQueue("wsq-pings")
-        self._cut_start = Cut()
+        self._start_cancellation = Cancellation()
         self._start_is_over = threading.Event()
         self._start_is_over.set()
         self._succeeded_at: float | None = None
@@ -235,23 +235,23 @@ class Pings:
 
     def _send_start(self) -> None:
         try:
-            self._send("/start", "", self._cut_start)
+            self._send("/start", "", self._start_cancellation)
         except NotSent as error:
-            if not self._cut_start.is_cut:
+            if not self._start_cancellation.is_cancelled:
                 self._queue.report(str(error))
         finally:
             self._start_is_over.set()
 
     def _send_end(self, what: str, text: str) -> None:
         if not self._start_is_over.wait(START_TIMEOUT):
-            self._cut_start.cut()
+            self._start_cancellation.cancel()
         self._send(what, text)
 
-    def _send(self, what: str, text: str, cut: Cut | None = None) -> None:
+    def _send(self, what: str, text: str, cancellation: Cancellation | None = None) -> None:
         parts = urlsplit(self._url)
         url = parts._replace(path=parts.path.rstrip("/") + what).geturl()
         body = text[:1000].encode("utf-8", "replace")
-        send(url, body, {"Content-Type": "text/plain; charset=utf-8"}, cut)
+        send(url, body, {"Content-Type": "text/plain; charset=utf-8"}, cancellation)
 
 
 def warn(sentence: str) -> None:

@@ -158,13 +158,8 @@ def is_socket(request: HTTPServerRequest) -> bool:
     return str(request.headers.get("Upgrade", "")).lower() == "websocket"
 
 
-def is_https(request: HTTPServerRequest) -> bool:
-    """Whether the browser uses TLS, as a trusted proxy reports it; see `wsq.views.auth.proxies`."""
-    return bool(request.protocol == "https")
-
-
 def address_of(request: HTTPServerRequest) -> str:
-    """Return the client's address, as a trusted proxy reports it."""
+    """Return the client's address, as a trusted proxy reports it; see `wsq.views.auth.proxies`."""
     return str(request.remote_ip or "unknown")
 
 

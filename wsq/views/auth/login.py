@@ -13,7 +13,7 @@ from tornado.web import HTTPError, RequestHandler
 from wsq.errors import WsqError
 from wsq.views.auth import cookies, sessions
 from wsq.views.auth.authenticator import Authenticator, TooSoon
-from wsq.views.auth.guard import LOGIN, OAUTH, address_of, is_https, next_of, refused, visitor_of
+from wsq.views.auth.guard import LOGIN, OAUTH, address_of, next_of, refused, visitor_of
 from wsq.views.auth.redirects import relative
 from wsq.views.auth.sessions import Device
 from wsq.views.auth.turns import Busy
@@ -126,7 +126,7 @@ class AuthHandler:
         safe = {
             "httponly": name != cookies.FORM,
             "samesite": "Lax",
-            "secure": is_https(self.request),
+            "secure": self.request.protocol == "https",
             "path": cookies.path_of(self.application, self.request),
         }
         super().set_cookie(  # type: ignore[misc]  # of the handler class

@@ -240,9 +240,7 @@ class _Request(HTTPMessageDelegate):  # type: ignore[misc]  # Tornado is not typ
         if self._inner is not None and self._begin(headers):
             return self._inner.headers_received(start_line, headers)
         self._inner = None
-        self._connection.stream.write(
-            b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        )
+        self._connection.stream.write(REFUSAL)
         self._connection.stream.close()
         return None
 
