@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from wsq.errors import NotAWorkspace
+from wsq.errors import NewerWorkspace, NotAWorkspace
 from wsq.files import private_folder
 from wsq.store.duckdb.change_counter import ChangeCounter
 from wsq.store.duckdb.cursor import DuckCursor
@@ -22,6 +24,8 @@ _SMALLEST = 3 * 4096
 """Bytes of a DuckDB file's three headers."""
 
 _FRESH = "fresh"
+
+_MOUNTS = Path("/proc/self/mountinfo")
 
 
 def refuse_what_is_no_database(path: Path) -> None:
@@ -41,6 +45,44 @@ def refuse_what_is_no_database(path: Path) -> None:
     if found.st_size < _SMALLEST:
         what = "too short to be one" if found.st_size else "empty"
         raise NotAWorkspace(f"{path} is not a wsq workspace: the file is {what}. It was not changed.")
+
+
+def refuse_what_has_other_names(path: Path) -> None:
+    """Refuse a file that can be reached in another folder too: its log and its locks would be others there.
+
+    `path` has no symbolic links. A missing file is fine.
+
+    Raises:
+        NotAWorkspace: The file has hard links, or is mounted by itself, as into a container.
+    """
+    try:
+        found = path.stat()
+        if found.st_nlink > 1:
+            raise NotAWorkspace(
+                f"{path} has {found.st_nlink} names (hard links): opened by another one it would have another log and"
+                " other locks, and what is written would be lost. Copy it with `cp`, and use the copy."
+            )
+        if _is_mounted(path, found):
+            raise NotAWorkspace(
+                f"{path} is mounted by itself, without its folder, where its log and its locks are. Mount the folder."
+            )
+    except OSError as error:
+        if not isinstance(error, FileNotFoundError):
+            raise explained(error, str(path)) from error
+
+
+def _is_mounted(path: Path, found: os.stat_result) -> bool:
+    """Whether a file is a mount point.
+
+    Linux says so. Comparing devices would not do there: a bind mount has the same one, and in a container's own layers
+    a file and its folder may have different ones.
+    """
+    try:
+        mounts = _MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return found.st_dev != path.parent.stat().st_dev
+    point = re.sub(rb"[ \t\n\\]", lambda each: b"\\%03o" % each[0][0], os.fsencode(path))
+    return any(line.split(b" ")[4] == point for line in mounts)
 
 
 def refuse_what_duckdb_reads_otherwise(path: Path) -> None:
@@ -90,6 +132,15 @@ def version_of(root: duckdb.DuckDBPyConnection, path: Path) -> int:
     if not isinstance(version, int):
         raise NotAWorkspace(f"{path} has no wsq schema version. It was not changed.")
     return version
+
+
+def refuse_newer(path: Path, version: int, schema: Schema) -> None:
+    """Raise if the file at `path` has a newer `version` than the schema's."""
+    if version > schema.version:
+        raise NewerWorkspace(
+            f"{path} was written by a newer wsq (schema version {version}, this wsq supports {schema.version}): "
+            "update wsq."
+        )
 
 
 def upgrade(root: duckdb.DuckDBPyConnection, counter: ChangeCounter, schema: Schema, version: int) -> None:

@@ -22,13 +22,21 @@ from time import monotonic, sleep
 
 import duckdb
 
-from wsq.errors import NewerWorkspace, NotAWorkspace, WorkspaceBusy, WorkspaceUnwritable
+from wsq.errors import NotAWorkspace, WorkspaceBusy, WorkspaceUnwritable
 from wsq.files import Files
 from wsq.store.cursors import translating_errors
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.change_counter import ChangeCounter, mark
 from wsq.store.duckdb.content import refuse_other_content
-from wsq.store.duckdb.create import fresh_file, make, refuse_what_is_no_database, upgrade, version_of
+from wsq.store.duckdb.create import (
+    fresh_file,
+    make,
+    refuse_newer,
+    refuse_what_has_other_names,
+    refuse_what_is_no_database,
+    upgrade,
+    version_of,
+)
 from wsq.store.duckdb.faults import explained
 from wsq.store.duckdb.missing import missing
 from wsq.store.duckdb.process_lock import ProcessLock
@@ -279,17 +287,13 @@ class Lease:
             refuse_other_content(self._instance(), self.path, schema)
             self._checked = True
         version = version_of(self._instance(), self.path)
+        refuse_newer(self.path, version, schema)
         if version < schema.version:
             self._detach()
             self.snapshots.back_up_as(self.path.with_name(f"{self.path.name}.v{version}.bak"))
             self._attach_file(deadline)
             self.ready_log()
             upgrade(self._instance(), self.counter, schema, version)
-        elif version > schema.version:
-            raise NewerWorkspace(
-                f"{self.path} was written by a newer wsq (schema version {version}, this wsq supports "
-                f"{schema.version}): update wsq."
-            )
         self._version = schema.version
 
     def _attach_file(self, deadline: float) -> None:
@@ -415,6 +419,7 @@ def lease_on(path: Path, threads: int, mode: int) -> Lease:
         lease = _leases.get(path)
         if lease is None:
             refuse_what_is_no_database(path)
+            refuse_what_has_other_names(path)
             lease = _leases[path] = Lease(path, threads, mode)
         lease._engines += 1
         return lease
