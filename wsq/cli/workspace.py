@@ -123,7 +123,10 @@ def verify_command(given: Namespace) -> int:
     elif differences:
         for difference in differences:
             say(str(difference))
-        say(f"{count(len(differences), 'difference')}. Run `wsq rebuild` to rebuild the projections from the log.")
+        is_broken = any(difference.table in ("events", "heads") for difference in differences)
+        rebuild = "Run `wsq rebuild` to rebuild the projections from the log."
+        restore = "The log itself is damaged, which no rebuild repairs. Restore a backup with `wsq restore`."
+        say(f"{count(len(differences), 'difference')}. {restore if is_broken else rebuild}")
     else:
         say("The projections match the log.")
     return 1 if differences else 0

@@ -51,6 +51,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         where = f"{self.table} {', '.join(map(str, self.key))}"
+        if self.table == "events":
+            return f"{where}: there are {self.found}, and the newest is number {self.expected}."
         if self.column == "*":
             missing = self.found is None
             return f"{where}: the row is {'missing' if missing else 'there, but the log knows of none'}."
@@ -62,7 +64,16 @@ def read_log(cursor: Cursor, where: str = "", parameters: tuple[Any, ...] = ()) 
 
     They are fetched at once and decoded while one goes through them: the cursor may be given back before.
     """
-    found = cursor.query(f"{_READ} {where} ORDER BY store_id, seq", parameters)
+    return recorded(log_rows(cursor, where, parameters))
+
+
+def log_rows(cursor: Cursor, where: str = "", parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The same, not decoded: store, seq, event id and more, for `recorded`."""
+    return cursor.query(f"{_READ} {where} ORDER BY store_id, seq", parameters)
+
+
+def recorded(found: list[tuple[Any, ...]]) -> Iterator[Recorded]:
+    """The events of rows of the log, decoded."""
     return chain.from_iterable(
         map(Recorded, stores, seqs, ids, actors, causes, instants(times), _facts(stores, seqs, names, versions, args))
         for stores, seqs, ids, names, versions, args, actors, causes, times in _batches(found)
@@ -235,19 +246,25 @@ def compare(expected: World, found: World) -> list[Difference]:
 
 
 def gaps(cursor: Cursor) -> list[Difference]:
-    """Stores whose events do not run from 1 to their head without a gap."""
+    """Stores whose events do not run from 1 to their head without a gap.
+
+    Of `events` it is how many there are that differs, of `heads` the number of the newest.
+    """
     found = cursor.query(
-        """SELECT coalesce(e.store_id, h.store_id), e.events, e.newest, h.seq
+        """SELECT coalesce(e.store_id, h.store_id), e.events, e.newest, e.oldest, h.seq
         FROM (SELECT store_id, count(*) AS events, max(seq) AS newest, min(seq) AS oldest
               FROM events GROUP BY store_id) e
         FULL JOIN heads h ON h.store_id = e.store_id
         WHERE e.events IS NULL OR h.seq IS NULL OR e.events <> h.seq OR e.newest <> h.seq OR e.oldest <> 1
         ORDER BY 1"""
     )
-    return [
-        Difference(table="heads", key=(store,), column="seq", expected=newest or count or 0, found=head)
-        for store, count, newest, head in found
-    ]
+    differences = []
+    for store, count, newest, oldest, head in found:
+        if count is not None and (count, oldest) != (newest, 1):
+            differences.append(Difference(table="events", key=(store,), column="seq", expected=newest, found=count))
+        if head != newest:
+            differences.append(Difference(table="heads", key=(store,), column="seq", expected=newest or 0, found=head))
+    return differences
 
 
 @contextmanager
