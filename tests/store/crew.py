@@ -53,6 +53,9 @@ class Counters:
         for passed in range(version, self.version):
             cursor.query(f"ALTER TABLE counters ADD COLUMN since_{passed + 1} BIGINT DEFAULT 7")
 
+    def inconsistency(self, cursor: Cursor) -> str | None:
+        return None
+
 
 class SlowToCreate(Counters):
     """Takes long to be made, so that others come in between."""

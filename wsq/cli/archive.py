@@ -1,9 +1,10 @@
-"""`wsq export`, `import`, `copy`: write the whole workspace to a portable file, or to another database."""
+"""`wsq export`, `import`, `copy`, `restore`: the whole workspace to and from other files and databases."""
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 import wsq
 from wsq import settings as configuration
@@ -12,7 +13,9 @@ from wsq.cli.output import count, print_error, say
 from wsq.cli.parser import PROGRAM
 from wsq.errors import BrokenArchive, InvalidInput
 from wsq.store.archive import flaw_of, validate_file
+from wsq.store.duckdb.restore import restore
 from wsq.store.records import End
+from wsq.store.schema import WorkspaceSchema
 
 
 def export_command(given: Namespace) -> int:
@@ -58,6 +61,20 @@ def copy_command(given: Namespace) -> int:
         places = source.place, target.place
     say(f"Copied {_counted(counts)} to {places[1]}; all of them match {places[0]}.")
     say(f"{places[0]} is unchanged. Make sure that no scheduler uses it any more, or both run the same schedules.")
+    return 0
+
+
+def restore_command(given: Namespace) -> int:
+    """Put a backup in the place of the workspace; the former file is kept."""
+    settings, backup = opening.settings(given), configuration.file_path(given.path, "BACKUP")
+    if configuration.is_server(settings.database):
+        raise InvalidInput("The workspace is on a server. Restore a dump there with `pg_restore --clean`.")
+    aside = restore(backup, Path(settings.database), WorkspaceSchema(), mode=settings.file_mode)
+    with opening.workspace(given, settings) as ws:
+        stores = ws.stores(include_archived=True)
+        say(f"Restored {count(len(stores), 'store')} from {backup} to {ws.place}.")
+    if aside is not None:
+        say(f"What was there before is kept as {aside}.")
     return 0
 
 

@@ -14,7 +14,7 @@ from wsq.cli.signals import run_program
 _MODULES = {
     **dict.fromkeys(("add", "list", "show", "run", "history", "enable", "disable", "delete"), "recurring"),
     **dict.fromkeys(("init", "sql", "backup", "rebuild", "verify"), "workspace"),
-    **dict.fromkeys(("copy", "export", "import"), "archive"),
+    **dict.fromkeys(("copy", "export", "import", "restore"), "archive"),
     **dict.fromkeys(("pause", "resume", "since"), "pauses"),
     "store": "stores",
     **{name: name for name in ("demo", "doctor", "lab", "forget", "schedule", "serve", "user")},

@@ -215,6 +215,8 @@ def _whole(commands: Any) -> None:
     sql.add_argument("query", metavar="QUERY", help='such as "select name, next_execution_at from recurring_tasks"')
     backup = _command(commands, "backup", "Copy the workspace to a new file, even while it is in use")
     backup.add_argument("path", metavar="PATH", help="the copy, which must not exist yet")
+    restore = _command(commands, "restore", "Put a backup in the place of the workspace, even while it is in use")
+    restore.add_argument("path", metavar="BACKUP", help="a file that `wsq backup` made; the former file is kept")
     export = _command(commands, "export", "Write the whole workspace to a file that can be read without wsq")
     export.add_argument("path", metavar="FILE", nargs="?", default="-", help="a new file; default: standard output")
     export.add_argument("--anyway", action="store_true", help="write also what could not be imported, marked")

@@ -75,6 +75,9 @@ class Schema(Protocol):
     def upgrade(self, cursor: WritingCursor, version: int) -> None:
         """Upgrade from an older `version` to this one."""
 
+    def inconsistency(self, cursor: Cursor) -> str | None:
+        """Return why wsq alone cannot have written this content, None if it can. It may be of an older version."""
+
 
 class Console(Protocol):
     """Read-only SQL for people."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wsq.errors import WorkspaceError
 from wsq.projections import TABLES
 from wsq.store.engine import Cursor, Engine, WritingCursor
-from wsq.store.folding import fold, read_facts
+from wsq.store.folding import fold, gaps, read_facts
 from wsq.store.rows import create_statement, write_world
 
 VERSION = 6
@@ -75,6 +75,10 @@ class WorkspaceSchema:
         for statement in (each for older in range(version, self.version) for each in _SINCE[older]):
             cursor.query(statement)
         write_world(cursor, fold(read_facts(cursor)))
+
+    def inconsistency(self, cursor: Cursor) -> str | None:
+        """Name a store whose events do not run from 1 to its head."""
+        return next((str(gap).rstrip(".") for gap in gaps(cursor)), None)
 
 
 def try_to_write(engine: Engine) -> None:

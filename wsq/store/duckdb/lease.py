@@ -41,6 +41,7 @@ from wsq.store.duckdb.faults import explained
 from wsq.store.duckdb.missing import missing
 from wsq.store.duckdb.process_lock import ProcessLock
 from wsq.store.duckdb.snapshot import Snapshots
+from wsq.store.duckdb.write_ahead_log import inconsistency, is_anothers, refuse_mixed, set_aside
 from wsq.store.engine import Schema
 
 JOIN_WINDOW = 0.05
@@ -285,9 +286,10 @@ class Lease:
         self._attach_file(min(deadline, monotonic() + LOCK_RETRY))
         if not self._checked:
             refuse_other_content(self._instance(), self.path, schema)
-            self._checked = True
         version = version_of(self._instance(), self.path)
         refuse_newer(self.path, version, schema)
+        if not self._checked:
+            self._check_log(schema, deadline)
         if version < schema.version:
             self._detach()
             self.snapshots.back_up_as(self.path.with_name(f"{self.path.name}.v{version}.bak"))
@@ -295,6 +297,14 @@ class Lease:
             self.ready_log()
             upgrade(self._instance(), self.counter, schema, version)
         self._version = schema.version
+
+    def _check_log(self, schema: Schema, deadline: float) -> None:
+        """Check that the log fits, if the file may not be as the last detach left it."""
+        if Path(f"{self.path}.wal").exists() and (found := inconsistency(self._instance(), schema)) is not None:
+            self._drop_instance()  # without a checkpoint
+            refuse_mixed(self.path, found, self.side, schema, self.files)
+            self._attach_file(deadline)
+        self._checked = True
 
     def _attach_file(self, deadline: float) -> None:
         pause = 0.005
@@ -304,6 +314,10 @@ class Lease:
                 self._attached = True
                 root.execute(f"ATTACH {instance.quoted(self.path)} AS {instance.ALIAS} (TYPE duckdb)")
             except duckdb.Error as error:
+                if is_anothers(error):
+                    self._drop_instance()
+                    set_aside(self.path)
+                    continue
                 if "Could not set lock on file" not in str(error) or monotonic() >= deadline:
                     raise
             else:

@@ -17,10 +17,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+
 from wsq.errors import InvalidInput
 from wsq.files import PRIVATE, Files, private_folder, settle
 from wsq.store.duckdb import instance
 from wsq.store.folders import unfinished
+
+_HEADER = 4096
+"""Bytes of a DuckDB file's first header, which never changes; the version of the format is in bytes 12 to 19."""
 
 _OWNER = "owner"
 """The file in a process's folder that it locks during its lifetime."""
@@ -138,10 +143,10 @@ def copy_database(source: Path, target: Path, files: Files, mode: int | None = N
     """
     mode = files.mode if mode is None else mode
     try:
-        _copy(source, target, files, mode)
+        copy_file(source, target, files, mode)
         for log in instance.LOGS:
             if Path(f"{source}{log}").exists():
-                _copy(Path(f"{source}{log}"), Path(f"{target}{log}"), files, mode)
+                copy_file(Path(f"{source}{log}"), Path(f"{target}{log}"), files, mode)
     except BaseException:
         remove_database(target)
         raise
@@ -149,21 +154,51 @@ def copy_database(source: Path, target: Path, files: Files, mode: int | None = N
 
 def remove_database(path: Path) -> None:
     """Remove a database file and its log, if they exist."""
-    for end in ("", *instance.LOGS):
-        Path(f"{path}{end}").unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+    remove_logs(path)
+
+
+def remove_logs(path: Path) -> None:
+    """Remove the logs of a database file, if they exist."""
+    for log in instance.LOGS:
+        Path(f"{path}{log}").unlink(missing_ok=True)
 
 
 def finalize(copy: Path, mode: int | None = None, owner: os.stat_result | None = None) -> None:
-    """Checkpoint a copy, so that it is one file, and flush it to disk; `mode` and `owner` as `to_disk` says."""
-    if Path(f"{copy}.wal").exists():
-        connection = instance.connect(1, [copy])
-        try:
+    """Checkpoint a copy, so that it is one file, give it an identity of its own, and flush it to disk.
+
+    It is in a private folder; `mode` and `owner` as `to_disk` says.
+    """
+    empty = Path(f"{copy}.empty")
+    connection = instance.connect(1, [copy, empty])
+    try:
+        if Path(f"{copy}.wal").exists():
             connection.execute(f"ATTACH {instance.quoted(copy)} AS copy (TYPE duckdb)")
             connection.execute("CHECKPOINT copy")
             connection.execute("DETACH copy")
-        finally:
-            connection.close()
+        _renew_identity(connection, copy, empty)
+        connection.execute(f"ATTACH {instance.quoted(copy)} AS copy (TYPE duckdb, READ_ONLY)")  # it can be opened
+    finally:
+        connection.close()
     to_disk(copy, mode, owner)
+
+
+def _renew_identity(connection: duckdb.DuckDBPyConnection, copy: Path, empty: Path) -> None:
+    """Give a copy the identity of a new file, so that DuckDB does not apply the log of the original to it.
+
+    The first header holds nothing else of one file, so the header of an empty one takes its place.
+    """
+    try:
+        connection.execute(f"ATTACH {instance.quoted(empty)} AS empty (TYPE duckdb); DETACH empty")
+        header = empty.read_bytes()[:_HEADER]
+    finally:
+        remove_database(empty)
+    file = os.open(copy, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        if os.pread(file, 8, 12) == header[12:20]:
+            os.pwrite(file, header, 0)
+    finally:
+        os.close(file)
 
 
 def to_disk(path: Path, mode: int | None = None, owner: os.stat_result | None = None) -> None:
@@ -198,8 +233,7 @@ def rewrite(path: Path, folder: Path) -> None:
             connection.close()
         found = path.stat()
         finalize(fresh, stat.S_IMODE(found.st_mode), found)
-        for log in instance.LOGS:
-            Path(f"{path}{log}").unlink(missing_ok=True)
+        remove_logs(path)
         fresh.replace(path)
 
 
@@ -238,7 +272,8 @@ def _not_overwritten(target: Path) -> InvalidInput:
     return InvalidInput(f"{target} already exists and is not overwritten. Choose another file.")
 
 
-def _copy(source: Path, target: Path, files: Files, mode: int) -> None:
+def copy_file(source: Path, target: Path, files: Files, mode: int) -> None:
+    """Copy a file to one that does not exist yet, in the kernel if possible."""
     into = files.create(target, mode)
     try:
         out_of = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
