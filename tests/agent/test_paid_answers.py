@@ -14,7 +14,7 @@ import pytest
 
 import wsq
 from tests.agent.peer import KEY, Peer, calls, finished, turn_of
-from tests.commands import Forked, main_of
+from tests.commands import Forked, main_of, run
 from tests.conftest import NOON
 from tests.domain.worlds import until
 from tests.store import crew
@@ -197,7 +197,7 @@ def test_what_was_written_though_the_database_said_otherwise_is_not_written_twic
     with pytest.raises(wsq.WorkspaceError, match="the next pass takes it up"):
         acme.run_now(task.id)
     monkeypatch.undo()
-    assert "was written after all" in caplog.text
+    assert "steps on record, not" in caplog.text
 
     ws._log.clock.advance(LEASE)
     (execution,) = ws.process().executions
@@ -205,6 +205,33 @@ def test_what_was_written_though_the_database_said_otherwise_is_not_written_twic
     assert (execution.status, peer.answered) == ("completed", [0, 1])
     assert [task.title for task in acme.tasks()] == ["Made"]
     assert execution.steps == 4
+
+
+@pytest.mark.file
+@pytest.mark.parametrize("is_begun", [False, True], ids=["before the run", "before the answer"])
+def test_a_run_whose_log_is_restored_to_before_what_it_knows_writes_nothing_more(asked, tmp_path, is_begun):
+    backup = tmp_path / "backup.duckdb"
+
+    def meanwhile(turn):
+        if turn == 0 and is_begun and not backup.exists():
+            ws.backup(backup)
+        if turn == 1 and peer.answered == [0]:
+            assert run("wsq", "restore", backup, "--database", ws.place).status == 0
+
+    peer, ws, acme, task = asked(meanwhile)
+    if not is_begun:
+        ws.backup(backup)
+    with pytest.raises(wsq.WsqError):
+        acme.run_now(task.id)
+    assert acme.tasks() == []
+    assert [execution.steps for execution in acme.executions()] == [0] * is_begun
+
+    ws._log.clock.advance(LEASE)
+    ended = [(each.status, each.takeovers) for each in ws.process().executions]
+
+    assert ended == [("completed", 1)] * is_begun
+    assert [task.title for task in acme.tasks()] == ["Made"] * is_begun
+    assert ws.verify() == []
 
 
 def test_a_disk_that_is_full_for_a_while_loses_no_answer(tmp_path):

@@ -7,15 +7,19 @@ import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from hashlib import sha256
 from urllib.parse import quote, urljoin
 
 import pytest
 from bokeh.util.token import get_session_id, get_token_payload
 
-from tests.auth.conftest import PASSWORD, expired, session_of
+from tests.auth.conftest import PASSWORD, SECRET, expired, session_of
+from tests.commands import run
+from tests.store.crew import eventually
 from wsq.views.auth import sessions
 from wsq.views.auth.authenticator import MANY
 from wsq.views.auth.guard import OPEN_TO_ALL
+from wsq.views.auth.sessions import Session, Signer
 from wsq.views.server.pages import TITLES
 
 PAGES = list(TITLES)
@@ -272,6 +276,21 @@ def test_logging_out_ends_the_session_and_every_copy_of_it(house):
     assert answer.cookie("wsq-session").startswith('wsq-session="";')
     assert house.ask("GET", "/board", session=session, Accept="text/html").status == 303
     assert house.post("/session", {}, session=session).status == 403
+
+
+def test_after_a_restore_under_the_server_logouts_of_others_are_heard_and_its_own_still_hold(house, team, place):
+    backup, ended, other = team.backup(place / "earlier.duckdb"), session_of("vic"), session_of("eve")
+    for _ in range(3):
+        house.post("/logout", {}, session=session_of("vic"))
+    house.post("/logout", {}, session=session_of("ada", ago=timedelta(minutes=3)))
+    assert house.ask("GET", "/board", session=ended, Accept="text/html").status == 303
+
+    assert run("wsq", "restore", backup, "--database", team.place).status == 0
+    assert house.ask("GET", "/board?store=acme", session=other).status == 200
+    team.end_session(sha256(Signer(SECRET).read(Session, other).id.encode()).hexdigest(), actor="eve")
+
+    assert eventually(lambda: house.ask("GET", "/board", session=other, Accept="text/html").status == 303)
+    assert house.ask("GET", "/board", session=ended, Accept="text/html").status == 303
 
 
 def test_who_is_there_keeps_their_session_but_not_for_ever(house):

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 import wsq
+from tests.commands import run
 from tests.domain.worlds import PaidProvider
 from tests.views.windows import card, eventually, fill_form, lane, within
 from wsq.agent.providers import OfflineProvider, ScriptedProvider, call, finish, say
@@ -446,3 +447,20 @@ def test_every_answer_carries_the_policy_and_health_needs_nothing(served):
             assert b'"ok"' in body
         if path == "/":
             assert answer.url == f"{served}/board"
+
+
+def test_a_backup_that_is_restored_under_the_server_is_what_the_open_page_shows(
+    open_board, acme, team, place, tmp_path
+):
+    acme.create_task("Kept")
+    backup = team.backup(tmp_path / "backup.duckdb")
+    acme.create_task("Later")
+    page = open_board()
+    expect(card(page, "Later")).to_be_visible()
+
+    assert run("wsq", "restore", backup, "--database", place).status == 0
+
+    expect(card(page, "Later")).to_have_count(0)
+    expect(card(page, "Kept")).to_be_visible()
+    acme.create_task("After")
+    expect(card(page, "After")).to_be_visible()

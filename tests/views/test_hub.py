@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wsq
+from tests.commands import run
 from tests.conftest import NOON
 from tests.rings import within
+from tests.store.crew import eventually
 from tests.views.browsers import patched
 from wsq.clock import ManualClock
 from wsq.runner import heartbeat
@@ -134,6 +136,25 @@ def test_a_store_that_is_not_there_yet_is_an_empty_board(hub, store):
 
     page.waits_for_news()
     assert page.titles() == ["first"]
+
+
+def test_a_log_that_went_back_and_another_way_is_read_anew(workspace, hub, store, tmp_path):
+    store.create_task("first")
+    workspace.backup(tmp_path / "backup.duckdb")
+    lost = store.create_task("second")
+    store.update_task(lost.id, title="changed")
+    page = Page(hub, "acme")
+    assert page.titles() == ["changed", "first"]
+
+    assert run("wsq", "restore", tmp_path / "backup.duckdb", "--database", workspace.place).status == 0
+    with wsq.open(workspace.place) as elsewhere:
+        for title in ("third", "fourth", "fifth"):
+            elsewhere.store("acme").create_task(title)
+
+    assert eventually(lambda: page.titles() == ["fifth", "first", "fourth", "third"])
+    assert store.create_task("sixth").position == 4
+    assert workspace.verify() == []
+    assert eventually(lambda: "sixth" in page.titles())
 
 
 def test_a_page_that_opens_later_starts_from_the_board_as_it_is(hub, store):

@@ -525,8 +525,9 @@ class _Run:
 
         def checked(tx: Transaction) -> T:
             row = commands.held(tx, row_id, epoch)
-            if row.steps != steps:  # a commit whose outcome was not known
-                raise WorkspaceError(f"A step of execution {row_id} was written after all; the next pass goes on.")
+            if row.steps != steps:  # a commit whose outcome was not known, or a log that was restored
+                said = f"Execution {row_id} has {row.steps} steps on record, not {steps} as this worker knows"
+                raise WorkspaceError(f"{said}; the next pass goes on.")
             return decide(tx, row)
 
         return await self._trying(lambda: asyncio.wrap_future(self.log.submit(checked, clock=self.clock, scope=scope)))

@@ -134,3 +134,11 @@ class Questions:
     def events(self, after: int = 0) -> list[Recorded]:
         """The store's events whose seq is greater than `after`, in order."""
         return self._query(log_queries.events, after)
+
+    def position(self) -> log_queries.Position | None:
+        """The newest event's place in the log, for `events_since`; None before the first one."""
+        return self._query(log_queries.newest)
+
+    def events_since(self, last: log_queries.Position) -> list[Recorded] | None:
+        """The store's events after `last`, in order; None if the log was restored and does not have that event."""
+        return self._query(log_queries.events_since, last)

@@ -17,11 +17,13 @@ from wsq.clock import Clock, ShiftedClock, aware
 from wsq.commands import pauses, recurring
 from wsq.commands import stores as store_commands
 from wsq.errors import MissingDatabase, SettingError, WorkspaceError
+from wsq.events import Recorded
 from wsq.events.stores import SessionEnded
 from wsq.ids import Ids, random_id
 from wsq.projections import Execution, RecurringTask, Rows, StoreRow, WorkspaceRow
 from wsq.queries import boards as board_queries
 from wsq.queries import log as log_queries
+from wsq.queries.log import Position
 from wsq.rules import values
 from wsq.runner import heartbeat, pruning
 from wsq.runner import repair as repairing
@@ -30,7 +32,7 @@ from wsq.runner.repair import Repair
 from wsq.runner.report import ProcessReport
 from wsq.runner.service import EndPass, Service
 from wsq.store.duckdb.engine import EmbeddedEngine
-from wsq.store.engine import Engine
+from wsq.store.engine import Cursor, Engine
 from wsq.store.folding import Difference
 from wsq.store.log import Log
 from wsq.store.schema import WorkspaceSchema
@@ -176,11 +178,19 @@ class Workspace:
         """Record that a session of the pages has ended, for every process that serves them; see `wsq.views.auth`."""
         self._write(lambda tx: store_commands.end_session(tx, session), actor=actor)
 
-    def ended_sessions(self, after: int = 0) -> tuple[int, frozenset[str]]:
-        """The newest seq of the workspace's own log, and the sessions that ended after the event `after`."""
-        found = self._log.read(lambda cursor: log_queries.events(cursor, store_commands.WORKSPACE, after))
+    def ended_sessions(self, last: Position | None = None) -> tuple[Position | None, frozenset[str]]:
+        """The newest event of the workspace's own log, and the sessions that ended after the event `last`.
+
+        All of them without `last`, and if the log was restored and does not have that event any more.
+        """
+
+        def asked(cursor: Cursor) -> list[Recorded]:
+            news = log_queries.events_since(cursor, store_commands.WORKSPACE, last) if last is not None else None
+            return log_queries.events(cursor, store_commands.WORKSPACE) if news is None else news
+
+        found = self._log.read(asked)
         ended = frozenset(event.fact.session for event in found if isinstance(event.fact, SessionEnded))
-        return (found[-1].seq if found else after), ended
+        return (Position.of(found[-1]) if found else last), ended
 
     # All stores at once
 

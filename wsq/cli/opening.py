@@ -21,7 +21,7 @@ from wsq.rules.naming import no_store
 WITH_STORE = frozenset({"init", "add", "serve"})
 """The commands that create a missing database, and the store `default` in a workspace without stores."""
 
-CREATES = WITH_STORE | {"demo", "import", "copy", "restore"}
+CREATES = WITH_STORE | {"demo", "import", "copy"}
 """The commands that create a missing database."""
 
 

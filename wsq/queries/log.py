@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -11,7 +12,7 @@ from wsq.events.codec import LOOSE, has_unusable_figures
 from wsq.events.recurring import RecurringTaskCreated, RecurringTaskUpdated
 from wsq.events.stores import WorkspaceRepaired
 from wsq.store.engine import Cursor, ReadingCursor
-from wsq.store.folding import read_log
+from wsq.store.folding import log_rows, read_log, recorded
 
 REACH = 10_000
 """How many events `last_edit` looks back."""
@@ -19,6 +20,18 @@ REACH = 10_000
 
 AT_ONCE = 5_000
 """Events that are decoded at a time."""
+
+
+class Position(NamedTuple):
+    """An event up to which a log was read. A log that was restored from a backup may not have it any more."""
+
+    seq: int
+    event_id: str
+
+    @classmethod
+    def of(cls, event: Recorded) -> Self:
+        """The position of an event."""
+        return cls(event.seq, event.event_id)
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +45,20 @@ def events(cursor: Cursor, store_id: str, after: int = 0, until: int | None = No
     """The store's events whose seq is greater than `after` and not greater than `until`, in their order."""
     where = "WHERE store_id = $1 AND seq > $2 AND ($3::BIGINT IS NULL OR seq <= $3)"
     return list(read_log(cursor, where, (store_id, after, until)))
+
+
+def events_since(cursor: Cursor, store_id: str, last: Position) -> list[Recorded] | None:
+    """The store's events after `last`; None if the log does not have that event any more, as it was restored."""
+    found = log_rows(cursor, "WHERE store_id = $1 AND seq >= $2", (store_id, last.seq))
+    return list(recorded(found[1:])) if found and found[0][2] == last.event_id else None
+
+
+def newest(cursor: Cursor, store_id: str) -> Position | None:
+    """The store's newest event, None when it has none."""
+    found = cursor.query(
+        "SELECT seq, event_id FROM events WHERE store_id = $1 AND seq = $2", [store_id, head(cursor, store_id)]
+    )
+    return Position(*found[0]) if found else None
 
 
 def head(cursor: Cursor, store_id: str) -> int:

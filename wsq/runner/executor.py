@@ -19,7 +19,7 @@ from wsq.agent.providers import Provider
 from wsq.clock import Clock
 from wsq.commands import executions as commands
 from wsq.commands.executions import Started
-from wsq.errors import TEMPORARY, InvalidInput, LeaseLost, WorkspaceError, WsqError
+from wsq.errors import TEMPORARY, InvalidInput, LeaseLost, NotFound, WorkspaceError, WsqError
 from wsq.projections import Execution
 from wsq.queries import executions as queries
 from wsq.queries.executions import DueTask
@@ -336,9 +336,17 @@ class Executor:
             release()
 
     async def _stopped(self, row: Execution, this: Round | None, stop: BaseException) -> Execution | None:
-        """The execution as somebody else left it; None if it was stopped since the workspace was upgraded."""
+        """The execution as somebody else left it.
+
+        None if it was stopped since the workspace was upgraded, or if it is gone, as its log was restored.
+        """
         if isinstance(stop, LeaseLost) or row.id in self._leases.lost:
-            return await self._read(row)
+            try:
+                return await self._read(row)
+            except NotFound as gone:
+                if this is not None:
+                    this.failed(row.store_id, gone)
+                return None
         if self._leases.upgraded is None or self._stopping:
             raise stop
         if this is not None:

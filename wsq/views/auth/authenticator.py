@@ -15,6 +15,7 @@ from typing import NamedTuple
 from wsq.api import Workspace
 from wsq.clock import Clock
 from wsq.errors import LoggedOut, NewerWorkspace, NotAllowed, SettingError, WsqError
+from wsq.queries.log import Position
 from wsq.rules.roles import EVERYWHERE, Memberships, provider_of
 from wsq.views.auth import passwords, sessions
 from wsq.views.auth.proxies import network_of
@@ -81,7 +82,7 @@ class Ended:
         self._workspace = workspace
         self._lock = threading.Lock()
         self._ended: frozenset[str] = frozenset()
-        self._seq = 0
+        self._last: Position | None = None
         self._changes = -1
 
     def has(self, session: Session) -> bool:
@@ -93,10 +94,10 @@ class Ended:
         changes = self._workspace.changes()
         if changes == self._changes:
             return
-        seq, news = self._workspace.ended_sessions(self._seq)
+        last, news = self._workspace.ended_sessions(self._last)
         with self._lock:
-            self._ended |= news
-            self._changes, self._seq = changes, seq
+            self._ended |= news  # what has ended stays so, even if the log was restored to before that
+            self._changes, self._last = changes, last
 
     def end(self, session: Session) -> None:
         """End the session here at once, and everywhere after the write. Not for an event loop."""

@@ -16,6 +16,7 @@ from wsq.events.stores import StoreUpdated
 from wsq.projections import Execution, RecurringTask, Task, keys, reduce
 from wsq.projections.display import one_line
 from wsq.queries.executions import Run
+from wsq.queries.log import Position
 from wsq.rules import searching
 from wsq.rules.budgets import Spending
 from wsq.runner.progress import Doing
@@ -38,9 +39,9 @@ Rows = dict[str, Any]
 class Feed:
     """The state of one store's board. `rev` counts the patches; each patch leads to the next revision.
 
-    Rows are read once; after that only new events are read, and folded into the rows by the same reducers as in the
-    database: one read per change, however large the board. Each card carries the `rev` of its last change, so that
-    browsers can tell old from new.
+    Rows are read once, and again when the log was restored; otherwise only new events are read, and folded into the
+    rows by the same reducers as in the database: one read per change, however large the board. Each card carries the
+    `rev` of its last change, so that browsers can tell old from new.
     """
 
     def __init__(self, store: Store) -> None:
@@ -49,7 +50,7 @@ class Feed:
         self._lock = threading.Lock()
         self._rows: dict[str, Rows] = {}
         self._settled: dict[str, tuple[int, ...]] = {}
-        self._seq: int | None = None
+        self._last: Position | None = None
         self._cards: dict[str, Card] = {}
         self._stale: set[str] | None = None  # ids of cards to render again; None for all
         self._projects: list[Card] = []
@@ -72,7 +73,7 @@ class Feed:
                 if self._costs_are_due:
                     self._read_costs()
             except NotFound:  # the store does not exist before its first command
-                self._rows, self._seq, self._stale = {table: {} for table in FOLDED}, None, None
+                self._rows, self._last, self._stale = {table: {} for table in FOLDED}, None, None
             return self._patch(self._draw_stale(), self._draw_projects(), self._spent)
 
     def is_outdated(self, now: datetime) -> bool:
@@ -114,19 +115,19 @@ class Feed:
             return {"type": "doing", "doing": news} if news else None
 
     def _catch_up(self) -> None:
-        seq, self._seq = self._seq, None  # until complete: a partial update requires reading everything again
-        if seq is None:
-            self._seq = self._read_all()
+        last, self._last = self._last, None  # until complete: a partial update requires reading everything again
+        news = self.store.events_since(last) if last is not None else None
+        if last is None or news is None:
+            self._last = self._read_all()
             return
-        news = self.store.events(after=seq)
         self._costs_are_due |= any(map(_costs, news))
         complete = all(map(self._fold, news))
-        self._seq = (news[-1].seq if news else seq) if complete else self._read_all()
+        self._last = (Position.of(news[-1]) if news else last) if complete else self._read_all()
 
-    def _read_all(self) -> int | None:
-        """Read all rows; return their seq, or None if somebody wrote meanwhile and they must be read again."""
+    def _read_all(self) -> Position | None:
+        """Read all rows; return up to which event, or None if somebody wrote meanwhile: they must be read again."""
         self._costs_are_due, self._stale = True, None
-        before = self.store.head()
+        before = self.store.position()
         runs = self.store.recent_runs(cards.RUNS_SHOWN)
         self._rows = {
             "tasks": _by_id(self.store.tasks()),
@@ -134,7 +135,7 @@ class Feed:
             "projects": _by_id(self.store.projects()),
         }
         self._keep(runs)
-        return before if self.store.head() == before else None
+        return before if self.store.position() == before else None
 
     def _read_costs(self) -> None:
         """Read what the day has cost so far, per recurring task and in total."""
