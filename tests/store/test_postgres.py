@@ -397,6 +397,18 @@ def test_what_is_scrubbed_is_in_no_sample_that_the_server_took(engine, server):
     assert b"elsewhere" in kept
 
 
+def test_counts_of_writes_that_have_gone_back_are_a_change(opening, server):
+    for _ in range(2):
+        increment(opening())
+    listener = opening()
+    before = listener.changes()
+    time.sleep(0.5)  # it has looked by then
+
+    server.run("UPDATE wsq.touched SET n = n - 1")  # as in a dump
+
+    assert eventually(lambda: listener.changes() > before)
+
+
 def test_every_first_question_for_changes_waits_until_the_listener_listens(engine):
     def slowly():
         time.sleep(0.3)

@@ -66,9 +66,13 @@ _SESSION = f"""SET search_path = {SPACE}; SET TimeZone = 'UTC'; SET standard_con
     SET idle_in_transaction_session_timeout = {{idle_timeout}}"""
 
 _BEGUN = "SELECT (SELECT max(version) FROM schema_version), pg_current_xact_id()::TEXT"
-"""Sent once the locks are held: returns schema version and transaction id; then the write counts of the scope's
-stores, and last the one of all."""
+"""Sent once the locks are held: returns schema version and transaction id; then what other scopes' writes and restored
+dumps change, and the write counts of the scope's stores."""
 
+_MADE = "(SELECT max(xmin::TEXT) FROM schema_version)"
+"""The transaction that made the workspace: another one after a dump was restored, when write counts have gone back."""
+
+_LAST = f"SELECT max(version), concat((SELECT sum(n) FROM touched), ' ', {_MADE}) FROM schema_version"  # noqa: S608
 _TIMES = "(SELECT n FROM touched WHERE store_id = $1)"
 _TOUCH = "INSERT INTO touched VALUES ($1, 1) ON CONFLICT (store_id) DO UPDATE SET n = touched.n + 1"
 _READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {READING}; SELECT max(version) FROM schema_version"  # noqa: S608
@@ -119,7 +123,7 @@ class PostgresEngine:
         self._schema = schema
         self._timeout = timeout
         self._me = secrets.token_hex(8)
-        self._left: dict[Scope, list[int]] = {}
+        self._left: dict[Scope, tuple[bytes | None, list[int]]] = {}
         self._writers: list[Writer] = []
         self._own = 0
         self._closed = False
@@ -259,16 +263,16 @@ class PostgresEngine:
             writer, opened = self._retrying(lambda: self._begin_write(scope))
         try:
             with self._translating_errors():
-                version, transaction, *found = opened
+                version, transaction, others, *found = opened
                 self._refuse_other(int(version or 0))
-                left = [int(times or 0) for times in found]
+                left = (others, [int(times or 0) for times in found])
                 cursor = PostgresCursor(writer.connection, self.place, undisturbed=left == self._left.pop(scope, None))
                 try:
                     yield cursor
                     cursor.raise_if_failed()
                     if cursor.has_written:
                         self._commit(writer, cursor, (transaction or b"").decode(), sorted(scope or [ALL]))
-                        left = [times + 1 for times in left[:-1]] + left[-1:]
+                        left = (others, [times + 1 for times in left[1]])
                     else:
                         writer.run([*cursor.take_posted(), ("COMMIT", [])])
                     if len(self._left) > MAX_SCOPES:
@@ -451,8 +455,8 @@ class PostgresEngine:
             return self._retrying(attempt)
 
     @contextmanager
-    def _committed_view(self) -> Iterator[tuple[Connection, int]]:
-        """A view of everything committed, and the number of the last change in it."""
+    def _committed_view(self) -> Iterator[tuple[Connection, str]]:
+        """A view of everything committed, and what stands for the last change in it."""
         with self._own_connection() as connection:
             version, last = run(
                 connection,
@@ -460,9 +464,9 @@ class PostgresEngine:
                     ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", []),
                     (READING, []),
                     ("SET LOCAL idle_in_transaction_session_timeout = 0", []),  # it blocks nobody
-                    ("SELECT max(version), (SELECT sum(n)::BIGINT FROM touched) FROM schema_version", []),
+                    (_LAST, []),
                 ],
-            ).fetchone() or (None, 0)
+            ).fetchone() or (None, "")
             self._refuse_other(version)
             yield connection, last
 
@@ -492,16 +496,17 @@ class PostgresEngine:
 def _opening(scope: Scope) -> tuple[Statement, ...]:
     """The first statements of a write to these stores, or to all; they take the locks first."""
     if scope is None:
-        times = "(SELECT sum(n) FROM touched), 0"
-        return ("BEGIN", ()), (f"SELECT pg_advisory_xact_lock({WRITING})", ()), (f"{_BEGUN}, {times}", ())
+        written = "(SELECT sum(n) FROM touched)"
+        return ("BEGIN", ()), (f"SELECT pg_advisory_xact_lock({WRITING})", ()), (f"{_BEGUN}, {_MADE}, {written}", ())
     stores = sorted(scope)
     marks = range(1, len(stores) + 1)
     own = ", ".join(f"pg_advisory_xact_lock({ONE_STORE}, hashtext(${n}))" for n in marks)
-    times = ", ".join(_TIMES.replace("$1", f"${n}") for n in [*marks, len(stores) + 1])
+    *times, of_all = (_TIMES.replace("$1", f"${n}") for n in [*marks, len(stores) + 1])
+    others = f"concat({of_all}, ' ', {_MADE})"
     return (
         ("BEGIN", ()),
         (f"SELECT pg_advisory_xact_lock_shared({WRITING}), {own}", stores),
-        (f"{_BEGUN}, {times}", [*stores, ALL]),
+        (", ".join([_BEGUN, others, *times]), [*stores, ALL]),
     )
 
 

@@ -97,7 +97,8 @@ class Listener:
                 looked_at, found = monotonic(), self._written(connection)
                 if found != known:
                     found = self._least_written(connection)
-                self._heard += known is None or found > known  # a writer may not have sent its last notification
+                # A writer may not have sent its last notification, or a dump was restored.
+                self._heard += known is None or found != known
                 known = found
 
     def _least_written(self, connection: Connection) -> int:

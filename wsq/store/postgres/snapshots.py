@@ -23,8 +23,8 @@ from wsq.store.engine import Parameters, ReadingCursor, Schema
 from wsq.store.folders import OwnFolder, remove_abandoned
 from wsq.store.postgres.cursor import Connection
 
-View = Callable[[], AbstractContextManager[tuple[Connection, int]]]
-"""Gives a view of everything committed, and the number of the last change in it."""
+View = Callable[[], AbstractContextManager[tuple[Connection, str]]]
+"""Gives a view of everything committed, and what stands for the last change in it."""
 
 _SENT = {
     "VARCHAR[]": "array_to_json({})::TEXT",
@@ -145,7 +145,7 @@ class Copies:
 
 
 class _Whole:
-    def __init__(self, path: Path, last: int) -> None:
+    def __init__(self, path: Path, last: str) -> None:
         self.path, self.last, self.users = path, last, 0
 
     def close(self) -> None:
@@ -155,7 +155,7 @@ class _Whole:
 class _TableCopy:
     """A DuckDB file with tables as of one change."""
 
-    def __init__(self, path: Path, last: int, schema: Schema) -> None:
+    def __init__(self, path: Path, last: str, schema: Schema) -> None:
         self.path, self.last, self.users = path, last, 0
         self.lock = threading.RLock()
         self.connection = instance.connect(instance.THREADS, spill=path.parent / "spill", folder=path.parent)
