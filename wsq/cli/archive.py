@@ -69,7 +69,10 @@ def restore_command(given: Namespace) -> int:
     settings, backup = opening.settings(given), configuration.file_path(given.path, "BACKUP")
     if configuration.is_server(settings.database):
         raise InvalidInput("The workspace is on a server. Restore a dump there with `pg_restore --clean`.")
-    aside = restore(backup, Path(settings.database), WorkspaceSchema(), mode=settings.file_mode)
+    database = Path(settings.database)
+    if not any(Path(f"{database}{end}").exists() for end in ("", ".wal", ".wsq")):  # nor was there ever one
+        opening.workspace(given, settings).close()  # refuses, and names the nearest
+    aside = restore(backup, database, WorkspaceSchema(), mode=settings.file_mode)
     with opening.workspace(given, settings) as ws:
         stores = ws.stores(include_archived=True)
         say(f"Restored {count(len(stores), 'store')} from {backup} to {ws.place}.")

@@ -34,7 +34,7 @@ from wsq.store.engine import Schema
 def restore(
     backup: Path, database: Path, schema: Schema, *, mode: int = PRIVATE, timeout: float = 30.0
 ) -> Path | None:
-    """Replace the file at `database` with a copy of `backup`, in one step; creates missing folders.
+    """Replace the file at `database` with a copy of `backup`, in one step.
 
     Processes that use the workspace go on with the restored one. Returns the new name of the former file and its log,
     None if there was none.
@@ -63,16 +63,18 @@ def restore(
     refuse_what_has_other_names(target)
     files, of_backup = Files(target, mode), Files(source)
     side, beside_source = _side_of(target), _side_of(source)
-    with translating_errors(explained, str(database)):
-        files.folder(target.parent, mode, parents=True)
-        with _locked(side, files, database, timeout), private_folder(side / "restored") as folder:
-            fresh = folder / target.name
-            # Where its folder of locks is missing or not writable, no process of wsq uses the backup.
-            is_used = os.access(beside_source, os.W_OK)
-            with _locked(beside_source, of_backup, backup, timeout) if is_used else nullcontext():
-                copy_database(source, fresh, files, PRIVATE)
-            _check(fresh, source, schema, files)
-            return _replace(target, fresh, files)
+    with (
+        translating_errors(explained, str(database)),
+        _locked(side, files, database, timeout),
+        private_folder(side / "restored") as folder,
+    ):
+        fresh = folder / target.name
+        # Where its folder of locks is missing or not writable, no process of wsq uses the backup.
+        is_used = os.access(beside_source, os.W_OK)
+        with _locked(beside_source, of_backup, backup, timeout) if is_used else nullcontext():
+            copy_database(source, fresh, files, PRIVATE)
+        _check(fresh, source, schema, files)
+        return _replace(target, fresh, files)
 
 
 def _side_of(path: Path) -> Path:
