@@ -188,6 +188,15 @@ def test_it_restores_where_there_is_nothing_or_nothing_that_opens(backup, team):
         add(team, "Later")
 
 
+def test_a_path_that_never_was_a_workspace_is_refused_and_takes_a_plain_copy(backup, folder):
+    target = folder / "taem.duckdb"
+    refused(command("restore", backup, "--database", target), "the nearest is", "team.duckdb", "copy it there")
+    assert not list(folder.glob("taem*"))
+
+    shutil.copy(backup, target)
+    assert titles(target) == FIRST
+
+
 def test_a_backup_with_its_own_log_is_restored_whole_and_one_with_anothers_without_it(backup, team, folder):
     add(backup, "Third")
     assert command("restore", backup).status == 0

@@ -11,8 +11,9 @@ from wsq import settings as configuration
 from wsq.cli import opening
 from wsq.cli.output import count, print_error, say
 from wsq.cli.parser import PROGRAM
-from wsq.errors import BrokenArchive, InvalidInput
+from wsq.errors import BrokenArchive, InvalidInput, MissingDatabase
 from wsq.store.archive import flaw_of, validate_file
+from wsq.store.duckdb.missing import missing
 from wsq.store.duckdb.restore import restore
 from wsq.store.records import End
 from wsq.store.schema import WorkspaceSchema
@@ -71,7 +72,7 @@ def restore_command(given: Namespace) -> int:
         raise InvalidInput("The workspace is on a server. Restore a dump there with `pg_restore --clean`.")
     database = Path(settings.database)
     if not any(Path(f"{database}{end}").exists() for end in ("", ".wal", ".wsq")):  # nor was there ever one
-        opening.workspace(given, settings).close()  # refuses, and names the nearest
+        raise MissingDatabase(f"{missing(database)} To begin with a backup where there was none, copy it there.")
     aside = restore(backup, database, WorkspaceSchema(), mode=settings.file_mode)
     with opening.workspace(given, settings) as ws:
         stores = ws.stores(include_archived=True)
