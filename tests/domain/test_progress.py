@@ -13,7 +13,7 @@ import pytest
 import wsq
 from wsq.agent.providers import ScriptedProvider, call, finish
 from wsq.files import Files
-from wsq.runner.progress import EVERY, TAIL, LiveProgress
+from wsq.runner.progress import EVERY, SHARE, TAIL, LiveProgress, Pace
 from wsq.store.duckdb.engine import EmbeddedEngine
 from wsq.store.duckdb.notes import FORGOTTEN, Latest
 from wsq.store.schema import WorkspaceSchema
@@ -109,7 +109,7 @@ def notes(tmp_path):
 
 def test_a_flood_of_words_becomes_few_notes_of_bounded_length(notes):
     async def flood():
-        live = LiveProgress(notes, "x")
+        live = LiveProgress(notes, "x", Pace())
         live.asking(3)
         for _ in range(60):
             live("word " * 100)
@@ -130,10 +130,42 @@ def test_a_flood_of_words_becomes_few_notes_of_bounded_length(notes):
     assert all(len(note) < TAIL + 100 for _, note in notes.told[:-1])
 
 
+def test_on_a_slow_disk_many_executions_leave_the_loop_most_of_its_time(tmp_path):
+    cost, most = 0.02, 10
+
+    class OnASlowDisk(Watched):
+        def note_progress(self, execution_id, note):
+            time.sleep(cost)
+            super().note_progress(execution_id, note)
+
+    async def speak():
+        pace = Pace()
+        speakers = [LiveProgress(notes, f"x{n}", pace) for n in range(most)]
+        began = time.monotonic()
+        while (spent := time.monotonic() - began) < 3:
+            for speaker in speakers:
+                speaker("word ")
+            await asyncio.sleep(0.01)
+        written = len(notes.told)
+        for speaker in speakers:
+            speaker.close()
+        return written, spent
+
+    notes = OnASlowDisk(tmp_path / "team.duckdb")
+    try:
+        written, spent = asyncio.run(speak())
+    finally:
+        notes.close()
+
+    assert 2 <= written
+    assert written * cost <= 2 * SHARE * spent
+    assert len(notes.told) - written <= written
+
+
 @pytest.mark.parametrize("words", ["\ud800", "\0"])
 def test_words_that_no_file_can_hold_disturb_nobody(notes, words):
     async def say():
-        live = LiveProgress(notes, "x")
+        live = LiveProgress(notes, "x", Pace())
         live(words)
         await asyncio.sleep(EVERY * 1.2)
         live.close()
@@ -151,7 +183,7 @@ def test_a_note_whose_writer_was_killed_is_forgotten(tmp_path):
 
     latest.put("alive", b"3")
     assert latest.get(["killed", "alive", "other"]) == {"killed": b"1", "alive": b"3"}
-    latest.put("other", b"4")
+    Latest(tmp_path / "running", Files(None)).put("other", b"4")  # another process
 
     assert latest.get(["killed", "alive", "other"]) == {"alive": b"3", "other": b"4"}
     latest.drop("alive")

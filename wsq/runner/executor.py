@@ -26,7 +26,7 @@ from wsq.queries.executions import DueTask
 from wsq.runner import starting
 from wsq.runner.lease_watch import LeaseWatch
 from wsq.runner.passes import Work
-from wsq.runner.progress import LiveProgress
+from wsq.runner.progress import LiveProgress, Pace
 from wsq.runner.rounds import Round
 from wsq.store.log import Log
 from wsq.store.transaction import Transaction
@@ -102,6 +102,7 @@ class Executor:
         self._waiting: deque[tuple[DueTask, Round]] = deque()
         self._expected: set[str] = set()
         self._running: dict[str, asyncio.Task[Any]] = {}
+        self._pace = Pace()
         self._leases = LeaseWatch(log, clock, self.holder, self._running)
         self._watcher: asyncio.Task[None] | None = None
         self._dispatching = False
@@ -314,7 +315,7 @@ class Executor:
                 self._room += 1
                 self._dispatch()
 
-        live, lease_left = LiveProgress(self.log.engine, row.id), self._leases.begin()
+        live, lease_left = LiveProgress(self.log.engine, row.id, self._pace), self._leases.begin()
         try:
             ended = await loop.run(
                 self.log, self.clock, self.provider, live, work, release, lease_left, self._also_reserve

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EVERY = 0.25
-"""Seconds between two notes of an execution; one that ends sooner writes none."""
+"""Least seconds between two notes of an execution; one that ends sooner writes none."""
+
+SHARE = 0.1
+"""The most of an event loop's time that notes take: with many executions or a slow disk, each writes fewer."""
 
 TAIL = 4000
 """Characters of the answer's end that a note keeps."""
@@ -40,14 +43,32 @@ def doing(engine: Engine, execution_ids: set[str]) -> dict[str, Doing]:
     return {name: _decoder.decode(note) for name, note in engine.progress(ids).items()}
 
 
+class Pace:
+    """How long notes wait, for all executions of an event loop."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self._cost = 0.0
+
+    def interval(self) -> float:
+        """Return the seconds from what there is to note until the note."""
+        return max(EVERY, self.waiting * self._cost / SHARE)
+
+    def spent(self, seconds: float) -> None:
+        """Take in what a note has cost."""
+        self._cost += (seconds - self._cost) / 2
+
+
 class LiveProgress:
     """Publishes one execution's progress, from the thread of a running event loop."""
 
-    def __init__(self, engine: Engine, execution_id: str) -> None:
+    def __init__(self, engine: Engine, execution_id: str, pace: Pace) -> None:
         self._engine = engine
         self._execution_id = execution_id
+        self._pace = pace
         self._now = Doing()
         self._timer: asyncio.TimerHandle | None = None
+        self._since = 0.0
         self._noted = self._closed = False
 
     def __call__(self, text: str) -> None:
@@ -68,6 +89,8 @@ class LiveProgress:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
+            self._pace.waiting -= 1
         if self._noted:
             self._publish(None)
 
@@ -76,12 +99,22 @@ class LiveProgress:
 
         self._now = now
         if self._timer is None and not self._closed:
-            self._timer = get_running_loop().call_later(EVERY, self._write)
+            loop = get_running_loop()
+            self._pace.waiting += 1
+            self._since = loop.time()
+            self._timer = loop.call_later(self._pace.interval(), self._write, loop)
 
-    def _write(self) -> None:
+    def _write(self, loop: asyncio.AbstractEventLoop) -> None:
+        due = self._since + self._pace.interval()
+        if loop.time() < due - EVERY / 2:  # notes have become dearer since
+            self._timer = loop.call_at(due, self._write, loop)
+            return
         self._timer = None
+        self._pace.waiting -= 1
         self._noted = True
+        began = loop.time()
         self._publish(self._now)
+        self._pace.spent(loop.time() - began)
 
     def _publish(self, now: Doing | None) -> None:
         try:

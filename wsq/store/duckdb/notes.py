@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic
 from typing import Self
 
 from wsq.files import Files
@@ -17,6 +18,9 @@ KEPT = 20
 
 FORGOTTEN = 3600.0
 """Seconds after which a note that is not renewed is removed: its process was killed."""
+
+LOOK = 60.0
+"""Seconds between two looks for such notes."""
 
 
 class Notes:
@@ -65,19 +69,24 @@ class Latest:
     def __init__(self, directory: Path, files: Files) -> None:
         self._directory = directory
         self._files = files
+        self._next_look = 0.0
 
     def put(self, name: str, note: bytes) -> None:
         """Write or replace the note of `name`."""
-        self._files.folder(self._directory, parents=True)
-        target = self._directory / name
         fresh = self._directory / f"new-{os.getpid()}-{secrets.token_hex(4)}"
         try:
-            self._files.write(fresh, note)
-            if not target.exists():
+            try:
+                self._files.write(fresh, note)
+            except FileNotFoundError:
+                self._files.folder(self._directory, parents=True)
+                self._files.write(fresh, note)
+            if monotonic() >= self._next_look:
+                self._next_look = monotonic() + LOOK
                 self._remove_older_than(fresh.stat().st_mtime - FORGOTTEN)
-            fresh.rename(target)
-        finally:
+            fresh.rename(self._directory / name)
+        except BaseException:
             fresh.unlink(missing_ok=True)
+            raise
 
     def drop(self, name: str) -> None:
         """Remove the note, if there is one."""

@@ -31,9 +31,7 @@ from wsq.store.duckdb.write_ahead_log import free_name, inconsistency, is_anothe
 from wsq.store.engine import Schema
 
 
-def restore(
-    backup: Path, database: Path, schema: Schema, *, mode: int = PRIVATE, timeout: float = 30.0
-) -> Path | None:
+def restore(backup: Path, database: Path, schema: Schema, *, mode: int = PRIVATE, timeout: float = 30.0) -> Path | None:
     """Replace the file at `database` with a copy of `backup`, in one step.
 
     Processes that use the workspace go on with the restored one. Returns the new name of the former file and its log,

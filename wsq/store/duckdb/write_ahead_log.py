@@ -71,9 +71,7 @@ def inconsistency(root: duckdb.DuckDBPyConnection, schema: Schema) -> str | None
         connection.close()
 
 
-def refuse_mixed(
-    path: Path, found: str, folder: Path, schema: Schema, files: Files, place: Path | None = None
-) -> None:
+def refuse_mixed(path: Path, found: str, folder: Path, schema: Schema, files: Files, place: Path | None = None) -> None:
     """Raise unless the file has an inconsistency, which was found with its log, without the log too.
 
     Needs the lock, with the file detached; its copy is made in `folder`. Messages name it as `place`.
