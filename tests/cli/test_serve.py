@@ -9,8 +9,10 @@ import urllib.request
 import psutil
 import pytest
 
+import wsq
 from tests.cli.conftest import eventually
 from tests.commands import SCRIPTS
+from wsq.agent.providers import ScriptedProvider, finish
 from wsq.cli.serve import RESTARTS, Scheduler
 
 SOON = 10.0
@@ -68,6 +70,21 @@ def test_without_a_scheduler_none_is_started_and_a_script_may_have_it_in_its_bac
     assert "No scheduler is running" in serving.stdout.readline()
     serving.terminate()
     assert serving.wait(SOON) == 0
+
+
+def test_without_credentials_for_the_model_that_was_used_it_says_so_and_starts_no_scheduler(started, folder):
+    model = ScriptedProvider([finish()], name="claude")
+    model.kind = "anthropic"
+    with wsq.open(folder / "team.duckdb", provider=model) as ws:
+        acme = ws.store("acme")
+        assert acme.run_now(acme.create_recurring_task("Tick", "Tick", every="1 day").id).status == "completed"
+
+    serving = started(SCRIPTS / "wsq", "serve", "--port", "0", "--database", "team.duckdb")
+    up(serving)
+
+    assert "nothing runs" in serving.stderr.readline()
+    assert "No scheduler is running" in serving.stdout.readline()
+    assert schedulers(serving) == []
 
 
 def test_a_scheduler_that_is_killed_is_started_again():

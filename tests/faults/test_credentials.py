@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import timedelta
 
 import pytest
 
 import wsq
-from tests.faults.commands import BEGIN, DUE, at, command, ledger, process, refused
+from tests.faults.commands import BEGIN, DUE, assert_a_sentence, at, command, ledger, process, refused
 from wsq.agent.providers import ScriptedProvider, finish
 from wsq.clock import ManualClock
+from wsq.views.live.hub import Hub
 
 
 class Model(ScriptedProvider):
@@ -54,6 +57,44 @@ def test_running_a_task_by_hand_is_refused_too_and_writes_nothing(used):
         assert ws.store("acme").recurring_tasks()  # which can be read all the same
 
     assert ledger(used) == before
+
+
+def served_by_a_model(path):
+    return wsq.open(path, provider=Model([finish()], name="claude"))
+
+
+def test_a_scheduler_that_refuses_every_pass_is_said_so_everywhere_until_one_succeeds(used):
+    refused(process(), *MISSING)
+
+    with served_by_a_model(used) as ws:
+        assert not ws.scheduler().missed
+        (alert,) = [each for each in ws.alerts() if each.kind == "no_credentials"]
+        assert (alert.level, alert.sentence) == ("problem", ws.why_nothing_runs())
+        assert re.match(
+            r"The scheduler on \S+ refuses every pass\. This workspace uses a model of claude", alert.sentence
+        )
+        assert Hub(ws).opening()["header"]["stopped"] == alert.sentence
+
+        ws.process()
+        assert ws.why_nothing_runs() is None
+        assert "no_credentials" not in [each.kind for each in ws.alerts()]
+        assert Hub(ws).opening()["header"]["stopped"] is None
+
+
+def test_pages_and_commands_say_whether_nothing_runs_or_only_they_cannot(used):
+    said = command("list", "--store", "acme", "--json")
+    assert_a_sentence(said.err, "wsq: This workspace uses a model of claude", "nothing runs", "Set one of them")
+    assert len(json.loads(said.out)) == 1
+    assert command("doctor").out.count("nothing runs") == 2  # the scheduler, and the provider
+
+    with served_by_a_model(used) as ws:
+        ws.process()
+
+    with wsq.open(used) as ws:
+        assert not ws.can_run
+        assert Hub(ws).opening()["header"]["stopped"] == ws.why_nothing_runs()
+        assert "Run now and dry runs are refused. Scheduled runs go on" in ws.why_nothing_runs()
+        assert ws.alerts() == []
 
 
 def test_a_provider_that_is_given_needs_no_credentials(used):

@@ -207,7 +207,7 @@ _CHECKS: dict[str, Callable[[_Examined], Finding]] = {
     "secrets": _secrets,
     "log": _log,
     "settlements": _settlements,
-    "scheduler": _alerts("scheduler", "scheduler"),
+    "scheduler": _alerts("scheduler", "scheduler", "no_credentials"),
     "slots": _alerts("slots", "never_ran", "late", "schedule_ahead"),
     "tasks": _alerts("tasks", "failing", "failed_repeatedly", "unknown_zone"),
     "budgets": _alerts("budgets", "over_budget"),

@@ -7,8 +7,8 @@ from argparse import Namespace
 
 import wsq
 from wsq.cli import opening
-from wsq.cli.output import count, created, every, local, outcome, paragraphs, plain, say, seconds, table
-from wsq.cli.parser import STORE
+from wsq.cli.output import count, created, every, local, outcome, paragraphs, plain, print_error, say, seconds, table
+from wsq.cli.parser import PROGRAM, STORE
 from wsq.errors import InvalidInput, NotFound
 from wsq.projections import Execution, RecurringTask
 from wsq.projections.display import shown
@@ -56,6 +56,9 @@ def list_command(given: Namespace) -> int:
             tasks = store.recurring_tasks()
             latest = {} if given.json else {task.id: store.latest_execution(task.id) for task in tasks}
             pause = store.paused()
+        stopped = ws.why_nothing_runs()
+    if stopped:
+        print_error(PROGRAM, stopped)
     if pause is not None and not given.json:
         command = "wsq resume" + ("" if pause.workspace else f" --store {given.store}")
         end = f"until {local(pause.until, zone)}" if pause.until else f"until {command}"

@@ -45,7 +45,7 @@ def serve_command(given: Namespace) -> int:
 
         given.database = str(prepared(given.database))
     settings = opening.settings(given, origin=given.origin)
-    with opening.workspace(given, settings) as ws, _scheduling(ws, wanted=not given.no_scheduler), notifying(ws):
+    with opening.workspace(given, settings) as ws, _scheduling(ws, wanted=_schedules(ws, given)), notifying(ws):
         auth = _login(ws, given)
         from wsq.views.server.server import serve
 
@@ -70,13 +70,21 @@ def _announce(url: str, ws: wsq.Workspace, given: Namespace, auth: Authenticator
     warn_of_exposure(PROGRAM, ws.settings)
     if auth is not None and not configuration.is_loopback(given.address):
         say("A login is required. Passwords are only safe behind a proxy with HTTPS.")
-    if ws.provider_kind == "offline":
+    stopped = ws.why_nothing_runs()
+    if stopped:
+        print_error(PROGRAM, stopped)
+    elif ws.provider_kind == "offline":
         say("No language model is used: the offline provider understands a few sentences.")
-    if given.no_scheduler:
+    if not _schedules(ws, given):
         say("No scheduler is running: recurring tasks only run when wsq-process does.")
     else:
         say(f"A scheduler checks for due tasks every {WATCH} s, and stops with this command.")
         say("To install a permanent one: wsq schedule install")
+
+
+def _schedules(ws: wsq.Workspace, given: Namespace) -> bool:
+    """Whether a scheduler runs with this command; without credentials each of its passes would be refused."""
+    return not given.no_scheduler and ws.can_run
 
 
 def _login(ws: wsq.Workspace, given: Namespace) -> Authenticator | None:

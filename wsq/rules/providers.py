@@ -16,17 +16,29 @@ def has_credentials(settings: Settings) -> bool:
     return bool(settings.api_key or settings.base_url)
 
 
+def lack(settings: Settings, row: WorkspaceRow) -> str | None:
+    """Return what is missing for anything to run with these settings; None if nothing is. A demo is always offline.
+
+    The offline provider does not take over where a model was used before.
+    """
+    if row.demo or row.model_provider is None or has_credentials(settings):
+        return None
+    return f"This workspace uses a model of {row.model_provider}, but neither ANTHROPIC_API_KEY nor ANTHROPIC_BASE_URL is set"
+
+
+def nothing_runs(lack: str) -> str:
+    """Return the sentence for what is missing."""
+    return f"{lack}: nothing runs. Set one of them, and start wsq again."
+
+
 def check_credentials(settings: Settings, row: WorkspaceRow) -> None:
-    """Refuse to serve a workspace in which a model was used by the offline provider. A demo is always offline.
+    """Refuse to run anything without credentials.
 
     Raises:
         MissingCredentials: A model was used here, and the settings name no model's service.
     """
-    if not (row.demo or row.model_provider is None or has_credentials(settings)):
-        raise MissingCredentials(
-            f"This workspace has been used with {row.model_provider}, and neither ANTHROPIC_API_KEY nor "
-            "ANTHROPIC_BASE_URL is set; nothing is settled without them."
-        )
+    if (missing := lack(settings, row)) is not None:
+        raise MissingCredentials(nothing_runs(missing))
 
 
 def kind_of(settings: Settings, row: WorkspaceRow) -> str:

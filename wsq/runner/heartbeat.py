@@ -27,7 +27,8 @@ LATE = 3
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """The note of one pass; `interval` is the seconds between passes with ``--watch``, else None.
 
-    `zone_rules` is the version of the rules of time zones by which it planned.
+    `zone_rules` is the version of the rules of time zones by which it planned. `refused` is why the pass could settle
+    nothing; empty if it could.
     """
 
     started_at: datetime
@@ -42,6 +43,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     skipped: int = 0
     resumed: int = 0
     zone_rules: str = ""
+    refused: str = ""
 
 
 class Scheduler(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +68,7 @@ def note(
     finished_at: datetime,
     *,
     interval: float | None = None,
+    refused: str = "",
     **counts: int,
 ) -> None:
     """Add the heartbeat of a pass."""
@@ -77,6 +80,7 @@ def note(
         version=VERSION,
         interval=interval,
         zone_rules=zone_rules.version(),
+        refused=refused,
         **counts,
     )
     engine.note_pass(msgspec.json.encode(beat))
@@ -100,6 +104,16 @@ def scheduler(engine: Engine, now: datetime) -> Scheduler | None:
         usual=usual.total_seconds(),
         expected_at=last.started_at + usual,
         missed=now - max(last.started_at, last.finished_at) > LATE * usual,
+    )
+
+
+def refusal(scheduler: Scheduler) -> str | None:
+    """Return that a scheduler refuses every pass, where and why; None if it does not, or has stopped."""
+    last = scheduler.last
+    return (
+        f"The scheduler on {last.host} refuses every pass. {last.refused}"
+        if last.refused and not scheduler.missed
+        else None
     )
 
 

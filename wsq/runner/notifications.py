@@ -22,6 +22,7 @@ from wsq.errors import WsqError
 from wsq.projections import Execution, RecurringTask
 from wsq.queries import boards
 from wsq.rules import schedule
+from wsq.rules.providers import nothing_runs
 from wsq.rules.values import zone
 from wsq.runner import heartbeat, webhook
 from wsq.runner.report import to_plain
@@ -105,12 +106,22 @@ class _Record:
         self._is_writable = True
 
 
-def scheduler_health(engine: Engine, now: datetime) -> SchedulerHealth:
-    """Return the state of the scheduler at `now`, from its heartbeats."""
-    seen = heartbeat.scheduler(engine, now)
+def scheduler_health(engine: Engine, now: datetime, lack: str | None = None) -> SchedulerHealth:
+    """Return the state of the scheduler at `now`, from its heartbeats.
+
+    `lack` is what is missing for anything to run in this process. It does not matter while the scheduler, which may be
+    another process, can run what is due.
+    """
+    seen, lack = heartbeat.scheduler(engine, now), nothing_runs(lack) if lack else None
     if seen is None:
-        return SchedulerHealth(usual=heartbeat.USUAL.total_seconds())
-    return SchedulerHealth(usual=seen.usual, missed=seen.missed, last_at=seen.last.started_at, host=seen.last.host)
+        return SchedulerHealth(usual=heartbeat.USUAL.total_seconds(), refused=lack)
+    return SchedulerHealth(
+        usual=seen.usual,
+        missed=seen.missed,
+        last_at=seen.last.started_at,
+        host=seen.last.host,
+        refused=heartbeat.refusal(seen) or (lack if seen.missed else None),
+    )
 
 
 class Notifier:

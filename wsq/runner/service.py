@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from wsq.clock import Clock
-from wsq.errors import WsqError
+from wsq.errors import MissingCredentials, WsqError
 from wsq.queries import boards
 from wsq.rules import providers
 from wsq.runner import heartbeat, passes
@@ -77,6 +77,20 @@ class Service:
             return self.given_provider.kind
         return providers.kind_of(self.settings, self._workspace())
 
+    def lack(self, about: WorkspaceRow | None = None) -> str | None:
+        """What is missing for anything to run in this process; None if nothing is."""
+        return None if self.given_provider is not None else providers.lack(self.settings, about or self._workspace())
+
+    def why_nothing_runs(self) -> str | None:
+        """See `Workspace.why_nothing_runs`."""
+        lack, scheduler = self.lack(), heartbeat.scheduler(self.log.engine, self.clock.now())
+        if scheduler is None or scheduler.missed:
+            return providers.nothing_runs(lack) if lack else None
+        if lack and not scheduler.last.refused:
+            host = scheduler.last.host
+            return f"{lack} here: Run now and dry runs are refused. Scheduled runs go on, from the scheduler on {host}."
+        return providers.nothing_runs(lack) if lack else heartbeat.refusal(scheduler)
+
     def _workspace(self) -> WorkspaceRow:
         return self.log.read(boards.workspace)
 
@@ -102,14 +116,21 @@ class Service:
             on_end: Called with each execution that ended, on another thread.
             is_shifted: Whether the pass is made as of another time than it is, as with another clock. Such a pass
                 leaves no heartbeat, and sends neither alerts nor a digest.
+
+        Raises:
+            MissingCredentials: A model was used here before, and there are no credentials for one. The heartbeat says so.
         """
         clock = clock or self.clock
         is_shifted = is_shifted or clock is not self.clock
         started_at = clock.now()
         wanted = tuple(stores) if stores is not None else self.settings.stores
         work = self._look(started_at, wanted, dry_run=dry_run)
-        if self.given_provider is None:
-            providers.check_credentials(self.settings, work.about)
+        if (lack := self.lack(work.about)) is not None:
+            refused = providers.nothing_runs(lack)
+            if not (dry_run or is_shifted):
+                heartbeat.note(self.log.engine, started_at, clock.now(), interval=interval, refused=refused)
+                self.notify(at_once=interval is None)
+            raise MissingCredentials(refused)
         report = ProcessReport(
             started_at=started_at,
             finished_at=clock.now(),

@@ -30,6 +30,7 @@ A slot is never late before `WINDOW` has passed: until then it runs as if on tim
 """
 
 KINDS = {
+    "no_credentials": "problem",
     "scheduler": "problem",
     "failed_repeatedly": "problem",
     "failing": "problem",
@@ -75,12 +76,14 @@ class SchedulerHealth(msgspec.Struct, frozen=True, kw_only=True):
     """The last pass's instant and host, and the usual seconds between two passes.
 
     `missed` is True if none came for three times the usual interval. `last_at` is None if none was ever seen.
+    `refused` is why nothing can run; None if it can.
     """
 
     usual: float
     missed: bool = False
     last_at: datetime | None = None
     host: str = ""
+    refused: str | None = None
 
 
 def alerts(cursor: Cursor, now: datetime, scheduler: SchedulerHealth, timezone: str) -> Rows[Alert]:
@@ -134,6 +137,8 @@ def alert(kind: str, sentence: str, *where: str | None, level: str | None = None
 
 
 def _scheduler(seen: _Seen) -> Iterator[Alert]:
+    if seen.scheduler.refused:
+        yield alert("no_credentials", seen.scheduler.refused)
     last, host = seen.scheduler.last_at, seen.scheduler.host
     if seen.scheduler.missed and last is not None:
         text = f"The scheduler has stopped: its last pass was at {seen.clock(last)} on {host}; usually one runs every"

@@ -25,7 +25,7 @@ ALERTS_SHOWN = 200
 
 _STORE = COLUMNS.index("store")
 
-SHOWN_ELSEWHERE = ("scheduler", "paused")
+SHOWN_ELSEWHERE = ("no_credentials", "scheduler", "paused")
 """Kinds of alerts that the page shows elsewhere: in its banners, and next to the pause switch."""
 
 

@@ -245,6 +245,7 @@ class Hub:
                 "stores": {each.id: pause_line(each) for each in self._stores if holds(each, now)},
             },
             "offline": workspace.provider_kind == "offline",
+            "stopped": workspace.why_nothing_runs(),
             "notice": self.notice,
             "upgraded": False,
             "scheduler": scheduler_state(
@@ -259,6 +260,7 @@ class Hub:
             "demo": False,
             "pauses": {"workspace": None, "stores": {}},
             "offline": False,
+            "stopped": None,
             "notice": self.notice,
             "scheduler": {"state": "unknown"},
         }

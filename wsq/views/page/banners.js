@@ -43,12 +43,12 @@ export class Banners {
   }
 
   draw() {
-    const { demo, offline, notice } = this.page.header;
+    const { demo, offline, stopped, notice } = this.page.header;
     const hadFocus = this.notices.contains(focusedElement(this.notices));
     const notices = this.page.pauses().map((pause) => this.#drawPause(pause));
     if (notice) notices.push(banner("amber", "info", h("span", null, notice)));
     if (demo) notices.push(banner("", "info", h("span", null, DEMO)));
-    else if (offline) notices.push(banner("amber", "info", h("span", null, OFFLINE)));
+    else if (offline && !stopped) notices.push(banner("amber", "info", h("span", null, OFFLINE)));
     this.notices.replaceChildren(...notices);
     if (hadFocus) (this.notices.querySelector("button") ?? this.page.fallbackFocus)?.focus();
     this.#drawAlarm();
@@ -56,13 +56,14 @@ export class Banners {
 
   /** Draws an alarm only when it is another one: a screen reader reads an alert whenever it appears. */
   #drawAlarm() {
-    const { upgraded, scheduler } = this.page.header;
-    const alarm = upgraded ? UPGRADED : schedulerAlarm(scheduler);
+    const { upgraded, stopped, scheduler } = this.page.header;
+    const known = upgraded ? UPGRADED : stopped; // each says itself what to do
+    const alarm = known ?? schedulerAlarm(scheduler);
     if (alarm === this.alarm) return;
     this.alarm = alarm;
     const start = h("code", null, "wsq serve");
     const install = h("code", null, "wsq schedule install");
-    const remedy = upgraded ? null : [" Keep ", start, " running, or let ", install, " start it by itself."];
+    const remedy = known ? null : [" Keep ", start, " running, or let ", install, " start it by itself."];
     const drawn = banner("red", "warn", h("span", null, alarm, remedy));
     drawn.setAttribute("role", "alert");
     this.alarms.replaceChildren(...(alarm ? [drawn] : []));
