@@ -13,7 +13,7 @@ import wsq
 from tests.auth.conftest import BEGAN, KEPT, SECRET, USERS
 from wsq.agent.providers import OfflineProvider
 from wsq.clock import ManualClock
-from wsq.rules.roles import ROLES
+from wsq.rules.roles import EVERYWHERE, ROLES
 from wsq.views.admin.component import Admin
 from wsq.views.auth import sessions
 from wsq.views.auth.authenticator import FREE_PER_ADDRESS, FREE_PER_NAME, FREE_PER_SITE, Authenticator, TooSoon
@@ -214,6 +214,18 @@ def test_the_administration_is_for_admins_and_tells_of_their_stores_alone(team, 
     assert team.store("globex").events()[-1].actor == "bob"
     for name in ("eve", "vic"):
         assert "Only admins" in answer(page_of(name, None, Admin), asked(messages.Overview))["error"]
+
+
+def test_what_needs_attention_is_counted_in_the_stores_that_the_page_of_all_stores_lists(page_of):
+    counts = {"acme": 2, "globex": 1, EVERYWHERE: 1}
+
+    def counted(name, store):
+        card = {"type": "header", "header": {"stores": [], "pauses": {"stores": {}}, "alerts": counts}}
+        return page_of(name, store).permissions.fit(card)["header"]["alerts"]
+
+    assert counted("ada", "acme") == counts
+    assert counted("bob", "globex") == {"globex": 1}
+    assert counted("eve", "acme") == counted("vic", "acme") == {"acme": 2}
 
 
 def test_the_statistics_of_a_store_are_for_its_members_and_those_of_all_for_members_of_all(page_of):

@@ -54,6 +54,7 @@ def test_the_table_is_sifted_and_sorted_and_the_address_remembers_it(open_board,
     with wsq.open(team.place, provider=ScriptedProvider([ProviderError("Refused.", retryable=False)])) as other:
         other.store(acme.id).run_now(failing.id)
     page = open_board(path="admin")
+    expect(page.get_by_role("link", name="Admin 1 thing needs attention")).to_be_visible()
     expect(row(page, "Brief the staff")).to_contain_text("globex")
     expect(row(page, "Archive old cards")).to_contain_text("On holiday")
     expect(row(page, "Chase invoices")).to_contain_text("notifies ada")
@@ -288,6 +289,7 @@ def test_alerts_come_and_go_and_lead_to_what_they_are_about(open_board, team, ac
     team.process()
     acme.create_task("so that the page looks again")
     expect(alarm).to_have_count(0)
+    expect(page.get_by_text("Scheduler: last pass")).to_have_text(re.compile(r"just now|\ds ago"))
 
 
 def test_run_now_is_told_and_shown_when_it_has_ended(open_board, acme):

@@ -14,6 +14,7 @@ from tests.conftest import NOON
 from tests.rings import within
 from tests.store.crew import eventually
 from tests.views.browsers import patched
+from wsq.agent.providers import ProviderError, ScriptedProvider
 from wsq.clock import ManualClock
 from wsq.runner import heartbeat
 from wsq.views.live.hub import GRACE, Hub, scheduler_state
@@ -233,6 +234,26 @@ def test_a_scheduler_that_watches_beside_one_that_cron_starts_is_the_one_that_is
             heartbeat.note(workspace._engine, clock.now(), clock.now(), interval=None)
         assert workspace.scheduler().usual == 60.0
         assert not workspace.scheduler().missed
+
+
+def test_pages_know_how_much_needs_attention_in_each_store_but_for_what_banners_say(tmp_path, monkeypatch):
+    monkeypatch.setattr("wsq.views.live.hub.ALERTS_AFTER", 0.0)
+    broken = ScriptedProvider([ProviderError("The service is gone.", retryable=False)])
+    with wsq.open(tmp_path / "team.duckdb", provider=broken) as workspace:
+        for name in ("acme", "acme", "globex"):
+            store = workspace.store(name)
+            store.run_now(store.create_recurring_task("Triage", "Look", every="1 day").id)
+        workspace.pause()
+        hub = Hub(workspace)
+        page = Page(hub, "acme")
+
+        assert eventually(lambda: hub.opening()["header"]["alerts"] == {"acme": 2, "globex": 1})
+        assert eventually(lambda: any(each.get("header", {}).get("alerts") for each in page.heard))
+
+        for task in store.recurring_tasks():
+            store.disable_recurring_task(task.id)
+        assert eventually(lambda: hub.opening()["header"]["alerts"] == {"acme": 2})
+        hub.close()
 
 
 def test_pages_hear_nothing_of_passes_while_they_come_as_usual(tmp_path):

@@ -179,9 +179,11 @@ class AdminPage extends DialogPage {
 
   async #lookForAlerts() {
     const answer = await this.request("alerts", {});
-    const { alerts, more } = this.alerts;
-    if (!answer.ok || isSame(answer.value, { alerts, more })) return;
-    this.alerts.show(answer.value);
+    if (!answer.ok) return;
+    const { alerts, more, last_pass: lastPass } = answer.value;
+    this.#showLastPass(lastPass);
+    if (isSame({ alerts, more }, { alerts: this.alerts.alerts, more: this.alerts.more })) return;
+    this.alerts.show({ alerts, more });
     this.rows.draw(); // the alerts have moved them
   }
 
@@ -302,8 +304,18 @@ class AdminPage extends DialogPage {
   #drawHeading() {
     this.pausedStores = h("div", { class: "paused-stores", hidden: true });
     this.pauseButton = button("Pause …", "pause", { onclick: () => this.#openPause() });
+    this.lastPass = h("span", { class: "last-pass", hidden: true });
     const gap = h("span", { class: "gap" });
-    return h("div", { class: "tools" }, h("h2", null, "Recurring tasks"), gap, this.pausedStores, this.pauseButton);
+    const heading = h("h2", null, "Recurring tasks");
+    return h("div", { class: "tools" }, heading, this.lastPass, gap, this.pausedStores, this.pauseButton);
+  }
+
+  /** A sign of life; that there is none is said in a banner. */
+  #showLastPass(last) {
+    this.lastPass.hidden = !last;
+    if (!last) return;
+    this.lastPass.title = `On ${last.host}`;
+    this.lastPass.replaceChildren("Scheduler: last pass ", this.clock.relative(last.at));
   }
 
   #drawFilters() {

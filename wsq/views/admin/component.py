@@ -12,7 +12,7 @@ from wsq.statistics.health import Alert
 from wsq.statistics.overview import TaskOverview
 from wsq.views.live.component import CELL_HEIGHT, InteractivePage, weakly
 from wsq.views.live.dispatch import Dispatcher, Responder, set_paused
-from wsq.views.live.hub import hub_of
+from wsq.views.live.hub import SHOWN_AS_BANNERS, hub_of
 from wsq.views.live.permissions import OPEN, Permissions
 from wsq.views.live.table import COLUMNS, Line, TaskTable
 from wsq.views.page import messages
@@ -24,9 +24,6 @@ ALERTS_SHOWN = 200
 
 
 _STORE = COLUMNS.index("store")
-
-SHOWN_ELSEWHERE = ("no_credentials", "scheduler", "paused")
-"""Kinds of alerts that the page shows elsewhere: in its banners, and next to the pause switch."""
 
 
 class Overseer(Responder):
@@ -103,14 +100,16 @@ class Overseer(Responder):
         return {"rev": self._rev, "whole": whole, "columns": COLUMNS, "lines": news, "gone": gone}
 
     def _alerts(self) -> dict[str, Any]:
-        """Return the alerts without those that the page shows elsewhere."""
+        """Return the alerts without those that the page shows elsewhere, and the scheduler's last pass."""
+        scheduler = self._workspace.scheduler()
         found = [
             each
             for each in self._workspace.alerts()
-            if each.kind not in SHOWN_ELSEWHERE and self.permissions.may(each.store_id or EVERYWHERE, "admin")
+            if each.kind not in SHOWN_AS_BANNERS and self.permissions.may(each.store_id or EVERYWHERE, "admin")
         ]
         lines = [alert_line(each) for each in found[:ALERTS_SHOWN]]
-        return {"alerts": lines, "more": len(found) - len(lines)}
+        last = {"at": instant(scheduler.last.started_at), "host": scheduler.last.host} if scheduler else None
+        return {"alerts": lines, "more": len(found) - len(lines), "last_pass": last}
 
 
 def alert_line(alert: Alert) -> Card:

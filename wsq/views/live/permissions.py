@@ -221,10 +221,12 @@ class MemberPermissions(Permissions):
 
     def _header(self, header: Card) -> Card:
         pauses, mine = header["pauses"], self._memberships()
+        counted: Role = "admin" if self.rules() else "viewer"  # what the page of all stores lists, if there is one
         paused = {id_: pause for id_, pause in pauses["stores"].items() if role_in(mine, id_)}
         return header | {
             "stores": [each for each in header["stores"] if role_in(mine, each["id"])],
             "pauses": pauses | {"stores": paused},
+            "alerts": {id_: number for id_, number in header["alerts"].items() if reaches(role_in(mine, id_), counted)},
             "user": {
                 "name": self.actor,
                 "shown": self.shown(self.actor or ""),

@@ -2,6 +2,7 @@
 
 import { pageAddress } from "./address.js";
 import { h, icon, iconButton, select } from "./elements.js";
+import { formatNumber } from "./numbers.js";
 import { formToken } from "./session.js";
 
 const PAGES = [
@@ -42,10 +43,28 @@ export function drawBar(page) {
 function drawPages(page) {
   const { store, path } = page.opening;
   const shown = PAGES.filter(([each]) => each !== "admin" || path === "admin" || page.user?.rules !== false);
-  const links = shown.map(([each, name]) =>
-    h("a", { href: pageAddress(each, store), "aria-current": each === path ? "page" : null }, name),
-  );
+  const counting = shown.some(([each]) => each === "admin") ? "admin" : "board";
+  const links = shown.map(([each, name]) => {
+    const current = each === path ? "page" : null;
+    return h(
+      "a",
+      { href: pageAddress(each, store), "aria-current": current },
+      name,
+      each === counting && drawAlerts(page),
+    );
+  });
   return h("nav", { "aria-label": "Pages" }, links);
+}
+
+/** How much needs attention: everywhere, or in the store for who administers none. */
+function drawAlerts(page) {
+  const { alerts } = page.header;
+  const listed = page.user?.rules === false ? [alerts[page.opening.store] ?? 0] : Object.values(alerts);
+  const number = listed.reduce((sum, each) => sum + each, 0);
+  if (!number) return null;
+  const sentence = number === 1 ? "1 thing needs attention" : `${formatNumber(number)} things need attention`;
+  const shown = h("span", { "aria-hidden": "true" }, formatNumber(number));
+  return h("span", { class: "alarms", title: sentence }, shown, h("span", { class: "unseen" }, ` ${sentence}`));
 }
 
 function drawStores(page) {
