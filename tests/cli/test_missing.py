@@ -263,6 +263,22 @@ def test_a_store_is_made_by_create_store_and_by_store_add(folder, wsq_):
     assert wsq_("user", "add", "ada@example.com", "--no-password", "--store", "beta").status == 0
 
 
+def test_a_store_is_renamed_put_away_and_used_again(folder, wsq_):
+    assert wsq_(*ADD).status == wsq_("store", "add", "beta").status == 0
+
+    refused(wsq_("store", "rename", "beta", " "), "name")
+    assert wsq_("store", "rename", "beta", "Beta Ltd").out == "Store 'beta' is now called 'Beta Ltd'.\n"
+    assert "nothing in it runs" in wsq_("store", "archive", "beta").out
+    assert "Beta Ltd" not in wsq_("store", "list").out
+    assert "archived" in wsq_("store", "list", "--archived").out
+    assert "count as missed" in wsq_("store", "unarchive", "beta").out
+    assert "Beta Ltd" in wsq_("store", "list").out
+
+    for what in ("rename", "archive", "unarchive"):
+        refused(wsq_("store", what, "btea", *(["X"] if what == "rename" else [])), "'btea'", "'beta'")
+    assert stores() == ["beta", "default"]
+
+
 def test_a_users_file_of_another_machine_may_name_its_stores(folder, wsq_, monkeypatch):
     words = ("user", "add", "ada@example.com", "--no-password", "--store", "acme")
 

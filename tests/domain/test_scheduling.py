@@ -300,6 +300,26 @@ def test_an_archived_store_is_not_served(ws, acme, clock):
     assert (report.stores, report.due) == (0, 0)
 
 
+def test_a_store_that_is_used_again_has_missed_what_came_due_meanwhile_and_goes_on(ws, acme, clock):
+    skips, late = hourly(acme), hourly(acme, missed="run_once")
+    ws.archive_store("acme")
+    clock.advance(10 * HOUR + HOUR / 2)
+    ws.process()
+    assert [row.id for row in ws.stores()] == []
+
+    ws.unarchive_store("acme")
+    ws.unarchive_store("acme")
+    ws.process()
+
+    assert [row.id for row in ws.stores()] == ["acme"]
+    assert acme.recurring_task(skips.id).next_execution_at == NOON + 11 * HOUR
+    assert [(row.status, row.reason) for row in acme.executions(late.id)][0] == ("completed", None)
+    assert {row.reason for row in acme.executions(skips.id)} == {"missed"}
+    assert sum(row.slots for row in acme.executions(skips.id)) == 10
+    assert ws.unsettled() == []
+    assert ws.verify() == []
+
+
 def test_a_pass_can_serve_some_of_the_stores(ws, acme, clock):
     other = ws.store("other")
     mine, theirs = hourly(acme), hourly(other)

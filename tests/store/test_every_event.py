@@ -59,7 +59,9 @@ def test_every_kind_of_event_is_what_the_tables_say(
     executions(ws, acme, clock)
     ws._log.write(lambda tx: tx.query("UPDATE tasks SET title = 'by hand'"))
     assert ws.repair(tmp_path / "before.duckdb") is not None
-    open_workspace(provider=provider).archive_store("acme")
+    other = open_workspace(provider=provider)
+    other.archive_store("acme")
+    other.unarchive_store("acme")
 
     # Then no kind of event is missing, and the tables are what the log says, also once rebuilt
     assert {name for name, _ in FACTS} == set(ws.sql("select distinct name from events")["name"])

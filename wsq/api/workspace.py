@@ -145,6 +145,7 @@ class Workspace:
     create_store = workspace_command(store_commands.create_store)
     update_store = workspace_command(store_commands.update_store)
     archive_store = workspace_command(store_commands.archive_store)
+    unarchive_store = workspace_command(store_commands.unarchive_store)
 
     def _write(self, command: Callable[[Transaction], T], *, actor: str | None = None) -> T:
         return self._log.write(command, actor=actor)

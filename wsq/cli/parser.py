@@ -81,8 +81,8 @@ def _beginning(commands: Any) -> None:
 
 
 def _stores(commands: Any) -> None:
-    store = _bare(commands, "store", "Add and list the stores of a workspace")
-    what = store.add_subparsers(metavar="WHAT", dest="what", required=True, help="add or list")
+    store = _bare(commands, "store", "Add, list, rename and archive the stores of a workspace")
+    what = store.add_subparsers(metavar="WHAT", dest="what", required=True, help="what to do")
     add = _command(what, "add", "Add a store")
     add.add_argument("id", metavar="ID", help="1 to 64 characters of A-Z a-z 0-9 _ -")
     add.add_argument("--name", metavar="NAME", help="name for people; default: its id")
@@ -91,6 +91,14 @@ def _stores(commands: Any) -> None:
     add.add_argument("--budget", type=float, metavar="DOLLARS", help="budget per day; default: 5 dollars")
     listed = _command(what, "list", "List the stores, by name", json=True)
     listed.add_argument("--archived", action="store_true", help="archived ones, too")
+    rename = _command(what, "rename", "Change a store's name; its id stays")
+    rename.add_argument("id", metavar="ID", help="the store")
+    rename.add_argument("name", metavar="NAME", help="its new name")
+    for name, about in {
+        "archive": "Archive a store: nothing in it runs, and pages do not list it",
+        "unarchive": "Use an archived store again",
+    }.items():
+        _command(what, name, about).add_argument("id", metavar="ID", help="the store")
 
 
 def _pages(commands: Any) -> None:

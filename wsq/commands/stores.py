@@ -90,6 +90,13 @@ def archive_store(tx: Transaction, store_id: str) -> StoreRow:
     return store(tx, store_id)
 
 
+def unarchive_store(tx: Transaction, store_id: str) -> StoreRow:
+    """Use an archived store again. The next pass handles what fell due meanwhile as missed runs."""
+    if store(tx, store_id).archived_at is not None:
+        tx.record(store_id, e.StoreUnarchived())
+    return store(tx, store_id)
+
+
 def store(tx: Transaction, store_id: str) -> StoreRow:
     """The store as it is in this transaction; `NotFound` names the nearest."""
     row = tx.row("stores", store_id) if naming.can_be_an_id(store_id) else None

@@ -49,6 +49,12 @@ class StoreArchived(Fact, frozen=True, kw_only=True):
     stored_name: ClassVar[str] = "store.archive"
 
 
+class StoreUnarchived(Fact, frozen=True, kw_only=True):
+    """An archived store is used again; what fell due meanwhile was missed."""
+
+    stored_name: ClassVar[str] = "store.unarchive"
+
+
 class StorePaused(Fact, frozen=True, kw_only=True):
     """Nothing is to start in a store from `since` (inclusive) to `until` (exclusive; None: until it is resumed)."""
 

@@ -46,6 +46,7 @@ def _store_created(_row: None, fact: s.StoreCreated, event: Recorded) -> StoreRo
 
 changes(s.StoreUpdated, "stores", store, lambda fact, _event: fields(fact))
 changes(s.StoreArchived, "stores", store, lambda _fact, event: {"archived_at": event.recorded_at})
+changes(s.StoreUnarchived, "stores", store, lambda _fact, _event: {"archived_at": None})
 changes(s.StorePaused, "stores", store, lambda fact, _event: _pause(fact))
 changes(s.StoreResumed, "stores", store, lambda _fact, _event: _NO_PAUSE)
 
