@@ -311,6 +311,22 @@ def test_every_answer_carries_the_policy(house):
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_head_is_answered_as_get_and_what_is_not_there_with_a_page_of_ours(house):
+    ada, page = session_of("ada"), {"Accept": "text/html"}
+    for path, status in (("/board", 200), ("/admin", 200), ("/login", 200), ("/health", 200), ("/", 302), ("/no", 404)):
+        assert house.ask("HEAD", path, session=ada).status == status, path
+    assert house.ask("HEAD", "/board", **page).status == 303
+
+    for path in ("/nowhere", "/nowhere/at/all", "/components/x", "/%3Cb%3E", "/" + "x" * 5_000):
+        answer = house.ask("GET", path, session=ada, **page)
+        assert answer.status == 404
+        assert "There is no page at /" in answer.text
+        assert "Open the board" in answer.text
+        assert "<b>" not in answer.text
+        assert len(answer.text) < 50_000
+    assert house.ask("GET", "/nowhere", session=ada).text == "There is no page at /nowhere.\n"
+
+
 def redirects(house):
     """Each redirect that there is, by the path of its request."""
     ada, page = session_of("ada"), {"Accept": "text/html"}

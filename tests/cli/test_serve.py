@@ -3,6 +3,7 @@
 import http.client
 import re
 import signal
+import socket
 import sys
 import urllib.request
 
@@ -85,6 +86,18 @@ def test_without_credentials_for_the_model_that_was_used_it_says_so_and_starts_n
     assert "nothing runs" in serving.stderr.readline()
     assert "No scheduler is running" in serving.stdout.readline()
     assert schedulers(serving) == []
+
+
+def test_a_port_that_is_taken_is_refused_before_anything_is_created_or_started(command, folder):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = command("wsq", "serve", "--port", str(port), "--database", "new.duckdb")
+
+    assert (said.status, said.out) == (2, "")
+    assert (
+        said.err == f"wsq: Port {port} at 127.0.0.1 is in use already. Choose another one, such as --port {port + 1}.\n"
+    )
+    assert list(folder.glob("new*")) == []
 
 
 def test_a_scheduler_that_is_killed_is_started_again():

@@ -102,6 +102,25 @@ def test_scripts_that_are_not_there_are_named(window, port):
     expect_reason(window, "The scripts of this page could not be loaded.")
 
 
+def test_a_browser_that_runs_no_scripts_is_told_so(window, port):
+    page = window.context.browser.new_page(java_script_enabled=False)
+    page.goto(f"http://localhost:{port}/board")
+
+    expect(page.get_by_text("wsq needs JavaScript")).to_be_visible()
+    expect(page.locator(".skeleton")).to_be_hidden()
+    page.close()
+
+
+def test_until_the_page_is_there_its_outline_is_shown(window, port):
+    window.route("**/static/**", lambda route: None)  # never answered
+    window.goto(f"http://localhost:{port}/board", wait_until="commit")
+    expect(window.locator(".skeleton")).to_be_visible()
+    window.unroute_all()
+    window.goto(f"http://localhost:{port}/board")
+    expect(window.get_by_role("button", name="New recurring task")).to_be_visible()
+    expect(window.locator(".skeleton")).to_have_count(0)
+
+
 @pytest.mark.parametrize("site", ["none", "same-origin", None])
 def test_without_a_login_a_website_that_takes_this_machines_address_gets_no_websocket(port, site):
     """By DNS rebinding: its name is the requested host, and its pages are of the same origin."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import subprocess
 import sys
 import threading
@@ -38,6 +40,7 @@ _STOP_TIMEOUT = 5.0
 
 def serve_command(given: Namespace) -> int:
     """Serve the pages until stopped by a signal."""
+    _check_port(given.address, given.port)
     if ignored := configuration.drop_variables_of_panel():
         logs.warn("serve.environment", f"Ignoring {', '.join(ignored)}. For other hosts, use --origin or WSQ_ORIGIN.")
     if given.demo:
@@ -59,10 +62,32 @@ def serve_command(given: Namespace) -> int:
                 auth=auth,
             )
         except OSError as error:
-            raise SettingError(
-                f"The pages cannot be served at {given.address}, port {given.port}: {error.strerror or error}."
-            ) from error
+            raise _unavailable(given.address, given.port, error) from error
     return 0
+
+
+def _check_port(address: str, port: int) -> None:
+    """Refuse a port that cannot be listened on, before anything is opened, created or started.
+
+    Raises:
+        SettingError: It is in use, or needs more rights.
+    """
+    try:
+        found = socket.getaddrinfo(address or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, place = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Tornado does
+            probe.bind(place)
+    except OSError as error:
+        raise _unavailable(address, port, error) from error
+
+
+def _unavailable(address: str, port: int, error: OSError) -> SettingError:
+    if error.errno == errno.EADDRINUSE:
+        return SettingError(
+            f"Port {port} at {address} is in use already. Choose another one, such as --port {port + 1}."
+        )
+    return SettingError(f"The pages cannot be served at {address}, port {port}: {error.strerror or error}.")
 
 
 def _announce(url: str, ws: wsq.Workspace, given: Namespace, auth: Authenticator | None) -> None:

@@ -14,12 +14,11 @@ from wsq.errors import WsqError
 from wsq.views.auth import cookies, sessions
 from wsq.views.auth.authenticator import Authenticator, TooSoon
 from wsq.views.auth.guard import LOGIN, OAUTH, address_of, next_of, refused, visitor_of
+from wsq.views.auth.plain import plain_page
 from wsq.views.auth.redirects import relative
 from wsq.views.auth.sessions import Device
 from wsq.views.auth.turns import Busy
 from wsq.views.auth.users import User
-from wsq.views.live.component import resource
-from wsq.views.page.policy import nonce_of
 
 log = logging.getLogger(__name__)
 
@@ -28,40 +27,6 @@ LARGEST_BODY = 100_000
 
 WRONG = "Wrong name or password."
 EXPIRED_FORM = "The form has expired, or cookies are disabled. Try again."
-
-PAGE = """\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>Log in · wsq</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="{icon}">
-<style>{css}</style>
-</head>
-<body class="wsq">
-<script nonce="{nonce}">
-  let chosen = null;
-  try {{ chosen = localStorage.getItem("wsq-theme"); }} catch {{ /* use the system's theme */ }}
-  const system = matchMedia("(prefers-color-scheme: dark)");
-  const apply = () => {{
-    const dark = chosen ? chosen === "dark" : system.matches;
-    document.documentElement.dataset.theme = document.body.dataset.theme = dark ? "dark" : "light";
-  }};
-  apply();
-  system.addEventListener("change", apply);
-</script>
-<main>
-<p class="brand">wsq</p>
-<section class="login">
-<h1>Log in</h1>
-{message}{form}{provider}
-</section>
-</main>
-</body>
-</html>
-"""
 
 FORM = """\
 <form method="post" action="{action}" class="login-form" style="display: grid; gap: 12px">
@@ -83,20 +48,17 @@ def page(
     at = handler.request.path
     oauth = f"{relative(at, OAUTH)}?next={xhtml_escape(quote(onward, safe=''))}"
     link = f'<a class="button" href="{oauth}">Log in with {{}}</a>'
-    return PAGE.format(
-        icon=relative(at, "/favicon.ico"),
-        css=resource("page/theme.css", "auth/login.css"),
-        nonce=nonce_of(handler.request),
-        message=f'<p class="said" role="alert">{xhtml_escape(message)}</p>\n' if message else "",
-        form=FORM.format(
-            action=relative(at, LOGIN),
-            xsrf=handler.xsrf_form_html(),
-            next=xhtml_escape(onward),
-            name=xhtml_escape(name[:200]),
-            focus_name="" if name else "autofocus",
-            focus_password="autofocus" if name else "",
-        ),
-        provider=link.format(xhtml_escape(provider)) if provider else "",
+    form = FORM.format(
+        action=relative(at, LOGIN),
+        xsrf=handler.xsrf_form_html(),
+        next=xhtml_escape(onward),
+        name=xhtml_escape(name[:200]),
+        focus_name="" if name else "autofocus",
+        focus_password="autofocus" if name else "",
+    )
+    said = f'<p class="said" role="alert">{xhtml_escape(message)}</p>\n' if message else ""
+    return plain_page(
+        handler.request, "Log in", said + form + (link.format(xhtml_escape(provider)) if provider else "")
     )
 
 

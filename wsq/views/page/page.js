@@ -52,7 +52,10 @@ export class Page {
     this.releaseKeys = this.opening.page ? null : keepKeys(this.root);
     this.#noteVisit();
     this.#watchConnection();
-    requestAnimationFrame(() => removePicture(this.root));
+    requestAnimationFrame(() => {
+      removePicture(this.root);
+      if (this.opening.page) document.querySelector("body > .skeleton")?.remove();
+    });
     this.ticking = setInterval(() => this.tick(), TICK);
     this.visiting = setInterval(() => document.hidden || this.#noteVisit(), VISIT_NOTED_EVERY);
     model.on("msg:custom", (text) => this.#onMessage(JSON.parse(text)));

@@ -1,4 +1,4 @@
-"""The HTML document around a page: sets the background first, and loads no external fonts.
+"""The HTML document around a page: shows its outline before it loads scripts, and loads no external fonts.
 
 Bokeh and Panel cannot give their inline scripts a nonce, so it is added here, to what they have rendered and to nothing
 else.
@@ -21,6 +21,7 @@ TEMPLATE = parse_template("""\
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="{{ app_favicon }}">
 <script nonce="{{ nonce | default('') }}">
+  document.documentElement.classList.add("scripted");
   try {
     const chosen = localStorage.getItem("wsq-theme");
     if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
@@ -36,9 +37,19 @@ TEMPLATE = parse_template("""\
   html, body { height: 100%; margin: 0; overflow: hidden; }
   .unopened { max-width: 40rem; margin: 0 auto; padding: 4rem 1rem; font: 16px/1.5 system-ui, sans-serif; }
   .unopened { color: CanvasText; overflow-wrap: anywhere; }
+  .skeleton { position: fixed; inset: 0; display: grid; grid: 49px 1fr / 2fr 1fr 1fr 1fr; gap: 0 12px; padding: 0 16px; }
+  .skeleton > * { background: color-mix(in srgb, CanvasText 7%, transparent); border-radius: 9px; margin: 14px 0; }
+  .skeleton > :first-child { grid-column: 1 / -1; margin: 0 -16px; border-radius: 0; }
+  .scripted .unscripted, :root:not(.scripted) .skeleton { display: none; }
+  @media (max-width: 768px) { .skeleton { grid: 100px 1fr / 1fr; } .skeleton > :nth-child(n + 3) { display: none; } }
 </style>
 {{ bokeh_css }}
+{% endblock %}
+{% block inner_body %}
+<p class="unopened unscripted">wsq needs JavaScript: allow scripts for this page, and reload it.</p>
+<div class="skeleton" aria-hidden="true"><i></i><i></i><i></i><i></i><i></i></div>
 {{ bokeh_js | replace("<script", signed) }}
+{{ super() }}
 {% endblock %}
 """)
 TEMPLATE.globals["unopened"] = inline("page/unopened.js")

@@ -51,7 +51,9 @@
     reload.textContent = "Reload";
     reload.addEventListener("click", () => location.reload());
     said.append(await findReason(), " ", reload);
-    if (!isShown()) document.body.append(said);
+    if (isShown()) return;
+    document.querySelector(".skeleton")?.remove();
+    document.body.append(said);
   }
 
   async function findReason() {

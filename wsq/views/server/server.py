@@ -14,10 +14,11 @@ import panel as pn
 from bokeh.server.server import Server
 from bokeh.settings import settings
 from tornado.ioloop import IOLoop
-from tornado.web import ErrorHandler, RedirectHandler, RequestHandler
+from tornado.web import RedirectHandler, RequestHandler
 
 from wsq.api import Workspace
 from wsq.views.auth.authenticator import Authenticator
+from wsq.views.auth.guard import LOGIN
 from wsq.views.auth.login import LARGEST_BODY
 from wsq.views.auth.proxies import Proxies
 from wsq.views.auth.redirects import relative
@@ -25,6 +26,7 @@ from wsq.views.auth.routes import ServerParts, secure, server_parts
 from wsq.views.live.component import pool
 from wsq.views.live.hub import forget, hub_of
 from wsq.views.page.policy import Headers
+from wsq.views.server.answers import Missing, answer_beside_pages
 from wsq.views.server.connections import our_connections
 from wsq.views.server.origins import refuse_other_hosts
 from wsq.views.server.pages import admin_page, board_page, library_page, since_page, statistics_page, titled
@@ -33,7 +35,7 @@ from wsq.views.server.unopened import UNOPENED, Unopened
 
 log = logging.getLogger(__name__)
 
-NOT_SERVED = [(r"/components/.*", ErrorHandler, {"status_code": 404})]
+NOT_SERVED = [(r"/components/.*", Missing)]
 """A route of Panel's that wsq does not use: it imports any module that an address names, also ones that run code or end
 the process on import; any site could link to it."""
 
@@ -47,6 +49,14 @@ class Health(RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
     def get(self) -> None:
         """Return ``{"status": "ok"}``."""
         self.write({"status": "ok"})
+
+    head = get
+
+
+class ToTheBoard(RedirectHandler):  # type: ignore[misc]  # Tornado is not typed here
+    """Leads from the root to the board."""
+
+    head = RedirectHandler.get
 
 
 def serve(
@@ -116,7 +126,7 @@ def _build(
             websocket_origin=None,
             use_index=False,
             extra_patterns=[
-                (r"/", RedirectHandler, {"url": relative("/", "/board"), "permanent": False}),
+                (r"/", ToTheBoard, {"url": relative("/", "/board"), "permanent": False}),
                 (r"/health", Health),
                 *NOT_SERVED,
                 *parts.patterns,
@@ -135,6 +145,7 @@ def _build(
     server._tornado.websocket_origins.update(allowed | set(origins))
     server._tornado.add_transform(partial(Headers, origins=origins))
     server._tornado.add_handlers(".*", [WITHOUT_SLASH, (UNOPENED, Unopened)])
+    answer_beside_pages(server._tornado, [*pages, *([LOGIN] if auth is not None else [])])
     if auth is not None:
         secure(server._tornado, auth, allowed | set(origins))
     else:
