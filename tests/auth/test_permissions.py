@@ -51,6 +51,7 @@ SAMPLES = {
     messages.Submit: {"form": "task", "id": None, "version": None, "fields": {"title": "A"}},
     messages.CreateTask: {"title": "A", "lane": "todo", "project": None},
     messages.MoveTask: {"id": ID, "lane": "done", "position": None},
+    messages.ArchivedTasks: {"text": "secret"},
     messages.ArchiveTask: {"id": ID},
     messages.RestoreTask: {"id": ID, "position": None},
     messages.History: {"id": ID, "before": None},

@@ -334,6 +334,20 @@ def everything(acme):
     }  # fmt: skip
 
 
+def test_archived_tasks_come_last_archived_first_and_are_found_by_words(acme, clock):
+    made = [acme.create_task(title, description="ÄRGER" * (title == "b")) for title in "abc"]
+    for task in made:
+        clock.advance(1)
+        acme.archive_task(task.id)
+
+    assert [task.title for task in acme.archived_tasks()] == ["c", "b", "a"]
+    assert [task.title for task in acme.archived_tasks(limit=1)] == ["c"]
+    assert [task.title for task in acme.archived_tasks("ärger B")] == ["b"]
+    assert acme.archived_tasks("nothing") == []
+    with pytest.raises(wsq.InvalidInput, match="20"):
+        acme.archived_tasks(" ".join(map(str, range(30))))
+
+
 KINDS = ["project", "contact", "document", "task", "recurring"]
 
 

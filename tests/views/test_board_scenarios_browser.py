@@ -432,6 +432,75 @@ def test_tasks_archived_in_a_row_come_back_where_they_stood(open_board, acme):
     eventually(lambda: [each.title for each in acme.tasks()] == list("ABCDE"))
 
 
+def test_moves_edits_and_switches_are_undone_by_the_toast_or_by_the_keyboard(open_board, acme):
+    task, other = acme.create_task("Write copy"), acme.create_task("Stays")
+    recurring = acme.create_recurring_task("Triage", "Look.", every="1 day")
+    page = open_board()
+
+    card(page, task.title).focus()
+    page.keyboard.press("Control+ArrowDown")
+    page.keyboard.press("Control+ArrowRight")
+    expect(page.get_by_text("“Write copy” is in Doing now.")).to_be_visible()
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    eventually(lambda: [each.title for each in acme.tasks()] == ["Write copy", "Stays"])
+    expect(lane(page, "To do").get_by_role("article").first).to_have_accessible_name("Write copy")
+
+    page.keyboard.press("Enter")
+    fill_form(page, Title="Write the copy").get_by_role("button", name="Save").click()
+    expect(card(page, "Write the copy")).to_be_visible()
+    page.locator(".toast").filter(has_text="“Write copy” is saved.").get_by_role("button", name="Undo").click()
+    expect(card(page, "Write copy")).to_be_visible()
+    assert acme.task(task.id).title == "Write copy"
+
+    card(page, "Triage").get_by_role("button", name="Disable").click()
+    eventually(lambda: not acme.recurring_task(recurring.id).enabled)
+    card(page, "Stays").focus()
+    page.keyboard.press("Control+z")
+    eventually(lambda: acme.recurring_task(recurring.id).enabled)
+
+    # An edit that somebody else has built upon stays, and in a field the key is the browser's
+    card(page, "Stays").focus()
+    page.keyboard.press("Enter")
+    fill_form(page, Title="Stays here").get_by_role("button", name="Save").click()
+    eventually(lambda: acme.task(other.id).title == "Stays here")
+    acme.update_task(other.id, description="By another")
+    page.get_by_role("textbox", name="New task", exact=True).press("Control+z")
+    assert acme.task(other.id).title == "Stays here"
+    card(page, "Stays here").focus()
+    page.keyboard.press("Control+z")
+    expect(page.get_by_role("alert").filter(has_text="changed")).to_be_visible()
+    assert acme.task(other.id).title == "Stays here"
+    page.keyboard.press("Control+z")
+    expect(page.get_by_text("There is nothing to undo.")).to_be_visible()
+
+
+def test_archived_tasks_are_listed_found_opened_and_restored(open_board, acme):
+    for title in ("Old invoice", "Old plan", "Kept"):
+        acme.create_task(title, description="of the Müller account" if "plan" in title else "", status="done")
+    for task in acme.tasks()[:2]:
+        acme.archive_task(task.id)
+    page = open_board()
+
+    page.get_by_role("button", name="Archived tasks").click()
+    dialog = page.get_by_role("dialog", name="Archived tasks")
+    expect(dialog.get_by_role("listitem")).to_have_count(2)
+    dialog.get_by_role("searchbox").fill("MÜLLER")
+    expect(dialog.get_by_role("listitem")).to_have_count(1)
+    expect(dialog.get_by_role("listitem")).to_contain_text("Old plan")
+    dialog.get_by_role("button", name="Old plan", exact=True).click()
+    expect(page.get_by_role("dialog", name="Task", exact=True)).to_be_visible()
+    page.keyboard.press("Escape")
+
+    dialog.get_by_role("button", name="Restore Old plan").click()
+    expect(dialog.get_by_text("No archived task matches your search.")).to_be_visible()
+    assert acme.tasks()[-1].title == "Old plan"
+    dialog.get_by_role("searchbox").fill("")
+    expect(dialog.get_by_role("listitem")).to_have_count(1)
+    dialog.get_by_role("button", name="Close").click()
+    expect(card(page, "Old plan")).to_be_visible()
+
+
 def test_a_project_that_is_archived_while_it_is_shown_gives_way_to_all(open_board, acme):
     launch = acme.create_project("Launch")
     acme.create_task("Ours", project_id=launch.id)

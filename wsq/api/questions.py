@@ -83,6 +83,7 @@ class Questions:
 
     # Recurring tasks and their executions
 
+    archived_tasks = query(board_queries.archived_tasks)
     recurring_tasks = query(board_queries.recurring_tasks)
     recurring_task = query(board_queries.recurring_task)
     execution = query(execution_queries.execution)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 from typing import Any, TypeVar
 
 from msgspec import Struct, structs
@@ -10,7 +11,7 @@ from msgspec import Struct, structs
 from wsq.errors import NotFound
 from wsq.projections import TABLES, Contact, Document, Project, RecurringTask, Row, Rows, StoreRow, Task, WorkspaceRow
 from wsq.queries import lanes
-from wsq.rules import naming
+from wsq.rules import naming, searching, values
 from wsq.store.engine import Cursor
 from wsq.store.rows import to_rows
 
@@ -182,6 +183,26 @@ def task(cursor: Cursor, store_id: str, task_id: str) -> Task:
     if row.archived_at is not None:
         return row
     return structs.replace(row, position=lanes.position(cursor, row))
+
+
+def archived_tasks(cursor: Cursor, store_id: str, text: str = "", *, limit: int = 50) -> Rows[Task]:
+    """The store's archived tasks, the last archived first.
+
+    Args:
+        cursor: A view of the workspace.
+        store_id: The store.
+        text: Only those with all its words in title or description, in any case.
+        limit: The most that are returned.
+
+    Raises:
+        InvalidInput: `text` has too many words, or `limit` is no number of rows.
+    """
+    wanted = searching.words(text, "text") if values.text(text, "text").strip() else []
+    most = values.limit(limit)
+    rest = "WHERE store_id = $1 AND archived_at IS NOT NULL ORDER BY archived_at DESC, id DESC"
+    rows = select(cursor, "tasks", Task, rest if wanted else f"{rest} LIMIT {most}", [store_id])
+    found = (row for row in rows if searching.holds(searching.folded(f"{row.title} {row.description}"), wanted))
+    return Rows(islice(found, most), kind=Task)
 
 
 def recurring_tasks(cursor: Cursor, store_id: str, project_id: str | None = None) -> Rows[RecurringTask]:

@@ -425,7 +425,7 @@ class AdminPage extends DialogPage {
     if (!this.#focused()) this.rows.focus({ id: line.id, part: "run" });
     if (!answer.ok) return;
     const show = { name: "Show", act: () => this.openExecutionOf(line.store, answer.value.execution) };
-    this.toast(`“${line.name}” has been started.`, "", show);
+    this.toast(`“${line.name}” has been started.`, "green", show);
   }
 
   async #enable(ids, pressed) {
@@ -491,9 +491,9 @@ class AdminPage extends DialogPage {
     const act = async () => {
       const answer = await undo();
       await this.refresher.refresh();
-      if (answer.ok) this.toast("That is undone.", "");
+      if (answer.ok) this.toast("That is undone.", "green");
     };
-    this.toast(done, "", { name: "Undo", act });
+    this.toast(done, "green", { name: "Undo", act });
   }
 
   #openPause() {

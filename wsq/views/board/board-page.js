@@ -8,6 +8,7 @@ import { backoff, delay } from "../page/delay.js";
 import { button, focusedElement, h, icon, uniqueId } from "../page/elements.js";
 import { projectFilter } from "../page/project-filter.js";
 import { SearchBox } from "../page/search-box.js";
+import { openArchived } from "./archived.js";
 import { CardStore } from "./card-store.js";
 import { Drag } from "./drag.js";
 import { Lane } from "./lane.js";
@@ -242,13 +243,27 @@ class BoardPage extends DialogPage {
   }
 
   /** `place` is that among the other cards of the lane, null the end. */
-  moveTo(card, lane, place) {
+  async moveTo(card, lane, place) {
+    const from = { lane: card.lane, place: this.placeOf(card) };
+    const answer = await this.#move(card, lane, place);
+    if (!answer.ok) return;
+    const name = this.taskLanes.find(([id]) => id === lane)[1];
+    const sentence = lane === from.lane ? null : `“${card.title}” is in ${name} now.`;
+    this.undo.offer(() => this.#move(this.store.shown(card.id) ?? card, from.lane, from.place), sentence);
+  }
+
+  #move(card, lane, place) {
     const others = this.inLane(lane).filter((each) => each.id !== card.id);
     const rank = provisionalRank(card, others, place ?? others.length);
     return this.#change(card.id, { lane, rank }, "move_task", { id: card.id, lane, position: place });
   }
 
-  setEnabled(card, enabled) {
+  async setEnabled(card, enabled) {
+    const answer = await this.#setEnabled(card, enabled);
+    if (answer.ok) this.undo.offer(() => this.#setEnabled(this.store.shown(card.id) ?? card, !enabled));
+  }
+
+  #setEnabled(card, enabled) {
     const fields = enabled ? { enabled } : { enabled, next: null };
     return this.#change(card.id, fields, enabled ? "enable" : "disable", { id: card.id });
   }
@@ -282,7 +297,7 @@ class BoardPage extends DialogPage {
     }
     const sentence = `“${card.title}” is running now. From now on its missed runs run once, late, instead of being skipped.`;
     const act = () => this.attempt("missed", { id: card.id, policy: "skip" });
-    this.toast(sentence, "", { name: "Skip them again", act });
+    this.toast(sentence, "green", { name: "Skip them again", act });
   }
 
   async archive(id) {
@@ -292,8 +307,7 @@ class BoardPage extends DialogPage {
     this.#focusNext(card);
     const answer = await this.#change(id, { isGone: true }, "archive_task", { id });
     if (!answer.ok) return;
-    const act = () => this.attempt("restore_task", { id, position });
-    this.toast(`“${card.title}” is archived.`, "", { name: "Undo", act });
+    this.undo.offer(() => this.attempt("restore_task", { id, position }), `“${card.title}” is archived.`);
   }
 
   #focusNext(card) {
@@ -452,6 +466,9 @@ class BoardPage extends DialogPage {
         return this.openRecurringTask(id);
       case "copy":
         return this.openCopy(id);
+      case "archived":
+        await openArchived(this);
+        return null;
       case "history":
         await this.openHistory(id, this.store.get(id)?.title ?? "");
         return null;
@@ -468,6 +485,10 @@ class BoardPage extends DialogPage {
       return button("Archive", "archive", { class: "button left", "data-needs": "editor", onclick });
     };
     return openForm(this, "task", id, { place: `task:${id}`, action });
+  }
+
+  openArchived() {
+    return openArchived(this);
   }
 
   openRecurringTask(id) {

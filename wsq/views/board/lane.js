@@ -16,6 +16,7 @@ export class Lane {
   constructor(page, id, name) {
     this.page = page;
     this.id = id;
+    this.pending = ""; // the title of a new task that the server has not answered yet
     this.list = h("div", { class: "cards" });
     this.count = h("span", { class: "count" }, "0");
     this.spent = id === "recurring" ? h("span", { class: "lane-spent" }) : null;
@@ -60,7 +61,8 @@ export class Lane {
 
   /** What was typed and not added, and whether the field has the focus; null if there is nothing. */
   draft() {
-    return this.title?.value ? { text: this.title.value, focused: this.title.matches(":focus") } : null;
+    const text = this.title?.value || this.pending; // what was sent may be lost with the connection
+    return text ? { text, focused: this.title.matches(":focus") } : null;
   }
 
   restore({ text, focused }) {
@@ -100,7 +102,10 @@ export class Lane {
       this.add.hidden = false;
       this.title.focus();
     };
-    return iconButton(`New task in ${name}`, "plus", { "data-needs": "editor", onclick });
+    const add = iconButton(`New task in ${name}`, "plus", { "data-needs": "editor", onclick });
+    if (this.id !== "done") return add;
+    const archived = iconButton("Archived tasks", "archive", { onclick: () => this.page.openArchived() });
+    return h("span", { class: "lane-tools" }, archived, add);
   }
 
   /** The field for a new task, which is always open in the first lane of tasks. */
@@ -125,7 +130,9 @@ export class Lane {
       const text = title.value;
       title.value = "";
       title.focus();
+      this.pending = text;
       const isCreated = await this.page.createTask(text, this.id);
+      this.pending = "";
       if (!isCreated && !title.value) title.value = text;
     };
     const onfocusout = (event) => form.contains(event.relatedTarget) || hide();

@@ -3,6 +3,7 @@
 import { button, focusedElement, h, hasFocusOutside } from "../page/elements.js";
 import { Page } from "../page/page.js";
 import { ownKey, readStoredJson, writeStored } from "../page/storage.js";
+import { Undo } from "../page/undo.js";
 import { openExecution } from "./execution.js";
 import { openHistory } from "./history.js";
 import { dialogTitle } from "./title.js";
@@ -18,6 +19,10 @@ export class DialogPage extends Page {
     this.project = this.opening.project; // the one that is shown alone
     this.projects = []; // { id, name } of those that can be chosen
     this.projectNames = new Map();
+    this.undo = new Undo(this);
+    const onKey = (event) => this.undo.onKey(event);
+    if (this.opening.page) this.onWindow("keydown", onKey);
+    else this.root.addEventListener("keydown", onKey);
     if (this.opening.page) this.onWindow("beforeunload", () => this.#keepDraft());
   }
 

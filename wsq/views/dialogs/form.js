@@ -195,12 +195,20 @@ class FormDialog {
     this.save.disabled = false;
     if (answer.ok) {
       this.dialog.close();
+      if (id !== null && answer.value.version !== version) this.#offerUndo(answer.value.version);
       this.options.onSaved?.(answer.value);
     } else if (answer.conflict) {
       this.#merge(answer.conflict);
     } else {
       this.#showRefusal(answer);
     }
+  }
+
+  /** Saves it as it was before, unless somebody saves it in between. */
+  #offerUndo(version) {
+    const { kind: form, id, base: fields } = this;
+    const act = () => this.page.attempt("submit", { form, id, version, fields });
+    this.page.undo.offer(act, `“${fields.title ?? fields.name}” is saved.`);
   }
 
   #showRefusal({ error, problems }) {

@@ -269,7 +269,7 @@ class LibraryPage extends DialogPage {
     const disabled = answer.value.disabled ?? [];
     const also = disabled.length ? `, and ${counted(disabled.length, "recurring task")} disabled` : "";
     const undo = { name: "Undo", act: () => this.restore(kind, row, disabled) };
-    this.toast(`“${row.name}” is archived${also}.`, "", undo);
+    this.toast(`“${row.name}” is archived${also}.`, "green", undo);
     return answer;
   }
 

@@ -110,6 +110,8 @@ class Dispatcher(Responder):
                 return self._history(id_, before)
             case messages.Search(text=text):
                 return self._find(text)
+            case messages.ArchivedTasks(text=text):
+                return self._archived_tasks(text)
             case messages.Preview(text=text):
                 return {"tree": markdown.tree(text)}
             case messages.OpenExecution(id=id_):
@@ -189,6 +191,10 @@ class Dispatcher(Responder):
         return (
             restored if position is None else self._store.move_task(task_id, status=restored.status, position=position)
         )
+
+    def _archived_tasks(self, text: str) -> dict[str, Any]:
+        rows = self._store.archived_tasks(text, limit=PAGE + 1)
+        return {"tasks": [cards.archived_line(row) for row in rows[:PAGE]], "more": len(rows) > PAGE}
 
     # Forms
 

@@ -31,6 +31,7 @@ NEEDS: dict[type[messages.Message], Role | None] = {
     messages.Submit: "editor",
     messages.CreateTask: "editor",
     messages.MoveTask: "editor",
+    messages.ArchivedTasks: "viewer",
     messages.ArchiveTask: "editor",
     messages.RestoreTask: "editor",
     messages.Archive: "editor",

@@ -16,7 +16,7 @@ from wsq.rules.budgets import Spending
 from wsq.rules.pauses import Pausable
 from wsq.runner.progress import Doing
 from wsq.views.page import markdown, words
-from wsq.vocabulary import NOTIFY_ON_LABELS, RECURRING_LANE, STATUS_LABELS, TRIGGER_LABELS, UNWANTED_SKIPS
+from wsq.vocabulary import LANE_LABELS, NOTIFY_ON_LABELS, RECURRING_LANE, STATUS_LABELS, TRIGGER_LABELS, UNWANTED_SKIPS
 
 Card = dict[str, Any]
 
@@ -53,6 +53,12 @@ def task_card(task: Task) -> Card:
         "project": task.project_id,
         "by_agent": task.created_by_execution_id is not None,
     }
+
+
+def archived_line(task: Task) -> Card:
+    """Return an archived task as a line of a list."""
+    lane = LANE_LABELS[task.status]
+    return {"id": task.id, "title": one_line(task.title), "lane": lane, "at": instant(task.archived_at)}
 
 
 def recurring_card(task: RecurringTask, runs: Sequence[Run], spending: Spending | None = None) -> Card:

@@ -91,3 +91,8 @@ export function hasFocusOutside(root, element) {
   const focused = focusedElement(root) ?? document.activeElement;
   return Boolean(focused) && focused !== document.body && !element.contains(focused);
 }
+
+/** Whether a key goes into a text that somebody types. */
+export function isTyping(event) {
+  return Boolean(event.composedPath()[0]?.matches?.("input:not([type=checkbox]), textarea, [contenteditable]"));
+}

@@ -150,6 +150,12 @@ class ArchiveTask(AboutRow, frozen=True, kw_only=True, tag="archive_task"):
     """Archive a task."""
 
 
+class ArchivedTasks(Message, frozen=True, kw_only=True, tag="archived_tasks"):
+    """The store's archived tasks, the last archived first, that contain all words of a text."""
+
+    text: Short
+
+
 class RestoreTask(AboutRow, frozen=True, kw_only=True, tag="restore_task"):
     """Put an archived task back, at a 0-based place of its lane; None is the end."""
 
@@ -270,6 +276,7 @@ Request = (
     | Submit
     | CreateTask
     | MoveTask
+    | ArchivedTasks
     | ArchiveTask
     | RestoreTask
     | History

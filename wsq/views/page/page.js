@@ -164,7 +164,7 @@ export class Page {
 
   loggedInAgain() {
     this.banners.hideTrouble();
-    this.toast("You are logged in again.", "");
+    this.toast("You are logged in again.", "green");
     this.catchUp();
   }
 
@@ -187,7 +187,7 @@ export class Page {
 
   toast(sentence, tone = "red", action = null) {
     this.topmost().append(this.toasts.element); // what is behind a dialog is not seen
-    this.toasts.show(sentence, tone, action);
+    return this.toasts.show(sentence, tone, action);
   }
 
   /** Ends a pause; the button that was pressed is disabled meanwhile. */

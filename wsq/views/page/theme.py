@@ -37,8 +37,8 @@ TEMPLATE = parse_template("""\
   html, body { height: 100%; margin: 0; overflow: hidden; }
   .unopened { max-width: 40rem; margin: 0 auto; padding: 4rem 1rem; font: 16px/1.5 system-ui, sans-serif; }
   .unopened { color: CanvasText; overflow-wrap: anywhere; }
-  .skeleton { position: fixed; inset: 0; display: grid; grid: 49px 1fr / 2fr 1fr 1fr 1fr; gap: 0 12px; padding: 0 16px; }
-  .skeleton > * { background: color-mix(in srgb, CanvasText 7%, transparent); border-radius: 9px; margin: 14px 0; }
+  .skeleton { position: fixed; inset: 0; display: grid; grid: 46px 1fr / 2.1fr repeat(4, 1fr); gap: 0 12px; padding: 0 16px; }
+  .skeleton > * { background: color-mix(in srgb, CanvasText 5%, transparent); border-radius: 9px; margin: 14px 0; }
   .skeleton > :first-child { grid-column: 1 / -1; margin: 0 -16px; border-radius: 0; }
   .scripted .unscripted, :root:not(.scripted) .skeleton { display: none; }
   @media (max-width: 768px) { .skeleton { grid: 100px 1fr / 1fr; } .skeleton > :nth-child(n + 3) { display: none; } }
@@ -47,7 +47,7 @@ TEMPLATE = parse_template("""\
 {% endblock %}
 {% block inner_body %}
 <p class="unopened unscripted">wsq needs JavaScript: allow scripts for this page, and reload it.</p>
-<div class="skeleton" aria-hidden="true"><i></i><i></i><i></i><i></i><i></i></div>
+<div class="skeleton" aria-hidden="true"><i></i><i></i><i></i><i></i><i></i><i></i></div>
 {{ bokeh_js | replace("<script", signed) }}
 {{ super() }}
 {% endblock %}

@@ -2,6 +2,7 @@ import { button, h, icon, iconButton } from "./elements.js";
 
 const SHOWN_AT_ONCE = 4;
 const SHOWN_FOR = 10000; // ms
+const ICONS = { red: "warn", green: "check", "": "info" };
 
 /** Short messages in a corner of the page. */
 export class Toasts {
@@ -11,8 +12,9 @@ export class Toasts {
 
   /**
    * @param {string} sentence
-   * @param {"red" | ""} tone red for what went wrong
+   * @param {"red" | "green" | ""} tone red for what went wrong, green for what was done
    * @param {{ name: string, act: () => any } | null} action offered as a button
+   * @returns {HTMLElement}
    */
   show(sentence, tone, action) {
     const close = iconButton("Dismiss", "close", { title: null, onclick: () => toast.remove() });
@@ -23,7 +25,7 @@ export class Toasts {
     const toast = h(
       "div",
       { class: `toast ${tone}`, role: tone === "red" ? "alert" : null },
-      icon(tone === "red" ? "warn" : "info"),
+      icon(ICONS[tone]),
       h("p", null, sentence),
       action && button(action.name, null, { onclick: run }),
       close,
@@ -31,5 +33,6 @@ export class Toasts {
     this.element.append(toast);
     while (this.element.childElementCount > SHOWN_AT_ONCE) this.element.firstElementChild.remove();
     setTimeout(() => toast.remove(), SHOWN_FOR);
+    return toast;
   }
 }
