@@ -10,7 +10,7 @@ from wsq.views.page import words
         (1, "days", None, "Every day"),
         (1, "minutes", None, "Every minute"),
         (1, "days", "09:00", "Every day at 09:00"),
-        (2, "hours", "09:00", "Every 2 hours"),
+        (2, "hours", "09:00", "Every 2 hours from 09:00"),
         (1, "days", "2026-03-01T09:00:00+01:00", "Every day"),
     ],
 )

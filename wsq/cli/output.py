@@ -125,9 +125,10 @@ def count(number: int, what: str, plural: str | None = None) -> str:
 
 
 def every(task: RecurringTask) -> str:
-    """Return the interval: ``4 hours``, ``1 day at 09:00``."""
-    words = count(task.interval_value, task.interval_unit.removesuffix("s"))
-    return f"{words} at {task.starting}" if task.starting and "T" not in task.starting else words
+    """Return the interval; see `display.interval`."""
+    from wsq.projections.display import interval
+
+    return interval(task.interval_value, task.interval_unit, task.starting)
 
 
 def outcome(execution: Execution) -> str:

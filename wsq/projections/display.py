@@ -63,6 +63,14 @@ def shown(value: Any) -> str:
     return str(value)
 
 
+def interval(value: int, unit: str, starting: str | None) -> str:
+    """Return an interval in words: ``4 hours from 09:00``, ``1 day at 09:00``; a first run at a date is left out."""
+    words = f"{value:,} {unit if value != 1 else unit.removesuffix('s')}"
+    if starting is None or "T" in starting:
+        return words
+    return f"{words} {'at' if unit == 'days' else 'from'} {starting}"
+
+
 def length(seconds: float) -> str:
     """Return a duration as text: ``0.3 s``, ``2 min 5 s``, ``3 h 4 min``."""
     if seconds < 60:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from wsq.projections import display
 from wsq.rules.budgets import Spending
 from wsq.vocabulary import REASON_SENTENCES, VERDICT_LABELS
 
@@ -38,10 +39,8 @@ def length(span: timedelta) -> str:
 
 
 def interval(value: int, unit: str, starting: str | None = None) -> str:
-    """``Every 4 hours``; a daily one says when, if a wall time is set: ``Every day at 09:00``."""
-    words = f"Every {unit.removesuffix('s')}" if value == 1 else f"Every {value} {unit}"
-    wall_time = starting is not None and unit == "days" and "T" not in starting
-    return f"{words} at {starting}" if wall_time else words
+    """``Every 4 hours from 09:00``, ``Every day at 09:00``; see `display.interval`."""
+    return f"Every {display.interval(value, unit, starting).removeprefix('1 ')}"
 
 
 def verdict(status: str, word: str | None) -> str | None:
