@@ -310,7 +310,7 @@ def test_permissions_that_are_there_stay_what_is_added_follows_them_and_the_doct
     assert f"Other users of this machine can open {service.path} and " in doctor.out
     assert "(mode 0664)" in doctor.out
     assert "No key or password is exposed." in doctor.out
-    assert "none gives others more than mode 0664 does." in meant.out
+    assert "nobody else has more access than mode 0664 gives." in meant.out
 
     # What the doctor says is what helps
     advice = doctor.out.partition("Run ")[2].partition(", or set")[0]

@@ -69,16 +69,16 @@ def test_a_scheduler_that_refuses_every_pass_is_said_so_everywhere_until_one_suc
     with served_by_a_model(used) as ws:
         assert not ws.scheduler().missed
         (alert,) = [each for each in ws.alerts() if each.kind == "no_credentials"]
-        assert (alert.level, alert.sentence) == ("problem", ws.why_nothing_runs())
+        assert (alert.level, alert.sentence) == ("problem", ws.blocked_reason())
         assert re.match(
             r"The scheduler on \S+ refuses every pass\. This workspace uses a model of claude", alert.sentence
         )
-        assert Hub(ws).opening()["header"]["stopped"] == alert.sentence
+        assert Hub(ws).opening()["header"]["blocked"] == alert.sentence
 
         ws.process()
-        assert ws.why_nothing_runs() is None
+        assert ws.blocked_reason() is None
         assert "no_credentials" not in [each.kind for each in ws.alerts()]
-        assert Hub(ws).opening()["header"]["stopped"] is None
+        assert Hub(ws).opening()["header"]["blocked"] is None
 
 
 def test_pages_and_commands_say_whether_nothing_runs_or_only_they_cannot(used):
@@ -92,8 +92,8 @@ def test_pages_and_commands_say_whether_nothing_runs_or_only_they_cannot(used):
 
     with wsq.open(used) as ws:
         assert not ws.can_run
-        assert Hub(ws).opening()["header"]["stopped"] == ws.why_nothing_runs()
-        assert "Run now and dry runs are refused. Scheduled runs go on" in ws.why_nothing_runs()
+        assert Hub(ws).opening()["header"]["blocked"] == ws.blocked_reason()
+        assert "Run now and dry runs are refused. Scheduled runs go on" in ws.blocked_reason()
         assert ws.alerts() == []
 
 

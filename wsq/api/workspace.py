@@ -297,7 +297,7 @@ class Workspace:
         from wsq.statistics import health
 
         at = self.clock.now() if now is None else aware(now)
-        scheduler = notifications.scheduler_health(self._engine, at, self._service.lack())
+        scheduler = notifications.scheduler_health(self._engine, at, self._service.missing_credentials())
         return self._log.read_all(lambda cursor: health.alerts(cursor, at, scheduler, self.settings.timezone))
 
     def since(self, instant: datetime, until: datetime | None = None) -> Rows[Since]:
@@ -336,15 +336,15 @@ class Workspace:
     @property
     def can_run(self) -> bool:
         """Whether this process can run anything: where a model was used before, it needs credentials for one."""
-        return self._service.lack() is None
+        return self._service.missing_credentials() is None
 
-    def why_nothing_runs(self) -> str | None:
+    def blocked_reason(self) -> str | None:
         """Why *Run now* or scheduled runs do not work, and what to do; None if both do.
 
         It is so where a model was used before and now there are no credentials for one, in this process or where the
         scheduler runs.
         """
-        return self._service.why_nothing_runs()
+        return self._service.blocked_reason()
 
     @property
     def is_demo(self) -> bool:

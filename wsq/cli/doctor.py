@@ -188,7 +188,9 @@ def _writes(examined: _Examined) -> Finding:
 def _files(examined: _Examined) -> Finding:
     settings = examined.ws.settings
     found = problems(settings)
-    well = f"Its owner can write to all its files, and none gives others more than mode {settings.file_mode:04o} does."
+    well = (
+        f"The owner can write to every file, and nobody else has more access than mode {settings.file_mode:04o} gives."
+    )
     return Finding(ok=not found, sentence=" ".join(found) or well)
 
 

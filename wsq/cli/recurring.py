@@ -56,9 +56,9 @@ def list_command(given: Namespace) -> int:
             tasks = store.recurring_tasks()
             latest = {} if given.json else {task.id: store.latest_execution(task.id) for task in tasks}
             pause = store.paused()
-        stopped = ws.why_nothing_runs()
-    if stopped:
-        print_error(PROGRAM, stopped)
+        blocked = ws.blocked_reason()
+    if blocked:
+        print_error(PROGRAM, blocked)
     if pause is not None and not given.json:
         command = "wsq resume" + ("" if pause.workspace else f" --store {given.store}")
         end = f"until {local(pause.until, zone)}" if pause.until else f"until {command}"

@@ -95,9 +95,9 @@ def _announce(url: str, ws: wsq.Workspace, given: Namespace, auth: Authenticator
     warn_of_exposure(PROGRAM, ws.settings)
     if auth is not None and not configuration.is_loopback(given.address):
         say("A login is required. Passwords are only safe behind a proxy with HTTPS.")
-    stopped = ws.why_nothing_runs()
-    if stopped:
-        print_error(PROGRAM, stopped)
+    blocked = ws.blocked_reason()
+    if blocked:
+        print_error(PROGRAM, blocked)
     elif ws.provider_kind == "offline":
         say("No language model is used: the offline provider understands a few sentences.")
     if not _schedules(ws, given):

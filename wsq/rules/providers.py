@@ -16,7 +16,7 @@ def has_credentials(settings: Settings) -> bool:
     return bool(settings.api_key or settings.base_url)
 
 
-def lack(settings: Settings, row: WorkspaceRow) -> str | None:
+def missing_credentials(settings: Settings, row: WorkspaceRow) -> str | None:
     """Return what is missing for anything to run with these settings; None if nothing is. A demo is always offline.
 
     The offline provider does not take over where a model was used before.
@@ -26,9 +26,9 @@ def lack(settings: Settings, row: WorkspaceRow) -> str | None:
     return f"This workspace uses a model of {row.model_provider}, but neither ANTHROPIC_API_KEY nor ANTHROPIC_BASE_URL is set"
 
 
-def nothing_runs(lack: str) -> str:
+def nothing_runs(missing: str) -> str:
     """Return the sentence for what is missing."""
-    return f"{lack}: nothing runs. Set one of them, and start wsq again."
+    return f"{missing}: nothing runs. Set one of them, and start wsq again."
 
 
 def check_credentials(settings: Settings, row: WorkspaceRow) -> None:
@@ -37,7 +37,7 @@ def check_credentials(settings: Settings, row: WorkspaceRow) -> None:
     Raises:
         MissingCredentials: A model was used here, and the settings name no model's service.
     """
-    if (missing := lack(settings, row)) is not None:
+    if (missing := missing_credentials(settings, row)) is not None:
         raise MissingCredentials(nothing_runs(missing))
 
 

@@ -106,21 +106,21 @@ class _Record:
         self._is_writable = True
 
 
-def scheduler_health(engine: Engine, now: datetime, lack: str | None = None) -> SchedulerHealth:
+def scheduler_health(engine: Engine, now: datetime, missing: str | None = None) -> SchedulerHealth:
     """Return the state of the scheduler at `now`, from its heartbeats.
 
-    `lack` is what is missing for anything to run in this process. It does not matter while the scheduler, which may be
-    another process, can run what is due.
+    `missing` is what is missing for anything to run in this process. It does not matter while the scheduler, which may
+    be another process, can run what is due.
     """
-    seen, lack = heartbeat.scheduler(engine, now), nothing_runs(lack) if lack else None
+    seen, here = heartbeat.scheduler(engine, now), nothing_runs(missing) if missing else None
     if seen is None:
-        return SchedulerHealth(usual=heartbeat.USUAL.total_seconds(), refused=lack)
+        return SchedulerHealth(usual=heartbeat.USUAL.total_seconds(), refused=here)
     return SchedulerHealth(
         usual=seen.usual,
         missed=seen.missed,
         last_at=seen.last.started_at,
         host=seen.last.host,
-        refused=heartbeat.refusal(seen) or (lack if seen.missed else None),
+        refused=heartbeat.refusal(seen) or (here if seen.missed else None),
     )
 
 

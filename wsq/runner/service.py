@@ -77,19 +77,23 @@ class Service:
             return self.given_provider.kind
         return providers.kind_of(self.settings, self._workspace())
 
-    def lack(self, about: WorkspaceRow | None = None) -> str | None:
+    def missing_credentials(self, about: WorkspaceRow | None = None) -> str | None:
         """What is missing for anything to run in this process; None if nothing is."""
-        return None if self.given_provider is not None else providers.lack(self.settings, about or self._workspace())
+        if self.given_provider is not None:
+            return None
+        return providers.missing_credentials(self.settings, about or self._workspace())
 
-    def why_nothing_runs(self) -> str | None:
-        """See `Workspace.why_nothing_runs`."""
-        lack, scheduler = self.lack(), heartbeat.scheduler(self.log.engine, self.clock.now())
+    def blocked_reason(self) -> str | None:
+        """See `Workspace.blocked_reason`."""
+        missing, scheduler = self.missing_credentials(), heartbeat.scheduler(self.log.engine, self.clock.now())
         if scheduler is None or scheduler.missed:
-            return providers.nothing_runs(lack) if lack else None
-        if lack and not scheduler.last.refused:
+            return providers.nothing_runs(missing) if missing else None
+        if missing and not scheduler.last.refused:
             host = scheduler.last.host
-            return f"{lack} here: Run now and dry runs are refused. Scheduled runs go on, from the scheduler on {host}."
-        return providers.nothing_runs(lack) if lack else heartbeat.refusal(scheduler)
+            return (
+                f"{missing} here: Run now and dry runs are refused. Scheduled runs go on, from the scheduler on {host}."
+            )
+        return providers.nothing_runs(missing) if missing else heartbeat.refusal(scheduler)
 
     def _workspace(self) -> WorkspaceRow:
         return self.log.read(boards.workspace)
@@ -125,8 +129,8 @@ class Service:
         started_at = clock.now()
         wanted = tuple(stores) if stores is not None else self.settings.stores
         work = self._look(started_at, wanted, dry_run=dry_run)
-        if (lack := self.lack(work.about)) is not None:
-            refused = providers.nothing_runs(lack)
+        if (missing := self.missing_credentials(work.about)) is not None:
+            refused = providers.nothing_runs(missing)
             if not (dry_run or is_shifted):
                 heartbeat.note(self.log.engine, started_at, clock.now(), interval=interval, refused=refused)
                 self.notify(at_once=interval is None)

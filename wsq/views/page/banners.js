@@ -43,12 +43,12 @@ export class Banners {
   }
 
   draw() {
-    const { demo, offline, stopped, notice } = this.page.header;
+    const { demo, offline, blocked, notice } = this.page.header;
     const hadFocus = this.notices.contains(focusedElement(this.notices));
     const notices = this.page.pauses().map((pause) => this.#drawPause(pause));
     if (notice) notices.push(banner("amber", "info", h("span", null, notice)));
     if (demo) notices.push(banner("", "info", h("span", null, DEMO)));
-    else if (offline && !stopped) notices.push(banner("amber", "info", h("span", null, OFFLINE)));
+    else if (offline && !blocked) notices.push(banner("amber", "info", h("span", null, OFFLINE)));
     this.notices.replaceChildren(...notices);
     if (hadFocus) (this.notices.querySelector("button") ?? this.page.fallbackFocus)?.focus();
     this.#drawAlarm();
@@ -56,8 +56,8 @@ export class Banners {
 
   /** Draws an alarm only when it is another one: a screen reader reads an alert whenever it appears. */
   #drawAlarm() {
-    const { upgraded, stopped, scheduler } = this.page.header;
-    const known = upgraded ? UPGRADED : stopped; // each says itself what to do
+    const { upgraded, blocked, scheduler } = this.page.header;
+    const known = upgraded ? UPGRADED : blocked; // each says itself what to do
     const alarm = known ?? schedulerAlarm(scheduler);
     if (alarm === this.alarm) return;
     this.alarm = alarm;
