@@ -123,6 +123,9 @@ def test_show_tells_what_was_spent_today_and_what_a_day_will_cost(wsq_):
     said = wsq_("show", "Tick")
 
     assert "skip unchanged: yes\n" in said.out
+    assert "every: 30 minutes, in " in said.out
+    assert "last run: never\n" in said.out
+    assert "seq" not in said.out
     assert "spent today: $0.00 of $2.50\n" in said.out
     assert "forecast: 48 runs a day, cost unknown\n" in said.out
     told = json.loads(wsq_("show", "Tick", "--json").out)

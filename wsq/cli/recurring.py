@@ -11,8 +11,8 @@ from wsq.cli.output import count, created, every, local, outcome, paragraphs, pl
 from wsq.cli.parser import PROGRAM, STORE
 from wsq.errors import InvalidInput, NotFound
 from wsq.projections import Execution, RecurringTask
-from wsq.projections.display import shown
 from wsq.runner.report import as_json
+from wsq.vocabulary import MISSED_LABELS, NOTIFY_ON_LABELS
 
 
 def add_command(given: Namespace) -> int:
@@ -90,16 +90,39 @@ def show_command(given: Namespace) -> int:
     if given.json:
         say(as_json({**task.as_dict(), "spending": spending, "forecast": forecast, "latest_execution": latest}))
         return 0
-    instants = {"next_execution_at", "last_executed_at", "created_at", "updated_at", "anchor"}
-    for name, value in task.as_dict().items():
-        text = local(value, zone) if name in instants else paragraphs(shown(value))
-        say(f"{name.replace('_', ' ')}: " + text.replace("\n", "\n    "))
+    for name, text in _facts(task, zone).items():
+        if text:
+            say(f"{name}: " + paragraphs(text).replace("\n", "\n    "))
     say(f"spent today: ${spending.spent:,.2f} of ${spending.budget:,.2f}")
     say(f"forecast: {forecast}")
     if latest is not None:
         say("")
         _print(latest, task.name, zone)
     return 0
+
+
+def _facts(task: RecurringTask, zone: str) -> dict[str, str | None]:
+    """Return what people want to know of a task, by name; what is empty is left out."""
+    state = "enabled" if task.enabled else f"disabled: {task.disabled_reason}" if task.disabled_reason else "disabled"
+    notified = ", ".join(NOTIFY_ON_LABELS[each] for each in task.notify_on)
+    return {
+        "name": task.name,
+        "id": task.id,
+        "description": task.description,
+        "state": state,
+        "failures in a row": str(task.failures_in_row) if task.failures_in_row else None,
+        "every": f"{every(task)}, in {task.timezone}",
+        "next run": local(task.next_execution_at, zone) if task.next_execution_at else None,
+        "last run": local(task.last_executed_at, zone) if task.last_executed_at else "never",
+        "missed runs": MISSED_LABELS[task.missed].lower(),
+        "skip unchanged": "yes" if task.skip_unchanged else None,
+        "project": task.project_id,
+        "assignees": ", ".join(task.assignees),
+        "model": task.model,
+        "time limit": seconds(task.time_limit),
+        "notify": f"{', '.join(task.notify)}, when {notified}" if task.notify and notified else None,
+        "prompt": task.prompt,
+    }
 
 
 def run_command(given: Namespace) -> int:
