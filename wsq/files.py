@@ -7,6 +7,7 @@ folder may belong to another user.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -106,16 +107,21 @@ class Files:
             os.close(opened)
 
     def _settle(self, file: int, path: Path, mode: int | None) -> None:
-        database = self._status()
+        database = _status(self._database)
         if mode is None:
             mode = self.mode if database is None else stat.S_IMODE(database.st_mode) & _PLAIN | PRIVATE
-        settle(file, path, mode, database)
+        settle(file, path, mode, database or self.owner())
 
-    def _status(self) -> os.stat_result | None:
-        if self._database is not None:
-            with suppress(OSError):
-                return self._database.stat()
-        return None
+    def owner(self) -> os.stat_result | None:
+        """Return whose owner and group files get: the database's, or those of its folder if it is lost."""
+        return _status(self._database) or _status(self._side)
+
+
+def _status(path: Path | None) -> os.stat_result | None:
+    if path is not None:
+        with suppress(OSError):
+            return path.stat()
+    return None
 
 
 def settle(file: int, path: Path, mode: int, owner: os.stat_result | None) -> None:
@@ -157,6 +163,22 @@ def _warn(sentence: str) -> None:
 
         _has_warned = True
         logging.getLogger("wsq.files").warning("%s", sentence, extra={"action": "owner_not_set"})
+
+
+def open_own(path: Path, flags: int) -> int:
+    """Open a file in a private folder of this process, and nothing that somebody has put in the place of either.
+
+    Raises:
+        OSError: The file or the folder is a link, or the folder belongs to another user.
+    """
+    with _naming(path):
+        folder = os.open(path.parent, _FOLDER | os.O_NOFOLLOW)
+        try:
+            if os.fstat(folder).st_uid != os.geteuid():
+                raise PermissionError(errno.EPERM, "another folder has taken its place")
+            return os.open(path.name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        finally:
+            os.close(folder)
 
 
 @contextmanager

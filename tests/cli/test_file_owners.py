@@ -146,6 +146,18 @@ def checkpoint(path: Path) -> None:
     assert not Path(f"{path}.wal").exists()
 
 
+def test_what_root_restores_belongs_to_the_service_also_where_the_database_is_lost(service):
+    assert service("wsq", "backup", "backup.duckdb").status == 0
+    for lose in (lambda: None, service.path.unlink):
+        lose()
+        assert service.root("wsq", "restore", "backup.duckdb", umask=0o077).status == 0
+
+        assert service.owners() == {SERVICE}
+        assert set(modes(service.files()).values()) <= {"600", "644", "700", "755"}
+        assert stat.S_IMODE(service.path.stat().st_mode) == 0o600
+        assert service("wsq-process", "--now", LATER).status == 0
+
+
 def test_the_file_that_forgetting_writes_anew_keeps_its_owner_and_mode(service):
     service.path.chmod(0o640)
     added = "import wsq; ws = wsq.open(); print(ws.store('default').create_contact('Ada Okafor').id); ws.close()"

@@ -261,6 +261,8 @@ def test_a_restore_that_is_killed_at_any_step_leaves_the_one_state_or_the_other(
         died.join(60)
         outcomes.append(titles(team))
         assert outcomes[-1] in (before, restored), step
+        for aside in team.parent.glob("team.duckdb.aside-1"):  # whole, whenever it is there
+            assert titles(aside) == before, step
         for file in team.parent.glob("team.duckdb*"):
             file.unlink() if file.is_file() else None
         for file, content in files.items():

@@ -70,15 +70,15 @@ def restore_command(given: Namespace) -> int:
     settings, backup = opening.settings(given), configuration.file_path(given.path, "BACKUP")
     if configuration.is_server(settings.database):
         raise InvalidInput("The workspace is on a server. Restore a dump there with `pg_restore --clean`.")
-    database = Path(settings.database)
+    database = Path(settings.database).expanduser().resolve()
     if not any(Path(f"{database}{end}").exists() for end in ("", ".wal", ".wsq")):  # nor was there ever one
         raise MissingDatabase(f"{missing(database)} To begin with a backup where there was none, copy it there.")
     aside = restore(backup, database, WorkspaceSchema(), mode=settings.file_mode)
+    if aside is not None:
+        say(f"What was there before is kept as {aside}.")
     with opening.workspace(given, settings) as ws:
         stores = ws.stores(include_archived=True)
         say(f"Restored {count(len(stores), 'store')} from {backup} to {ws.place}.")
-    if aside is not None:
-        say(f"What was there before is kept as {aside}.")
     return 0
 
 

@@ -17,13 +17,11 @@ from wsq.store.duckdb.change_counter import ChangeCounter
 from wsq.store.duckdb.cursor import DuckCursor
 from wsq.store.duckdb.faults import explained
 from wsq.store.duckdb.instance import ALIAS, quoted
-from wsq.store.duckdb.snapshot import to_disk
+from wsq.store.duckdb.snapshot import FRESH, to_disk
 from wsq.store.engine import Schema, WritingCursor
 
 _SMALLEST = 3 * 4096
 """Bytes of a DuckDB file's three headers."""
-
-_FRESH = "fresh"
 
 _MOUNTS = Path("/proc/self/mountinfo")
 
@@ -57,7 +55,7 @@ def refuse_what_has_other_names(path: Path) -> None:
     """
     try:
         found = path.stat()
-        if found.st_nlink > 1:
+        if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
             raise NotAWorkspace(
                 f"{path} has {found.st_nlink} names (hard links): opened by another one it would have another log and"
                 " other locks, and what is written would be lost. Copy it with `cp`, and use the copy."
@@ -98,7 +96,7 @@ def refuse_what_duckdb_reads_otherwise(path: Path) -> None:
 
 def fresh_file(path: Path, side: Path) -> Path:
     """Return the name under which the file at `path` is created."""
-    return side / _FRESH / path.name
+    return side / FRESH / path.name
 
 
 def make(root: duckdb.DuckDBPyConnection, path: Path, side: Path, mode: int, schema: Schema) -> None:
@@ -115,8 +113,8 @@ def make(root: duckdb.DuckDBPyConnection, path: Path, side: Path, mode: int, sch
     fresh = fresh_file(path, side)
     with private_folder(fresh.parent):
         with _attached(root, fresh):
-            _transact(root.cursor(), _FRESH, schema.create, schema.version, first=True)
-            root.execute(f"CHECKPOINT {_FRESH}")
+            _transact(root.cursor(), FRESH, schema.create, schema.version, first=True)
+            root.execute(f"CHECKPOINT {FRESH}")
         to_disk(fresh, mode)
         fresh.rename(path)
     to_disk(path.parent)
@@ -178,8 +176,8 @@ def _transact(
 
 @contextmanager
 def _attached(root: duckdb.DuckDBPyConnection, file: Path) -> Iterator[None]:
-    root.execute(f"ATTACH {quoted(file)} AS {_FRESH} (TYPE duckdb)")
+    root.execute(f"ATTACH {quoted(file)} AS {FRESH} (TYPE duckdb)")
     try:
         yield
     finally:
-        root.execute(f"DETACH DATABASE IF EXISTS {_FRESH}")
+        root.execute(f"DETACH DATABASE IF EXISTS {FRESH}")

@@ -20,7 +20,7 @@ from wsq.store.duckdb.lease import Kind, lease_on, release_lease
 from wsq.store.duckdb.long_reads import LongReads
 from wsq.store.duckdb.missing import refuse_missing
 from wsq.store.duckdb.notes import Latest, Notes, SharedNote
-from wsq.store.duckdb.snapshot import copy_database, finalize, published, rewrite
+from wsq.store.duckdb.snapshot import ANEW, copy_database, finalize, published, rewrite
 from wsq.store.duckdb.sql_console import SqlConsole
 from wsq.store.engine import LockedNote, ReadingCursor, Schema, Writing, WritingCursor
 
@@ -201,7 +201,7 @@ class EmbeddedEngine:
             WorkspaceError: The workspace is unavailable, or there is no room for a copy; nothing was changed.
         """
         with self._hold(Kind.ALONE), self._translating_errors():
-            rewrite(self._lease.path, self._lease.side / "anew")
+            rewrite(self._lease.path, self._lease.side / ANEW)
             self._lease.snapshots.remove_all()
 
     def changes(self) -> int:

@@ -314,7 +314,7 @@ class Lease:
                 self._attached = True
                 root.execute(f"ATTACH {instance.quoted(self.path)} AS {instance.ALIAS} (TYPE duckdb)")
             except duckdb.Error as error:
-                if is_anothers(error):
+                if is_anothers(error) and self._log.exists():
                     self._drop_instance()
                     set_aside(self.path)
                     continue

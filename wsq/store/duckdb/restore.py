@@ -26,7 +26,7 @@ from wsq.store.duckdb.create import (
 )
 from wsq.store.duckdb.faults import explained
 from wsq.store.duckdb.process_lock import ProcessLock
-from wsq.store.duckdb.snapshot import copy_database, copy_file, finalize, remove_logs, to_disk
+from wsq.store.duckdb.snapshot import RESTORED, copy_database, finalize, remove_logs, to_disk
 from wsq.store.duckdb.write_ahead_log import free_name, inconsistency, is_anothers, move_logs, refuse_mixed, warn_of_log
 from wsq.store.engine import Schema
 
@@ -64,12 +64,15 @@ def restore(backup: Path, database: Path, schema: Schema, *, mode: int = PRIVATE
     with (
         translating_errors(explained, str(database)),
         _locked(side, files, database, timeout),
-        private_folder(side / "restored") as folder,
+        private_folder(side / RESTORED) as folder,
     ):
         fresh = folder / target.name
         # Where its folder of locks is missing or not writable, no process of wsq uses the backup.
         is_used = os.access(beside_source, os.W_OK)
-        with _locked(beside_source, of_backup, backup, timeout) if is_used else nullcontext():
+        with (
+            _locked(beside_source, of_backup, backup, timeout) if is_used else nullcontext(),
+            translating_errors(explained, str(backup)),
+        ):
             copy_database(source, fresh, files, PRIVATE)
         _check(fresh, source, schema, files)
         return _replace(target, fresh, files)
@@ -84,10 +87,11 @@ def _locked(side: Path, files: Files, place: Path, timeout: float) -> Iterator[N
     """Keep other processes of wsq from a file meanwhile."""
     lock = ProcessLock(side, files)
     try:
-        lock.acquire(timeout)
+        try:
+            lock.acquire(timeout)
+        except TimeoutError:
+            raise WorkspaceBusy(f"{place} was in use by {lock.holder()} for longer than {timeout:g} seconds.") from None
         yield
-    except TimeoutError:
-        raise WorkspaceBusy(f"{place} was in use by {lock.holder()} for longer than {timeout:g} seconds.") from None
     finally:
         lock.release()
 
@@ -116,27 +120,32 @@ def _check(copy: Path, backup: Path, schema: Schema, files: Files) -> None:
 
 
 def _replace(target: Path, fresh: Path, files: Files) -> Path | None:
-    """Give the file and its log another name, and `fresh` its name, which it is never without. Needs the lock."""
+    """Give `fresh` the target's name, which that is never without, and what was there another one. Needs the lock.
+
+    The former file and its log are copied before, so that they are whole under their new name whatever happens.
+    """
     aside = free_name(target)
     if target.exists():
         _refuse_if_open(target)
-        former = target.stat()
-        mode = stat.S_IMODE(former.st_mode)
-        finalize(fresh, mode, former)
-        try:
-            copy_file(target, aside, files, mode)
-            to_disk(aside)
-            _refuse_if_open(target)  # again, for copying takes a while
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
+        former, status = fresh.parent / "former", target.stat()
+        mode = stat.S_IMODE(status.st_mode)
+        finalize(fresh, mode, status)
+        copy_database(target, former, files, mode)
+        _refuse_if_open(target)  # again, for copying takes a while
+        for end in ("", *instance.LOGS):
+            if Path(f"{former}{end}").exists():
+                to_disk(Path(f"{former}{end}"))
+                Path(f"{former}{end}").rename(f"{aside}{end}")
+        to_disk(target.parent)
+        fresh.replace(target)
+        remove_logs(target)
     else:
-        finalize(fresh, files.mode)
-    fresh.replace(target)
-    move_logs(target, aside)
+        finalize(fresh, files.mode, files.owner())
+        fresh.replace(target)
+        move_logs(target, aside)
     to_disk(target.parent)
     ChangeCounter(_side_of(target) / "counter", files).on_attach(mark(target))
-    return aside if aside.exists() else None
+    return aside if any(Path(f"{aside}{end}").exists() for end in ("", *instance.LOGS)) else None
 
 
 def _refuse_if_open(path: Path) -> None:

@@ -20,12 +20,15 @@ from pathlib import Path
 import duckdb
 
 from wsq.errors import InvalidInput
-from wsq.files import PRIVATE, Files, private_folder, settle
+from wsq.files import PRIVATE, Files, open_own, private_folder, settle
 from wsq.store.duckdb import instance
 from wsq.store.folders import unfinished
 
 _HEADER = 4096
 """Bytes of a DuckDB file's first header, which never changes; the version of the format is in bytes 12 to 19."""
+
+ALONE, ANEW, FRESH, RESTORED = "alone", "anew", "fresh", "restored"
+"""Private folders beside a file, for copies of it that are made; what killed processes have left there is removed."""
 
 _OWNER = "owner"
 """The file in a process's folder that it locks during its lifetime."""
@@ -102,6 +105,8 @@ class Snapshots:
         """Remove the copies of all processes; open ones stay readable. Needs the exclusive lease."""
         with self._mutex:
             self._last = None
+        for name in (ALONE, ANEW, FRESH, RESTORED):
+            shutil.rmtree(self._homes.with_name(name), ignore_errors=True)
         for home in self._homes.glob("*/"):
             for file in home.iterdir():
                 if file.name != _OWNER and not file.is_dir():
@@ -193,7 +198,7 @@ def _renew_identity(connection: duckdb.DuckDBPyConnection, copy: Path, empty: Pa
         header = empty.read_bytes()[:_HEADER]
     finally:
         remove_database(empty)
-    file = os.open(copy, os.O_RDWR | os.O_CLOEXEC)
+    file = open_own(copy, os.O_RDWR)
     try:
         if os.pread(file, 8, 12) == header[12:20]:
             os.pwrite(file, header, 0)
@@ -203,7 +208,7 @@ def _renew_identity(connection: duckdb.DuckDBPyConnection, copy: Path, empty: Pa
 
 def to_disk(path: Path, mode: int | None = None, owner: os.stat_result | None = None) -> None:
     """Flush a file or a folder to disk; one that this process created in a private folder gets its mode and owner."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC) if mode is None else open_own(path, os.O_RDONLY)
     try:
         if mode is not None:
             settle(file, path, mode, owner)

@@ -15,10 +15,10 @@ from pathlib import Path
 import duckdb
 
 from wsq.errors import NotAWorkspace
-from wsq.files import PRIVATE, Files
+from wsq.files import PRIVATE, Files, private_folder
 from wsq.store.duckdb import instance
 from wsq.store.duckdb.cursor import DuckCursor
-from wsq.store.duckdb.snapshot import copy_file, remove_database, to_disk
+from wsq.store.duckdb.snapshot import ALONE, copy_file, to_disk
 from wsq.store.engine import Schema
 
 _ANOTHERS = ("WAL does not match database file", "WAL checkpoint iteration does not match")
@@ -79,17 +79,16 @@ def refuse_mixed(path: Path, found: str, folder: Path, schema: Schema, files: Fi
     Raises:
         NotAWorkspace: The log was written for another state of the file.
     """
-    alone = folder / "alone.duckdb"
-    remove_database(alone)
-    root = instance.connect(1, [alone])
-    try:
-        copy_file(path, alone, files, PRIVATE)
-        root.execute(f"ATTACH {instance.quoted(alone)} AS {instance.ALIAS} (TYPE duckdb, READ_ONLY)")
-        if inconsistency(root, schema) is not None:
-            return
-    finally:
-        root.close()
-        remove_database(alone)
+    with private_folder(folder / ALONE) as own:
+        alone = own / path.name
+        root = instance.connect(1, [alone])
+        try:
+            copy_file(path, alone, files, PRIVATE)
+            root.execute(f"ATTACH {instance.quoted(alone)} AS {instance.ALIAS} (TYPE duckdb, READ_ONLY)")
+            if inconsistency(root, schema) is not None:
+                return
+        finally:
+            root.close()
     place = place or path
     raise NotAWorkspace(
         f"{place}.wal was not written for the state in which {place.name} is, as after copying a backup over the file: "
