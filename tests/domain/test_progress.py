@@ -13,7 +13,7 @@ import pytest
 import wsq
 from wsq.agent.providers import ScriptedProvider, call, finish
 from wsq.files import Files
-from wsq.runner.progress import EVERY, SHARE, TAIL, LiveProgress, Pace
+from wsq.runner.progress import EVERY, LONGEST, SHARE, TAIL, LiveProgress, Pace
 from wsq.store.duckdb.engine import EmbeddedEngine
 from wsq.store.duckdb.notes import FORGOTTEN, Latest
 from wsq.store.schema import WorkspaceSchema
@@ -160,6 +160,18 @@ def test_on_a_slow_disk_many_executions_leave_the_loop_most_of_its_time(tmp_path
     assert 2 <= written
     assert written * cost <= 2 * SHARE * spent
     assert len(notes.told) - written <= written
+
+
+def test_a_note_that_was_held_up_does_not_silence_those_after_it():
+    pace = Pace()
+    pace.waiting = 20
+    for _ in range(9):
+        pace.spent(60)
+
+    assert pace.interval() == LONGEST
+    for _ in range(9):
+        pace.spent(0.0001)
+    assert pace.interval() == EVERY
 
 
 @pytest.mark.parametrize("words", ["\ud800", "\0"])

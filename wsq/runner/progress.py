@@ -22,6 +22,9 @@ EVERY = 0.25
 SHARE = 0.1
 """The most of an event loop's time that notes take: with many executions or a slow disk, each writes fewer."""
 
+LONGEST = 5.0
+"""Most seconds between two notes of an execution that goes on."""
+
 TAIL = 4000
 """Characters of the answer's end that a note keeps."""
 
@@ -51,12 +54,12 @@ class Pace:
         self._cost = 0.0
 
     def interval(self) -> float:
-        """Return the seconds from what there is to note until the note."""
-        return max(EVERY, self.waiting * self._cost / SHARE)
+        """Return the seconds from what there is to note until the note, from `EVERY` to `LONGEST`."""
+        return min(max(EVERY, self.waiting * self._cost / SHARE), LONGEST)
 
     def spent(self, seconds: float) -> None:
-        """Take in what a note has cost."""
-        self._cost += (seconds - self._cost) / 2
+        """Take in what a note has cost; one that was held up for long, as by a server's restart, is no measure."""
+        self._cost += (min(seconds, LONGEST * SHARE) - self._cost) / 2
 
 
 class LiveProgress:
