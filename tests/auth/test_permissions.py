@@ -221,7 +221,7 @@ def test_what_needs_attention_is_counted_in_the_stores_that_the_page_of_all_stor
     counts = {"acme": 2, "globex": 1, EVERYWHERE: 1}
 
     def counted(name, store):
-        card = {"type": "header", "header": {"stores": [], "pauses": {"stores": {}}, "alerts": counts}}
+        card = {"type": "header", "header": {"stores": [], "pauses": {"stores": {}}, "alerts": counts, "blocked": None}}
         return page_of(name, store).permissions.fit(card)["header"]["alerts"]
 
     assert counted("ada", "acme") == counts

@@ -66,6 +66,27 @@ def test_an_alert_is_told_once_by_all_processes_together_and_once_that_it_is_ove
     assert {path for path, _ in peer.heard} == {"/hook?key=secret"}
 
 
+def test_a_process_without_credentials_says_so_where_no_scheduler_has_any(
+    peer: Peer, open_workspace: Callable[..., wsq.Workspace], clock: ManualClock
+) -> None:
+    model = ScriptedProvider([finish("done", "Well.")], name="claude")
+    model.kind = "anthropic"
+    served = open_workspace(provider=model)
+    acme = served.store("acme")
+    acme.run_now(acme.create_recurring_task("Triage", "Look", every="1 day").id)
+    served.process()
+    peer.eventually(0)
+
+    pages = open_workspace(provider=None)
+    pages.notify()
+    clock.advance(timedelta(hours=1))  # the scheduler has stopped
+    pages.notify()
+
+    kinds = {message["kind"] for message in peer.eventually(2)}
+    assert kinds == {"no_credentials", "scheduler"}
+    pages.close()
+
+
 def test_what_goes_over_into_something_graver_is_not_told_to_be_over(
     peer: Peer, open_workspace: Callable[..., wsq.Workspace]
 ) -> None:

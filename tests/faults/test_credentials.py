@@ -65,6 +65,7 @@ def served_by_a_model(path):
 
 def test_a_scheduler_that_refuses_every_pass_is_said_so_everywhere_until_one_succeeds(used):
     refused(process(), *MISSING)
+    refused(process(), *MISSING)
 
     with served_by_a_model(used) as ws:
         assert not ws.scheduler().missed
@@ -79,6 +80,15 @@ def test_a_scheduler_that_refuses_every_pass_is_said_so_everywhere_until_one_suc
         assert ws.blocked_reason() is None
         assert "no_credentials" not in [each.kind for each in ws.alerts()]
         assert Hub(ws).opening()["header"]["blocked"] is None
+
+
+def test_one_pass_by_hand_without_credentials_is_no_alarm_where_the_scheduler_has_them(used):
+    with served_by_a_model(used) as ws:
+        ws.process()
+        refused(process(), *MISSING)
+
+        assert ws.blocked_reason() is None
+        assert "no_credentials" not in [each.kind for each in ws.alerts()]
 
 
 def test_pages_and_commands_say_whether_nothing_runs_or_only_they_cannot(used):

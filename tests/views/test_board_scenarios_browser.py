@@ -453,6 +453,18 @@ def test_moves_edits_and_switches_are_undone_by_the_toast_or_by_the_keyboard(ope
     expect(card(page, "Write copy")).to_be_visible()
     assert acme.task(task.id).title == "Write copy"
 
+    for title in ("Write", "Write more"):
+        card(page, acme.task(task.id).title).focus()
+        page.keyboard.press("Enter")
+        fill_form(page, Title=title).get_by_role("button", name="Save").click()
+        expect(card(page, title)).to_be_visible()
+    card(page, "Write more").focus()
+    page.keyboard.press("Control+ArrowRight")
+    for title in ("Write more", "Write", "Write copy"):
+        page.keyboard.press("Control+z")
+        eventually(lambda title=title: (acme.task(task.id).title, acme.task(task.id).status) == (title, "todo"))
+        card(page, "Stays").focus()
+
     card(page, "Triage").get_by_role("button", name="Disable").click()
     eventually(lambda: not acme.recurring_task(recurring.id).enabled)
     card(page, "Stays").focus()

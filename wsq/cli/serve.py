@@ -74,18 +74,24 @@ def _check_port(address: str, port: int) -> None:
     """
     try:
         found = socket.getaddrinfo(address or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, place = found[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Tornado does
-            probe.bind(place)
     except OSError as error:
         raise _unavailable(address, port, error) from error
+    for family, kind, protocol, _, place in found:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Tornado does
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(place)
+        except OSError as error:
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):  # as for ::1 where there is no IPv6
+                raise _unavailable(address, port, error) from error
 
 
 def _unavailable(address: str, port: int, error: OSError) -> SettingError:
     if error.errno == errno.EADDRINUSE:
         return SettingError(
-            f"Port {port} at {address} is in use already. Choose another one, such as --port {port + 1}."
+            f"Port {port} at {address} is in use already. Choose another one, such as --port {port + 1 if port < 65535 else port - 1}."
         )
     return SettingError(f"The pages cannot be served at {address}, port {port}: {error.strerror or error}.")
 

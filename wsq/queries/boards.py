@@ -197,7 +197,7 @@ def archived_tasks(cursor: Cursor, store_id: str, text: str = "", *, limit: int 
     Raises:
         InvalidInput: `text` has too many words, or `limit` is no number of rows.
     """
-    wanted = searching.words(text, "text") if values.text(text, "text").strip() else []
+    wanted = searching.words(text, "The search") if values.text(text, "text").strip() else []
     most = values.limit(limit)
     rest = "WHERE store_id = $1 AND archived_at IS NOT NULL ORDER BY archived_at DESC, id DESC"
     rows = select(cursor, "tasks", Task, rest if wanted else f"{rest} LIMIT {most}", [store_id])

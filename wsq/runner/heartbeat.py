@@ -50,13 +50,15 @@ class Scheduler(msgspec.Struct, frozen=True, kw_only=True):
     """The scheduler's state according to the newest heartbeats.
 
     `usual` is the usual interval between passes in seconds. `expected_at` is when the next pass is due; `missed` is
-    True if none came for three times the usual interval.
+    True if none came for three times the usual interval. `refused` is why passes settle nothing: the newest two were
+    refused, not just one that somebody has made by hand; empty if they were not.
     """
 
     last: Heartbeat
     usual: float
     expected_at: datetime
     missed: bool
+    refused: str = ""
 
 
 _decoder = msgspec.json.Decoder(Heartbeat)
@@ -99,22 +101,21 @@ def scheduler(engine: Engine, now: datetime) -> Scheduler | None:
         return None
     last = max(seen, key=lambda beat: beat.started_at)
     usual = _usual(seen, last)
+    missed = now - max(last.started_at, last.finished_at) > LATE * usual
+    newest = sorted(seen, key=lambda beat: beat.started_at)[-2:]
     return Scheduler(
         last=last,
         usual=usual.total_seconds(),
         expected_at=last.started_at + usual,
-        missed=now - max(last.started_at, last.finished_at) > LATE * usual,
+        missed=missed,
+        refused=last.refused if all(beat.refused for beat in newest) and not missed else "",
     )
 
 
 def refusal(scheduler: Scheduler) -> str | None:
     """Return that a scheduler refuses every pass, where and why; None if it does not, or has stopped."""
-    last = scheduler.last
-    return (
-        f"The scheduler on {last.host} refuses every pass. {last.refused}"
-        if last.refused and not scheduler.missed
-        else None
-    )
+    host, refused = scheduler.last.host, scheduler.refused
+    return f"The scheduler on {host} refuses every pass. {refused}" if refused else None
 
 
 def gap(engine: Engine, now: datetime) -> timedelta | None:

@@ -134,13 +134,23 @@ class Notifier:
         url: The URL that messages are posted to.
         timezone: The zone of times in texts and of `digest`, a wall time such as ``08:00``.
         digest: When the daily digest is sent; None for never.
+        missing: Returns what is missing for anything to run in this process; None if nothing is.
     """
 
-    def __init__(self, log: Log, url: str, *, timezone: str, digest: str | None) -> None:
+    def __init__(
+        self,
+        log: Log,
+        url: str,
+        *,
+        timezone: str,
+        digest: str | None,
+        missing: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._log = log
         self._url = url
         self._timezone = timezone
         self._digest = digest
+        self._missing = missing
         self._queue = BackgroundQueue("wsq-notifier")
         self._looked_at: float | None = None
         self._lock = threading.RLock()
@@ -220,7 +230,7 @@ class Notifier:
             raise refused
 
     def _send_alerts(self, record: _Record, now: datetime) -> None:
-        sent, seen = record.sent, scheduler_health(self._log.engine, now)
+        sent, seen = record.sent, scheduler_health(self._log.engine, now, self._missing())
         current = self._log.read_all(lambda cursor: health.alerts(cursor, now, seen, self._timezone))
         stopped = any(alert.kind == "scheduler" for alert in current)  # which explains late slots
         fresh = [

@@ -88,7 +88,7 @@ class Service:
         missing, scheduler = self.missing_credentials(), heartbeat.scheduler(self.log.engine, self.clock.now())
         if scheduler is None or scheduler.missed:
             return providers.nothing_runs(missing) if missing else None
-        if missing and not scheduler.last.refused:
+        if missing and not scheduler.refused:
             host = scheduler.last.host
             return (
                 f"{missing} here: Run now and dry runs are refused. Scheduled runs go on, from the scheduler on {host}."
@@ -288,4 +288,10 @@ class Service:
         from wsq.runner.notifications import Notifier
 
         settings = self.settings
-        return Notifier(self.log, self.settings.alert_url, timezone=settings.timezone, digest=settings.digest)
+        return Notifier(
+            self.log,
+            self.settings.alert_url,
+            timezone=settings.timezone,
+            digest=settings.digest,
+            missing=self.missing_credentials,
+        )

@@ -314,7 +314,7 @@ class AdminPage extends DialogPage {
   #showLastPass(last) {
     this.lastPass.hidden = !last;
     if (!last) return;
-    this.lastPass.title = `On ${last.host}`;
+    this.lastPass.title = last.host ? `On ${last.host}` : "";
     this.lastPass.replaceChildren("Scheduler: last pass ", this.clock.relative(last.at));
   }
 

@@ -108,7 +108,8 @@ class Overseer(Responder):
             if each.kind not in SHOWN_AS_BANNERS and self.permissions.may(each.store_id or EVERYWHERE, "admin")
         ]
         lines = [alert_line(each) for each in found[:ALERTS_SHOWN]]
-        last = {"at": instant(scheduler.last.started_at), "host": scheduler.last.host} if scheduler else None
+        host = scheduler.last.host if scheduler and self.permissions.may(EVERYWHERE, "admin") else None
+        last = {"at": instant(scheduler.last.started_at), "host": host} if scheduler else None
         return {"alerts": lines, "more": len(found) - len(lines), "last_pass": last}
 
 

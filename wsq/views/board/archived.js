@@ -35,7 +35,12 @@ export async function openArchived(page) {
     const answer = await page.attempt("restore_task", { id, position: null });
     pressed.disabled = false;
     if (!answer.ok) return;
-    page.undo.offer(() => page.attempt("archive_task", { id }), `“${title}” is on the board again.`);
+    const archive = async () => {
+      const again = await page.attempt("archive_task", { id });
+      if (dialog.open) await find();
+      return again;
+    };
+    page.undo.offer(archive, { sentence: `“${title}” is on the board again.` });
     search.focus();
     await find();
   };

@@ -243,13 +243,13 @@ class BoardPage extends DialogPage {
   }
 
   /** `place` is that among the other cards of the lane, null the end. */
-  async moveTo(card, lane, place) {
+  moveTo(card, lane, place) {
     const from = { lane: card.lane, place: this.placeOf(card) };
-    const answer = await this.#move(card, lane, place);
-    if (!answer.ok) return;
+    const done = this.#move(card, lane, place);
     const name = this.taskLanes.find(([id]) => id === lane)[1];
     const sentence = lane === from.lane ? null : `“${card.title}” is in ${name} now.`;
-    this.undo.offer(() => this.#move(this.store.shown(card.id) ?? card, from.lane, from.place), sentence);
+    const back = () => this.#move(this.store.shown(card.id) ?? card, from.lane, from.place);
+    return this.undo.offer(back, { done, sentence });
   }
 
   #move(card, lane, place) {
@@ -258,9 +258,9 @@ class BoardPage extends DialogPage {
     return this.#change(card.id, { lane, rank }, "move_task", { id: card.id, lane, position: place });
   }
 
-  async setEnabled(card, enabled) {
-    const answer = await this.#setEnabled(card, enabled);
-    if (answer.ok) this.undo.offer(() => this.#setEnabled(this.store.shown(card.id) ?? card, !enabled));
+  setEnabled(card, enabled) {
+    const done = this.#setEnabled(card, enabled);
+    return this.undo.offer(() => this.#setEnabled(this.store.shown(card.id) ?? card, !enabled), { done });
   }
 
   #setEnabled(card, enabled) {
@@ -305,9 +305,9 @@ class BoardPage extends DialogPage {
     if (!card) return this.attempt("archive_task", { id }); // somebody else has archived it
     const position = this.placeOf(card);
     this.#focusNext(card);
-    const answer = await this.#change(id, { isGone: true }, "archive_task", { id });
-    if (!answer.ok) return;
-    this.undo.offer(() => this.attempt("restore_task", { id, position }), `“${card.title}” is archived.`);
+    const done = this.#change(id, { isGone: true }, "archive_task", { id });
+    const restore = () => this.attempt("restore_task", { id, position });
+    return this.undo.offer(restore, { done, sentence: `“${card.title}” is archived.` });
   }
 
   #focusNext(card) {

@@ -52,6 +52,12 @@ export class DialogPage extends Page {
     );
   }
 
+  async request(type, fields) {
+    const answer = await super.request(type, fields);
+    if (answer.ok && answer.value?.version && type !== "open") this.undo.changed(answer.value);
+    return answer;
+  }
+
   // ---- dialogs ---------------------------------------------------------------------------------
 
   /**

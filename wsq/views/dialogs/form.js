@@ -207,8 +207,8 @@ class FormDialog {
   /** Saves it as it was before, unless somebody saves it in between. */
   #offerUndo(version) {
     const { kind: form, id, base: fields } = this;
-    const act = () => this.page.attempt("submit", { form, id, version, fields });
-    this.page.undo.offer(act, `“${fields.title ?? fields.name}” is saved.`);
+    const act = (current) => this.page.attempt("submit", { form, id, version: current, fields });
+    this.page.undo.offer(act, { sentence: `“${fields.title ?? fields.name}” is saved.`, id, version });
   }
 
   #showRefusal({ error, problems }) {

@@ -39,7 +39,7 @@ ALERTS_EVERY = 15.0
 """Seconds between two counts of the alerts, of which some come with time alone."""
 
 ALERTS_AFTER = 3.0
-"""The same, at least, if something was written meanwhile."""
+"""Least seconds between two counts if something was written."""
 
 SHOWN_AS_BANNERS = ("no_credentials", "scheduler", "paused")
 """Kinds of alerts that every page shows in a banner; they are not counted."""
@@ -183,7 +183,6 @@ class Hub:
             changes = self.workspace.changes()
             if changes == self._seen:
                 self._publish_all([feed for feed in self._feeds_in_use() if feed.rev == 0])
-                self._count_alerts(changes)
                 if time.monotonic() >= self._header_due:
                     self._check_header()
                     self._check_date()
@@ -197,9 +196,9 @@ class Hub:
             # Last, so that a failed read is repeated at the next check.
             self._seen = changes
 
-    def _count_alerts(self, changes: int) -> None:
+    def _count_alerts(self) -> None:
         """Count what needs attention by store, now and then: some 40 ms for 10,000 recurring tasks."""
-        now = time.monotonic()
+        now, changes = time.monotonic(), self.workspace.changes()
         if now - self._alerts_at < (ALERTS_EVERY if changes == self._alerts_seen else ALERTS_AFTER):
             return
         self._alerts_at, self._alerts_seen = now, changes
@@ -316,6 +315,7 @@ class Hub:
     def _look_safely(self) -> None:
         try:
             self.look()
+            self._count_alerts()
         except NewerWorkspace as trouble:
             if not self._upgraded:
                 log.warning("The pages are no longer updated: %s", trouble, extra={"action": "hub.upgraded"})

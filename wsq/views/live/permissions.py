@@ -50,6 +50,10 @@ NEEDS: dict[type[messages.Message], Role | None] = {
 """The role that each message needs in its store; messages that are missing here are refused."""
 
 
+BLOCKED = "Nothing runs at the moment, or only scheduled runs do: credentials for the model are missing. Ask an admin."
+"""What is said of missing credentials to those who cannot set them: they need not know where the scheduler runs."""
+
+
 def no_store(store_id: str) -> NotFound:
     """Return the error for an unknown store and for one that the user may not see: the same for both."""
     return NotFound(f"There is no store {store_id!r} that you are a member of.")
@@ -222,11 +226,13 @@ class MemberPermissions(Permissions):
 
     def _header(self, header: Card) -> Card:
         pauses, mine = header["pauses"], self._memberships()
+        whole = reaches(mine.get(EVERYWHERE), "admin")
         counted: Role = "admin" if self.rules() else "viewer"  # what the page of all stores lists, if there is one
         paused = {id_: pause for id_, pause in pauses["stores"].items() if role_in(mine, id_)}
         return header | {
             "stores": [each for each in header["stores"] if role_in(mine, each["id"])],
             "pauses": pauses | {"stores": paused},
+            "blocked": header["blocked"] if whole else header["blocked"] and BLOCKED,
             "alerts": {id_: number for id_, number in header["alerts"].items() if reaches(role_in(mine, id_), counted)},
             "user": {
                 "name": self.actor,
@@ -234,7 +240,7 @@ class MemberPermissions(Permissions):
                 "role": role_in(mine, self.store_id) if self.store_id else "admin" if self.rules() else None,
                 "rules": self.rules(),
                 "everywhere": EVERYWHERE in mine,
-                "whole": reaches(mine.get(EVERYWHERE), "admin"),
+                "whole": whole,
             },
         }
 

@@ -59,7 +59,10 @@ function drawPages(page) {
 /** How much needs attention: everywhere, or in the store for who administers none. */
 function drawAlerts(page) {
   const { alerts } = page.header;
-  const listed = page.user?.rules === false ? [alerts[page.opening.store] ?? 0] : Object.values(alerts);
+  const listed =
+    page.user?.rules === false
+      ? [Object.hasOwn(alerts, page.opening.store) ? alerts[page.opening.store] : 0]
+      : Object.values(alerts);
   const number = listed.reduce((sum, each) => sum + each, 0);
   if (!number) return null;
   const sentence = number === 1 ? "1 thing needs attention" : `${formatNumber(number)} things need attention`;

@@ -18,7 +18,7 @@ LONGEST = 200
 
 
 class Head(RequestHandler):  # type: ignore[misc]  # Tornado is not typed here
-    """Answers HEAD for a page, as GET would be answered but without making the page."""
+    """Answers HEAD for the address of a page, without making the page."""
 
     async def head(self) -> None:
         """Say that the page is there, and nothing of its length, which is unknown."""
