@@ -245,3 +245,15 @@ def test_the_next_slot_in_every_zone_is_that_of_an_oracle_on_the_newest_rules(ol
                 assert slot == expected, (name, wall, noon)
                 asked[name] += 1
     assert sum(asked.values()) > count(400, 2_000)
+
+
+def test_zones_that_differ_before_2000_alone_are_the_same(tmp_path):
+    zones = {
+        "Here/One": tzif((0, 60)),
+        "Here/Two": tzif((0, 0), (100_000, 60)),
+        "Here/Other": tzif((0, 60), (1_300_000_000, 120), (1_300_040_000, 60)),
+    }
+    with pythons_path(rules_in(tmp_path, None, zones)):
+        assert zone_rules.same("Here/One", "Here/Two")
+        assert not zone_rules.same("Here/One", "Here/Other")
+        assert not zone_rules.same("Here/One", "Here/Nowhere")

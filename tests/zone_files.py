@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from wsq import zone_rules
 from wsq.rules import values
 
 
@@ -65,4 +66,6 @@ def pythons_path(*folders: Path) -> Iterator[None]:
 def _look_in(folders: list[str]) -> None:
     zoneinfo.reset_tzpath(folders)
     ZoneInfo.clear_cache()
+    for cached in (zone_rules._sources, zone_rules._zone, zone_rules._agree):  # a folder of this name had other rules
+        cached.cache_clear()
     values.zone.cache_clear()

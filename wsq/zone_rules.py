@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import zoneinfo
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +21,7 @@ _NAME = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
 _VERSION = re.compile(r"(?:# version )?([0-9]{4}[a-z]*)")
 _RELEASED = {"2025a": date(2025, 1, 15), "2025b": date(2025, 3, 22)}
 _LONGEST_LINE = 100
+_COMPARED = datetime(2000, 1, 1, tzinfo=UTC), datetime(2050, 1, 1, tzinfo=UTC)
 
 
 class Source(NamedTuple):
@@ -57,8 +58,31 @@ def zone(name: str) -> ZoneInfo:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two names stand for the same rules; of zones that are not known here, only equal names do."""
-    return one == other or (_data(one) or one) == (_data(other) or other)
+    """Whether two names stand for the same rules from 2000 to 2050; of zones that are not known here, only equal names do.
+
+    Some systems keep apart, for the time before 1970, what is one zone with two names elsewhere.
+    """
+    return one == other or (_data(one) or one) == (_data(other) or other) or _agree(one, other)
+
+
+@cache
+def _agree(one: str, other: str) -> bool:
+    """Whether two zones have the same offsets: every six hours, and each hour before one at which they have changed."""
+    try:
+        zones = zone(one), zone(other)
+    except LookupError:
+        return False
+    at, before = _COMPARED[0], None
+    while at < _COMPARED[1]:
+        first, second = (at.astimezone(each).utcoffset() for each in zones)
+        if first != second:
+            return False
+        if before not in (None, first):
+            hours = (at - timedelta(hours=hour) for hour in range(6))
+            if any(hour.astimezone(zones[0]).utcoffset() != hour.astimezone(zones[1]).utcoffset() for hour in hours):
+                return False
+        at, before = at + timedelta(hours=6), first
+    return True
 
 
 @cache

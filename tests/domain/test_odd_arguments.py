@@ -157,6 +157,7 @@ class World:
             "store_id": "beta",
         }  # fmt: skip
         self.given["row_id"] = self.given["task_id"]
+        self.given["last"] = acme.position()
         self.given["execution_id"] = acme.run_now(self.given["recurring_task_id"]).id
         self.past = acme.as_of(acme.head())
 

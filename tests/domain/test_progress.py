@@ -157,7 +157,7 @@ def test_on_a_slow_disk_many_executions_leave_the_loop_most_of_its_time(tmp_path
     finally:
         notes.close()
 
-    assert 2 <= written
+    assert written >= 2
     assert written * cost <= 2 * SHARE * spent
     assert len(notes.told) - written <= written
 

@@ -14,6 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from msgspec import UNSET
 
+from wsq.queries.log import Position
 from wsq.rules import values
 from wsq.store.engine import Cursor
 from wsq.store.transaction import Transaction
@@ -96,6 +97,12 @@ def _seq(value: Any, name: str) -> int:
     return values.count(value, name, most=values.LARGEST)
 
 
+def _position(value: Any, name: str) -> Position:
+    if isinstance(value, tuple) and len(value) == len(Position._fields):
+        return Position(_seq(value[0], name), values.text(value[1], name))
+    raise values.refusal(name, value, "a place in the log, as position() returns it")
+
+
 _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "actor": _or_none(values.text),
     "after": _seq,
@@ -104,6 +111,7 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "create": values.flag,
     "dry_run": values.flag,
     "execution_ids": values.ids,
+    "exist_ok": values.flag,
     "expected_version": _or_none(_seq),
     "ids": values.ids,
     "include_archived": values.flag,
@@ -112,6 +120,7 @@ _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
     "provider": _or_none(_with("turn")),
     "query": values.content,
     "kind": values.text,
+    "last": _or_none(_position),
     "max_bytes": _or_none(_seq),
     "on_end": _or_none(values.function),
     "row_id": values.text,

@@ -140,6 +140,12 @@ class Questions:
         """The newest event's place in the log, for `events_since`; None before the first one."""
         return self._query(log_queries.newest)
 
-    def events_since(self, last: log_queries.Position) -> list[Recorded] | None:
-        """The store's events after `last`, in order; None if the log was restored and does not have that event."""
+    def events_since(self, last: log_queries.Position | None) -> list[Recorded] | None:
+        """The store's events after `last`, in order, all if that is None.
+
+        None if the log was restored and does not have the event `last` any more.
+
+        Raises:
+            InvalidInput: `last` is no position.
+        """
         return self._query(log_queries.events_since, last)

@@ -186,7 +186,7 @@ class Workspace:
         """
 
         def asked(cursor: Cursor) -> list[Recorded]:
-            news = log_queries.events_since(cursor, store_commands.WORKSPACE, last) if last is not None else None
+            news = log_queries.events_since(cursor, store_commands.WORKSPACE, last)
             return log_queries.events(cursor, store_commands.WORKSPACE) if news is None else news
 
         found = self._log.read(asked)

@@ -47,8 +47,10 @@ def events(cursor: Cursor, store_id: str, after: int = 0, until: int | None = No
     return list(read_log(cursor, where, (store_id, after, until)))
 
 
-def events_since(cursor: Cursor, store_id: str, last: Position) -> list[Recorded] | None:
-    """The store's events after `last`; None if the log does not have that event any more, as it was restored."""
+def events_since(cursor: Cursor, store_id: str, last: Position | None) -> list[Recorded] | None:
+    """The store's events after `last`, all if that is None; None if the log does not have it any more."""
+    if last is None:
+        return events(cursor, store_id)
     found = log_rows(cursor, "WHERE store_id = $1 AND seq >= $2", (store_id, last.seq))
     return list(recorded(found[1:])) if found and found[0][2] == last.event_id else None
 

@@ -1,7 +1,8 @@
 """The HTML document around a page: shows its outline before it loads scripts, and loads no external fonts.
 
 Bokeh and Panel cannot give their inline scripts a nonce, so it is added here, to what they have rendered and to nothing
-else.
+else. Panel 1.10 has a loader with inline scripts of its own, which is left out: the page says itself why it cannot be
+opened.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ TEMPLATE = parse_template("""\
 </style>
 {{ bokeh_css }}
 {% endblock %}
+{% block loader %}{% endblock %}
+{% block connection_script %}{% endblock %}
+{% block loader_script %}{% endblock %}
 {% block inner_body %}
 <p class="unopened unscripted">wsq needs JavaScript: allow scripts for this page, and reload it.</p>
 <div class="skeleton" aria-hidden="true"><i></i><i></i><i></i><i></i><i></i><i></i></div>
