@@ -270,9 +270,9 @@ def test_two_machines_with_different_rules_never_settle_a_wall_time_twice(open_w
         with by(*rules), open_workspace() as ws:
             assert ws.unsettled() == []
 
-    # Then no two of its slots are of the same day
+    # Then no two of its slots are of the same day; a few are lost to who switches it on by rules by which it is over
     found = first.sql("SELECT scheduled_for::DATE::VARCHAR AS day FROM task_executions").day
-    assert len(found) == len(set(found)) >= days - 1
+    assert len(found) == len(set(found)) >= 0.75 * days
 
 
 def test_a_machine_with_older_rules_does_not_undo_what_one_with_newer_rules_has_planned(open_workspace, clock, by):
