@@ -122,4 +122,4 @@ def test_a_viewer_is_shown_the_board_and_no_button_that_they_may_not_press(windo
     page.get_by_role("button", name="A secret of acme").click()
     expect(page.get_by_label("Title", exact=True)).to_have_value("A secret of acme")
     for name in ("Save", "Archive"):
-        assert page.get_by_role("button", name=name).count() == 0, name
+        assert page.get_by_role("button", name=name, exact=True).count() == 0, name

@@ -75,7 +75,7 @@ def test_a_process_without_credentials_says_so_where_no_scheduler_has_any(
     acme = served.store("acme")
     acme.run_now(acme.create_recurring_task("Triage", "Look", every="1 day").id)
     served.process()
-    peer.eventually(0)
+    served.close()  # which has been heard out
 
     pages = open_workspace(provider=None)
     pages.notify()
