@@ -50,7 +50,7 @@ TEMPLATE = parse_template("""\
 {% block connection_script %}{% endblock %}
 {% block loader_script %}{% endblock %}
 {% block inner_body %}
-<p class="unopened unscripted">wsq needs JavaScript: allow scripts for this page, and reload it.</p>
+<p class="unopened unscripted">wsq needs JavaScript. Allow scripts for this page, then open it again.</p>
 <div class="skeleton" aria-hidden="true"><i></i><i></i><i></i><i></i><i></i><i></i></div>
 {{ bokeh_js | replace("<script", signed) }}
 {{ super() }}
