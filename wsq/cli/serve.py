@@ -74,8 +74,8 @@ def _check_port(address: str, port: int) -> None:
     """
     try:
         found = socket.getaddrinfo(address or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise _unavailable(address, port, error) from error
+    except OSError:
+        return  # a name that is not known is refused where it is used, unless it is refused for want of a login
     for family, kind, protocol, _, place in found:
         try:
             with socket.socket(family, kind, protocol) as probe:
