@@ -58,7 +58,7 @@ def zone(name: str) -> ZoneInfo:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two names stand for the same rules from 2000 to 2050; of zones that are not known here, only equal names do.
+    """Whether two names stand for the same rules from 2000 to 2050; of unknown zones only equal names do.
 
     Some systems keep apart, for the time before 1970, what is one zone with two names elsewhere.
     """

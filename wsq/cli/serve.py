@@ -90,9 +90,8 @@ def _check_port(address: str, port: int) -> None:
 
 def _unavailable(address: str, port: int, error: OSError) -> SettingError:
     if error.errno == errno.EADDRINUSE:
-        return SettingError(
-            f"Port {port} at {address} is in use already. Choose another one, such as --port {port + 1 if port < 65535 else port - 1}."
-        )
+        other = port + 1 if port < 65535 else port - 1
+        return SettingError(f"Port {port} at {address} is in use already. Choose another one, such as --port {other}.")
     return SettingError(f"The pages cannot be served at {address}, port {port}: {error.strerror or error}.")
 
 

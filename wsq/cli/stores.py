@@ -24,9 +24,7 @@ def store_command(given: Namespace) -> int:
                 say(f"Store {row.id!r} is now called {plain(row.name)!r}.")
             case "archive":
                 row = ws.archive_store(given.id)
-                say(
-                    f"Store {row.id!r} is archived: nothing in it runs. Use it again with `wsq store unarchive {row.id}`."
-                )
+                say(f"Store {row.id!r} is archived: nothing in it runs. `wsq store unarchive {row.id}` ends that.")
             case "unarchive":
                 row = ws.unarchive_store(given.id)
                 say(f"Store {row.id!r} is in use. Scheduled runs that came due meanwhile count as missed.")

@@ -23,7 +23,8 @@ def missing_credentials(settings: Settings, row: WorkspaceRow) -> str | None:
     """
     if row.demo or row.model_provider is None or has_credentials(settings):
         return None
-    return f"This workspace uses a model of {row.model_provider}, but neither ANTHROPIC_API_KEY nor ANTHROPIC_BASE_URL is set"
+    unset = "neither ANTHROPIC_API_KEY nor ANTHROPIC_BASE_URL is set"
+    return f"This workspace uses a model of {row.model_provider}, but {unset}"
 
 
 def nothing_runs(missing: str) -> str:

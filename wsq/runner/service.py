@@ -110,7 +110,7 @@ class Service:
         on_end: Callable[[Execution], None] | None = None,
         is_shifted: bool = False,
     ) -> ProcessReport | EndPass:
-        """Begin a pass: its report when there was nothing to run, else a function that waits for it.
+        """Begin a pass: its report when there was nothing to run, else a function that waits; see `_check_credentials`.
 
         Args:
             clock: Replaces the workspace's clock for this pass.
@@ -120,21 +120,13 @@ class Service:
             on_end: Called with each execution that ended, on another thread.
             is_shifted: Whether the pass is made as of another time than it is, as with another clock. Such a pass
                 leaves no heartbeat, and sends neither alerts nor a digest.
-
-        Raises:
-            MissingCredentials: A model was used here before, and there are no credentials for one. The heartbeat says so.
         """
         clock = clock or self.clock
         is_shifted = is_shifted or clock is not self.clock
         started_at = clock.now()
         wanted = tuple(stores) if stores is not None else self.settings.stores
         work = self._look(started_at, wanted, dry_run=dry_run)
-        if (missing := self.missing_credentials(work.about)) is not None:
-            refused = providers.nothing_runs(missing)
-            if not (dry_run or is_shifted):
-                heartbeat.note(self.log.engine, started_at, clock.now(), interval=interval, refused=refused)
-                self.notify(at_once=interval is None)
-            raise MissingCredentials(refused)
+        self._check_credentials(work.about, started_at, interval, is_noted=not (dry_run or is_shifted))
         report = ProcessReport(
             started_at=started_at,
             finished_at=clock.now(),
@@ -152,6 +144,23 @@ class Service:
                 self.notify(at_once=interval is None)
             return report
         return self._run(work, report, clock, interval, on_end, is_shifted=is_shifted)
+
+    def _check_credentials(
+        self, about: WorkspaceRow, started_at: datetime, interval: float | None, *, is_noted: bool
+    ) -> None:
+        """Refuse a pass without credentials; its heartbeat says why.
+
+        Raises:
+            MissingCredentials: A model was used here before, and there are no credentials for one.
+        """
+        missing = self.missing_credentials(about)
+        if missing is None:
+            return
+        sentence = providers.nothing_runs(missing)
+        if is_noted:
+            heartbeat.note(self.log.engine, started_at, self.clock.now(), interval=interval, refused=sentence)
+            self.notify(at_once=interval is None)
+        raise MissingCredentials(sentence)
 
     def _look(self, now: datetime, stores: tuple[str, ...] | None, *, dry_run: bool) -> passes.Work:
         work = self.log.read(lambda cursor: passes.look(cursor, now, stores))

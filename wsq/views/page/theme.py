@@ -38,7 +38,8 @@ TEMPLATE = parse_template("""\
   html, body { height: 100%; margin: 0; overflow: hidden; }
   .unopened { max-width: 40rem; margin: 0 auto; padding: 4rem 1rem; font: 16px/1.5 system-ui, sans-serif; }
   .unopened { color: CanvasText; overflow-wrap: anywhere; }
-  .skeleton { position: fixed; inset: 0; display: grid; grid: 46px 1fr / 2.1fr repeat(4, 1fr); gap: 0 12px; padding: 0 16px; }
+  .skeleton { position: fixed; inset: 0; padding: 0 16px; }
+  .skeleton { display: grid; grid: 46px 1fr / 2.1fr repeat(4, 1fr); gap: 0 12px; }
   .skeleton > * { background: color-mix(in srgb, CanvasText 5%, transparent); border-radius: 9px; margin: 14px 0; }
   .skeleton > :first-child { grid-column: 1 / -1; margin: 0 -16px; border-radius: 0; }
   .scripted .unscripted, :root:not(.scripted) .skeleton { display: none; }

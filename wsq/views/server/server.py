@@ -6,12 +6,13 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
 import panel as pn
 from bokeh.server.server import Server
+from bokeh.server.tornado import BokehTornado
 from bokeh.settings import settings
 from tornado.ioloop import IOLoop
 from tornado.web import RedirectHandler, RequestHandler
@@ -141,16 +142,30 @@ def _build(
             **parts.options,
         )
     # The port is only known now, if a free one was requested.
-    allowed = {f"{host}:{server.port}" for host in ("localhost", "127.0.0.1", _spoken(address))}
-    server._tornado.websocket_origins.update(allowed | set(origins))
-    server._tornado.add_transform(partial(Headers, origins=origins))
-    server._tornado.add_handlers(".*", [WITHOUT_SLASH, (UNOPENED, Unopened)])
-    answer_beside_pages(server._tornado, [*pages, *([LOGIN] if auth is not None else [])])
-    if auth is not None:
-        secure(server._tornado, auth, allowed | set(origins))
-    else:
-        refuse_other_hosts(server._tornado)
+    known = {f"{host}:{server.port}" for host in ("localhost", "127.0.0.1", _spoken(address))} | set(origins)
+    _complete(server._tornado, pages, known, origins, auth)
     return server
+
+
+def _complete(
+    application: BokehTornado,
+    pages: Collection[str],
+    known: set[str],
+    origins: Sequence[str],
+    auth: Authenticator | None,
+) -> None:
+    """Add what is served beside pages, the headers of all responses, and the checks of all requests.
+
+    `known` are the hosts under which browsers reach the server, `origins` those that its operator has named.
+    """
+    application.websocket_origins.update(known)
+    application.add_transform(partial(Headers, origins=origins))
+    application.add_handlers(".*", [WITHOUT_SLASH, (UNOPENED, Unopened)])
+    answer_beside_pages(application, [*pages, *([LOGIN] if auth is not None else [])])
+    if auth is not None:
+        secure(application, auth, known)
+    else:
+        refuse_other_hosts(application)
 
 
 def _pages(workspace: Workspace, auth: Authenticator | None) -> dict[str, Callable[[], object]]:
