@@ -110,7 +110,7 @@ class Files:
         database = _status(self._database)
         if mode is None:
             mode = self.mode if database is None else stat.S_IMODE(database.st_mode) & _PLAIN | PRIVATE
-        settle(file, path, mode, database or self.owner())
+        settle(file, path, mode, database or _status(self._side))
 
     def owner(self) -> os.stat_result | None:
         """Return whose owner and group files get: the database's, or those of its folder if it is lost."""
